@@ -1,0 +1,190 @@
+package oauthlogin
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gorilla/sessions"
+)
+
+const (
+	// RFC 6265bis section 5.6: browsers silently drop a cookie whose name and
+	// value have over 4,096 bytes together; some count a little differently.
+	maxCookieBytes = 3900
+	maxChunks      = 5
+	// warnCookieBytes is what common proxies still let pass: nginx and Apache
+	// allow 8 KiB for all cookies of a request in one header line.
+	warnCookieBytes = 7000
+)
+
+// A cookieScheme names our cookies and gives them their attributes.
+type cookieScheme struct {
+	session string // name of the session cookie; its other chunks and all else add to it
+	secure  bool
+}
+
+// newCookieScheme is __Host- and Secure, unless the redirect URL is plain http on
+// loopback: some browsers keep neither there (RFC 6265bis section 4.1.3.2).
+func newCookieScheme(stem string, secure bool) *cookieScheme {
+	if secure {
+		stem = "__Host-" + stem
+	}
+	return &cookieScheme{session: stem, secure: secure}
+}
+
+func (c *cookieScheme) chunk(i int) string {
+	if i == 0 {
+		return c.session
+	}
+	return c.session + "." + strconv.Itoa(i)
+}
+
+func (c *cookieScheme) flowPrefix() string { return c.session + ".flow." }
+
+func (c *cookieScheme) rounds() string { return c.session + ".rounds" }
+
+// isOurs reports whether we may have set a cookie of this name.
+func (c *cookieScheme) isOurs(name string) bool {
+	rest, ok := strings.CutPrefix(name, c.session)
+	if !ok {
+		return false
+	}
+	if rest == "" || rest == ".rounds" || strings.HasPrefix(rest, ".flow.") {
+		return true
+	}
+	return len(rest) == 2 && rest[0] == '.' && rest[1] >= '1' && rest[1] < '0'+maxChunks
+}
+
+// options are the attributes of every cookie of ours, in gorilla's words.
+func (c *cookieScheme) options(maxAge int) *sessions.Options {
+	return &sessions.Options{Path: "/", MaxAge: maxAge, Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+}
+
+// set writes one cookie. Whatever sets a cookie of ours may not be cached:
+// a shared cache would hand it to others.
+func (c *cookieScheme) set(w http.ResponseWriter, name, value string, maxAge int) {
+	cookie := sessions.NewCookie(name, value, c.options(maxAge))
+	w.Header().Add("Set-Cookie", cookie.String())
+	noStore(w)
+}
+
+func (c *cookieScheme) expire(w http.ResponseWriter, name string) { c.set(w, name, "", -1) }
+
+func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
+
+// A cookieStore is a gorilla store that keeps one string, a sealed value, in
+// as many cookies as it takes. It neither encrypts nor ages what it stores.
+//
+// The value of the first cookie is a digit, the number of chunks; then, in
+// every cookie, six characters that mark which write the chunk belongs to; then
+// its part. Chunks of two writes never join: their marks differ, and if they did
+// not, the whole would not open.
+type cookieStore struct{ scheme *cookieScheme }
+
+// valueKey is where a gorilla session keeps our sealed value.
+const valueKey = "oauthlogin"
+
+const markLength = 6
+
+// errTooLarge says that a session does not fit into cookies.
+var errTooLarge = errors.New("session is too large for cookies; set Options.Store to keep sessions on the server")
+
+// Get is New: a session is loaded once per request, and passed on by context.
+func (s *cookieStore) Get(r *http.Request, name string) (*sessions.Session, error) {
+	return s.New(r, name)
+}
+
+func (s *cookieStore) New(r *http.Request, name string) (*sessions.Session, error) {
+	session := sessions.NewSession(s, name)
+	session.Options = s.scheme.options(0)
+	session.IsNew = true
+	if value := s.read(r); value != "" {
+		session.Values[valueKey] = value
+		session.IsNew = false
+	}
+	return session, nil
+}
+
+// read joins the chunks of the request; "" if any is missing or of another
+// write. Cookies that are there twice make it ambiguous whose session it is,
+// and count as none (RFC 6265bis section 8.6.1, weak integrity).
+func (s *cookieStore) read(r *http.Request) string {
+	var values [maxChunks]string
+	for _, cookie := range r.Cookies() {
+		rest, ok := strings.CutPrefix(cookie.Name, s.scheme.session)
+		i := 0
+		switch {
+		case !ok:
+			continue
+		case rest == "":
+		case len(rest) == 2 && rest[0] == '.' && rest[1] >= '1' && rest[1] < '0'+maxChunks:
+			i = int(rest[1] - '0')
+		default:
+			continue
+		}
+		if values[i] != "" && values[i] != cookie.Value {
+			return ""
+		}
+		values[i] = cookie.Value
+	}
+	if len(values[0]) < 1+markLength || values[0][0] < '1' || values[0][0] > '0'+maxChunks {
+		return ""
+	}
+	n := int(values[0][0] - '0')
+	mark, value := values[0][1:1+markLength], values[0][1+markLength:]
+	if n == 1 {
+		return value
+	}
+	var whole strings.Builder
+	whole.WriteString(value)
+	for _, chunk := range values[1:n] {
+		part, ok := strings.CutPrefix(chunk, mark)
+		if !ok {
+			return ""
+		}
+		whole.WriteString(part)
+	}
+	return whole.String()
+}
+
+// Save writes the session's value, or expires it when MaxAge is negative, and
+// expires the chunks of the request that are no longer part of it. It writes
+// all of this or, with an error, nothing.
+func (s *cookieStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
+	var chunks []string
+	if session.Options.MaxAge >= 0 {
+		value, _ := session.Values[valueKey].(string)
+		chunks = s.split(value)
+		if len(chunks) > maxChunks {
+			return errTooLarge
+		}
+	}
+	for i, chunk := range chunks {
+		s.scheme.set(w, s.scheme.chunk(i), chunk, session.Options.MaxAge)
+	}
+	for i := len(chunks); i < maxChunks; i++ {
+		if _, err := r.Cookie(s.scheme.chunk(i)); err == nil || i == 0 {
+			s.scheme.expire(w, s.scheme.chunk(i))
+		}
+	}
+	return nil
+}
+
+func (s *cookieStore) split(value string) []string {
+	sum := sha256.Sum256([]byte(value))
+	mark := base64.RawURLEncoding.EncodeToString(sum[:])[:markLength]
+	room := maxCookieBytes - len(s.scheme.chunk(maxChunks-1)) - 1 - markLength
+	var chunks []string
+	for part := range slices.Chunk([]byte(value), room) {
+		chunks = append(chunks, mark+string(part))
+	}
+	if len(chunks) > 0 {
+		chunks[0] = strconv.Itoa(len(chunks)) + chunks[0]
+	}
+	return chunks
+}

@@ -1,0 +1,214 @@
+package oauthlogin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	discoveryCooldown = 5 * time.Second  // after a failed discovery
+	keysCooldown      = 30 * time.Second // between fetches of keys for unknown key ids
+)
+
+// metadata are the endpoints of a provider and what it says of itself, by the
+// names of OpenID Connect Discovery section 3, RFC 8414 and RFC 9207.
+type metadata struct {
+	AuthURL       string   `json:"authorization_endpoint"`
+	TokenURL      string   `json:"token_endpoint"`
+	UserInfoURL   string   `json:"userinfo_endpoint"`
+	JWKSURL       string   `json:"jwks_uri"`
+	RevocationURL string   `json:"revocation_endpoint"`
+	EndSessionURL string   `json:"end_session_endpoint"`
+	SigningAlgs   []string `json:"id_token_signing_alg_values_supported"`
+	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
+	IssInResponse bool     `json:"authorization_response_iss_parameter_supported"`
+
+	keys oidc.KeySet
+}
+
+// An endpointSource is where a provider's endpoints come from.
+type endpointSource interface {
+	metadata(context.Context) (*metadata, error)
+}
+
+type staticEndpoints metadata
+
+func (s staticEndpoints) metadata(context.Context) (*metadata, error) { return (*metadata)(&s), nil }
+
+// discovery finds a provider's metadata on first use, and keeps it. One
+// request is under way at a time; after a failure none is sent for a while.
+type discovery struct {
+	issuer string
+	client *http.Client
+
+	group   singleflight.Group
+	mu      sync.Mutex
+	found   *metadata
+	err     error
+	retryAt time.Time
+}
+
+func (d *discovery) metadata(ctx context.Context) (*metadata, error) {
+	d.mu.Lock()
+	found, err, wait := d.found, d.err, time.Now().Before(d.retryAt)
+	d.mu.Unlock()
+	if found != nil {
+		return found, nil
+	}
+	if wait {
+		return nil, err
+	}
+	// Detached from the request: who hangs up must not fail those who wait.
+	result := d.group.DoChan("", func() (any, error) {
+		found, err := d.discover(context.WithoutCancel(ctx))
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.found, d.err = found, err
+		if err != nil {
+			d.retryAt = time.Now().Add(discoveryCooldown)
+		}
+		return found, err
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-result:
+		found, _ := r.Val.(*metadata)
+		return found, r.Err
+	}
+}
+
+func (d *discovery) discover(ctx context.Context) (*metadata, error) {
+	client := *d.client
+	client.Transport = okTransport{d.client.Transport}
+	// OpenID Connect Discovery section 4.3: NewProvider refuses another issuer.
+	doc, err := oidc.NewProvider(oidc.ClientContext(ctx, &client), d.issuer)
+	if err != nil {
+		return nil, fmt.Errorf("discover %s: %w", d.issuer, err)
+	}
+	var md metadata
+	if err := doc.Claims(&md); err != nil {
+		return nil, fmt.Errorf("discover %s: %w", d.issuer, err)
+	}
+	if err := md.check(); err != nil {
+		return nil, fmt.Errorf("discover %s: %w", d.issuer, err)
+	}
+	client.Transport = &keyFetches{base: client.Transport}
+	md.keys = oidc.NewRemoteKeySet(oidc.ClientContext(ctx, &client), md.JWKSURL)
+	return &md, nil
+}
+
+// check refuses endpoints over plain http, and signing algorithms that are
+// none at all or that a public key would be the secret of.
+func (md *metadata) check() error {
+	for _, e := range []struct {
+		name, url string
+		required  bool
+	}{
+		{"authorization_endpoint", md.AuthURL, true},
+		{"token_endpoint", md.TokenURL, true},
+		{"jwks_uri", md.JWKSURL, true},
+		{"userinfo_endpoint", md.UserInfoURL, false},
+		{"revocation_endpoint", md.RevocationURL, false},
+		{"end_session_endpoint", md.EndSessionURL, false},
+	} {
+		if e.url == "" && !e.required {
+			continue
+		}
+		if _, wrong := checkURL(e.url); wrong != "" {
+			return fmt.Errorf("%s %s", e.name, wrong)
+		}
+	}
+	if len(md.SigningAlgs) == 0 {
+		md.SigningAlgs = []string{oidc.RS256} // OpenID Connect Core section 3.1.3.7, 7
+	}
+	md.SigningAlgs = slices.DeleteFunc(md.SigningAlgs, func(alg string) bool {
+		return !slices.Contains(asymmetricAlgs, alg)
+	})
+	if len(md.SigningAlgs) == 0 {
+		return errors.New("id_token_signing_alg_values_supported has no asymmetric algorithm")
+	}
+	return nil
+}
+
+// RFC 8725 section 3.1: an allowlist, whatever a token's header says.
+var asymmetricAlgs = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512,
+	oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
+}
+
+// authStyle decides how the client authenticates at the token endpoint.
+// x/oauth2's detection would send a code twice.
+func (md *metadata) authStyle(config *oauth2.Config) oauth2.AuthStyle {
+	switch {
+	case config.ClientSecret == "":
+		return oauth2.AuthStyleInParams
+	case config.Endpoint.AuthStyle != oauth2.AuthStyleAutoDetect:
+		return config.Endpoint.AuthStyle
+	case len(md.AuthMethods) > 0 && !slices.Contains(md.AuthMethods, "client_secret_basic") &&
+		slices.Contains(md.AuthMethods, "client_secret_post"):
+		return oauth2.AuthStyleInParams
+	}
+	// RFC 8414 section 2: client_secret_basic unless metadata says otherwise.
+	return oauth2.AuthStyleInHeader
+}
+
+// okTransport makes an error of every status but 200, before a library makes
+// one with the body in it.
+type okTransport struct{ base http.RoundTripper }
+
+func (t okTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(r)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, statusError(resp.StatusCode)
+	}
+	return resp, err
+}
+
+var errKeysJustFetched = errors.New("keys were fetched a moment ago")
+
+// keyFetches keeps tokens with unknown key ids from making us ask for keys
+// all the time: once at once (OpenID Connect Core section 10.1.1), then not
+// again for keysCooldown. The first fetch of all does not count.
+type keyFetches struct {
+	base http.RoundTripper
+
+	mu        sync.Mutex
+	fetched   bool
+	refetched time.Time
+}
+
+func (t *keyFetches) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.mu.Lock()
+	again := t.fetched
+	if again && time.Since(t.refetched) < keysCooldown {
+		t.mu.Unlock()
+		return nil, errKeysJustFetched
+	}
+	if again {
+		t.refetched = time.Now()
+	}
+	t.mu.Unlock()
+
+	resp, err := t.base.RoundTrip(r)
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err == nil:
+		t.fetched = true
+	case again:
+		t.refetched = time.Time{} // a failed fetch has brought nothing
+	}
+	return resp, err
+}

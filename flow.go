@@ -1,0 +1,204 @@
+package oauthlogin
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// flowLifetime is how long a login may take, checked on the server.
+	flowLifetime = 5 * time.Minute
+	// flowCookieAge is how long the browser keeps the cookie: longer, so that a
+	// login that took too long can start again with its return path.
+	flowCookieAge = time.Hour
+	maxFlows      = 5
+	// maxFlowBytes bounds the flow cookies together, which return paths can
+	// make long: proxies refuse requests with too many bytes of cookies.
+	maxFlowBytes = 6000
+)
+
+// A flow is one pending login: all that is known of it is sealed in a cookie
+// of its own, and the server keeps nothing.
+type flow struct {
+	provider               providerTag
+	state, nonce, verifier string
+	started                time.Time
+	returnPath             string
+	maxAge                 time.Duration // that the authorization request asked for; negative: none
+	acrValues              string
+}
+
+func (f *flow) expired(now time.Time) bool { return !now.Before(f.started.Add(flowLifetime)) }
+
+func (f *flow) pack() []byte {
+	var p packer
+	p.raw(f.provider[:])
+	for _, random := range []string{f.state, f.nonce, f.verifier} {
+		b, _ := base64.RawURLEncoding.DecodeString(random) // randomToken made it
+		p.bytes(b)
+	}
+	p.time(f.started)
+	p.string(f.returnPath)
+	p.bool(f.maxAge >= 0)
+	p.uint(uint64(max(f.maxAge, 0) / time.Second))
+	p.string(f.acrValues)
+	return p.pack()
+}
+
+func unpackFlow(packed []byte) (*flow, error) {
+	u, err := unpack(packed)
+	if err != nil {
+		return nil, err
+	}
+	f := &flow{maxAge: -1}
+	copy(f.provider[:], u.take(uint64(len(f.provider))))
+	for _, random := range []*string{&f.state, &f.nonce, &f.verifier} {
+		*random = base64.RawURLEncoding.EncodeToString(u.bytes())
+	}
+	f.started = u.time()
+	f.returnPath = u.string()
+	hasMaxAge, maxAge := u.bool(), u.uint()
+	if hasMaxAge {
+		f.maxAge = time.Duration(maxAge) * time.Second
+	}
+	f.acrValues = u.string()
+	return f, u.err()
+}
+
+// flowCookie names the cookie of the flow with this state, without telling
+// any of the state.
+func (m *Middleware) flowCookie(state string) string {
+	sum := sha256.Sum256([]byte(state))
+	return m.cookies.flowPrefix() + base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// findFlow returns the flow that state names in this browser, or nil.
+func (m *Middleware) findFlow(r *http.Request, state string) *flow {
+	name := m.flowCookie(state)
+	for _, cookie := range r.CookiesNamed(name) {
+		f := m.openFlow(name, cookie.Value)
+		if f != nil && subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) == 1 {
+			return f
+		}
+	}
+	return nil
+}
+
+func (m *Middleware) openFlow(name, sealed string) *flow {
+	packed, _, err := m.flowSealer.open(name, sealed)
+	if err != nil {
+		return nil
+	}
+	f, err := unpackFlow(packed)
+	if err != nil || m.providerByTag(f.provider) == nil {
+		return nil
+	}
+	return f
+}
+
+// writeFlow sets the cookie of a new flow, and expires as many of the request's
+// flow cookies, those that do not open and the oldest first, as it takes to
+// stay within the limits.
+func (m *Middleware) writeFlow(w http.ResponseWriter, r *http.Request, f *flow) error {
+	name := m.flowCookie(f.state)
+	sealed, err := m.flowSealer.seal(name, f.pack())
+	if err != nil {
+		return err
+	}
+	if len(name)+len(sealed) > maxCookieBytes {
+		f.returnPath = "/" // a path that long and that random gets lost
+		if sealed, err = m.flowSealer.seal(name, f.pack()); err != nil {
+			return err
+		}
+	}
+
+	type pending struct {
+		name    string
+		bytes   int
+		started time.Time
+	}
+	var flows []pending
+	seen := map[string]bool{}
+	for _, cookie := range r.Cookies() {
+		if !strings.HasPrefix(cookie.Name, m.cookies.flowPrefix()) || seen[cookie.Name] {
+			continue
+		}
+		seen[cookie.Name] = true
+		p := pending{name: cookie.Name, bytes: len(cookie.Name) + len(cookie.Value)}
+		if len(flows) < 4*maxFlows { // opening costs: the rest counts as garbage
+			if old := m.openFlow(cookie.Name, cookie.Value); old != nil {
+				p.started = old.started
+			}
+		}
+		flows = append(flows, p)
+	}
+	slices.SortStableFunc(flows, func(a, b pending) int { return cmp.Or(b.started.Compare(a.started), 0) })
+	total := len(name) + len(sealed)
+	for i, p := range flows {
+		total += p.bytes
+		if i+1 >= maxFlows || total > maxFlowBytes || p.started.IsZero() {
+			m.cookies.expire(w, p.name)
+		}
+	}
+	m.cookies.set(w, name, sealed, int(flowCookieAge/time.Second))
+	return nil
+}
+
+// finishedFlows remembers states that came back, so that a code does not go
+// out again when a browser puts its flow cookie back. It is bounded: past
+// maxFinished in flowLifetime, the provider's own check has to do.
+type finishedFlows struct {
+	mu    sync.Mutex
+	paths map[[sha256.Size]byte]string // return paths by hash of state
+	order []finishedFlow               // oldest first
+}
+
+type finishedFlow struct {
+	key [sha256.Size]byte
+	at  time.Time
+}
+
+const (
+	maxFinished = 4096
+	// maxRemembered bounds a remembered return path, in bytes.
+	maxRemembered = 512
+)
+
+// add reports whether state is new, and remembers it.
+func (f *finishedFlows) add(state, returnPath string) bool {
+	key := sha256.Sum256([]byte(state))
+	now := time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.order) > 0 && (len(f.order) >= maxFinished || now.Sub(f.order[0].at) > flowLifetime) {
+		delete(f.paths, f.order[0].key)
+		f.order = f.order[1:]
+	}
+	if _, known := f.paths[key]; known {
+		return false
+	}
+	if len(returnPath) > maxRemembered {
+		returnPath = "/"
+	}
+	if f.paths == nil {
+		f.paths = map[[sha256.Size]byte]string{}
+	}
+	f.paths[key] = returnPath
+	f.order = append(f.order, finishedFlow{key, now})
+	return true
+}
+
+// returnPath returns where the flow with this state led, "" if that is not
+// known any more.
+func (f *finishedFlows) returnPath(state string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.paths[sha256.Sum256([]byte(state))]
+}

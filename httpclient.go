@@ -1,0 +1,122 @@
+package oauthlogin
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+const (
+	requestTimeout = 10 * time.Second // one request to a provider, body included
+	maxBodyBytes   = 1 << 20          // of a provider's answer, decompressed
+)
+
+// newTransport returns what all our calls go through: that of custom, or one
+// of our own.
+func newTransport(custom *http.Client) http.RoundTripper {
+	if custom != nil && custom.Transport != nil {
+		return custom.Transport
+	}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           100,
+		MaxIdleConnsPerHost:    32, // net/http's 2 make parallel logins reconnect
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    requestTimeout,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+// boundedClient returns the client for all calls to providers.
+func boundedClient(base http.RoundTripper, custom *http.Client) *http.Client {
+	client := &http.Client{
+		Transport: &boundedTransport{base},
+		Timeout:   requestTimeout,
+		// RFC 9700 section 4.12: a 307 would carry code and secret elsewhere, and
+		// after a 302 another host's JSON would pass for the provider's.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if custom != nil && custom.Timeout > 0 {
+		client.Timeout = custom.Timeout
+	}
+	return client
+}
+
+// boundedTransport cuts answers off at maxBodyBytes, with an error.
+type boundedTransport struct{ base http.RoundTripper }
+
+func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = &boundedBody{resp.Body, maxBodyBytes}
+	return resp, nil
+}
+
+var errBodyTooLarge = fmt.Errorf("answer of over %d bytes", maxBodyBytes)
+
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, errBodyTooLarge
+	}
+	return n, err
+}
+
+// bearer adds an access token to requests for the hosts that are asked, and
+// takes it off where a redirect leads to another one.
+type bearer struct {
+	token string
+	base  http.RoundTripper
+}
+
+func (t *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !sameHostAsAsked(r) {
+		return t.base.RoundTrip(r)
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+t.token)
+	return t.base.RoundTrip(r)
+}
+
+// sameHostAsAsked walks back from a request over the redirects that led to
+// it: to where a redirect once left the first host, no token may follow.
+func sameHostAsAsked(r *http.Request) bool {
+	origin := originOf(r.URL)
+	for r.Response != nil && r.Response.Request != nil {
+		r = r.Response.Request
+		if originOf(r.URL) != origin {
+			return false
+		}
+	}
+	return true
+}
+
+// A statusError is an answer that says no by its status alone. What the
+// answer's body says is nobody's to show.
+type statusError int
+
+func (e statusError) Error() string {
+	return fmt.Sprintf("answer with status %d", int(e))
+}
+
+// readBody reads and closes a bounded answer.
+func readBody(resp *http.Response) ([]byte, error) {
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	return body, nil
+}

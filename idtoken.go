@@ -1,0 +1,218 @@
+package oauthlogin
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+)
+
+const (
+	clockLeeway     = time.Minute
+	maxIDTokenBytes = 128 << 10
+)
+
+// A keysError is a failure to get a provider's keys: its fault, and no word
+// on the token.
+type keysError struct{ err error }
+
+func (e *keysError) Error() string { return "fetch keys: " + brief(e.err) }
+func (e *keysError) Unwrap() error { return e.err }
+
+// verifyIDToken checks all that holds for every ID token of the provider
+// (OpenID Connect Core section 3.1.3.7) and returns its payload. The caller
+// compares what depends on the occasion: nonce, subject, times, acr.
+func (p *provider) verifyIDToken(ctx context.Context, md *metadata, raw, accessToken string) (json.RawMessage, object, error) {
+	switch {
+	case raw == "":
+		return nil, nil, errors.New("answer has no id_token")
+	case len(raw) > maxIDTokenBytes:
+		return nil, nil, fmt.Errorf("ID token of over %d bytes", maxIDTokenBytes)
+	// A JWS in compact serialisation, and neither a JWE nor a JSON object.
+	case strings.Count(raw, ".") != 2:
+		return nil, nil, errors.New("ID token is not a signed JWT")
+	}
+	keys := &watchedKeys{KeySet: md.keys}
+	verifier := oidc.NewVerifier(p.Issuer, keys, &oidc.Config{
+		ClientID:             p.OAuth2.ClientID,
+		SupportedSigningAlgs: md.SigningAlgs,
+		SkipExpiryCheck:      true, // below, with leeway
+	})
+	token, err := verifier.Verify(ctx, raw)
+	if keys.err != nil {
+		return nil, nil, keys.err
+	}
+	if err != nil {
+		return nil, nil, errors.New(brief(err))
+	}
+	var payload json.RawMessage
+	if err := token.Claims(&payload); err != nil {
+		return nil, nil, err
+	}
+	claims, err := parseObject(payload)
+	if err != nil {
+		return nil, nil, err
+	}
+
+	// sub is at most 255 ASCII characters (OpenID Connect Core section 2).
+	sub := claims.str("sub")
+	if sub == "" || len(sub) > 255 || strings.IndexFunc(sub, func(r rune) bool { return r < 0x20 || r > 0x7e }) >= 0 {
+		return nil, nil, errors.New("ID token has no valid sub")
+	}
+	extra := slices.DeleteFunc(slices.Clone(token.Audience), func(aud string) bool {
+		return aud == p.OAuth2.ClientID || slices.Contains(p.TrustedAudiences, aud)
+	})
+	_, hasAZP := claims["azp"]
+	switch {
+	case len(extra) > 0:
+		return nil, nil, errors.New("ID token has an untrusted audience")
+	case hasAZP && claims.str("azp") != p.OAuth2.ClientID:
+		return nil, nil, errors.New("ID token was issued to another client (azp)")
+	case len(token.Audience) > 1 && !hasAZP:
+		return nil, nil, errors.New("ID token has several audiences and no azp")
+	}
+	now := time.Now()
+	exp, hasExp := claims.seconds("exp")
+	iat, hasIAT := claims.seconds("iat")
+	nbf, hasNBF := claims.seconds("nbf")
+	switch {
+	case !hasExp || !now.Before(exp.Add(clockLeeway)):
+		return nil, nil, errors.New("ID token has expired (exp)")
+	case !hasIAT:
+		return nil, nil, errors.New("ID token has no valid iat")
+	case iat.After(now.Add(clockLeeway)):
+		return nil, nil, errors.New("ID token is from the future (iat)")
+	case claims["nbf"] != nil && !hasNBF, nbf.After(now.Add(clockLeeway)):
+		return nil, nil, errors.New("ID token is not valid yet (nbf)")
+	}
+	// OpenID Connect Core section 3.1.3.8.
+	if _, ok := claims["at_hash"]; ok {
+		if token.AccessTokenHash == "" || token.VerifyAccessToken(accessToken) != nil {
+			return nil, nil, errors.New("ID token belongs to another access token (at_hash)")
+		}
+	}
+	return payload, claims, nil
+}
+
+// watchedKeys tells a failure to fetch keys from a signature that is wrong.
+type watchedKeys struct {
+	oidc.KeySet
+	err error
+}
+
+func (k *watchedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
+	payload, err := k.KeySet.VerifySignature(ctx, jwt)
+	// go-oidc wraps what the fetch returned, and nothing else.
+	if err != nil && errors.Unwrap(err) != nil {
+		k.err = &keysError{err}
+	}
+	return payload, err
+}
+
+// checkNonce compares in constant time (OpenID Connect Core section 15.5.2).
+func checkNonce(claims object, nonce string) error {
+	if subtle.ConstantTimeCompare([]byte(claims.str("nonce")), []byte(nonce)) != 1 {
+		return errors.New("ID token has another nonce")
+	}
+	return nil
+}
+
+// checkAuthentication holds the provider to the max_age and acr_values of
+// the authorization request (OpenID Connect Core sections 3.1.2.1, 3.1.3.7).
+func checkAuthentication(claims object, f *flow) error {
+	if f.maxAge >= 0 {
+		authTime, ok := claims.seconds("auth_time")
+		if !ok || time.Since(authTime) > f.maxAge+clockLeeway {
+			return errors.New("the user signed in too long ago (auth_time)")
+		}
+	}
+	if f.acrValues != "" && !slices.Contains(strings.Fields(f.acrValues), claims.str("acr")) {
+		return errors.New("the user signed in by other means than required (acr)")
+	}
+	return nil
+}
+
+// userFromClaims makes a User of an ID token, and of user info when that is
+// advertised and name or e-mail are missing.
+func (p *provider) userFromClaims(ctx context.Context, md *metadata, payload json.RawMessage, claims object, accessToken string) (User, error) {
+	if md.UserInfoURL != "" && (claims.str("name") == "" || claims.str("email") == "") {
+		info, err := p.userInfo(ctx, md, accessToken)
+		if err != nil {
+			return User{}, fmt.Errorf("read user info: %w", err)
+		}
+		// OpenID Connect Core section 5.3.2.
+		if info != nil && info.str("sub") != claims.str("sub") {
+			return User{}, errors.New("user info is of another subject")
+		}
+		// What the provider signed goes before what it did not. An e-mail address
+		// and its verification come from one place or the other, never mixed.
+		if claims.str("email") != "" {
+			delete(info, "email_verified")
+		} else if info.str("email") != "" {
+			delete(claims, "email")
+			delete(claims, "email_verified")
+		}
+		merged := object{}
+		maps.Copy(merged, info)
+		maps.Copy(merged, claims)
+		if claims = merged; len(info) > 0 {
+			if payload, err = json.Marshal(merged); err != nil {
+				return User{}, err
+			}
+		}
+	}
+	name := claims.str("name")
+	if name == "" {
+		name = claims.str("preferred_username")
+	}
+	return User{
+		Subject:       claims.str("sub"),
+		Name:          name,
+		Email:         claims.str("email"),
+		EmailVerified: claims.str("email") != "" && claims.isTrue("email_verified"),
+		RawClaims:     payload,
+	}, nil
+}
+
+// userInfo asks the user info endpoint (OpenID Connect Core section 5.3). It
+// returns nil where the provider does not let the token's scopes ask.
+func (p *provider) userInfo(ctx context.Context, md *metadata, accessToken string) (object, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, md.UserInfoURL, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+accessToken)
+	req.Header.Set("Accept", "application/json")
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readBody(resp)
+	switch {
+	case err != nil:
+		return nil, err
+	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
+		return nil, nil
+	case resp.StatusCode != http.StatusOK:
+		return nil, statusError(resp.StatusCode)
+	}
+	return parseObject(body)
+}
+
+// brief cuts an error's text down: libraries put whole answers into theirs.
+func brief(err error) string {
+	const most = 200
+	text := err.Error()
+	if len(text) > most {
+		text = text[:most] + "..."
+	}
+	return text
+}

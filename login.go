@@ -1,0 +1,248 @@
+package oauthlogin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// LoginOptions is how one login differs from others.
+type LoginOptions struct {
+	// Provider is the name of the provider; "" is the only one, or lets the user
+	// choose among several.
+	Provider string
+	// ReturnTo is the local path to go to after the login; "" is "/", and so
+	// is everything that could lead elsewhere.
+	ReturnTo string
+	// AuthParams are parameters of the authorization request for this login,
+	// in place of those of the same name in [Provider].AuthParams: login_hint,
+	// prompt, max_age. Fill them from values of your own, not from the request.
+	AuthParams url.Values
+}
+
+// Login starts a login: it redirects to the provider that the query parameter
+// provider names, or lets the user choose, and comes back to the local path
+// that return_to names, "/" if it is missing or leads anywhere else. It takes
+// no other parameter.
+//
+// GET alone starts a login. HEAD and prefetching do not, nor is any state kept
+// on the server: what the callback needs is sealed in a cookie of its own for
+// each login, of which a browser keeps at most five.
+func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
+	if !m.ready(w) {
+		return
+	}
+	noStore(w)
+	switch {
+	case r.Method == http.MethodHead:
+		return
+	case r.Method != http.MethodGet:
+		m.methodNotAllowed(w, r, "GET, HEAD")
+		return
+	case isPrefetch(r):
+		m.unauthorized(w, "/")
+		return
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || len(query["provider"]) > 1 {
+		m.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, RetryURL: m.opts.LoginPath, err: errors.New("malformed query")})
+		return
+	}
+	opts := LoginOptions{Provider: query.Get("provider")}
+	if returnTo := query["return_to"]; len(returnTo) == 1 {
+		opts.ReturnTo = returnTo[0]
+	}
+	m.StartLogin(w, r, opts)
+}
+
+// StartLogin answers any request with the start of a login, for handlers that
+// decide themselves when and how. The answer is a redirect, the choice of
+// a provider or an error page.
+func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts LoginOptions) {
+	if !m.ready(w) {
+		return
+	}
+	noStore(w)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	opts.ReturnTo = m.returnPath(opts.ReturnTo)
+	p := m.providerByName(opts.Provider)
+	switch {
+	case p == nil && opts.Provider != "":
+		m.fail(w, r, &Error{
+			Code: "unknown_provider", Status: http.StatusBadRequest,
+			RetryURL: m.loginURL("", opts.ReturnTo), err: errors.New("no provider has this name"),
+		})
+		return
+	case p == nil:
+		m.choose(w, opts.ReturnTo)
+		return
+	}
+	if m.roundsOf(r) >= maxRounds {
+		if rec, _ := m.load(r); rec == nil {
+			m.cookies.expire(w, m.cookies.rounds())
+			m.fail(w, r, m.loginError(p, opts.ReturnTo, "cookies_lost", http.StatusBadRequest, errors.New("login after login, and no session")))
+			return
+		}
+	}
+	md, err := p.endpoints.metadata(r.Context())
+	if err != nil {
+		m.fail(w, r, m.loginError(p, opts.ReturnTo, "provider_unavailable", http.StatusBadGateway, err))
+		return
+	}
+	f, location, err := p.authorizationRequest(md, opts)
+	if err == nil {
+		err = m.writeFlow(w, r, f)
+	}
+	if err != nil {
+		m.fail(w, r, m.loginError(p, opts.ReturnTo, "internal", http.StatusInternalServerError, err))
+		return
+	}
+	redirect(w, location)
+}
+
+// authorizationRequest makes a new flow and the URL that it begins with (RFC
+// 6749 section 4.1.1, OpenID Connect Core section 3.1.2.1).
+func (p *provider) authorizationRequest(md *metadata, opts LoginOptions) (*flow, string, error) {
+	if err := checkAuthParams(opts.AuthParams); err != nil {
+		return nil, "", fmt.Errorf("LoginOptions.%w", err)
+	}
+	u, err := url.Parse(md.AuthURL)
+	if err != nil {
+		return nil, "", err
+	}
+	query := u.Query()
+	for _, params := range []url.Values{p.AuthParams, opts.AuthParams} {
+		for name, values := range params {
+			query[name] = values
+		}
+	}
+	// Values of their own for each flow: RFC 9700 section 2.1.1.
+	f := &flow{
+		provider: p.tag, state: randomToken(), nonce: randomToken(), verifier: randomToken(),
+		started: time.Now(), returnPath: opts.ReturnTo, maxAge: -1,
+		acrValues: strings.Join(query["acr_values"], " "),
+	}
+	if query.Has("max_age") {
+		if f.maxAge, err = parseMaxAge(query.Get("max_age")); err != nil {
+			return nil, "", err
+		}
+	}
+	query.Set("client_id", p.OAuth2.ClientID)
+	query.Set("redirect_uri", p.OAuth2.RedirectURL)
+	query.Set("response_type", "code")
+	query.Set("state", f.state)
+	// RFC 9700 section 2.1.1: PKCE whatever the provider advertises, and
+	// RFC 7636 section 4.2: S256 and no other method.
+	query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(f.verifier))
+	query.Set("code_challenge_method", "S256")
+	if len(p.OAuth2.Scopes) > 0 {
+		query.Set("scope", strings.Join(p.OAuth2.Scopes, " "))
+	}
+	if p.Issuer != "" {
+		query.Set("nonce", f.nonce)
+	}
+	u.RawQuery = query.Encode()
+	return f, u.String(), nil
+}
+
+func parseMaxAge(s string) (time.Duration, error) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("max_age %q is no number of seconds", s)
+	}
+	return time.Duration(n) * time.Second, nil
+}
+
+// choose shows a page with a link for each provider.
+func (m *Middleware) choose(w http.ResponseWriter, returnTo string) {
+	page := chooserPage{Title: "Sign in"}
+	for _, p := range m.providers {
+		page.Choices = append(page.Choices, choice{p.Name, m.loginURL(p.Name, returnTo)})
+	}
+	writePage(w, http.StatusOK, chooserTemplate, page)
+}
+
+// providerByName returns the only provider for "".
+func (m *Middleware) providerByName(name string) *provider {
+	if name == "" && len(m.providers) == 1 {
+		return m.providers[0]
+	}
+	i := slices.IndexFunc(m.providers, func(p *provider) bool { return p.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return m.providers[i]
+}
+
+// loginURL is the local URL that starts a login.
+func (m *Middleware) loginURL(provider, returnTo string) string {
+	query := ""
+	if provider != "" && len(m.providers) > 1 {
+		query = "provider=" + url.QueryEscape(provider) + "&"
+	}
+	return m.opts.LoginPath + "?" + query + "return_to=" + url.QueryEscape(returnTo)
+}
+
+// loginError is an error of a login that can be started again.
+func (m *Middleware) loginError(p *provider, returnTo, code string, status int, err error) *Error {
+	return &Error{Code: code, Status: status, Provider: p.Name, RetryURL: m.loginURL(p.Name, returnTo), err: err}
+}
+
+func (m *Middleware) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow string) {
+	w.Header().Set("Allow", allow)
+	m.fail(w, r, &Error{Code: "method_not_allowed", Status: http.StatusMethodNotAllowed, err: fmt.Errorf("method %q", printable(r.Method))})
+}
+
+// redirect writes Location as it is: http.Redirect would clean it.
+func redirect(w http.ResponseWriter, location string) {
+	w.Header().Set("Location", location)
+	// RFC 9700 section 4.12: 303, after which no browser repeats a body.
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+const (
+	// maxRounds is how many logins may complete in a row, each within roundsAge
+	// of the one before, without the session ever coming back.
+	maxRounds = 4
+	roundsAge = time.Minute
+)
+
+// roundsOf counts the logins that this browser has just completed. Without
+// it, a browser that loses the session cookie would go round between us and a
+// provider that asks no questions.
+func (m *Middleware) roundsOf(r *http.Request) uint64 {
+	name := m.cookies.rounds()
+	cookie, err := r.Cookie(name)
+	if err != nil {
+		return 0
+	}
+	packed, _, err := m.flowSealer.open(name, cookie.Value)
+	if err != nil {
+		return 0
+	}
+	u, err := unpack(packed)
+	if err != nil {
+		return 0
+	}
+	n, at := u.uint(), u.time()
+	if u.err() != nil || time.Since(at) > roundsAge {
+		return 0
+	}
+	return n
+}
+
+func (m *Middleware) writeRounds(w http.ResponseWriter, n uint64) {
+	var p packer
+	p.uint(n)
+	p.time(time.Now())
+	if sealed, err := m.flowSealer.seal(m.cookies.rounds(), p.pack()); err == nil {
+		m.cookies.set(w, m.cookies.rounds(), sealed, int(roundsAge/time.Second))
+	}
+}

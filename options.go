@@ -1,0 +1,277 @@
+package oauthlogin
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/sessions"
+)
+
+// The defaults of [Options].
+const (
+	defaultIdleTimeout = 24 * time.Hour
+	defaultMaxLifetime = 7 * 24 * time.Hour
+	defaultLoginPath   = "/login"
+	defaultLogoutPath  = "/logout"
+	defaultCookieName  = "oauthlogin"
+	minKeyBytes        = 32
+)
+
+// Options configures a [Middleware]. Providers and Keys are required; the zero
+// value of everything else is a safe default. [New] copies what it is given:
+// later changes have no effect.
+type Options struct {
+	_ [0]func() // keyed literals only
+
+	// Providers are the places that users sign in at: at least one. With
+	// several, /login without a provider parameter lets the user choose.
+	// Their redirect URLs share scheme and host and differ in their paths,
+	// which is what keeps one provider from answering for another
+	// (RFC 9700 section 4.4).
+	Providers []Provider
+
+	// Keys are the secrets from which the keys that seal cookies and sessions
+	// are derived, each at least 32 random bytes. Keys[0] seals, every one of
+	// them opens: to rotate, put a new key in front, and take the old one away
+	// after MaxLifetime. All instances of an application share them.
+	Keys [][]byte
+
+	// Store keeps sessions on the server; nil keeps the whole session in
+	// sealed cookies. A store receives one value per session, sealed with Keys
+	// whatever the store itself does, and a new session id at every login.
+	// Stores built on securecookie refuse values over 4,096 bytes unless
+	// told otherwise, for example with FilesystemStore.MaxLength(0), and refuse
+	// cookies older than 30 days.
+	Store sessions.Store
+
+	// IdleTimeout ends a session that was not used for that long: 24 hours by
+	// default. It is enforced on the server from a time inside the session,
+	// which is written anew after a tenth of IdleTimeout; a session may
+	// therefore end up to a tenth early, and never late.
+	IdleTimeout time.Duration
+
+	// MaxLifetime ends a session that long after its login, used or not:
+	// 7 days by default, enforced on the server.
+	MaxLifetime time.Duration
+
+	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login"
+	// and "/logout" by default. The callback's path is that of the provider's
+	// RedirectURL.
+	LoginPath, LogoutPath string
+
+	// CookieName is the stem of all cookie names: "oauthlogin" by default.
+	// Applications on one host need different ones.
+	CookieName string
+
+	// ErrorHandler answers requests to the login, callback and logout paths
+	// that failed. The error is an [*Error]; its Status is what the answer
+	// should say. Cookies and caching headers are already set. By default the
+	// error is logged and a plain page shown that has no internals in it.
+	ErrorHandler func(http.ResponseWriter, *http.Request, error)
+
+	// Logger receives what happened, without tokens, codes, cookies or e-mail
+	// addresses: slog.Default() by default.
+	Logger *slog.Logger
+
+	// HTTPClient calls providers. Its Transport and its Timeout are used; its
+	// redirect policy and cookie jar are not: no redirect is ever followed and
+	// no answer over 1 MiB is read. By default a client of our own with a
+	// timeout of 10 seconds.
+	HTTPClient *http.Client
+}
+
+// Format keeps the keys out of whatever prints Options, with any verb.
+func (o Options) Format(f fmt.State, _ rune) {
+	names := make([]string, len(o.Providers))
+	for i, p := range o.Providers {
+		names[i] = p.name()
+	}
+	fmt.Fprintf(f, "oauthlogin.Options{Providers:%q Keys:[%d redacted]}", names, len(o.Keys))
+}
+
+// LogValue keeps the keys out of logs.
+func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)) }
+
+// withDefaults returns a deep copy of o with defaults for what is not set.
+func (o Options) withDefaults() Options {
+	o.Providers = slices.Clone(o.Providers)
+	for i := range o.Providers {
+		o.Providers[i] = o.Providers[i].clone()
+	}
+	o.Keys = slices.Clone(o.Keys)
+	for i := range o.Keys {
+		o.Keys[i] = bytes.Clone(o.Keys[i])
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = defaultIdleTimeout
+	}
+	if o.MaxLifetime == 0 {
+		o.MaxLifetime = defaultMaxLifetime
+	}
+	if o.LoginPath == "" {
+		o.LoginPath = defaultLoginPath
+	}
+	if o.LogoutPath == "" {
+		o.LogoutPath = defaultLogoutPath
+	}
+	if o.CookieName == "" {
+		o.CookieName = defaultCookieName
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// validate returns every fault of o, which has its defaults, joined.
+func (o *Options) validate() error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("oauthlogin: Options."+format, args...))
+	}
+
+	if len(o.Keys) == 0 {
+		fault("Keys is empty; at least one key of %d random bytes is required", minKeyBytes)
+	}
+	for i, key := range o.Keys {
+		switch {
+		case len(key) < minKeyBytes:
+			fault("Keys[%d] has %d bytes; at least %d are required", i, len(key), minKeyBytes)
+		case bytes.Count(key, key[:1]) == len(key):
+			fault("Keys[%d] is one byte repeated; random bytes are required", i)
+		}
+	}
+	if o.IdleTimeout < 0 {
+		fault("IdleTimeout is %v; it must not be negative", o.IdleTimeout)
+	}
+	if o.MaxLifetime < 0 {
+		fault("MaxLifetime is %v; it must not be negative", o.MaxLifetime)
+	}
+	if !isCookieName(o.CookieName) {
+		fault("CookieName %q is not a cookie name of 1 to 64 letters, digits, '-' and '_'", o.CookieName)
+	}
+
+	for _, p := range []struct{ field, path string }{{"LoginPath", o.LoginPath}, {"LogoutPath", o.LogoutPath}} {
+		if !isRoutePath(p.path) {
+			fault("%s %q is not a clean absolute path", p.field, p.path)
+		}
+	}
+	if o.LoginPath == o.LogoutPath {
+		fault("LoginPath and LogoutPath are both %q", o.LoginPath)
+	}
+
+	if len(o.Providers) == 0 {
+		fault("Providers is empty; at least one is required")
+	}
+	names, paths := map[string]int{}, map[string]int{}
+	origin := ""
+	for i := range o.Providers {
+		p := &o.Providers[i]
+		for _, err := range p.validate() {
+			fault("Providers[%d].%w", i, err)
+		}
+		if j, taken := names[p.Name]; taken {
+			fault("Providers[%d].Name %q is also the name of Providers[%d]", i, p.Name, j)
+		}
+		names[p.Name] = i
+		if p.OAuth2 == nil {
+			continue
+		}
+		u, err := url.Parse(p.OAuth2.RedirectURL)
+		if err != nil || u.Host == "" {
+			continue // validate has named it
+		}
+		// RFC 9700 section 4.4.2.2: a redirect URI of its own for each issuer.
+		if j, taken := paths[u.Path]; taken {
+			fault("Providers[%d].OAuth2.RedirectURL has the path %q of Providers[%d]; each needs its own", i, u.Path, j)
+		}
+		paths[u.Path] = i
+		if origin == "" {
+			origin = originOf(u)
+		}
+		if originOf(u) != origin {
+			fault("Providers[%d].OAuth2.RedirectURL is on %s, others on %s; all need one scheme and host", i, originOf(u), origin)
+		}
+		for _, taken := range []struct{ field, path string }{{"LoginPath", o.LoginPath}, {"LogoutPath", o.LogoutPath}} {
+			if u.Path == taken.path {
+				fault("Providers[%d].OAuth2.RedirectURL has the path of Options.%s, %q", i, taken.field, u.Path)
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// isRoutePath reports whether p is an absolute path in the form in which
+// routers and browsers hand it over.
+func isRoutePath(p string) bool {
+	if len(p) < 2 || p[0] != '/' || path.Clean(p) != strings.TrimSuffix(p, "/") {
+		return false
+	}
+	return (&url.URL{Path: p}).EscapedPath() == p
+}
+
+// isCookieName is narrower than RFC 6265: '.' sets off our suffixes, and a
+// leading '_' could spell a prefix that browsers give a meaning.
+func isCookieName(name string) bool {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	return name != "" && len(name) <= 64 && name[0] != '_' &&
+		strings.IndexFunc(name, func(r rune) bool { return !strings.ContainsRune(allowed, r) }) < 0
+}
+
+// checkURL says what is wrong with an absolute URL that tokens, codes or
+// sign-ins depend on; "" if nothing is.
+func checkURL(raw string) (u *url.URL, fault string) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, "is not a URL"
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.Hostname() == "":
+		return nil, "is not an absolute http or https URL"
+	case u.User != nil:
+		return nil, "has user information"
+	case u.Fragment != "" || strings.Contains(raw, "#"):
+		return nil, "has a fragment"
+	// RFC 8252 section 7.3, RFC 9700 section 2.6: http on loopback alone.
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return nil, "is plain http on a host that is not loopback"
+	}
+	return u, ""
+}
+
+func isHTTPS(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Scheme == "https"
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// originOf returns scheme://host[:port], lower case and without a default port.
+func originOf(u *url.URL) string {
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		port = ""
+	}
+	if port != "" {
+		return u.Scheme + "://" + net.JoinHostPort(host, port)
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return u.Scheme + "://" + host
+}

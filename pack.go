@@ -1,0 +1,188 @@
+package oauthlogin
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What is sealed is packed first, because every byte of it costs almost two
+// in a cookie: the segments of JWTs as bytes instead of base64url, and all of
+// it deflated when that saves anything.
+//
+// Compression makes the length of a sealed value depend on its content. That
+// gives nothing away here: nobody who sees lengths on the wire can mix text of
+// his choice with another's tokens, over and over, the way CRIME needs it.
+
+// packVersion changes with the layout of a sealed value; others do not open.
+const packVersion = 1
+
+// maxUnpackedBytes bounds what a sealed value can inflate to.
+const maxUnpackedBytes = 1 << 20
+
+// A packer appends fields, in the order in which an unpacker reads them.
+type packer struct{ buf []byte }
+
+func (p *packer) uint(v uint64) { p.buf = binary.AppendUvarint(p.buf, v) }
+
+func (p *packer) raw(b []byte) { p.buf = append(p.buf, b...) }
+
+func (p *packer) bytes(b []byte) {
+	p.uint(uint64(len(b)))
+	p.buf = append(p.buf, b...)
+}
+
+func (p *packer) string(s string) {
+	p.uint(uint64(len(s)))
+	p.buf = append(p.buf, s...)
+}
+
+// time has a resolution of seconds; the zero time is kept.
+func (p *packer) time(t time.Time) {
+	if t.IsZero() {
+		p.uint(0)
+		return
+	}
+	p.uint(uint64(max(t.Unix(), 0)) + 1)
+}
+
+func (p *packer) bool(b bool) {
+	if b {
+		p.uint(1)
+	} else {
+		p.uint(0)
+	}
+}
+
+// token packs a JWT as its three segments, and anything else as it is.
+func (p *packer) token(s string) {
+	var segments [3][]byte
+	parts := strings.Split(s, ".")
+	isJWT := len(parts) == len(segments)
+	for i := 0; isJWT && i < len(segments); i++ {
+		var err error
+		segments[i], err = base64.RawURLEncoding.Strict().DecodeString(parts[i])
+		// The decoder skips line breaks: only what encodes back is packed.
+		isJWT = err == nil && base64.RawURLEncoding.EncodedLen(len(segments[i])) == len(parts[i])
+	}
+	p.bool(isJWT)
+	if !isJWT {
+		p.string(s)
+		return
+	}
+	for _, segment := range segments {
+		p.bytes(segment)
+	}
+}
+
+// pack returns the version, and the fields deflated if that is shorter.
+func (p *packer) pack() []byte {
+	var b bytes.Buffer
+	b.Write([]byte{packVersion, 1})
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	w.Reset(&b)
+	w.Write(p.buf) // a bytes.Buffer takes everything
+	w.Close()
+	if b.Len() >= 2+len(p.buf) {
+		b.Reset()
+		b.Write([]byte{packVersion, 0})
+		b.Write(p.buf)
+	}
+	return b.Bytes()
+}
+
+var deflaters = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, flate.BestCompression) // the level is valid
+	return w
+}}
+
+var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+
+var errPacked = errors.New("sealed value is malformed")
+
+// An unpacker reads fields; after the last one, err says if all were there.
+type unpacker struct {
+	buf []byte
+	bad bool
+}
+
+func unpack(packed []byte) (*unpacker, error) {
+	if len(packed) < 2 || packed[0] != packVersion {
+		return nil, errPacked
+	}
+	if packed[1] == 0 {
+		return &unpacker{buf: packed[2:]}, nil
+	}
+	r := inflaters.Get().(io.Reader)
+	defer inflaters.Put(r)
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(packed[2:]), nil); err != nil {
+		return nil, errPacked
+	}
+	fields, err := io.ReadAll(io.LimitReader(r, maxUnpackedBytes+1))
+	if err != nil || len(fields) > maxUnpackedBytes {
+		return nil, errPacked
+	}
+	return &unpacker{buf: fields}, nil
+}
+
+func (u *unpacker) err() error {
+	if u.bad || len(u.buf) > 0 {
+		return errPacked
+	}
+	return nil
+}
+
+func (u *unpacker) uint() uint64 {
+	v, n := binary.Uvarint(u.buf)
+	if n <= 0 {
+		u.bad, u.buf = true, nil
+		return 0
+	}
+	u.buf = u.buf[n:]
+	return v
+}
+
+func (u *unpacker) take(n uint64) []byte {
+	if n > uint64(len(u.buf)) {
+		u.bad, u.buf = true, nil
+		return nil
+	}
+	b := u.buf[:n:n]
+	u.buf = u.buf[n:]
+	return b
+}
+
+func (u *unpacker) bytes() []byte { return u.take(u.uint()) }
+
+func (u *unpacker) string() string { return string(u.bytes()) }
+
+func (u *unpacker) bool() bool { return u.uint() == 1 }
+
+func (u *unpacker) time() time.Time {
+	v := u.uint()
+	if v == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(v-1), 0)
+}
+
+func (u *unpacker) token() string {
+	if !u.bool() {
+		return u.string()
+	}
+	var b []byte
+	for i := range 3 {
+		if i > 0 {
+			b = append(b, '.')
+		}
+		b = base64.RawURLEncoding.AppendEncode(b, u.bytes())
+	}
+	return string(b)
+}

@@ -1,0 +1,202 @@
+package oauthlogin
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// A Session is a signed-in user as one request sees it. It belongs to that
+// request: changing it changes nothing else.
+type Session struct {
+	User User
+
+	owner  *Middleware
+	record *record
+}
+
+// A User is who signed in. Key accounts on Issuer and Subject, never on Email:
+// addresses change hands (OpenID Connect Core section 5.7).
+type User struct {
+	// Provider is the Name of the [Provider].
+	Provider string
+	// Issuer is the OpenID Connect issuer or, for plain OAuth 2.0, the origin of
+	// the authorization endpoint. It is never empty.
+	Issuer string
+	// Subject is the provider's identifier for the user. It is never empty.
+	Subject string
+	// Name and Email are what the provider says, "" if it does not.
+	Name, Email string
+	// EmailVerified is true only if the provider says so, with the JSON value true.
+	EmailVerified bool
+	// RawClaims is a JSON object with everything the provider said of the
+	// user: the claims of the ID token, joined by those of user info; or what
+	// Identify put there.
+	RawClaims json.RawMessage
+}
+
+// Claims unmarshals RawClaims into v, a pointer to a struct of the caller's.
+func (u *User) Claims(v any) error {
+	if len(u.RawClaims) == 0 {
+		return errors.New("oauthlogin: user has no claims")
+	}
+	if err := json.Unmarshal(u.RawClaims, v); err != nil {
+		return fmt.Errorf("oauthlogin: read claims: %w", err)
+	}
+	return nil
+}
+
+type sessionKey struct{}
+
+// FromContext returns the session of the request that ctx belongs to. There
+// is always one behind [Middleware.RequireAuth], and behind
+// [Middleware.Handler] when the user is signed in.
+func FromContext(ctx context.Context) (*Session, bool) {
+	s, ok := ctx.Value(sessionKey{}).(*Session)
+	return s, ok
+}
+
+// Token returns a copy of the access token with its expiry, and never the
+// refresh token. It returns nil when the access token has expired. An Expiry of
+// zero means that the provider named none.
+func (s *Session) Token() *oauth2.Token {
+	t := &s.record.tokens
+	if t.access == "" || !t.expiry.IsZero() && !time.Now().Before(t.expiry) {
+		return nil
+	}
+	return &oauth2.Token{AccessToken: t.access, TokenType: "Bearer", Expiry: t.expiry}
+}
+
+// Format keeps tokens and claims out of whatever prints a Session.
+func (s *Session) Format(f fmt.State, _ rune) {
+	if s == nil {
+		fmt.Fprint(f, "oauthlogin.Session(nil)")
+		return
+	}
+	fmt.Fprintf(f, "oauthlogin.Session{Provider:%q Subject:%q}", s.User.Provider, s.User.Subject)
+}
+
+// LogValue keeps tokens and claims out of logs: provider and subject name a
+// session.
+func (s *Session) LogValue() slog.Value {
+	if s == nil {
+		return slog.StringValue("none")
+	}
+	return slog.GroupValue(slog.String("provider", s.User.Provider), slog.String("subject", s.User.Subject))
+}
+
+// A record is a session as it is sealed.
+type record struct {
+	id       [16]byte // the same from login to logout
+	provider providerTag
+	created  time.Time // at login
+	written  time.Time // when it was last sealed
+	user     User      // Provider and Issuer follow from provider
+	tokens   tokens
+}
+
+func newRecord(p *provider, user User, t *tokens) *record {
+	rec := &record{provider: p.tag, created: time.Now(), user: user, tokens: *t}
+	rec.user.Provider, rec.user.Issuer = p.Name, p.issuer
+	rand.Read(rec.id[:])
+	return rec
+}
+
+func (rec *record) pack() []byte {
+	var p packer
+	p.raw(rec.provider[:])
+	p.raw(rec.id[:])
+	p.time(rec.created)
+	p.time(rec.written)
+	p.string(rec.user.Subject)
+	p.string(rec.user.Name)
+	p.string(rec.user.Email)
+	p.bool(rec.user.EmailVerified)
+	p.token(rec.tokens.id)
+	fromIDToken := bytes.Equal(rec.user.RawClaims, payloadOf(rec.tokens.id))
+	p.bool(fromIDToken)
+	if !fromIDToken {
+		p.bytes(rec.user.RawClaims)
+	}
+	p.token(rec.tokens.access)
+	p.token(rec.tokens.refresh)
+	p.string(rec.tokens.scope)
+	p.time(rec.tokens.expiry)
+	return p.pack()
+}
+
+func unpackRecord(packed []byte) (*record, error) {
+	u, err := unpack(packed)
+	if err != nil {
+		return nil, err
+	}
+	rec := &record{}
+	copy(rec.provider[:], u.take(uint64(len(rec.provider))))
+	copy(rec.id[:], u.take(uint64(len(rec.id))))
+	rec.created = u.time()
+	rec.written = u.time()
+	rec.user.Subject = u.string()
+	rec.user.Name = u.string()
+	rec.user.Email = u.string()
+	rec.user.EmailVerified = u.bool()
+	rec.tokens.id = u.token()
+	if u.bool() {
+		rec.user.RawClaims = payloadOf(rec.tokens.id)
+	} else {
+		rec.user.RawClaims = u.bytes()
+	}
+	rec.tokens.access = u.token()
+	rec.tokens.refresh = u.token()
+	rec.tokens.scope = u.string()
+	rec.tokens.expiry = u.time()
+	return rec, u.err()
+}
+
+// payloadOf returns the payload of a JWT that was verified before, nil if it is
+// none.
+func payloadOf(jwt string) []byte {
+	_, rest, _ := strings.Cut(jwt, ".")
+	segment, _, _ := strings.Cut(rest, ".")
+	payload, err := base64.RawURLEncoding.DecodeString(segment)
+	if err != nil || len(payload) == 0 {
+		return nil
+	}
+	return payload
+}
+
+// expired reports whether a limit of opts has ended the session.
+func (rec *record) expired(opts *Options, now time.Time) bool {
+	return !now.Before(rec.created.Add(opts.MaxLifetime)) || !now.Before(rec.written.Add(opts.IdleTimeout))
+}
+
+// enter returns the session of a request and the request that carries it on;
+// without a session nil and the request unchanged. It sets headers and, when
+// the session has to be sealed anew, cookies: before any handler runs.
+func (m *Middleware) enter(w http.ResponseWriter, r *http.Request) (*Session, *http.Request) {
+	if s, ok := FromContext(r.Context()); ok && s.owner == m {
+		return s, r
+	}
+	rec, reseal := m.load(r)
+	if rec == nil {
+		return nil, r
+	}
+	w.Header().Set("Cache-Control", "private")
+	w.Header().Add("Vary", "Cookie")
+	if reseal {
+		if err := m.save(w, r, rec); err != nil {
+			m.log.WarnContext(r.Context(), "oauthlogin: session not written anew", "error", err)
+		}
+	}
+	s := &Session{User: rec.user, owner: m, record: rec}
+	return s, r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
+}

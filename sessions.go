@@ -1,0 +1,145 @@
+package oauthlogin
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
+)
+
+// load returns the valid session of a request, nil if there is none, and
+// whether it is time to seal it anew. Whatever does not open, is not of
+// one of our providers, or is past a limit, is no session.
+func (m *Middleware) load(r *http.Request) (rec *record, reseal bool) {
+	stored, err := m.store.New(r, m.cookies.session)
+	if err != nil || stored == nil {
+		m.logStoreError(r, err)
+		return nil, false
+	}
+	sealed, _ := stored.Values[valueKey].(string)
+	if stored.IsNew || sealed == "" {
+		return nil, false
+	}
+	packed, oldKey, err := m.sessionSealer.open(m.cookies.session, sealed)
+	if err != nil {
+		return nil, false
+	}
+	if rec, err = unpackRecord(packed); err != nil {
+		return nil, false
+	}
+	p := m.providerByTag(rec.provider)
+	now := time.Now()
+	if p == nil || rec.expired(&m.opts, now) {
+		return nil, false
+	}
+	rec.user.Provider, rec.user.Issuer = p.Name, p.issuer
+	return rec, oldKey || now.Sub(rec.written) >= m.opts.IdleTimeout/10
+}
+
+// save seals a session that the request already has.
+func (m *Middleware) save(w http.ResponseWriter, r *http.Request, rec *record) error {
+	stored, err := m.store.New(r, m.cookies.session)
+	if err != nil {
+		return fmt.Errorf("read session: %w", err)
+	}
+	return m.write(w, r, stored, rec)
+}
+
+// start seals a new session, in place of whatever the request has.
+func (m *Middleware) start(w http.ResponseWriter, r *http.Request, rec *record) error {
+	// Made anew, so that the store gives it a new id: nothing that was
+	// known before the login names the session (session fixation).
+	if err := m.write(w, r, sessions.NewSession(m.store, m.cookies.session), rec); err != nil {
+		return err
+	}
+	m.forget(r)
+	return nil
+}
+
+func (m *Middleware) write(w http.ResponseWriter, r *http.Request, stored *sessions.Session, rec *record) error {
+	now := time.Now()
+	rec.written = now
+	sealed, err := m.sessionSealer.seal(m.cookies.session, rec.pack())
+	if err != nil {
+		return err
+	}
+	left := min(m.opts.IdleTimeout, rec.created.Add(m.opts.MaxLifetime).Sub(now))
+	stored.Options = m.cookies.options(max(1, int(left/time.Second)))
+	stored.Values = map[any]any{valueKey: sealed}
+	noStore(w)
+	if err := m.store.Save(r, w, stored); err != nil {
+		return storeError(err)
+	}
+	if m.opts.Store == nil && len(sealed) > warnCookieBytes {
+		m.log.WarnContext(r.Context(), "oauthlogin: session cookies are large; nginx and Apache refuse more than 8 KiB of request headers, "+
+			"and some proxies 4 KiB of response headers: set Options.Store, or ask the provider for smaller tokens",
+			"bytes", len(sealed), "provider", rec.user.Provider, "subject", rec.user.Subject)
+	}
+	return nil
+}
+
+// storeError says what to do about the limit that securecookie, and with it
+// most gorilla stores, puts on values.
+func storeError(err error) error {
+	if errors.Is(err, errTooLarge) {
+		return err
+	}
+	if text := err.Error(); strings.Contains(text, "too long") || strings.Contains(text, "too big") {
+		return fmt.Errorf("%w: Options.Store refuses it (%w); raise the store's limit, for example with its MaxLength or SetMaxLength method", errTooLarge, err)
+	}
+	return fmt.Errorf("save session: %w", err)
+}
+
+// forget deletes the request's session on the server, if it is kept there.
+func (m *Middleware) forget(r *http.Request) {
+	if m.opts.Store == nil {
+		return
+	}
+	stored, err := m.store.New(r, m.cookies.session)
+	if err != nil || stored == nil || stored.IsNew {
+		m.logStoreError(r, err)
+		return
+	}
+	stored.Options = m.cookies.options(-1)
+	clear(stored.Values)
+	// The store's own deletion cookie goes nowhere: there is one Set-Cookie for
+	// each name, and it is ours.
+	if err := m.store.Save(r, discardHeader{}, stored); err != nil {
+		m.log.ErrorContext(r.Context(), "oauthlogin: session not deleted from Options.Store", "error", err)
+	}
+}
+
+// clearCookies expires every cookie of ours that the browser sent, and the
+// session cookie in any case, with no value in them.
+func (m *Middleware) clearCookies(w http.ResponseWriter, r *http.Request) {
+	const most = 64 // a browser has room for fewer of ours
+	expired := map[string]bool{}
+	m.cookies.expire(w, m.cookies.session)
+	expired[m.cookies.session] = true
+	for _, cookie := range r.Cookies() {
+		if m.cookies.isOurs(cookie.Name) && !expired[cookie.Name] && len(expired) < most {
+			expired[cookie.Name] = true
+			m.cookies.expire(w, cookie.Name)
+		}
+	}
+}
+
+func (m *Middleware) logStoreError(r *http.Request, err error) {
+	var cookieError securecookie.Error
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.As(err, &cookieError) && cookieError.IsDecode() {
+		return // somebody's old or broken cookie
+	}
+	m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request counts as signed out", "error", brief(err))
+}
+
+// discardHeader is a ResponseWriter for what must not reach the response.
+type discardHeader struct{}
+
+func (discardHeader) Header() http.Header         { return http.Header{} }
+func (discardHeader) Write(b []byte) (int, error) { return len(b), nil }
+func (discardHeader) WriteHeader(int)             {}

@@ -1,0 +1,347 @@
+package oauthlogin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// testKey is as good as 32 random bytes for a test, and the same every time.
+func testKey(seed byte) []byte {
+	key := make([]byte, 32)
+	for i := range key {
+		key[i] = seed + byte(i*7)
+	}
+	return key
+}
+
+// An app is an application behind the middleware, on TLS, with a provider.
+type app struct {
+	*httptest.Server
+	auth     *oauthlogin.Middleware
+	provider *oauthlogintest.Provider
+	log      *logBuffer
+
+	mu    sync.Mutex
+	calls map[string]int // of handlers, by path
+}
+
+// newApp starts an application whose routes are GET / (public),
+// /dashboard and /api/me (guarded), and a provider that signs in "alice" without
+// asking. change, if not nil, edits the options before New.
+func newApp(t *testing.T, change func(*oauthlogin.Options)) *app {
+	t.Helper()
+	a := &app{log: &logBuffer{}, calls: map[string]int{}}
+	a.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.routes().ServeHTTP(w, r)
+	}))
+	origin := "https://" + a.Listener.Addr().String()
+	a.provider = oauthlogintest.Start(oauthlogintest.Config{
+		Clients: []oauthlogintest.Client{{ID: "app", Secret: "s3cret-of-the-app", RedirectURIs: []string{origin + "/auth/callback"}}},
+	})
+	t.Cleanup(a.provider.Close)
+	a.provider.AutoApprove("alice")
+	a.auth = newAuth(t, a.options(origin, change))
+	a.StartTLS()
+	t.Cleanup(a.Close)
+	return a
+}
+
+// options are those of an application at origin.
+func (a *app) options(origin string, change func(*oauthlogin.Options)) oauthlogin.Options {
+	opts := oauthlogin.Options{
+		Providers: []oauthlogin.Provider{{
+			Name:   "test",
+			Issuer: a.provider.Issuer(),
+			OAuth2: &oauth2.Config{
+				ClientID: "app", ClientSecret: "s3cret-of-the-app",
+				RedirectURL: origin + "/auth/callback",
+				Scopes:      []string{"openid", "profile", "email"},
+			},
+		}},
+		Keys:   [][]byte{testKey(1)},
+		Logger: slog.New(slog.NewTextHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if change != nil {
+		change(&opts)
+	}
+	return opts
+}
+
+func newAuth(t *testing.T, opts oauthlogin.Options) *oauthlogin.Middleware {
+	t.Helper()
+	auth, err := oauthlogin.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auth
+}
+
+func (a *app) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", a.count(func(w http.ResponseWriter, r *http.Request) {
+		if s, ok := oauthlogin.FromContext(r.Context()); ok {
+			fmt.Fprintf(w, "home of %s", s.User.Subject)
+			return
+		}
+		fmt.Fprint(w, "home of nobody")
+	}))
+	guarded := a.auth.RequireAuth(a.count(func(w http.ResponseWriter, r *http.Request) {
+		s, _ := oauthlogin.FromContext(r.Context())
+		json.NewEncoder(w).Encode(s.User)
+	}))
+	mux.Handle("/dashboard", guarded)
+	mux.Handle("/api/me", guarded)
+	return a.auth.Handler(mux)
+}
+
+func (a *app) count(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a.mu.Lock()
+		a.calls[r.URL.Path]++
+		a.mu.Unlock()
+		next(w, r)
+	}
+}
+
+// called returns how often the handler of path ran.
+func (a *app) called(path string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.calls[path]
+}
+
+// A browser keeps cookies and follows no redirect by itself.
+type browser struct {
+	t      *testing.T
+	client *http.Client
+	origin string
+}
+
+func (a *app) browser(t *testing.T) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &browser{t: t, origin: a.URL, client: &http.Client{
+		Transport:     a.Client().Transport,
+		Jar:           jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+type response struct {
+	*http.Response
+	body string
+}
+
+func (r *response) location() string { return r.Header.Get("Location") }
+
+// get asks for a path of the application, or for a whole URL. header is name,
+// value, name, value.
+func (b *browser) get(path string, header ...string) *response {
+	b.t.Helper()
+	return b.do(b.request(http.MethodGet, path, nil, header...))
+}
+
+// post sends a form as a page of the application would.
+func (b *browser) post(path string, form url.Values, header ...string) *response {
+	b.t.Helper()
+	r := b.request(http.MethodPost, path, strings.NewReader(form.Encode()), header...)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.do(r)
+}
+
+func (b *browser) request(method, path string, body io.Reader, header ...string) *http.Request {
+	b.t.Helper()
+	if strings.HasPrefix(path, "/") {
+		path = b.origin + path
+	}
+	r, err := http.NewRequestWithContext(b.t.Context(), method, path, body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return r
+}
+
+func (b *browser) do(r *http.Request) *response {
+	b.t.Helper()
+	resp, err := b.client.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return &response{resp, string(body)}
+}
+
+// follow is get, and then whatever the answers redirect to.
+func (b *browser) follow(path string) *response {
+	b.t.Helper()
+	return b.followUntil(path, func(string) bool { return false })
+}
+
+// followUntil stops at the redirect whose target stop accepts, and returns
+// the answer that redirects there.
+func (b *browser) followUntil(path string, stop func(target string) bool) *response {
+	b.t.Helper()
+	resp := b.get(path)
+	for range 20 {
+		if resp.location() == "" {
+			return resp
+		}
+		target, err := resp.Request.URL.Parse(resp.location())
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if stop(target.String()) {
+			return resp
+		}
+		resp = b.get(target.String())
+	}
+	b.t.Fatalf("redirected 20 times, last to %s", resp.location())
+	return nil
+}
+
+// callbackURL goes through a login up to the redirect to the callback, and
+// returns the URL that it leads to.
+func (b *browser) callbackURL(path string) string {
+	b.t.Helper()
+	resp := b.followUntil(path, func(target string) bool { return strings.Contains(target, "/auth/callback") })
+	if resp.location() == "" {
+		b.t.Fatalf("no redirect to the callback; last answer %d %s", resp.StatusCode, resp.body)
+	}
+	return resp.location()
+}
+
+// login signs in, and fails the test if that does not lead to path.
+func (b *browser) login(path string) *response {
+	b.t.Helper()
+	resp := b.follow("/login?return_to=" + url.QueryEscape(path))
+	if resp.StatusCode != http.StatusOK || resp.Request.URL.RequestURI() != path {
+		b.t.Fatalf("login led to %s with status %d: %s", resp.Request.URL, resp.StatusCode, resp.body)
+	}
+	return resp
+}
+
+// signedIn reports whether a guarded path can be read.
+func (b *browser) signedIn() bool {
+	b.t.Helper()
+	return b.get("/api/me").StatusCode == http.StatusOK
+}
+
+// cookies returns the application's cookies, without those of a provider on
+// the same host.
+func (b *browser) cookies() map[string]string {
+	b.t.Helper()
+	u, _ := url.Parse(b.origin)
+	cookies := map[string]string{}
+	for _, c := range b.client.Jar.Cookies(u) {
+		if !strings.HasPrefix(c.Name, "oauthlogintest") {
+			cookies[c.Name] = c.Value
+		}
+	}
+	return cookies
+}
+
+// cookieNames returns the names that have the prefix.
+func (b *browser) cookieNames(prefix string) (names []string) {
+	b.t.Helper()
+	for name := range b.cookies() {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// setCookie puts a cookie into the browser; "" removes it.
+func (b *browser) setCookie(name, value string) {
+	b.t.Helper()
+	u, _ := url.Parse(b.origin)
+	c := &http.Cookie{Name: name, Value: value, Path: "/", Secure: u.Scheme == "https"}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	b.client.Jar.SetCookies(u, []*http.Cookie{c})
+}
+
+const (
+	sessionCookie = "__Host-oauthlogin"
+	flowPrefix    = "__Host-oauthlogin.flow."
+)
+
+var linkPattern = regexp.MustCompile(`href="([^"]*)"`)
+
+// links returns the targets of all links of a page.
+func (r *response) links() (targets []string) {
+	for _, match := range linkPattern.FindAllStringSubmatch(r.body, -1) {
+		targets = append(targets, html.UnescapeString(match[1]))
+	}
+	return targets
+}
+
+// logBuffer collects log lines of concurrent requests.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// handlerTransport answers requests by a handler, without a network: with it
+// a test can live in a synctest bubble, where time is its own.
+type handlerTransport map[string]http.Handler // by host
+
+func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	h, ok := t[r.URL.Host]
+	if !ok {
+		return nil, fmt.Errorf("no host %s here", r.URL.Host)
+	}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	served := r.Clone(context.WithoutCancel(r.Context()))
+	served.RequestURI = r.URL.RequestURI()
+	served.Host = r.URL.Host
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, served)
+	resp := rec.Result()
+	resp.Request = r
+	return resp, nil
+}

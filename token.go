@@ -1,0 +1,202 @@
+package oauthlogin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// tokens is a successful answer of the token endpoint (RFC 6749 section 5.1).
+type tokens struct {
+	access, refresh, id string
+	scope               string
+	expiry              time.Time // zero: the provider did not say
+}
+
+// A tokenError is an error answer of the token endpoint (RFC 6749 section
+// 5.2), without its description: that may repeat what we sent.
+type tokenError struct {
+	status int
+	code   string
+}
+
+func (e *tokenError) Error() string {
+	return fmt.Sprintf("token endpoint answered %d with error %q", e.status, e.code)
+}
+
+// maxExpiresIn bounds what expires_in can make of a token: no provider means
+// longer, and a time that overflows would mean for ever.
+const maxExpiresIn = 365 * 24 * time.Hour
+
+// exchange redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636
+// section 4.5).
+func (p *provider) exchange(ctx context.Context, md *metadata, code, verifier string) (*tokens, error) {
+	return p.tokenRequest(ctx, md, url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {code},
+		"redirect_uri":  {p.OAuth2.RedirectURL},
+		"code_verifier": {verifier},
+	})
+}
+
+// tokenRequest sends one request to the token endpoint, and never a second:
+// oauth2.Config.Exchange tries client authentication methods in turn with the
+// same code, and refuses or misreads values of expires_in that providers send.
+func (p *provider) tokenRequest(ctx context.Context, md *metadata, form url.Values) (*tokens, error) {
+	sent := time.Now()
+	resp, err := p.clientRequest(ctx, md, md.TokenURL, form)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readBody(resp)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := parseTokenAnswer(resp.Header.Get("Content-Type"), body)
+	if err != nil {
+		if resp.StatusCode/100 != 2 {
+			return nil, statusError(resp.StatusCode)
+		}
+		return nil, err
+	}
+	// GitHub answers errors with status 200.
+	if code := answer.str("error"); code != "" && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
+		return nil, &tokenError{resp.StatusCode, printable(code)}
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, statusError(resp.StatusCode)
+	}
+	return answer.tokens(sent)
+}
+
+// clientRequest posts form as the client, authenticated one way (RFC 6749
+// section 2.3).
+func (p *provider) clientRequest(ctx context.Context, md *metadata, endpoint string, form url.Values) (*http.Response, error) {
+	inParams := md.authStyle(p.OAuth2) == oauth2.AuthStyleInParams
+	if inParams {
+		form.Set("client_id", p.OAuth2.ClientID)
+		if p.OAuth2.ClientSecret != "" {
+			form.Set("client_secret", p.OAuth2.ClientSecret)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	if !inParams {
+		req.SetBasicAuth(url.QueryEscape(p.OAuth2.ClientID), url.QueryEscape(p.OAuth2.ClientSecret))
+	}
+	return p.client.Do(req)
+}
+
+// An object is a JSON object whose names are compared exactly, which
+// encoding/json does not do for structs.
+type object map[string]json.RawMessage
+
+// str returns a string member, "" when it is missing or no string.
+func (o object) str(name string) string {
+	var s string
+	if json.Unmarshal(o[name], &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// isTrue reports whether a member is the JSON value true.
+func (o object) isTrue(name string) bool { return string(o[name]) == "true" }
+
+// seconds returns a member that counts seconds since 1970; ok is false when
+// it is missing, or no number of this age.
+func (o object) seconds(name string) (t time.Time, ok bool) {
+	var n float64
+	if string(o[name]) == "null" || json.Unmarshal(o[name], &n) != nil || !(n >= 0 && n < 1<<40) {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(n), 0), true
+}
+
+func parseObject(body []byte) (object, error) {
+	var o object
+	if err := json.Unmarshal(body, &o); err != nil || o == nil {
+		return nil, errors.New("answer is no JSON object")
+	}
+	return o, nil
+}
+
+// parseTokenAnswer reads JSON, and the form encoding that some servers answer
+// with.
+func parseTokenAnswer(contentType string, body []byte) (object, error) {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	if mediaType != "application/x-www-form-urlencoded" && mediaType != "text/plain" || strings.HasPrefix(strings.TrimSpace(string(body)), "{") {
+		return parseObject(body)
+	}
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, errors.New("answer is no form")
+	}
+	o := object{}
+	for name := range values {
+		o[name], _ = json.Marshal(values.Get(name))
+	}
+	return o, nil
+}
+
+func (o object) tokens(sent time.Time) (*tokens, error) {
+	t := &tokens{access: o.str("access_token"), refresh: o.str("refresh_token"), id: o.str("id_token"), scope: o.str("scope")}
+	if t.access == "" {
+		return nil, errors.New("answer has no access_token")
+	}
+	for _, token := range []string{t.access, t.refresh} {
+		if strings.IndexFunc(token, func(r rune) bool { return r < 0x20 || r > 0x7e }) >= 0 {
+			return nil, errors.New("answer has a token with characters that no header can carry")
+		}
+	}
+	// RFC 6749 section 7.1: no token of a type that we do not understand.
+	if kind := o.str("token_type"); kind != "" && !strings.EqualFold(kind, "bearer") {
+		return nil, fmt.Errorf("answer has a token of type %q", printable(kind))
+	}
+	if raw, ok := o["expires_in"]; ok && string(raw) != "null" {
+		t.expiry = sent.Add(parseExpiresIn(raw))
+	}
+	return t, nil
+}
+
+// parseExpiresIn reads a number or a string with one in it. What is not a
+// positive number makes a token that has expired, never one that lives for ever.
+func parseExpiresIn(raw json.RawMessage) time.Duration {
+	s := string(raw)
+	if unquoted, err := strconv.Unquote(s); err == nil {
+		s = unquoted
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange) && n > 0, err == nil && n >= maxExpiresIn.Seconds():
+		return maxExpiresIn
+	case err != nil, !(n > 0):
+		return 0
+	}
+	return time.Duration(n * float64(time.Second))
+}
+
+// printable makes a protocol error code fit for a log line: the characters of
+// RFC 6749 section 5.2, and no more of them than a code has.
+func printable(code string) string {
+	code = strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
+			return -1
+		}
+		return r
+	}, code)
+	return code[:min(len(code), 64)]
+}
