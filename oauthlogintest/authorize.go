@@ -1,0 +1,88 @@
+package oauthlogintest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// serveAuthorization answers authorization requests (RFC 6749 section 4.1.1,
+// OpenID Connect Core 1.0 section 3.1.2) and the form of the page it shows.
+func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		p.messagePage(w, http.StatusBadRequest, "Malformed request", "The parameters of the request cannot be read.")
+		return
+	}
+	req, fault := p.authorizationTarget(r.Form)
+	if fault != "" {
+		// RFC 6749 section 4.1.2.1: no redirect to a URI that is not known.
+		p.messagePage(w, http.StatusBadRequest, "Invalid request", fault)
+		return
+	}
+	if err := p.validateAuthorization(req); err != nil {
+		p.authorizationError(w, r, req, err)
+		return
+	}
+	if r.Method == http.MethodPost && r.PostForm.Has("action") {
+		p.serveSignInForm(w, r, req)
+		return
+	}
+	now := p.config.Now()
+	if subject := p.hook().autoApprove; subject != "" {
+		p.authorizationResponse(w, r, req, p.signIn(w, r, req, subject))
+		return
+	}
+	if session, ok := p.currentSession(r); ok && req.satisfiedBy(session, now) {
+		p.authorizationResponse(w, r, req, session)
+		return
+	}
+	if slices.Contains(req.prompt, "none") {
+		p.authorizationError(w, r, req, &oauthError{Code: "login_required", Description: "no session answers the request"})
+		return
+	}
+	p.signInPage(w, http.StatusOK, req, "")
+}
+
+// authorizationResponse issues a code (RFC 6749 section 4.1.2).
+func (p *Provider) authorizationResponse(w http.ResponseWriter, r *http.Request, req *authorizationRequest, s session) {
+	code, now := rand.Text(), p.config.Now()
+	p.store.update(now, func() {
+		p.store.codes[code] = &authorizationCode{
+			grant:       &grant{client: req.client, session: s, scopes: req.scopes, nonce: req.nonce},
+			redirectURI: req.redirectURI,
+			challenge:   req.challenge,
+			expires:     now.Add(p.config.CodeTTL),
+		}
+	})
+	p.redirectBack(w, r, req, url.Values{"code": {code}})
+}
+
+// authorizationError answers as RFC 6749 section 4.1.2.1 says.
+func (p *Provider) authorizationError(w http.ResponseWriter, r *http.Request, req *authorizationRequest, err *oauthError) {
+	params := url.Values{"error": {err.Code}}
+	if err.Description != "" {
+		params.Set("error_description", err.Description)
+	}
+	p.redirectBack(w, r, req, params)
+}
+
+func (p *Provider) redirectBack(w http.ResponseWriter, r *http.Request, req *authorizationRequest, params url.Values) {
+	params.Set("iss", p.config.Issuer) // RFC 9207 section 2
+	if req.state != "" {
+		params.Set("state", req.state)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	// RFC 9700 section 4.12: 303, so that nothing is posted again.
+	http.Redirect(w, r, withQuery(req.redirectURI, params), http.StatusSeeOther)
+}
+
+// withQuery adds params to what query the URI has (RFC 6749 section 3.1.2).
+func withQuery(uri string, params url.Values) string {
+	separator := "?"
+	if strings.Contains(uri, "?") {
+		separator = "&"
+	}
+	return uri + separator + params.Encode()
+}

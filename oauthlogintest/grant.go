@@ -1,0 +1,175 @@
+package oauthlogintest
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// sessionTTL is how long the provider remembers who signed in.
+const sessionTTL = 24 * time.Hour
+
+// A session is a person signed in at the provider.
+type session struct {
+	user     User
+	authTime time.Time
+	acr      string
+	sid      string
+	expires  time.Time
+}
+
+// A grant is what a person granted a client. The code and all tokens that come
+// from it point to it, so that revoking it ends the whole family.
+type grant struct {
+	client  *Client
+	session session // as it was then
+	scopes  []string
+	nonce   string
+	revoked bool
+}
+
+type authorizationCode struct {
+	*grant
+	redirectURI string
+	challenge   string
+	expires     time.Time
+	used        bool
+}
+
+type accessToken struct {
+	*grant
+	scopes  []string
+	expires time.Time
+}
+
+type refreshToken struct {
+	*grant
+	expires time.Time
+	used    bool
+}
+
+// A store holds what the provider issued, until it expires. Its zero value is
+// empty.
+type store struct {
+	mu       sync.Mutex
+	sessions map[string]session
+	codes    map[string]*authorizationCode
+	access   map[string]accessToken
+	refresh  map[string]*refreshToken
+	swept    time.Time
+}
+
+// update calls f with the store locked, its maps made and swept.
+func (s *store) update(now time.Time, f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.codes == nil {
+		s.sessions = map[string]session{}
+		s.codes = map[string]*authorizationCode{}
+		s.access = map[string]accessToken{}
+		s.refresh = map[string]*refreshToken{}
+	}
+	if now.Sub(s.swept) >= time.Minute {
+		s.swept = now
+		maps.DeleteFunc(s.sessions, func(_ string, v session) bool { return !now.Before(v.expires) })
+		maps.DeleteFunc(s.codes, func(_ string, v *authorizationCode) bool { return !now.Before(v.expires) })
+		maps.DeleteFunc(s.access, func(_ string, v accessToken) bool { return v.revoked || !now.Before(v.expires) })
+		maps.DeleteFunc(s.refresh, func(_ string, v *refreshToken) bool { return v.revoked || !now.Before(v.expires) })
+	}
+	f()
+}
+
+// redeemCode returns the grant of a code, which is good once.
+func (s *store) redeemCode(now time.Time, client *Client, code, redirectURI, verifier string) (g *grant, err *oauthError) {
+	s.update(now, func() {
+		c := s.codes[code]
+		switch {
+		case c == nil || c.client != client || !now.Before(c.expires):
+			err = invalidGrant("the code is unknown, expired or another client's")
+		case c.used:
+			// RFC 6749 section 4.1.2: a code used twice revokes its tokens.
+			c.revoked = true
+			err = invalidGrant("the code was used before")
+		case c.redirectURI != redirectURI:
+			err = invalidGrant("redirect_uri is not the one of the authorization request")
+		case !challengeMatches(c.challenge, verifier):
+			err = invalidGrant("code_verifier does not match the code_challenge")
+		default:
+			g = c.grant
+		}
+		if c != nil && c.client == client {
+			c.used = true
+		}
+	})
+	return g, err
+}
+
+// RFC 7636 section 4.6.
+func challengeMatches(challenge, verifier string) bool {
+	sum := sha256.Sum256([]byte(verifier))
+	computed := base64.RawURLEncoding.EncodeToString(sum[:])
+	return subtle.ConstantTimeCompare([]byte(computed), []byte(challenge)) == 1
+}
+
+// rotateRefreshToken spends a refresh token and returns its grant with the
+// scopes to issue: those asked for, or all if none are.
+func (s *store) rotateRefreshToken(now time.Time, client *Client, token string, asked []string) (g *grant, scopes []string, err *oauthError) {
+	s.update(now, func() {
+		t := s.refresh[token]
+		switch {
+		case t == nil || t.client != client || t.revoked || !now.Before(t.expires):
+			err = invalidGrant("the refresh token is unknown, expired, revoked or another client's")
+			return
+		case t.used:
+			// RFC 9700 section 4.14.2: whoever of the two is the thief, the
+			// family ends.
+			t.revoked = true
+			err = invalidGrant("the refresh token was used before")
+			return
+		}
+		scopes = t.grant.scopes
+		if len(asked) > 0 {
+			if slices.ContainsFunc(asked, func(scope string) bool { return !slices.Contains(scopes, scope) }) {
+				err = &oauthError{Code: "invalid_scope", Description: "scope exceeds what was granted"}
+				return
+			}
+			scopes = asked
+		}
+		t.used = true
+		g = t.grant
+	})
+	return g, scopes, err
+}
+
+// accessToken returns a copy of what an access token stands for.
+func (s *store) accessToken(now time.Time, token string) (t accessToken, ok bool) {
+	s.update(now, func() {
+		t, ok = s.access[token]
+		ok = ok && !t.revoked && now.Before(t.expires)
+	})
+	return t, ok
+}
+
+// revoke ends an access token, or the family of a refresh token. It reports
+// whether the client may do so; tokens that do not exist are no one's.
+func (s *store) revoke(now time.Time, client *Client, token string) (allowed bool) {
+	s.update(now, func() {
+		access, isAccess := s.access[token]
+		refresh, isRefresh := s.refresh[token]
+		switch {
+		case isAccess && access.client == client:
+			delete(s.access, token)
+			allowed = true
+		case isRefresh && refresh.client == client:
+			refresh.revoked = true
+			allowed = true
+		default:
+			allowed = !isAccess && !isRefresh
+		}
+	})
+	return allowed
+}

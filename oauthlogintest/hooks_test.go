@@ -1,0 +1,378 @@
+package oauthlogintest_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/coreos/go-oidc/v3/oidc/oidctest"
+
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+func TestIntercept(t *testing.T) {
+	p := start(t)
+	b := newBrowser(t)
+	jwks := p.Issuer() + "/jwks"
+
+	p.Intercept(oauthlogintest.JWKS, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+		http.Error(w, "out of order", http.StatusServiceUnavailable)
+	})
+	if a := b.get(jwks); a.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("answered wrongly: %d, want 503", a.StatusCode)
+	}
+
+	p.Intercept(oauthlogintest.JWKS, func(http.ResponseWriter, *http.Request, http.HandlerFunc) {
+		panic(http.ErrAbortHandler)
+	})
+	if resp, err := b.Do(b.request("GET", jwks, nil)); err == nil {
+		resp.Body.Close()
+		t.Errorf("hung up: got %d", resp.StatusCode)
+	}
+
+	p.Intercept(oauthlogintest.JWKS, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conn.Close()
+	})
+	if resp, err := b.Do(b.request("GET", jwks, nil)); err == nil {
+		resp.Body.Close()
+		t.Errorf("hijacked: got %d", resp.StatusCode)
+	}
+
+	// A trickle whose end waits for its beginning to arrive.
+	arrived := make(chan struct{})
+	p.Intercept(oauthlogintest.JWKS, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+		fmt.Fprint(w, "{")
+		w.(http.Flusher).Flush()
+		<-arrived
+		fmt.Fprint(w, "}")
+	})
+	resp, err := b.Do(b.request("GET", jwks, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 1)
+	if _, err := resp.Body.Read(first); err != nil {
+		t.Error(err)
+	}
+	close(arrived)
+	resp.Body.Close()
+
+	p.Intercept(oauthlogintest.JWKS, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		w.Header().Set("X-Intercepted", "yes")
+		next(w, r)
+	})
+	if a := b.get(jwks); a.Header.Get("X-Intercepted") != "yes" || !strings.Contains(a.body, `"keys"`) {
+		t.Errorf("called next: %v %s", a.Header, a.body)
+	}
+
+	p.Intercept(oauthlogintest.JWKS, nil)
+	if a := b.get(jwks); a.Header.Get("X-Intercepted") != "" || a.StatusCode != http.StatusOK {
+		t.Errorf("removed: %v", a.Header)
+	}
+
+	var statuses []int
+	for _, r := range p.Requests(oauthlogintest.JWKS) {
+		statuses = append(statuses, r.Status)
+	}
+	// How many requests hung up on is not certain: net/http repeats a GET when
+	// a kept connection closes.
+	if got, want := slices.Compact(statuses), []int{503, 0, 200}; !slices.Equal(got, want) {
+		t.Errorf("recorded statuses %v, want %v", got, want)
+	}
+}
+
+func TestInterceptorMayReadTheForm(t *testing.T) {
+	p := start(t)
+	p.AutoApprove("alice")
+	p.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		if r.FormValue("grant_type") != "authorization_code" {
+			t.Errorf("form %v", r.Form)
+		}
+		// The code arrives once, and its answer is lost.
+		next(httptest.NewRecorder(), r)
+		next(w, r)
+	})
+	b := newBrowser(t)
+	l := newLogin(p)
+	wantError(t, b.token(p, l.exchangeForm(b.get(l.url()).redirect(t).Get("code"))), http.StatusBadRequest, "invalid_grant")
+}
+
+func TestRequests(t *testing.T) {
+	p := start(t)
+	b := newBrowser(t)
+	b.post(p.Issuer()+"/token?q=1", url.Values{"client_id": {"x"}}, "X-Test", "yes")
+	b.get(p.Issuer() + "/token")
+	requests := p.Requests(oauthlogintest.Token)
+	if len(requests) != 2 || p.Count(oauthlogintest.Token) != 2 || p.Count(oauthlogintest.UserInfo) != 0 {
+		t.Fatalf("%d requests, counts %d and %d", len(requests), p.Count(oauthlogintest.Token), p.Count(oauthlogintest.UserInfo))
+	}
+	r := requests[0]
+	if r.Method != "POST" || r.Status != http.StatusUnauthorized || r.Query.Get("q") != "1" || r.Form.Get("client_id") != "x" ||
+		len(r.Form) != 1 || r.Header.Get("X-Test") != "yes" || r.Time.IsZero() {
+		t.Errorf("recorded %+v", r)
+	}
+	if r := requests[1]; r.Method != "GET" || r.Status != http.StatusMethodNotAllowed {
+		t.Errorf("recorded %+v", r)
+	}
+}
+
+func TestRequestsAreBounded(t *testing.T) {
+	p, err := oauthlogintest.New(oauthlogintest.Config{Issuer: "http://op.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1003 {
+		p.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", fmt.Sprintf("/userinfo?n=%d", i), nil))
+	}
+	requests := p.Requests(oauthlogintest.UserInfo)
+	if len(requests) != 1000 || p.Count(oauthlogintest.UserInfo) != 1003 {
+		t.Fatalf("%d requests of %d", len(requests), p.Count(oauthlogintest.UserInfo))
+	}
+	if first, last := requests[0].Query.Get("n"), requests[999].Query.Get("n"); first != "3" || last != "1002" {
+		t.Errorf("kept %s to %s, want 3 to 1002", first, last)
+	}
+	big := httptest.NewRequest("POST", "/token", strings.NewReader(strings.Repeat("x", 1<<20+1)))
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, big)
+	if w.Code != http.StatusBadRequest || p.Requests(oauthlogintest.Token)[0].Status != http.StatusBadRequest {
+		t.Errorf("more than a megabyte: %d", w.Code)
+	}
+}
+
+func TestMaps(t *testing.T) {
+	p := start(t)
+	p.AutoApprove("alice")
+	b := newBrowser(t)
+	p.MapDiscovery(func(doc map[string]any) { delete(doc, "userinfo_endpoint") })
+	p.MapTokenResponse(func(resp map[string]any) { resp["token_type"] = "bearer" })
+	p.MapUserInfo(func(claims map[string]any) { claims["sub"] = "mallory" })
+	p.MapIDToken(func(header, claims map[string]any) {
+		delete(claims, "at_hash")
+		claims["aud"] = []string{clientID, "other"}
+		header["typ"] = "odd"
+	})
+	if doc := b.get(p.Issuer() + "/.well-known/openid-configuration").json(t); doc["userinfo_endpoint"] != nil {
+		t.Error("MapDiscovery did not edit")
+	}
+	resp := b.signIn(p)
+	if resp["token_type"] != "bearer" {
+		t.Error("MapTokenResponse did not edit")
+	}
+	if info := b.userInfo(p, resp["access_token"]).json(t); info["sub"] != "mallory" {
+		t.Error("MapUserInfo did not edit")
+	}
+	header, claims := decode(t, resp["id_token"].(string))
+	if header["typ"] != "odd" || claims["at_hash"] != nil || len(claims["aud"].([]any)) != 2 {
+		t.Errorf("MapIDToken did not edit: %v %v", header, claims)
+	}
+
+	p.MapDiscovery(nil)
+	p.MapTokenResponse(nil)
+	p.MapUserInfo(nil)
+	p.MapIDToken(nil)
+	resp = b.signIn(p)
+	info := b.userInfo(p, resp["access_token"]).json(t)
+	if claims := verify(t, p, resp); claims["sub"] != "alice" || info["sub"] != "alice" || resp["token_type"] != "Bearer" {
+		t.Errorf("hooks removed: %v, %v, %v", claims, info, resp)
+	}
+}
+
+func decode(t *testing.T, token string) (header, claims map[string]any) {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	for i, v := range []*map[string]any{&header, &claims} {
+		b, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return header, claims
+}
+
+func TestIDTokenAlgorithms(t *testing.T) {
+	p := start(t)
+	p.AutoApprove("alice")
+	b := newBrowser(t)
+	for _, alg := range []string{"ES256", "EdDSA", "PS256", "RS256"} {
+		p.SetKeyAlg(alg)
+		resp := b.signIn(p)
+		if header, _ := decode(t, resp["id_token"].(string)); header["alg"] != alg {
+			t.Errorf("alg = %v, want %s", header["alg"], alg)
+		}
+		verify(t, p, resp)
+		// And the provider knows its own, as a hint.
+		if back := b.get(newLogin(p, "id_token_hint", resp["id_token"].(string)).url()).redirect(t); !back.Has("code") {
+			t.Errorf("%s: id_token_hint refused: %v", alg, back)
+		}
+	}
+
+	p.MapIDToken(func(header, _ map[string]any) { header["alg"] = "none" })
+	if token := b.signIn(p)["id_token"].(string); !strings.HasSuffix(token, ".") {
+		t.Errorf("alg none: %s", token)
+	}
+	p.MapIDToken(func(header, _ map[string]any) { header["alg"] = "HS256" })
+	token := b.signIn(p)["id_token"].(string)
+	input, sig, _ := strings.Cut(token[strings.Index(token, ".")+1:], ".")
+	mac := hmac.New(sha256.New, []byte(clientSecret))
+	mac.Write([]byte(token[:strings.Index(token, ".")] + "." + input))
+	if sig != base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) {
+		t.Error("alg HS256: not signed with the client's secret")
+	}
+	p.MapIDToken(func(header, _ map[string]any) { header["alg"] = "ES256" })
+	if _, err := tryVerify(t, p, b.signIn(p)); err == nil {
+		t.Error("an RSA signature was taken for ES256")
+	}
+}
+
+func TestSignWith(t *testing.T) {
+	p := start(t)
+	p.AutoApprove("alice")
+	b := newBrowser(t)
+	p.SignWith(func(_, claims map[string]any) string {
+		claims["sub"] = "signed elsewhere"
+		raw, err := json.Marshal(claims)
+		if err != nil {
+			t.Error(err)
+		}
+		key, kid := p.SigningKey()
+		return oidctest.SignIDToken(key, kid, oidc.RS256, string(raw))
+	})
+	if claims := verify(t, p, b.signIn(p)); claims["sub"] != "signed elsewhere" {
+		t.Errorf("claims %v", claims)
+	}
+	p.SignWith(func(map[string]any, map[string]any) string { return "nonsense" })
+	if token := b.signIn(p)["id_token"]; token != "nonsense" {
+		t.Errorf("ID token %v", token)
+	}
+}
+
+func TestRotateKeys(t *testing.T) {
+	p := start(t)
+	p.AutoApprove("alice")
+	b := newBrowser(t)
+	before := b.signIn(p)
+	oldPEM := string(p.PublicKeyPEM())
+	_, oldID := p.SigningKey()
+	p.RotateKeys()
+	if _, id := p.SigningKey(); id == oldID || string(p.PublicKeyPEM()) == oldPEM || !strings.HasPrefix(oldPEM, "-----BEGIN PUBLIC KEY-----") {
+		t.Error("the key did not change")
+	}
+	if _, err := tryVerify(t, p, before); err == nil {
+		t.Error("the old key is still in the JWKS")
+	}
+	verify(t, p, b.signIn(p))
+}
+
+func TestProvidersDoNotShareKeys(t *testing.T) {
+	a, b := start(t), start(t)
+	if string(a.PublicKeyPEM()) == string(b.PublicKeyPEM()) {
+		t.Error("two providers have the same key")
+	}
+}
+
+func TestSetKeyAlgPanics(t *testing.T) {
+	p := start(t)
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	p.SetKeyAlg("HS256")
+}
+
+func TestAutoApprove(t *testing.T) {
+	p := start(t)
+	b := newBrowser(t)
+	p.AutoApprove("carol")
+	claims := verify(t, p, b.signIn(p, "prompt", "login", "acr_values", "phrh"))
+	if claims["sub"] != "carol" || claims["acr"] != "phrh" || claims["auth_time"] == nil {
+		t.Errorf("claims %v", claims)
+	}
+	p.AutoApprove("")
+	if a := b.get(newLogin(p, "prompt", "login").url()); !strings.Contains(a.body, "<form") {
+		t.Errorf("the page is not back: %d", a.StatusCode)
+	}
+}
+
+// Hooks may be changed, and may call the Provider, while it serves.
+func TestHooksConcurrently(t *testing.T) {
+	p := start(t)
+	p.AutoApprove("alice")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() { newBrowser(t).signIn(p) })
+	}
+	for range 20 {
+		p.AutoApprove("alice")
+		p.SetKeyAlg("ES256")
+		p.MapIDToken(func(_, claims map[string]any) { claims["n"] = p.Count(oauthlogintest.Token) })
+		p.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+			p.Intercept(oauthlogintest.Token, nil)
+			next(w, r)
+		})
+		p.Requests(oauthlogintest.Authorization)
+	}
+	wg.Wait()
+}
+
+func TestClose(t *testing.T) {
+	p := start(t)
+	entered, left := make(chan struct{}), make(chan struct{})
+	p.Intercept(oauthlogintest.JWKS, func(_ http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+		close(entered)
+		<-r.Context().Done()
+		close(left)
+	})
+	b := newBrowser(t)
+	failed := make(chan error)
+	go func() {
+		resp, err := b.Do(b.request("GET", p.Issuer()+"/jwks", nil))
+		if err == nil {
+			resp.Body.Close()
+		}
+		failed <- err
+	}()
+	<-entered
+	p.Close()
+	p.Close()
+	if err := <-failed; err == nil {
+		t.Error("the request outlived Close")
+	}
+	<-left
+	if resp, err := b.Do(b.request("GET", p.Issuer()+"/jwks", nil)); err == nil {
+		resp.Body.Close()
+		t.Error("still listening after Close")
+	}
+}
+
+func TestNegativeLifetimes(t *testing.T) {
+	p := start(t, func(c *oauthlogintest.Config) { c.IDTokenTTL, c.AccessTokenTTL = -time.Hour, -time.Hour })
+	p.AutoApprove("alice")
+	b := newBrowser(t)
+	resp := b.signIn(p)
+	if _, err := tryVerify(t, p, resp); err == nil || !strings.Contains(err.Error(), "expired") {
+		t.Errorf("verify: %v, want expired", err)
+	}
+	if a := b.userInfo(p, resp["access_token"]); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("userinfo: %d, want 401", a.StatusCode)
+	}
+}

@@ -1,0 +1,99 @@
+package oauthlogintest
+
+import (
+	"crypto/rand"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// idToken issues an ID token (OpenID Connect Core 1.0 sections 2, 3.1.3.6 and
+// 12.2).
+func (p *Provider) idToken(g *grant, scopes []string, nonce, accessToken string, now time.Time) string {
+	key := p.keys.current()
+	claims := userClaims(g.session.user, scopes)
+	maps.Copy(claims, map[string]any{
+		"iss":       p.config.Issuer,
+		"aud":       g.client.ID,
+		"azp":       g.client.ID,
+		"iat":       now.Unix(),
+		"exp":       now.Add(p.config.IDTokenTTL).Unix(),
+		"auth_time": g.session.authTime.Unix(),
+		"acr":       g.session.acr,
+		"sid":       g.session.sid,
+		"at_hash":   key.leftHalfHash(accessToken),
+	})
+	if nonce != "" {
+		claims["nonce"] = nonce
+	}
+	header := key.header("JWT")
+
+	hooks := p.hook()
+	if hooks.mapIDToken != nil {
+		hooks.mapIDToken(header, claims)
+	}
+	if hooks.signWith != nil {
+		return hooks.signWith(header, claims)
+	}
+	switch header["alg"] {
+	case "none":
+		return signJWT(header, claims, unsigned)
+	case "HS256":
+		return signJWT(header, claims, signHS256(g.client.Secret))
+	}
+	return signJWT(header, claims, key.sign)
+}
+
+// jwtAccessToken returns a JWT access token (RFC 9068 section 2.2).
+func (p *Provider) jwtAccessToken(g *grant, scopes []string, now time.Time) string {
+	key := p.keys.current()
+	claims := map[string]any{
+		"iss":       p.config.Issuer,
+		"sub":       g.session.user.Subject,
+		"aud":       p.config.Issuer, // the userinfo endpoint is the only resource
+		"client_id": g.client.ID,
+		"iat":       now.Unix(),
+		"exp":       now.Add(p.config.AccessTokenTTL).Unix(),
+		"jti":       rand.Text(),
+		"scope":     strings.Join(scopes, " "),
+		"auth_time": g.session.authTime.Unix(),
+		"acr":       g.session.acr,
+	}
+	return signJWT(key.header("at+jwt"), claims, key.sign)
+}
+
+// userClaims returns the claims about the user that the scopes release
+// (OpenID Connect Core 1.0 section 5.4).
+func userClaims(user User, scopes []string) map[string]any {
+	profile, email := slices.Contains(scopes, "profile"), slices.Contains(scopes, "email")
+	claims := map[string]any{}
+	if profile || email {
+		maps.Copy(claims, user.Claims)
+	}
+	if profile && user.Name != "" {
+		claims["name"] = user.Name
+	}
+	if email && user.Email != "" {
+		claims["email"] = user.Email
+		claims["email_verified"] = user.EmailVerified
+	}
+	claims["sub"] = user.Subject
+	return claims
+}
+
+// claimsSupported lists what idToken and userClaims can issue.
+func (p *Provider) claimsSupported() []string {
+	claims := []string{
+		"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "azp", "acr", "sid",
+		"name", "email", "email_verified",
+	}
+	for _, user := range p.config.Users {
+		for name := range maps.Keys(user.Claims) {
+			if !slices.Contains(claims, name) {
+				claims = append(claims, name)
+			}
+		}
+	}
+	return claims
+}

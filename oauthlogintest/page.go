@@ -1,0 +1,100 @@
+package oauthlogintest
+
+import (
+	"crypto/rand"
+	_ "embed"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+//go:embed page.html
+var pageHTML string
+
+var pages = template.Must(template.New("").Parse(pageHTML))
+
+// scopeMeanings tell a person what a scope lets the client do.
+var scopeMeanings = map[string]string{
+	"openid":         "know who you are",
+	"profile":        "see your name",
+	"email":          "see your e-mail address",
+	"offline_access": "keep access while you are away",
+}
+
+type scope struct{ Name, Meaning string }
+
+// signInPage asks who signs in. Problem says what was wrong with the last
+// answer, if there was one.
+func (p *Provider) signInPage(w http.ResponseWriter, status int, req *authorizationRequest, problem string) {
+	params := url.Values{}
+	for name, values := range req.params {
+		switch name {
+		case "login", "other", "action": // the fields of the form itself
+		default:
+			params[name] = values
+		}
+	}
+	var scopes []scope
+	for _, name := range req.scopes {
+		scopes = append(scopes, scope{name, scopeMeanings[name]})
+	}
+	selected, other := req.params.Get("login_hint"), ""
+	if !slices.ContainsFunc(p.config.Users, func(u User) bool { return u.Subject == selected }) {
+		selected, other = "", selected
+	}
+	if selected == "" && other == "" && len(p.config.Users) > 0 {
+		selected = p.config.Users[0].Subject
+	}
+	p.page(w, status, "signin", formAction(req.redirectURI), map[string]any{
+		"Issuer":   p.config.Issuer,
+		"Action":   p.path + authorizationPath,
+		"Client":   req.client.ID,
+		"Scopes":   scopes,
+		"Params":   params,
+		"Users":    p.config.Users,
+		"Selected": selected,
+		"Other":    other,
+		"Problem":  problem,
+	})
+}
+
+// messagePage tells a person something that no client can be told.
+func (p *Provider) messagePage(w http.ResponseWriter, status int, title, message string) {
+	p.page(w, status, "message", "'none'", map[string]any{
+		"Issuer":  p.config.Issuer,
+		"Title":   title,
+		"Message": message,
+	})
+}
+
+func (p *Provider) page(w http.ResponseWriter, status int, name, formAction string, data map[string]any) {
+	nonce := rand.Text()
+	data["Nonce"] = nonce
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; form-action "+formAction+
+		"; frame-ancestors 'none'; base-uri 'none'")
+	// Not no-referrer: with that, browsers send the form with "Origin: null".
+	h.Set("Referrer-Policy", "same-origin")
+	w.WriteHeader(status)
+	_ = pages.ExecuteTemplate(w, name, data)
+}
+
+// formAction returns the sources for the form-action directive of a page
+// whose form ends in a redirect to the URI: Chromium applies it to redirects
+// as well.
+func formAction(redirectURI string) string {
+	u, err := url.Parse(redirectURI)
+	if err != nil {
+		return "'self'"
+	}
+	// A private-use scheme (RFC 8252 section 7.1) has no host, and CSP has no
+	// syntax for IPv6 addresses.
+	if u.Host == "" || strings.Contains(u.Host, "[") {
+		return "'self' " + u.Scheme + ":"
+	}
+	return "'self' " + u.Scheme + "://" + u.Host
+}

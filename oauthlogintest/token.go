@@ -1,0 +1,93 @@
+package oauthlogintest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// serveToken exchanges codes and refresh tokens (RFC 6749 sections 4.1.3 and
+// 6).
+func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
+	client, form, err := p.authenticatedForm(r)
+	if err != nil {
+		writeOAuthError(w, err)
+		return
+	}
+	var g *grant
+	var scopes []string
+	var nonce string
+	switch form.Get("grant_type") {
+	case "authorization_code":
+		if g, err = p.redeemCode(client, form); err == nil {
+			scopes, nonce = g.scopes, g.nonce
+		}
+	case "refresh_token":
+		// OpenID Connect Core 1.0 section 12.2: the new ID token should have
+		// no nonce.
+		asked := strings.Fields(form.Get("scope"))
+		g, scopes, err = p.store.rotateRefreshToken(p.config.Now(), client, form.Get("refresh_token"), asked)
+	case "":
+		err = &oauthError{Code: "invalid_request", Description: "grant_type is missing"}
+	default:
+		err = &oauthError{Code: "unsupported_grant_type"}
+	}
+	if err != nil {
+		writeOAuthError(w, err)
+		return
+	}
+	resp := p.issueTokens(g, scopes, nonce)
+	edit(p.hook().mapTokenResponse, resp)
+	writeJSON(w, http.StatusOK, resp)
+}
+
+func (p *Provider) redeemCode(client *Client, form url.Values) (*grant, *oauthError) {
+	code, verifier := form.Get("code"), form.Get("code_verifier")
+	switch {
+	case code == "":
+		return nil, &oauthError{Code: "invalid_request", Description: "code is missing"}
+	case !isVerifier(verifier):
+		return nil, &oauthError{Code: "invalid_request", Description: "code_verifier is not 43 to 128 unreserved characters"}
+	}
+	return p.store.redeemCode(p.config.Now(), client, code, form.Get("redirect_uri"), verifier)
+}
+
+// issueTokens returns the successful token response (RFC 6749 section 5.1).
+func (p *Provider) issueTokens(g *grant, scopes []string, nonce string) map[string]any {
+	now := p.config.Now()
+	access, refresh := rand.Text(), rand.Text()
+	if p.config.JWTAccessTokens {
+		access = p.jwtAccessToken(g, scopes, now)
+	}
+	resp := map[string]any{
+		"access_token": access,
+		"token_type":   "Bearer",
+		"expires_in":   int(p.config.AccessTokenTTL.Seconds()),
+		"scope":        strings.Join(scopes, " "),
+	}
+	p.store.update(now, func() {
+		p.store.access[access] = accessToken{grant: g, scopes: scopes, expires: now.Add(p.config.AccessTokenTTL)}
+		if !p.config.NoRefreshTokens {
+			p.store.refresh[refresh] = &refreshToken{grant: g, expires: now.Add(p.config.RefreshTokenTTL)}
+			resp["refresh_token"] = refresh
+		}
+	})
+	if slices.Contains(scopes, "openid") {
+		resp["id_token"] = p.idToken(g, scopes, nonce, access, now)
+	}
+	return resp
+}
+
+// isVerifier reports whether s has the form of a code_verifier (RFC 7636
+// section 4.1).
+func isVerifier(s string) bool {
+	for _, c := range []byte(s) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && !strings.ContainsRune("-._~", rune(c)) {
+			return false
+		}
+	}
+	return len(s) >= 43 && len(s) <= 128
+}

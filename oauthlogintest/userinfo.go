@@ -1,0 +1,32 @@
+package oauthlogintest
+
+import (
+	"net/http"
+	"strings"
+)
+
+// serveUserInfo answers with the claims that the scopes of the access token
+// release (OpenID Connect Core 1.0 section 5.3). It answers tokens without the
+// scope openid as well, so that it serves plain OAuth 2.0 as the user API.
+func (p *Provider) serveUserInfo(w http.ResponseWriter, r *http.Request) {
+	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		// RFC 6750 section 3.1: no error code without credentials.
+		unauthorized(w, `Bearer realm="oauthlogintest"`)
+		return
+	}
+	token, ok := p.store.accessToken(p.config.Now(), strings.TrimSpace(credentials))
+	if !ok {
+		unauthorized(w, `Bearer realm="oauthlogintest", error="invalid_token", error_description="the access token is unknown, expired or revoked"`)
+		return
+	}
+	claims := userClaims(token.session.user, token.scopes)
+	edit(p.hook().mapUserInfo, claims)
+	writeJSON(w, http.StatusOK, claims)
+}
+
+func unauthorized(w http.ResponseWriter, challenge string) {
+	w.Header().Set("WWW-Authenticate", challenge)
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "Unauthorized", http.StatusUnauthorized)
+}
