@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -61,6 +62,11 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		failed = m.signIn(w, r, p, f, rec)
 	}
 	if failed != nil {
+		m.event(ctx, Event{Kind: EventLogin, Provider: p.Name, Err: failed})
+		if f.isQuiet(failed) {
+			redirect(w, f.returnPath)
+			return
+		}
 		m.fail(w, r, failed)
 		return
 	}
@@ -81,7 +87,7 @@ func (m *Middleware) signIn(w http.ResponseWriter, r *http.Request, p *provider,
 		rounds = 0
 	}
 	m.writeRounds(w, rounds+1)
-	m.log.InfoContext(r.Context(), "oauthlogin: signed in", "provider", rec.user.Provider, "subject", rec.user.Subject)
+	m.event(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	return nil
 }
 
@@ -93,7 +99,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, answer 
 	// RFC 9700 section 4.4.2.2: an answer at another provider's redirect URI is
 	// a mix-up. A router may have cut the path; then there can be no other.
 	if path != p.callbackPath && len(m.providers) > 1 {
-		return fail("issuer_mismatch", http.StatusBadRequest, errors.New("answer at the redirect URI of another provider"))
+		return fail("issuer_mismatch", http.StatusBadRequest, errMixUp)
 	}
 	md, err := p.endpoints.metadata(ctx)
 	if err != nil {
@@ -116,12 +122,23 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, answer 
 		return fail(code, status, fmt.Errorf("exchange code: %w", err))
 	}
 	user, err := p.authenticate(ctx, md, f, t)
+	if errors.Is(err, errInsufficient) {
+		failed := m.loginError(p, f.returnPath, "step_up_failed", http.StatusForbidden, err)
+		failed.RetryURL = f.returnPath // which asks for the step-up again
+		return nil, failed
+	}
 	if err != nil {
 		code, status := classify(err)
 		return fail(code, status, err)
 	}
+	if t.scope == "" {
+		t.scope = strings.Join(p.OAuth2.Scopes, " ") // RFC 6749 section 5.1
+	}
 	return newRecord(p, user, t), nil
 }
+
+// errMixUp is RFC 9700 section 4.4.
+var errMixUp = errors.New("answer of another provider")
 
 // authenticate says who the tokens belong to: by the ID token of an OpenID
 // Connect provider, by Identify otherwise.
@@ -225,15 +242,15 @@ func (p *provider) checkIssuer(md *metadata, answer *authorizationResponse) erro
 	case !answer.hasISS && !md.IssInResponse:
 		return nil
 	case !answer.hasISS:
-		return errors.New("answer has no iss, which the provider said it sends")
+		return fmt.Errorf("%w: no iss, which the provider said it sends", errMixUp)
 	case p.Issuer == "":
 		// Without metadata the issuer's exact name is not known, but its host is.
 		if u, err := url.Parse(answer.iss); err != nil || originOf(u) != p.issuer {
-			return errors.New("answer is of an issuer elsewhere")
+			return errMixUp
 		}
 		return nil
 	case subtle.ConstantTimeCompare([]byte(answer.iss), []byte(p.Issuer)) != 1:
-		return errors.New("answer is of another issuer")
+		return errMixUp
 	}
 	return nil
 }

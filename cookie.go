@@ -48,13 +48,21 @@ func (c *cookieScheme) flowPrefix() string { return c.session + ".flow." }
 
 func (c *cookieScheme) rounds() string { return c.session + ".rounds" }
 
+func (c *cookieScheme) logout() string { return c.session + ".logout" }
+
+func (c *cookieScheme) silent() string { return c.session + ".silent" }
+
 // isOurs reports whether we may have set a cookie of this name.
 func (c *cookieScheme) isOurs(name string) bool {
 	rest, ok := strings.CutPrefix(name, c.session)
 	if !ok {
 		return false
 	}
-	if rest == "" || rest == ".rounds" || strings.HasPrefix(rest, ".flow.") {
+	switch name {
+	case c.session, c.rounds(), c.logout(), c.silent():
+		return true
+	}
+	if strings.HasPrefix(name, c.flowPrefix()) {
 		return true
 	}
 	return len(rest) == 2 && rest[0] == '.' && rest[1] >= '1' && rest[1] < '0'+maxChunks
@@ -68,9 +76,19 @@ func (c *cookieScheme) options(maxAge int) *sessions.Options {
 // set writes one cookie. Whatever sets a cookie of ours may not be cached:
 // a shared cache would hand it to others.
 func (c *cookieScheme) set(w http.ResponseWriter, name, value string, maxAge int) {
+	c.unset(w, name)
 	cookie := sessions.NewCookie(name, value, c.options(maxAge))
 	w.Header().Add("Set-Cookie", cookie.String())
 	noStore(w)
+}
+
+// unset takes back what this response was to set: there is one Set-Cookie for
+// each name (RFC 6265 section 4.1.1).
+func (c *cookieScheme) unset(w http.ResponseWriter, name string) {
+	lines := w.Header()["Set-Cookie"]
+	if len(lines) > 0 {
+		w.Header()["Set-Cookie"] = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, name+"=") })
+	}
 }
 
 func (c *cookieScheme) expire(w http.ResponseWriter, name string) { c.set(w, name, "", -1) }

@@ -10,9 +10,10 @@ import (
 	"strconv"
 )
 
-// An Error is why a request to the login, callback or logout path failed. Its
-// text is for logs: it names causes, but no token, code, state or cookie, and
-// no text that a provider or browser chose freely. Code is stable:
+// An Error is why a request to the login, callback or logout path failed, or
+// why [Middleware.Require] refused one. Its text is for logs: it names causes,
+// but no token, code, state or cookie, and nothing of an answer's body but
+// protocol error codes. Code is stable:
 //
 //	access_denied         400  the user or the provider said no
 //	authorization_failed  400  the provider answered with another error
@@ -24,6 +25,8 @@ import (
 //	unknown_provider      400  no provider has the name
 //	cookies_lost          400  the browser does not keep the session cookie
 //	invalid_grant         400  the provider did not accept the code
+//	forbidden             403  the session does not satisfy a [Policy]
+//	step_up_failed        403  the user signed in otherwise than asked
 //	cross_origin          403  another site asked for the logout
 //	method_not_allowed    405  the Allow header says which are
 //	session_too_large     500  the session fits neither cookies nor Options.Store
@@ -96,6 +99,10 @@ func describe(e *Error) (title, text string) {
 		return "Sign-in is already complete", "This sign-in was completed before, or was opened twice."
 	case "cookies_lost":
 		return "Your browser does not keep you signed in", "The sign-in worked, but the browser did not send back the cookie that keeps you signed in. Please allow cookies for this site."
+	case "forbidden":
+		return "No access", "You are signed in, but this page is not open to your account."
+	case "step_up_failed":
+		return "Please sign in again", "This page asks for a more recent or a stronger sign-in than the one you completed."
 	case "cross_origin":
 		return "Request refused", "Another site asked to sign you out. You are still signed in."
 	case "method_not_allowed", "invalid_request", "unknown_provider":

@@ -33,6 +33,7 @@ type flow struct {
 	returnPath             string
 	maxAge                 time.Duration // that the authorization request asked for; negative: none
 	acrValues              string
+	silent                 bool // the user did not ask for it: see Middleware.Silent
 }
 
 func (f *flow) expired(now time.Time) bool { return !now.Before(f.started.Add(flowLifetime)) }
@@ -49,6 +50,7 @@ func (f *flow) pack() []byte {
 	p.bool(f.maxAge >= 0)
 	p.uint(uint64(max(f.maxAge, 0) / time.Second))
 	p.string(f.acrValues)
+	p.bool(f.silent)
 	return p.pack()
 }
 
@@ -69,6 +71,7 @@ func unpackFlow(packed []byte) (*flow, error) {
 		f.maxAge = time.Duration(maxAge) * time.Second
 	}
 	f.acrValues = u.string()
+	f.silent = u.bool()
 	return f, u.err()
 }
 

@@ -125,17 +125,20 @@ func checkNonce(claims object, nonce string) error {
 	return nil
 }
 
+// errInsufficient is an authentication that is not what was asked for.
+var errInsufficient = errors.New("the user signed in otherwise than asked")
+
 // checkAuthentication holds the provider to the max_age and acr_values of
 // the authorization request (OpenID Connect Core sections 3.1.2.1, 3.1.3.7).
 func checkAuthentication(claims object, f *flow) error {
 	if f.maxAge >= 0 {
 		authTime, ok := claims.seconds("auth_time")
 		if !ok || time.Since(authTime) > f.maxAge+clockLeeway {
-			return errors.New("the user signed in too long ago (auth_time)")
+			return fmt.Errorf("%w: too long ago (auth_time)", errInsufficient)
 		}
 	}
 	if f.acrValues != "" && !slices.Contains(strings.Fields(f.acrValues), claims.str("acr")) {
-		return errors.New("the user signed in by other means than required (acr)")
+		return fmt.Errorf("%w: by other means than required (acr)", errInsufficient)
 	}
 	return nil
 }

@@ -56,6 +56,12 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	opts := LoginOptions{Provider: query.Get("provider")}
+	if query.Has(stepUpParam) {
+		if opts.AuthParams, err = m.openStepUp(query.Get(stepUpParam)); err != nil {
+			m.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, RetryURL: m.opts.LoginPath, err: fmt.Errorf("step_up: %w", err)})
+			return
+		}
+	}
 	if returnTo := query["return_to"]; len(returnTo) == 1 {
 		opts.ReturnTo = returnTo[0]
 	}

@@ -1,18 +1,35 @@
 package oauthlogin
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 )
 
-// maxLogoutBody bounds the form of a logout request.
-const maxLogoutBody = 16 << 10
+const (
+	// maxLogoutBody bounds the form of a logout request.
+	maxLogoutBody = 16 << 10
+	// logoutTimeout bounds what a logout waits for the provider.
+	logoutTimeout = 3 * time.Second
+	// maxHintBytes bounds the ID token in the provider's logout URL: servers
+	// refuse request lines over 8 KiB.
+	maxHintBytes = 4 << 10
+	// logoutCookieAge is how long a user may take to confirm a logout.
+	logoutCookieAge = 10 * time.Minute
+)
 
-// Logout ends the session and expires every cookie of ours, also those that do
-// not open, and redirects to the local path that return_to names, in the query
-// or a form, or to "/".
+// Logout ends the session: it revokes the refresh token (RFC 7009), expires
+// every cookie of ours, also those that do not open, and redirects to the
+// provider's end_session_endpoint if its metadata has one (OpenID Connect
+// RP-Initiated Logout), and otherwise to the local path that return_to names,
+// in the query or a form, or to "/". From the provider the user comes back to
+// [Provider].PostLogoutRedirectURL, and from there to return_to.
 //
-// It answers POST alone, and not to other sites: see
+// The session ends here whether or not the provider can be reached.
+//
+// Logout answers POST alone, and not to other sites: see
 // [http.CrossOriginProtection].
 func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
@@ -26,14 +43,145 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 		m.fail(w, r, &Error{Code: "cross_origin", Status: http.StatusForbidden, err: err})
 		return
 	}
-	if rec, _ := m.load(r); rec != nil {
-		m.log.InfoContext(r.Context(), "oauthlogin: signed out", "provider", rec.user.Provider, "subject", rec.user.Subject)
-	}
 	returnTo := m.returnPath(logoutReturnTo(w, r))
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	redirect(w, m.endSession(w, r, returnTo))
+}
+
+// EndSession ends the session of a request from within a handler, for example
+// when an account was deleted: as [Middleware.Logout] does, but without
+// sending the user to the provider. It has to be called before the handler
+// writes its answer.
+func (m *Middleware) EndSession(w http.ResponseWriter, r *http.Request) {
+	if m == nil || m.providers == nil {
+		return
+	}
+	m.endSession(w, r, "")
+}
+
+// endSession returns where to go: through the provider to returnTo, or
+// returnTo itself when there is no provider to tell, or no way to come back.
+func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo string) string {
+	var rec *record
+	if s, ok := FromContext(r.Context()); ok && s.owner == m {
+		rec = s.current()
+	} else {
+		rec, _ = m.load(r)
+	}
+	if rec != nil {
+		// First of all, so that a refresh under way cannot bring it back.
+		m.memory.end(rec.id)
+	}
 	m.forget(r)
 	m.clearCookies(w, r)
+	if m.silent.Load() {
+		m.pauseSilent(w) // or the next page would sign the user in again
+	}
+	if rec == nil {
+		return returnTo
+	}
+	p := m.providerByTag(rec.provider)
+	m.event(r.Context(), Event{Kind: EventLogout, Provider: p.Name, Subject: rec.user.Subject})
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)
+	defer cancel()
+	if err := p.revoke(ctx, rec.tokens.refresh); err != nil {
+		m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", brief(err))
+	}
+	md, err := p.endpoints.metadata(ctx)
+	if err != nil || md.EndSessionURL == "" || returnTo == "" {
+		return returnTo
+	}
+	state := randomToken()
+	location, err := p.endSessionURL(md, rec.tokens.id, state)
+	if err != nil {
+		return returnTo
+	}
+	var sealed packer
+	sealed.string(state)
+	sealed.string(returnTo)
+	if value, err := m.flowSealer.seal(m.cookies.logout(), sealed.pack()); err == nil && len(value) < maxCookieBytes-len(m.cookies.logout()) {
+		m.cookies.set(w, m.cookies.logout(), value, int(logoutCookieAge/time.Second))
+	}
+	return location
+}
+
+// endSessionURL is OpenID Connect RP-Initiated Logout section 2.
+func (p *provider) endSessionURL(md *metadata, idToken, state string) (string, error) {
+	u, err := url.Parse(md.EndSessionURL)
+	if err != nil {
+		return "", err
+	}
+	query := u.Query()
+	if idToken != "" && len(idToken) <= maxHintBytes {
+		query.Set("id_token_hint", idToken)
+	}
+	query.Set("client_id", p.OAuth2.ClientID)
+	query.Set("post_logout_redirect_uri", p.PostLogoutRedirectURL)
+	query.Set("state", state)
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
+// revoke is RFC 7009 section 2.1. Revoking a refresh token is to revoke the
+// access tokens of the same grant with it.
+func (p *provider) revoke(ctx context.Context, refreshToken string) error {
+	if refreshToken == "" {
+		return nil
+	}
+	md, err := p.endpoints.metadata(ctx)
+	if err != nil || md.RevocationURL == "" {
+		return err
+	}
+	resp, err := p.clientRequest(ctx, md, md.RevocationURL, url.Values{
+		"token":           {refreshToken},
+		"token_type_hint": {"refresh_token"},
+	})
+	if err != nil {
+		return fmt.Errorf("revoke refresh token: %w", err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("revoke refresh token: %w", statusError(resp.StatusCode))
+	}
+	return nil
+}
+
+// afterLogout leads on who comes back from the provider's logout. A state that
+// is missing, or is not ours, leaves the request to the page that is there.
+func (m *Middleware) afterLogout(w http.ResponseWriter, r *http.Request) bool {
+	if r.URL.RawQuery == "" || r.Method != http.MethodGet || !m.isPostLogoutPath(r.URL.Path) {
+		return false
+	}
+	cookie, err := r.Cookie(m.cookies.logout())
+	if err != nil {
+		return false
+	}
+	packed, _, err := m.flowSealer.open(m.cookies.logout(), cookie.Value)
+	if err != nil {
+		return false
+	}
+	u, err := unpack(packed)
+	if err != nil {
+		return false
+	}
+	state, returnTo := u.string(), u.string()
+	if u.err() != nil || r.URL.Query().Get("state") != state {
+		return false
+	}
+	m.cookies.expire(w, m.cookies.logout())
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	redirect(w, returnTo)
+	return true
+}
+
+func (m *Middleware) isPostLogoutPath(path string) bool {
+	for _, p := range m.providers {
+		if p.postLogoutPath == path {
+			return true
+		}
+	}
+	return false
 }
 
 // logoutReturnTo returns the only return_to there is. A form that cannot be

@@ -4,8 +4,10 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/gorilla/sessions"
+	"golang.org/x/sync/singleflight"
 )
 
 // A Middleware signs users in. It is safe for concurrent use. Make one with
@@ -29,6 +31,9 @@ type Middleware struct {
 	sessionSealer *sealer
 	flowSealer    *sealer
 	finished      finishedFlows
+	memory        memory
+	flights       singleflight.Group // of refreshes
+	silent        atomic.Bool        // Silent is in use
 	crossOrigin   *http.CrossOriginProtection
 	transport     http.RoundTripper // of calls to users' APIs
 }
@@ -46,6 +51,7 @@ func New(opts Options) (*Middleware, error) {
 		ownPaths:    []string{opts.LoginPath, opts.LogoutPath},
 		cookies:     newCookieScheme(opts.CookieName, isHTTPS(opts.Providers[0].OAuth2.RedirectURL)),
 		store:       opts.Store,
+		memory:      memory{maxAge: opts.IdleTimeout},
 		crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if m.store == nil {
@@ -99,7 +105,7 @@ func (m *Middleware) serveOwn(w http.ResponseWriter, r *http.Request) bool {
 	case slices.Contains(m.ownPaths, r.URL.Path):
 		m.Callback(w, r)
 	default:
-		return false
+		return m.afterLogout(w, r)
 	}
 	return true
 }

@@ -16,8 +16,12 @@ func TestLogin(t *testing.T) {
 	if resp := b.get("/"); resp.body != "home of alice" {
 		t.Errorf("GET /: %s", resp.body)
 	}
-	if resp := b.post("/logout", nil); resp.StatusCode != http.StatusSeeOther || resp.location() != "/" {
-		t.Errorf("POST /logout: %d to %q", resp.StatusCode, resp.location())
+	out := b.post("/logout", nil)
+	if out.StatusCode != http.StatusSeeOther {
+		t.Errorf("POST /logout: %d", out.StatusCode)
+	}
+	if resp := b.follow(out.location()); resp.Request.URL.String() != a.URL+"/" || resp.body != "home of nobody" {
+		t.Errorf("the logout led to %s: %s", resp.Request.URL, resp.body)
 	}
 	if b.signedIn() || len(b.cookies()) > 0 {
 		t.Errorf("after logout: %v", b.cookies())

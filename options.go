@@ -2,6 +2,7 @@ package oauthlogin
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,7 @@ import (
 const (
 	defaultIdleTimeout = 24 * time.Hour
 	defaultMaxLifetime = 7 * 24 * time.Hour
+	defaultRefresh     = time.Minute
 	defaultLoginPath   = "/login"
 	defaultLogoutPath  = "/logout"
 	defaultCookieName  = "oauthlogin"
@@ -64,6 +66,16 @@ type Options struct {
 	// 7 days by default, enforced on the server.
 	MaxLifetime time.Duration
 
+	// RefreshBefore is how long before its expiry an access token is refreshed:
+	// 60 seconds by default, and never more than a quarter of its lifetime.
+	RefreshBefore time.Duration
+
+	// InsecureOutliveTokens keeps sessions for which the provider gave no
+	// refresh token until IdleTimeout or MaxLifetime. By default such a session
+	// ends with its access token, because nothing says after that whether the
+	// provider still knows the user.
+	InsecureOutliveTokens bool
+
 	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login"
 	// and "/logout" by default. The callback's path is that of the provider's
 	// RedirectURL.
@@ -78,6 +90,11 @@ type Options struct {
 	// should say. Cookies and caching headers are already set. By default the
 	// error is logged and a plain page shown that has no internals in it.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
+
+	// OnEvent, if set, is called for every [Event], from which metrics and audit
+	// logs are made. It is called while the request waits, and has to be safe for
+	// concurrent use.
+	OnEvent func(context.Context, Event)
 
 	// Logger receives what happened, without tokens, codes, cookies or e-mail
 	// addresses: slog.Default() by default.
@@ -118,6 +135,9 @@ func (o Options) withDefaults() Options {
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = defaultMaxLifetime
 	}
+	if o.RefreshBefore == 0 {
+		o.RefreshBefore = defaultRefresh
+	}
 	if o.LoginPath == "" {
 		o.LoginPath = defaultLoginPath
 	}
@@ -151,11 +171,13 @@ func (o *Options) validate() error {
 			fault("Keys[%d] is one byte repeated; random bytes are required", i)
 		}
 	}
-	if o.IdleTimeout < 0 {
-		fault("IdleTimeout is %v; it must not be negative", o.IdleTimeout)
-	}
-	if o.MaxLifetime < 0 {
-		fault("MaxLifetime is %v; it must not be negative", o.MaxLifetime)
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{{"IdleTimeout", o.IdleTimeout}, {"MaxLifetime", o.MaxLifetime}, {"RefreshBefore", o.RefreshBefore}} {
+		if d.value < 0 {
+			fault("%s is %v; it must not be negative", d.field, d.value)
+		}
 	}
 	if !isCookieName(o.CookieName) {
 		fault("CookieName %q is not a cookie name of 1 to 64 letters, digits, '-' and '_'", o.CookieName)

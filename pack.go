@@ -43,13 +43,13 @@ func (p *packer) string(s string) {
 	p.buf = append(p.buf, s...)
 }
 
-// time has a resolution of seconds; the zero time is kept.
+// time has a resolution of milliseconds; the zero time is kept.
 func (p *packer) time(t time.Time) {
 	if t.IsZero() {
 		p.uint(0)
 		return
 	}
-	p.uint(uint64(max(t.Unix(), 0)) + 1)
+	p.uint(uint64(max(t.UnixMilli(), 0)) + 1)
 }
 
 func (p *packer) bool(b bool) {
@@ -170,7 +170,7 @@ func (u *unpacker) time() time.Time {
 	if v == 0 {
 		return time.Time{}
 	}
-	return time.Unix(int64(v-1), 0)
+	return time.UnixMilli(int64(v - 1))
 }
 
 func (u *unpacker) token() string {

@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -54,6 +55,11 @@ type Provider struct {
 	// itself. With max_age or acr_values the ID token must show that the
 	// provider did as asked (OpenID Connect Core section 3.1.3.7).
 	AuthParams url.Values
+
+	// PostLogoutRedirectURL is where an OpenID Connect provider sends the user
+	// after a logout, as it is registered there; by default the RedirectURL's
+	// origin and "/".
+	PostLogoutRedirectURL string
 
 	// TrustedAudiences are audiences, besides the client ID, that an ID token
 	// may have. A token with any other is refused (OpenID Connect Core
@@ -122,8 +128,18 @@ func (p *Provider) validate() (faults []error) {
 	} else if !isRoutePath(u.Path) {
 		fault("OAuth2.RedirectURL %q has no clean path of its own", p.OAuth2.RedirectURL)
 	}
+	if p.PostLogoutRedirectURL != "" {
+		if _, wrong := checkURL(p.PostLogoutRedirectURL); wrong != "" {
+			fault("PostLogoutRedirectURL %q %s", p.PostLogoutRedirectURL, wrong)
+		}
+	}
 	if err := checkAuthParams(p.AuthParams); err != nil {
 		fault("%w", err)
+	}
+	if p.AuthParams.Has("max_age") {
+		if _, err := parseMaxAge(p.AuthParams.Get("max_age")); err != nil {
+			fault("AuthParams: %w", err)
+		}
 	}
 
 	endpoint := p.OAuth2.Endpoint
@@ -179,8 +195,10 @@ type provider struct {
 	tag          providerTag
 	issuer       string // of its users: Issuer, or the origin of the authorization endpoint
 	callbackPath string
-	client       *http.Client // bounded
-	endpoints    endpointSource
+	// postLogoutPath is the path of PostLogoutRedirectURL, "" if it is elsewhere.
+	postLogoutPath string
+	client         *http.Client // bounded
+	endpoints      endpointSource
 }
 
 // A providerTag names provider, client and configured name inside sealed
@@ -192,6 +210,12 @@ func newProvider(config Provider, client *http.Client) *provider {
 	p := &provider{Provider: config, issuer: config.Issuer, client: client}
 	redirect, _ := url.Parse(config.OAuth2.RedirectURL) // validated
 	p.callbackPath = redirect.Path
+	if p.PostLogoutRedirectURL == "" {
+		p.PostLogoutRedirectURL = originOf(redirect) + "/"
+	}
+	if u, _ := url.Parse(p.PostLogoutRedirectURL); originOf(u) == originOf(redirect) {
+		p.postLogoutPath = cmp.Or(u.Path, "/")
+	}
 	if config.Issuer != "" {
 		p.endpoints = &discovery{issuer: config.Issuer, client: client}
 	} else {

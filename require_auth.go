@@ -2,6 +2,7 @@ package oauthlogin
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,6 +20,11 @@ import (
 //
 //	{"error":"unauthenticated","login_url":"/login?return_to=%2Fdashboard"}
 //
+// An access token that is about to expire is refreshed before next runs: see
+// Options.RefreshBefore. When the provider refuses because the grant has ended,
+// so does the session; when it cannot be reached, the session goes on, and
+// [Session.Token] returns nil once the old token has expired.
+//
 // Around the login, callback and logout paths RequireAuth serves these itself.
 func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -27,6 +33,12 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 		}
 		s, r := m.enter(w, r)
 		if s == nil {
+			m.unauthenticated(w, r)
+			return
+		}
+		if errors.Is(m.freshen(w, r, s), errSessionEnded) {
+			m.forget(r)
+			m.clearCookies(w, r)
 			m.unauthenticated(w, r)
 			return
 		}
@@ -49,15 +61,16 @@ func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 // WebSocket or event stream dies silently.
 func (m *Middleware) unauthorized(w http.ResponseWriter, returnTo string) {
 	noStore(w)
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	// RFC 9110 section 15.5.2 wants a challenge; no browser prompts for this one.
 	w.Header().Set("WWW-Authenticate", `Cookie realm="oauthlogin"`)
-	w.WriteHeader(http.StatusUnauthorized)
-	json.NewEncoder(w).Encode(struct {
-		Error    string `json:"error"`
-		LoginURL string `json:"login_url"`
-	}{"unauthenticated", m.loginURL("", returnTo)})
+	writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "unauthenticated", "login_url": m.loginURL("", returnTo)})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v map[string]string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v)
 }
 
 // callerPath is where to return to after a login that a script has to ask

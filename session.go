@@ -11,18 +11,22 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
 )
 
 // A Session is a signed-in user as one request sees it. It belongs to that
-// request: changing it changes nothing else.
+// request: changing it changes nothing else. Its methods are safe for
+// concurrent use.
 type Session struct {
 	User User
 
-	owner  *Middleware
-	record *record
+	owner *Middleware
+
+	mu     sync.Mutex
+	record *record // never changed, only replaced
 }
 
 // A User is who signed in. Key accounts on Issuer and Subject, never on Email:
@@ -70,8 +74,8 @@ func FromContext(ctx context.Context) (*Session, bool) {
 // refresh token. It returns nil when the access token has expired. An Expiry of
 // zero means that the provider named none.
 func (s *Session) Token() *oauth2.Token {
-	t := &s.record.tokens
-	if t.access == "" || !t.expiry.IsZero() && !time.Now().Before(t.expiry) {
+	t := &s.current().tokens
+	if !t.valid(time.Now()) {
 		return nil
 	}
 	return &oauth2.Token{AccessToken: t.access, TokenType: "Bearer", Expiry: t.expiry}
@@ -95,14 +99,31 @@ func (s *Session) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("provider", s.User.Provider), slog.String("subject", s.User.Subject))
 }
 
-// A record is a session as it is sealed.
+func (s *Session) current() *record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.record
+}
+
+// adopt takes over tokens of a later generation.
+func (s *Session) adopt(rec *record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rec.generation > s.record.generation {
+		s.record = rec
+	}
+}
+
+// A record is a session as it is sealed. Records are shared between requests:
+// whoever wants another one makes a copy.
 type record struct {
-	id       [16]byte // the same from login to logout
-	provider providerTag
-	created  time.Time // at login
-	written  time.Time // when it was last sealed
-	user     User      // Provider and Issuer follow from provider
-	tokens   tokens
+	id         sessionID
+	generation uint64 // how often its tokens were refreshed
+	provider   providerTag
+	created    time.Time // at login
+	written    time.Time // when it was last sealed
+	user       User      // Provider and Issuer follow from provider
+	tokens     tokens
 }
 
 func newRecord(p *provider, user User, t *tokens) *record {
@@ -112,12 +133,14 @@ func newRecord(p *provider, user User, t *tokens) *record {
 	return rec
 }
 
-func (rec *record) pack() []byte {
+// pack returns the record as it is sealed at the time written.
+func (rec *record) pack(written time.Time) []byte {
 	var p packer
 	p.raw(rec.provider[:])
 	p.raw(rec.id[:])
+	p.uint(rec.generation)
 	p.time(rec.created)
-	p.time(rec.written)
+	p.time(written)
 	p.string(rec.user.Subject)
 	p.string(rec.user.Name)
 	p.string(rec.user.Email)
@@ -131,6 +154,7 @@ func (rec *record) pack() []byte {
 	p.token(rec.tokens.access)
 	p.token(rec.tokens.refresh)
 	p.string(rec.tokens.scope)
+	p.time(rec.tokens.issued)
 	p.time(rec.tokens.expiry)
 	return p.pack()
 }
@@ -143,6 +167,7 @@ func unpackRecord(packed []byte) (*record, error) {
 	rec := &record{}
 	copy(rec.provider[:], u.take(uint64(len(rec.provider))))
 	copy(rec.id[:], u.take(uint64(len(rec.id))))
+	rec.generation = u.uint()
 	rec.created = u.time()
 	rec.written = u.time()
 	rec.user.Subject = u.string()
@@ -158,6 +183,7 @@ func unpackRecord(packed []byte) (*record, error) {
 	rec.tokens.access = u.token()
 	rec.tokens.refresh = u.token()
 	rec.tokens.scope = u.string()
+	rec.tokens.issued = u.time()
 	rec.tokens.expiry = u.time()
 	return rec, u.err()
 }
@@ -176,7 +202,26 @@ func payloadOf(jwt string) []byte {
 
 // expired reports whether a limit of opts has ended the session.
 func (rec *record) expired(opts *Options, now time.Time) bool {
-	return !now.Before(rec.created.Add(opts.MaxLifetime)) || !now.Before(rec.written.Add(opts.IdleTimeout))
+	if !now.Before(rec.created.Add(opts.MaxLifetime)) || !now.Before(rec.written.Add(opts.IdleTimeout)) {
+		return true
+	}
+	// Without a refresh token, the provider's word is as good as its last token.
+	t := &rec.tokens
+	return t.refresh == "" && t.expiry.After(t.issued) && !t.valid(now) && !opts.InsecureOutliveTokens
+}
+
+// newSession makes a session of a record for one request.
+func (m *Middleware) newSession(rec *record) *Session {
+	s := &Session{owner: m, record: rec}
+	s.User = rec.ownUser()
+	return s
+}
+
+// ownUser returns a user that a handler may do with as it likes.
+func (rec *record) ownUser() User {
+	user := rec.user
+	user.RawClaims = bytes.Clone(user.RawClaims)
+	return user
 }
 
 // enter returns the session of a request and the request that carries it on;
@@ -197,6 +242,6 @@ func (m *Middleware) enter(w http.ResponseWriter, r *http.Request) (*Session, *h
 			m.log.WarnContext(r.Context(), "oauthlogin: session not written anew", "error", err)
 		}
 	}
-	s := &Session{User: rec.user, owner: m, record: rec}
+	s := m.newSession(rec)
 	return s, r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
 }

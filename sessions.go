@@ -33,12 +33,19 @@ func (m *Middleware) load(r *http.Request) (rec *record, reseal bool) {
 		return nil, false
 	}
 	p := m.providerByTag(rec.provider)
-	now := time.Now()
-	if p == nil || rec.expired(&m.opts, now) {
+	if p == nil {
 		return nil, false
 	}
 	rec.user.Provider, rec.user.Issuer = p.Name, p.issuer
-	return rec, oldKey || now.Sub(rec.written) >= m.opts.IdleTimeout/10
+	now := time.Now()
+	written := rec.written
+	if newer := m.memory.newer(rec, now); newer != nil {
+		rec, reseal = newer, true // another request has refreshed the tokens
+	}
+	if m.memory.hasEnded(rec.id) || now.Sub(written) >= m.opts.IdleTimeout || rec.expired(&m.opts, now) {
+		return nil, false
+	}
+	return rec, reseal || oldKey || now.Sub(written) >= m.opts.IdleTimeout/10
 }
 
 // save seals a session that the request already has.
@@ -46,6 +53,10 @@ func (m *Middleware) save(w http.ResponseWriter, r *http.Request, rec *record) e
 	stored, err := m.store.New(r, m.cookies.session)
 	if err != nil {
 		return fmt.Errorf("read session: %w", err)
+	}
+	// Signed out meanwhile: stores would make the session anew, under its old id.
+	if m.memory.hasEnded(rec.id) || stored.IsNew {
+		return errSessionEnded
 	}
 	return m.write(w, r, stored, rec)
 }
@@ -63,8 +74,7 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request, rec *record) 
 
 func (m *Middleware) write(w http.ResponseWriter, r *http.Request, stored *sessions.Session, rec *record) error {
 	now := time.Now()
-	rec.written = now
-	sealed, err := m.sessionSealer.seal(m.cookies.session, rec.pack())
+	sealed, err := m.sessionSealer.seal(m.cookies.session, rec.pack(now))
 	if err != nil {
 		return err
 	}
@@ -72,6 +82,7 @@ func (m *Middleware) write(w http.ResponseWriter, r *http.Request, stored *sessi
 	stored.Options = m.cookies.options(max(1, int(left/time.Second)))
 	stored.Values = map[any]any{valueKey: sealed}
 	noStore(w)
+	m.cookies.unset(w, m.cookies.session)
 	if err := m.store.Save(r, w, stored); err != nil {
 		return storeError(err)
 	}

@@ -2,6 +2,7 @@ package oauthlogin_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -38,6 +39,8 @@ type app struct {
 	auth     *oauthlogin.Middleware
 	provider *oauthlogintest.Provider
 	log      *logBuffer
+	net      handlerTransport         // nil: sockets
+	more     func(mux *http.ServeMux) // further routes; nil: none
 
 	mu    sync.Mutex
 	calls map[string]int // of handlers, by path
@@ -49,12 +52,10 @@ type app struct {
 func newApp(t *testing.T, change func(*oauthlogin.Options)) *app {
 	t.Helper()
 	a := &app{log: &logBuffer{}, calls: map[string]int{}}
-	a.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.routes().ServeHTTP(w, r)
-	}))
+	a.Server = httptest.NewUnstartedServer(audited(t, true, a))
 	origin := "https://" + a.Listener.Addr().String()
 	a.provider = oauthlogintest.Start(oauthlogintest.Config{
-		Clients: []oauthlogintest.Client{{ID: "app", Secret: "s3cret-of-the-app", RedirectURIs: []string{origin + "/auth/callback"}}},
+		Clients: []oauthlogintest.Client{{ID: "app", Secret: "s3cret-of-the-app", RedirectURIs: []string{origin + "/auth/callback"}, PostLogoutRedirectURIs: []string{origin + "/"}}},
 	})
 	t.Cleanup(a.provider.Close)
 	a.provider.AutoApprove("alice")
@@ -62,6 +63,92 @@ func newApp(t *testing.T, change func(*oauthlogin.Options)) *app {
 	a.StartTLS()
 	t.Cleanup(a.Close)
 	return a
+}
+
+// offline says how an application without sockets differs from others.
+type offline struct {
+	origin   string // "": https://app.test
+	provider oauthlogintest.Config
+	change   func(*oauthlogin.Options)
+}
+
+// newOfflineApp is newApp without sockets: requests to the application, to the
+// provider at https://provider.test and to whatever else is put into net are
+// answered in-process, so that the test can live in a synctest bubble.
+func newOfflineApp(t *testing.T, with offline) *app {
+	t.Helper()
+	if with.origin == "" {
+		with.origin = "https://app.test"
+	}
+	a := &app{Server: &httptest.Server{URL: with.origin}, log: &logBuffer{}, calls: map[string]int{}, net: handlerTransport{}}
+	with.provider.Issuer = cmp.Or(with.provider.Issuer, "https://provider.test")
+	with.provider.Clients = append([]oauthlogintest.Client{
+		{ID: "app", Secret: "s3cret-of-the-app", RedirectURIs: []string{with.origin + "/auth/callback"}, PostLogoutRedirectURIs: []string{with.origin + "/"}},
+	}, with.provider.Clients...)
+	var err error
+	if a.provider, err = oauthlogintest.New(with.provider); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.provider.Close)
+	a.provider.AutoApprove("alice")
+	a.auth = newAuth(t, a.options(with.origin, func(opts *oauthlogin.Options) {
+		opts.HTTPClient = &http.Client{Transport: a.net}
+		if with.change != nil {
+			with.change(opts)
+		}
+	}))
+	scheme, host, _ := strings.Cut(with.origin, "://")
+	a.net[host] = audited(t, scheme == "https", a)
+	a.net["provider.test"] = a.provider
+	return a
+}
+
+// ServeHTTP serves the routes.
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes().ServeHTTP(w, r) }
+
+// audited checks on each response of each test what holds for all cookies of
+// ours.
+func audited(t *testing.T, secure bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		for _, fault := range cookieFaults(w.Header(), secure) {
+			t.Errorf("%s %s: %s", r.Method, r.URL.Path, fault)
+		}
+	})
+}
+
+// cookieFaults returns what is wrong with the Set-Cookie headers of a response
+// (OAuth 2.0 for Browser-Based Applications section 6.1.3.2, RFC 6265bis).
+func cookieFaults(h http.Header, secure bool) (faults []string) {
+	seen := map[string]bool{}
+	for _, line := range h["Set-Cookie"] {
+		c, err := http.ParseSetCookie(line)
+		if err != nil {
+			return append(faults, "malformed Set-Cookie")
+		}
+		for _, check := range []struct {
+			ok    bool
+			fault string
+		}{
+			{!seen[c.Name], "is set twice"},
+			{c.HttpOnly, "is not HttpOnly"},
+			{c.SameSite == http.SameSiteLaxMode, "is not SameSite=Lax"},
+			{c.Path == "/", "has another path than /"},
+			{c.Domain == "", "has a domain"},
+			{c.Secure == secure, "is Secure over http, or not over https"},
+			{strings.HasPrefix(c.Name, "__Host-") == secure, "has __Host- over http, or not over https"},
+			{len(c.Name)+len(c.Value) <= 3900, "is larger than browsers keep"},
+			{c.MaxAge != 0, "has no Max-Age"},
+			{c.MaxAge > 0 || c.Value == "", "is expired with a value"},
+			{h.Get("Cache-Control") == "no-store", "is in a response that may be cached"},
+		} {
+			if !check.ok {
+				faults = append(faults, "cookie "+c.Name+" "+check.fault)
+			}
+		}
+		seen[c.Name] = true
+	}
+	return faults
 }
 
 // options are those of an application at origin.
@@ -109,6 +196,9 @@ func (a *app) routes() http.Handler {
 	}))
 	mux.Handle("/dashboard", guarded)
 	mux.Handle("/api/me", guarded)
+	if a.more != nil {
+		a.more(mux)
+	}
 	return a.auth.Handler(mux)
 }
 
@@ -141,8 +231,12 @@ func (a *app) browser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
+	transport := http.RoundTripper(a.net)
+	if a.net == nil {
+		transport = a.Client().Transport
+	}
 	return &browser{t: t, origin: a.URL, client: &http.Client{
-		Transport:     a.Client().Transport,
+		Transport:     transport,
 		Jar:           jar,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -226,6 +320,18 @@ func (b *browser) followUntil(path string, stop func(target string) bool) *respo
 	}
 	b.t.Fatalf("redirected 20 times, last to %s", resp.location())
 	return nil
+}
+
+// startLogin asks for a login, and returns the redirect to the provider with
+// the parameters of its authorization request.
+func (b *browser) startLogin(path string) (*response, url.Values) {
+	b.t.Helper()
+	resp := b.get(path)
+	u, err := url.Parse(resp.location())
+	if err != nil || resp.StatusCode != http.StatusSeeOther || u.Path != "/authorize" {
+		b.t.Fatalf("GET %s: %d to %q: %s", path, resp.StatusCode, resp.location(), resp.body)
+	}
+	return resp, u.Query()
 }
 
 // callbackURL goes through a login up to the redirect to the callback, and

@@ -19,6 +19,7 @@ import (
 type tokens struct {
 	access, refresh, id string
 	scope               string
+	issued              time.Time // when we asked for them
 	expiry              time.Time // zero: the provider did not say
 }
 
@@ -153,7 +154,10 @@ func parseTokenAnswer(contentType string, body []byte) (object, error) {
 }
 
 func (o object) tokens(sent time.Time) (*tokens, error) {
-	t := &tokens{access: o.str("access_token"), refresh: o.str("refresh_token"), id: o.str("id_token"), scope: o.str("scope")}
+	t := &tokens{
+		access: o.str("access_token"), refresh: o.str("refresh_token"), id: o.str("id_token"),
+		scope: o.str("scope"), issued: sent,
+	}
 	if t.access == "" {
 		return nil, errors.New("answer has no access_token")
 	}
