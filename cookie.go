@@ -54,10 +54,6 @@ func (c *cookieScheme) silent() string { return c.session + ".silent" }
 
 // isOurs reports whether we may have set a cookie of this name.
 func (c *cookieScheme) isOurs(name string) bool {
-	rest, ok := strings.CutPrefix(name, c.session)
-	if !ok {
-		return false
-	}
 	switch name {
 	case c.session, c.rounds(), c.logout(), c.silent():
 		return true
@@ -65,7 +61,20 @@ func (c *cookieScheme) isOurs(name string) bool {
 	if strings.HasPrefix(name, c.flowPrefix()) {
 		return true
 	}
-	return len(rest) == 2 && rest[0] == '.' && rest[1] >= '1' && rest[1] < '0'+maxChunks
+	_, _, ok := c.parseChunk(name + "=")
+	return ok
+}
+
+// parseChunk reads name=value if the name is that of a chunk.
+func (c *cookieScheme) parseChunk(pair string) (i int, value string, ok bool) {
+	rest, ok := strings.CutPrefix(pair, c.session)
+	if ok && len(rest) > 2 && rest[0] == '.' && rest[1] >= '1' && rest[1] < '0'+maxChunks {
+		i, rest = int(rest[1]-'0'), rest[2:]
+	}
+	if !ok || rest == "" || rest[0] != '=' {
+		return 0, "", false
+	}
+	return i, rest[1:], true
 }
 
 // options are the attributes of every cookie of ours, in gorilla's words.
@@ -121,53 +130,76 @@ func (s *cookieStore) New(r *http.Request, name string) (*sessions.Session, erro
 	session := sessions.NewSession(s, name)
 	session.Options = s.scheme.options(0)
 	session.IsNew = true
-	if value := s.read(r); value != "" {
+	v := s.read(r)
+	if value := v.String(); value != "" {
 		session.Values[valueKey] = value
 		session.IsNew = false
 	}
 	return session, nil
 }
 
-// read joins the chunks of the request; "" if any is missing or of another
+// A sealedValue is a sealed session in the parts that it came in, so that a
+// request with several chunks need not join them.
+type sealedValue struct {
+	parts [maxChunks]string
+	n     int
+}
+
+func (v *sealedValue) String() string {
+	if v.n == 1 {
+		return v.parts[0]
+	}
+	return strings.Join(v.parts[:v.n], "")
+}
+
+// is compares with a whole value.
+func (v *sealedValue) is(whole string) bool {
+	for _, part := range v.parts[:v.n] {
+		rest, ok := strings.CutPrefix(whole, part)
+		if !ok {
+			return false
+		}
+		whole = rest
+	}
+	return whole == ""
+}
+
+// read finds the chunks of the request; none if any is missing or of another
 // write. Cookies that are there twice make it ambiguous whose session it is,
 // and count as none (RFC 6265bis section 8.6.1, weak integrity).
-func (s *cookieStore) read(r *http.Request) string {
-	var values [maxChunks]string
-	for _, cookie := range r.Cookies() {
-		rest, ok := strings.CutPrefix(cookie.Name, s.scheme.session)
-		i := 0
-		switch {
-		case !ok:
-			continue
-		case rest == "":
-		case len(rest) == 2 && rest[0] == '.' && rest[1] >= '1' && rest[1] < '0'+maxChunks:
-			i = int(rest[1] - '0')
-		default:
-			continue
+//
+// It looks through the header itself: http.Request.Cookies parses every
+// cookie, which for large ones costs more than all else that we do.
+func (s *cookieStore) read(r *http.Request) sealedValue {
+	var v sealedValue
+	for _, line := range r.Header["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			i, value, ok := s.scheme.parseChunk(strings.Trim(pair, " \t"))
+			if !ok {
+				continue
+			}
+			if v.parts[i] != "" && v.parts[i] != value {
+				return sealedValue{}
+			}
+			v.parts[i] = value
 		}
-		if values[i] != "" && values[i] != cookie.Value {
-			return ""
+	}
+	first := v.parts[0]
+	if len(first) < 1+markLength || first[0] < '1' || first[0] > '0'+maxChunks {
+		return sealedValue{}
+	}
+	v.n = int(first[0] - '0')
+	mark := first[1 : 1+markLength]
+	v.parts[0] = first[1:]
+	for i := range v.n {
+		var ok bool
+		if v.parts[i], ok = strings.CutPrefix(v.parts[i], mark); !ok {
+			return sealedValue{}
 		}
-		values[i] = cookie.Value
 	}
-	if len(values[0]) < 1+markLength || values[0][0] < '1' || values[0][0] > '0'+maxChunks {
-		return ""
-	}
-	n := int(values[0][0] - '0')
-	mark, value := values[0][1:1+markLength], values[0][1+markLength:]
-	if n == 1 {
-		return value
-	}
-	var whole strings.Builder
-	whole.WriteString(value)
-	for _, chunk := range values[1:n] {
-		part, ok := strings.CutPrefix(chunk, mark)
-		if !ok {
-			return ""
-		}
-		whole.WriteString(part)
-	}
-	return whole.String()
+	return v
 }
 
 // Save writes the session's value, or expires it when MaxAge is negative, and

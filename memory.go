@@ -58,6 +58,10 @@ func (s *liveSession) bytes() int {
 func (m *memory) newer(rec *record, now time.Time) *record {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.newerLocked(rec, now)
+}
+
+func (m *memory) newerLocked(rec *record, now time.Time) *record {
 	e := m.live[rec.id]
 	if e == nil {
 		return nil
@@ -73,6 +77,14 @@ func (m *memory) newer(rec *record, now time.Time) *record {
 		m.put(s, now)
 	}
 	return nil
+}
+
+// look is newer and hasEnded in one: what each request asks.
+func (m *memory) look(rec *record, now time.Time) (newer *record, ended bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, ended = m.ended[rec.id]
+	return m.newerLocked(rec, now), ended
 }
 
 // refreshed keeps a record with new tokens, unless the session has ended

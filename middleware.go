@@ -27,7 +27,9 @@ type Middleware struct {
 	providers     []*provider
 	ownPaths      []string // login, logout, callbacks
 	cookies       *cookieScheme
-	store         sessions.Store // Options.Store, or our cookies
+	store         sessions.Store // Options.Store, or chunks
+	chunks        *cookieStore   // nil: Options.Store
+	opened        cache          // sealed sessions
 	sessionSealer *sealer
 	flowSealer    *sealer
 	finished      finishedFlows
@@ -55,7 +57,8 @@ func New(opts Options) (*Middleware, error) {
 		crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if m.store == nil {
-		m.store = &cookieStore{m.cookies}
+		m.chunks = &cookieStore{m.cookies}
+		m.store = m.chunks
 	}
 	var err error
 	if m.sessionSealer, err = newSealer(opts.Keys, "session"); err != nil {

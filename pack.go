@@ -81,21 +81,26 @@ func (p *packer) token(s string) {
 	}
 }
 
-// pack returns the version, and the fields deflated if that is shorter.
+// minDeflate is from how many bytes on fields are deflated: what is saved on
+// fewer is not worth the time that each request for them takes.
+const minDeflate = 512
+
+// pack returns the version; the length that the fields have when inflated, 0
+// if they are not deflated; and the fields.
 func (p *packer) pack() []byte {
-	var b bytes.Buffer
-	b.Write([]byte{packVersion, 1})
-	w := deflaters.Get().(*flate.Writer)
-	defer deflaters.Put(w)
-	w.Reset(&b)
-	w.Write(p.buf) // a bytes.Buffer takes everything
-	w.Close()
-	if b.Len() >= 2+len(p.buf) {
-		b.Reset()
-		b.Write([]byte{packVersion, 0})
-		b.Write(p.buf)
+	if len(p.buf) >= minDeflate {
+		var b bytes.Buffer
+		b.Write(binary.AppendUvarint([]byte{packVersion}, uint64(len(p.buf))))
+		w := deflaters.Get().(*flate.Writer)
+		defer deflaters.Put(w)
+		w.Reset(&b)
+		w.Write(p.buf) // a bytes.Buffer takes everything
+		w.Close()
+		if b.Len() < 2+len(p.buf) {
+			return b.Bytes()
+		}
 	}
-	return b.Bytes()
+	return append([]byte{packVersion, 0}, p.buf...)
 }
 
 var deflaters = sync.Pool{New: func() any {
@@ -117,19 +122,25 @@ func unpack(packed []byte) (*unpacker, error) {
 	if len(packed) < 2 || packed[0] != packVersion {
 		return nil, errPacked
 	}
-	if packed[1] == 0 {
-		return &unpacker{buf: packed[2:]}, nil
+	size, n := binary.Uvarint(packed[1:])
+	if n <= 0 || size > maxUnpackedBytes {
+		return nil, errPacked
+	}
+	fields := packed[1+n:]
+	if size == 0 {
+		return &unpacker{buf: fields}, nil
 	}
 	r := inflaters.Get().(io.Reader)
 	defer inflaters.Put(r)
-	if err := r.(flate.Resetter).Reset(bytes.NewReader(packed[2:]), nil); err != nil {
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(fields), nil); err != nil {
 		return nil, errPacked
 	}
-	fields, err := io.ReadAll(io.LimitReader(r, maxUnpackedBytes+1))
-	if err != nil || len(fields) > maxUnpackedBytes {
+	// One byte more than there should be, to see the end.
+	inflated := make([]byte, size+1)
+	if n, err := io.ReadFull(r, inflated); uint64(n) != size || err != io.ErrUnexpectedEOF {
 		return nil, errPacked
 	}
-	return &unpacker{buf: fields}, nil
+	return &unpacker{buf: inflated[:size]}, nil
 }
 
 func (u *unpacker) err() error {
@@ -177,12 +188,18 @@ func (u *unpacker) token() string {
 	if !u.bool() {
 		return u.string()
 	}
-	var b []byte
-	for i := range 3 {
+	var segments [3][]byte
+	size := len(segments) - 1
+	for i := range segments {
+		segments[i] = u.bytes()
+		size += base64.RawURLEncoding.EncodedLen(len(segments[i]))
+	}
+	b := make([]byte, 0, size)
+	for i, segment := range segments {
 		if i > 0 {
 			b = append(b, '.')
 		}
-		b = base64.RawURLEncoding.AppendEncode(b, u.bytes())
+		b = base64.RawURLEncoding.AppendEncode(b, segment)
 	}
 	return string(b)
 }

@@ -62,6 +62,19 @@ func (u *User) Claims(v any) error {
 
 type sessionKey struct{}
 
+// A sessionContext is context.WithValue and the value in one piece.
+type sessionContext struct {
+	context.Context
+	session Session
+}
+
+func (c *sessionContext) Value(key any) any {
+	if key == (sessionKey{}) {
+		return &c.session
+	}
+	return c.Context.Value(key)
+}
+
 // FromContext returns the session of the request that ctx belongs to. There
 // is always one behind [Middleware.RequireAuth], and behind
 // [Middleware.Handler] when the user is signed in.
@@ -210,13 +223,6 @@ func (rec *record) expired(opts *Options, now time.Time) bool {
 	return t.refresh == "" && t.expiry.After(t.issued) && !t.valid(now) && !opts.InsecureOutliveTokens
 }
 
-// newSession makes a session of a record for one request.
-func (m *Middleware) newSession(rec *record) *Session {
-	s := &Session{owner: m, record: rec}
-	s.User = rec.ownUser()
-	return s
-}
-
 // ownUser returns a user that a handler may do with as it likes.
 func (rec *record) ownUser() User {
 	user := rec.user
@@ -235,13 +241,23 @@ func (m *Middleware) enter(w http.ResponseWriter, r *http.Request) (*Session, *h
 	if rec == nil {
 		return nil, r
 	}
-	w.Header().Set("Cache-Control", "private")
-	w.Header().Add("Vary", "Cookie")
+	setPrivate(w.Header())
 	if reseal {
 		if err := m.save(w, r, rec); err != nil {
 			m.log.WarnContext(r.Context(), "oauthlogin: session not written anew", "error", err)
 		}
 	}
-	s := m.newSession(rec)
-	return s, r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
+	ctx := &sessionContext{Context: r.Context(), session: Session{User: rec.ownUser(), owner: m, record: rec}}
+	return &ctx.session, r.WithContext(ctx)
+}
+
+// setPrivate keeps shared caches from giving one user's page to another.
+func setPrivate(h http.Header) {
+	values := [...]string{"private", "Cookie"} // one allocation for both
+	h["Cache-Control"] = values[0:1:1]
+	if vary := h["Vary"]; len(vary) > 0 {
+		h["Vary"] = append(vary, "Cookie")
+	} else {
+		h["Vary"] = values[1:2:2]
+	}
 }

@@ -16,36 +16,60 @@ import (
 // whether it is time to seal it anew. Whatever does not open, is not of
 // one of our providers, or is past a limit, is no session.
 func (m *Middleware) load(r *http.Request) (rec *record, reseal bool) {
-	stored, err := m.store.New(r, m.cookies.session)
-	if err != nil || stored == nil {
-		m.logStoreError(r, err)
+	sealed := m.sealed(r)
+	if sealed.n == 0 {
 		return nil, false
+	}
+	o, ok := m.opened.get(&sealed)
+	if !ok {
+		if o, ok = m.open(sealed.String()); !ok {
+			return nil, false
+		}
+		m.opened.put(&sealed, o)
+	}
+	rec = o.record
+	now := time.Now()
+	idle := now.Sub(rec.written)
+	newer, ended := m.memory.look(rec, now)
+	if newer != nil { // another request has refreshed the tokens
+		rec, reseal = newer, true
+	}
+	if ended || idle >= m.opts.IdleTimeout || rec.expired(&m.opts, now) {
+		return nil, false
+	}
+	return rec, reseal || o.oldKey || idle >= m.opts.IdleTimeout/10
+}
+
+// sealed returns the sealed session of a request, empty if there is none.
+func (m *Middleware) sealed(r *http.Request) sealedValue {
+	if m.chunks != nil {
+		return m.chunks.read(r)
+	}
+	stored, err := m.store.New(r, m.cookies.session)
+	if err != nil || stored == nil || stored.IsNew {
+		m.logStoreError(r, err)
+		return sealedValue{}
 	}
 	sealed, _ := stored.Values[valueKey].(string)
-	if stored.IsNew || sealed == "" {
-		return nil, false
-	}
+	return sealedValue{parts: [maxChunks]string{sealed}, n: 1}
+}
+
+// open returns what depends on the sealed value and on m alone.
+func (m *Middleware) open(sealed string) (o opened, ok bool) {
 	packed, oldKey, err := m.sessionSealer.open(m.cookies.session, sealed)
 	if err != nil {
-		return nil, false
+		return opened{}, false
 	}
-	if rec, err = unpackRecord(packed); err != nil {
-		return nil, false
+	rec, err := unpackRecord(packed)
+	if err != nil {
+		return opened{}, false
 	}
 	p := m.providerByTag(rec.provider)
 	if p == nil {
-		return nil, false
+		return opened{}, false
 	}
 	rec.user.Provider, rec.user.Issuer = p.Name, p.issuer
-	now := time.Now()
-	written := rec.written
-	if newer := m.memory.newer(rec, now); newer != nil {
-		rec, reseal = newer, true // another request has refreshed the tokens
-	}
-	if m.memory.hasEnded(rec.id) || now.Sub(written) >= m.opts.IdleTimeout || rec.expired(&m.opts, now) {
-		return nil, false
-	}
-	return rec, reseal || oldKey || now.Sub(written) >= m.opts.IdleTimeout/10
+	return opened{sealed, rec, oldKey}, true
 }
 
 // save seals a session that the request already has.
@@ -86,7 +110,7 @@ func (m *Middleware) write(w http.ResponseWriter, r *http.Request, stored *sessi
 	if err := m.store.Save(r, w, stored); err != nil {
 		return storeError(err)
 	}
-	if m.opts.Store == nil && len(sealed) > warnCookieBytes {
+	if m.chunks != nil && len(sealed) > warnCookieBytes {
 		m.log.WarnContext(r.Context(), "oauthlogin: session cookies are large; nginx and Apache refuse more than 8 KiB of request headers, "+
 			"and some proxies 4 KiB of response headers: set Options.Store, or ask the provider for smaller tokens",
 			"bytes", len(sealed), "provider", rec.user.Provider, "subject", rec.user.Subject)
@@ -108,7 +132,7 @@ func storeError(err error) error {
 
 // forget deletes the request's session on the server, if it is kept there.
 func (m *Middleware) forget(r *http.Request) {
-	if m.opts.Store == nil {
+	if m.chunks != nil {
 		return
 	}
 	stored, err := m.store.New(r, m.cookies.session)
