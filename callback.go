@@ -76,11 +76,11 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 // signIn writes the new session, and counts the rounds.
 func (m *Middleware) signIn(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
 	if err := m.start(w, r, rec); err != nil {
-		code := "internal"
+		failed := m.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
 		if errors.Is(err, errTooLarge) {
-			code = "session_too_large"
+			failed.Code, failed.RetryURL = "session_too_large", "" // it would be as large again
 		}
-		return m.loginError(p, f.returnPath, code, http.StatusInternalServerError, err)
+		return failed
 	}
 	rounds := m.roundsOf(r)
 	if old, _ := m.load(r); old != nil {
@@ -131,7 +131,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, answer 
 		code, status := classify(err)
 		return fail(code, status, err)
 	}
-	if t.scope == "" {
+	if !t.hasScope {
 		t.scope = strings.Join(p.OAuth2.Scopes, " ") // RFC 6749 section 5.1
 	}
 	return newRecord(p, user, t), nil
@@ -170,14 +170,15 @@ func classify(err error) (code string, status int) {
 		refused    *tokenError
 		badStatus  statusError
 		noKeys     *keysError
-		noResponse *url.Error
+		noAnswer   *callError
+		noResponse *url.Error // of a client of Identify's own
 	)
 	switch {
 	case errors.As(err, &refused):
 		if refused.code == "invalid_grant" || refused.code == "bad_verification_code" {
 			return "invalid_grant", http.StatusBadRequest
 		}
-	case errors.As(err, &badStatus), errors.As(err, &noKeys), errors.As(err, &noResponse):
+	case errors.As(err, &badStatus), errors.As(err, &noKeys), errors.As(err, &noAnswer), errors.As(err, &noResponse):
 		return "provider_unavailable", http.StatusBadGateway
 	}
 	return "provider_rejected", http.StatusBadGateway
@@ -190,7 +191,7 @@ func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state
 	if f != nil {
 		returnPath = f.returnPath
 	}
-	if rec, _ := m.load(r); rec != nil {
+	if rec, _ := m.load(r); rec != nil || f != nil && f.silent {
 		redirect(w, m.returnPath(returnPath))
 		return
 	}

@@ -31,8 +31,8 @@ var (
 // Requests fail with [ErrNoSession] or [ErrNoToken] when there is nothing to
 // send. There is no timeout but that of the requests' contexts and of ctx.
 func (m *Middleware) Client(ctx context.Context) *http.Client {
-	s, ok := FromContext(ctx)
-	if !ok || m == nil || s.owner != m {
+	s := m.fromContext(ctx)
+	if s == nil {
 		return &http.Client{Transport: failing{ErrNoSession}}
 	}
 	return &http.Client{Transport: &sessionTransport{ctx: ctx, session: s}}
@@ -53,52 +53,68 @@ type sessionTransport struct {
 	session *Session
 }
 
+// RoundTrip ends with the context of the session's request as well as with
+// that of r.
 func (t *sessionTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	stop := context.AfterFunc(t.ctx, func() { cancel(context.Cause(t.ctx)) })
+	release := func() { stop(); cancel(nil) }
+	resp, err := t.roundTrip(ctx, r)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	resp.Request = r // what sameHostAsAsked walks over
+	resp.Body = &releasingBody{resp.Body, release}
+	return resp, nil
+}
+
+func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*http.Response, error) {
 	m := t.session.owner
 	if err := t.ctx.Err(); err != nil {
 		return failing{err}.RoundTrip(r)
 	}
 	if !sameHostAsAsked(r) {
-		return t.send(r, "")
+		return t.send(ctx, r, "")
 	}
 	rec := t.session.current()
 	var failed error
 	if rec.tokens.refreshDue(m.opts.RefreshBefore, time.Now()) {
-		failed = m.refresh(r.Context(), t.session, rec)
+		failed = m.refresh(ctx, t.session, rec)
 		rec = t.session.current()
+	}
+	if err := ctx.Err(); err != nil {
+		return failing{err}.RoundTrip(r)
 	}
 	if errors.Is(failed, errSessionEnded) || !rec.tokens.valid(time.Now()) {
 		return failing{noToken(failed)}.RoundTrip(r)
 	}
-	resp, err := t.send(r, rec.tokens.access)
+	resp, err := t.send(ctx, r, rec.tokens.access)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || rec.tokens.refresh == "" {
 		return resp, err
 	}
 	again, ok := replay(r)
-	if !ok || m.refresh(r.Context(), t.session, rec) != nil {
+	if !ok {
 		return resp, nil // the 401 says what there is to say
+	}
+	if m.refresh(ctx, t.session, rec) != nil {
+		if again.Body != nil {
+			again.Body.Close()
+		}
+		return resp, nil
 	}
 	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
 	resp.Body.Close()
-	return t.send(again, t.session.current().tokens.access)
+	return t.send(ctx, again, t.session.current().tokens.access)
 }
 
-// send adds a token to a copy of r, and ends the request with t.ctx too.
-func (t *sessionTransport) send(r *http.Request, token string) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(r.Context())
-	stop := context.AfterFunc(t.ctx, func() { cancel(context.Cause(t.ctx)) })
+// send sends a copy of r, with a token if there is one.
+func (t *sessionTransport) send(ctx context.Context, r *http.Request, token string) (*http.Response, error) {
 	r = r.Clone(ctx)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	resp, err := t.session.owner.transport.RoundTrip(r)
-	if err != nil {
-		stop()
-		cancel(nil)
-		return nil, err
-	}
-	resp.Body = &releasingBody{resp.Body, func() { stop(); cancel(nil) }}
-	return resp, nil
+	return t.session.owner.transport.RoundTrip(r)
 }
 
 // releasingBody lets go of a request's context once its answer is read.

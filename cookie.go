@@ -48,14 +48,12 @@ func (c *cookieScheme) flowPrefix() string { return c.session + ".flow." }
 
 func (c *cookieScheme) rounds() string { return c.session + ".rounds" }
 
-func (c *cookieScheme) logout() string { return c.session + ".logout" }
-
 func (c *cookieScheme) silent() string { return c.session + ".silent" }
 
 // isOurs reports whether we may have set a cookie of this name.
 func (c *cookieScheme) isOurs(name string) bool {
 	switch name {
-	case c.session, c.rounds(), c.logout(), c.silent():
+	case c.session, c.rounds(), c.silent():
 		return true
 	}
 	if strings.HasPrefix(name, c.flowPrefix()) {
@@ -94,9 +92,17 @@ func (c *cookieScheme) set(w http.ResponseWriter, name, value string, maxAge int
 // unset takes back what this response was to set: there is one Set-Cookie for
 // each name (RFC 6265 section 4.1.1).
 func (c *cookieScheme) unset(w http.ResponseWriter, name string) {
-	lines := w.Header()["Set-Cookie"]
-	if len(lines) > 0 {
-		w.Header()["Set-Cookie"] = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, name+"=") })
+	unsetFunc(w, func(set string) bool { return set == name })
+}
+
+func (c *cookieScheme) unsetAll(w http.ResponseWriter) { unsetFunc(w, c.isOurs) }
+
+func unsetFunc(w http.ResponseWriter, match func(name string) bool) {
+	if lines := w.Header()["Set-Cookie"]; len(lines) > 0 {
+		w.Header()["Set-Cookie"] = slices.DeleteFunc(lines, func(line string) bool {
+			name, _, _ := strings.Cut(line, "=")
+			return match(name)
+		})
 	}
 }
 
@@ -108,9 +114,9 @@ func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store"
 // as many cookies as it takes. It neither encrypts nor ages what it stores.
 //
 // The value of the first cookie is a digit, the number of chunks; then, in
-// every cookie, six characters that mark which write the chunk belongs to; then
-// its part. Chunks of two writes never join: their marks differ, and if they did
-// not, the whole would not open.
+// every cookie, six characters that mark which write the chunk belongs to, a hash
+// of the whole; then its part. Chunks of two writes never join: their marks
+// differ, and if they did not, the whole would not open.
 type cookieStore struct{ scheme *cookieScheme }
 
 // valueKey is where a gorilla session keeps our sealed value.
@@ -131,15 +137,15 @@ func (s *cookieStore) New(r *http.Request, name string) (*sessions.Session, erro
 	session.Options = s.scheme.options(0)
 	session.IsNew = true
 	v := s.read(r)
-	if value := v.String(); value != "" {
+	if value, ok := unmark(v.String()); ok {
 		session.Values[valueKey] = value
 		session.IsNew = false
 	}
 	return session, nil
 }
 
-// A sealedValue is a sealed session in the parts that it came in, so that a
-// request with several chunks need not join them.
+// A sealedValue is a sealed session in the parts that it came in, the first
+// with its mark, so that a request with several chunks need not join them.
 type sealedValue struct {
 	parts [maxChunks]string
 	n     int
@@ -172,6 +178,7 @@ func (v *sealedValue) is(whole string) bool {
 // cookie, which for large ones costs more than all else that we do.
 func (s *cookieStore) read(r *http.Request) sealedValue {
 	var v sealedValue
+	var seen [maxChunks]bool
 	for _, line := range r.Header["Cookie"] {
 		for line != "" {
 			var pair string
@@ -180,10 +187,10 @@ func (s *cookieStore) read(r *http.Request) sealedValue {
 			if !ok {
 				continue
 			}
-			if v.parts[i] != "" && v.parts[i] != value {
+			if seen[i] && v.parts[i] != value {
 				return sealedValue{}
 			}
-			v.parts[i] = value
+			seen[i], v.parts[i] = true, value
 		}
 	}
 	first := v.parts[0]
@@ -193,7 +200,7 @@ func (s *cookieStore) read(r *http.Request) sealedValue {
 	v.n = int(first[0] - '0')
 	mark := first[1 : 1+markLength]
 	v.parts[0] = first[1:]
-	for i := range v.n {
+	for i := 1; i < v.n; i++ {
 		var ok bool
 		if v.parts[i], ok = strings.CutPrefix(v.parts[i], mark); !ok {
 			return sealedValue{}
@@ -225,9 +232,22 @@ func (s *cookieStore) Save(r *http.Request, w http.ResponseWriter, session *sess
 	return nil
 }
 
-func (s *cookieStore) split(value string) []string {
+// markOf returns the mark of a whole value.
+func markOf(value string) string {
 	sum := sha256.Sum256([]byte(value))
-	mark := base64.RawURLEncoding.EncodeToString(sum[:])[:markLength]
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:markLength]
+}
+
+// unmark takes off the mark of a value, if it has the right one.
+func unmark(marked string) (value string, ok bool) {
+	if len(marked) <= markLength {
+		return "", false
+	}
+	return marked[markLength:], marked[:markLength] == markOf(marked[markLength:])
+}
+
+func (s *cookieStore) split(value string) []string {
+	mark := markOf(value)
 	room := maxCookieBytes - len(s.scheme.chunk(maxChunks-1)) - 1 - markLength
 	var chunks []string
 	for part := range slices.Chunk([]byte(value), room) {

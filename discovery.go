@@ -1,11 +1,16 @@
 package oauthlogin
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,12 +97,16 @@ func (d *discovery) discover(ctx context.Context) (*metadata, error) {
 	client.Transport = okTransport{d.client.Transport}
 	// OpenID Connect Discovery section 4.3: NewProvider refuses another issuer.
 	doc, err := oidc.NewProvider(oidc.ClientContext(ctx, &client), d.issuer)
+	var mismatch *oidc.IssuerMismatchError
+	if errors.As(err, &mismatch) {
+		return nil, fmt.Errorf("discover %s: %w", d.issuer, issuerMismatch(mismatch))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("discover %s: %w", d.issuer, err)
+		return nil, fmt.Errorf("discover %s: %w", d.issuer, fetchFailed(err))
 	}
 	var md metadata
-	if err := doc.Claims(&md); err != nil {
-		return nil, fmt.Errorf("discover %s: %w", d.issuer, err)
+	if doc.Claims(&md) != nil {
+		return nil, fmt.Errorf("discover %s: %w", d.issuer, errMalformed)
 	}
 	if err := md.check(); err != nil {
 		return nil, fmt.Errorf("discover %s: %w", d.issuer, err)
@@ -105,6 +114,25 @@ func (d *discovery) discover(ctx context.Context) (*metadata, error) {
 	client.Transport = &keyFetches{base: client.Transport}
 	md.keys = oidc.NewRemoteKeySet(oidc.ClientContext(ctx, &client), md.JWKSURL)
 	return &md, nil
+}
+
+var errMalformed = errors.New("answer is malformed")
+
+// fetchFailed keeps what go-oidc says of the way to the provider, and not
+// what it quotes of the answer.
+func fetchFailed(err error) error {
+	var call *url.Error
+	if errors.As(err, &call) {
+		return callFailed(err)
+	}
+	return errMalformed
+}
+
+func issuerMismatch(e *oidc.IssuerMismatchError) error {
+	if strings.TrimSuffix(e.Provided, "/") == strings.TrimSuffix(e.Discovered, "/") {
+		return errors.New("the issuer differs by the slash at its end")
+	}
+	return errors.New("the metadata is of another issuer")
 }
 
 // check refuses endpoints over plain http, and signing algorithms that are
@@ -201,6 +229,9 @@ func (t *keyFetches) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.mu.Unlock()
 
 	resp, err := t.base.RoundTrip(r)
+	if err == nil {
+		err = readKeys(resp)
+	}
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -210,5 +241,23 @@ func (t *keyFetches) RoundTrip(r *http.Request) (*http.Response, error) {
 	case again:
 		t.refetched = time.Time{} // a failed fetch has brought nothing
 	}
-	return resp, err
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+// readKeys makes sure that an answer is a set of keys, and keeps it for go-oidc:
+// what is none must not count as a fetch.
+func readKeys(resp *http.Response) error {
+	body, err := readBody(resp)
+	if err != nil {
+		return err
+	}
+	var set struct{ Keys []json.RawMessage }
+	if json.Unmarshal(body, &set) != nil || set.Keys == nil {
+		return errMalformed
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
 }

@@ -2,6 +2,7 @@ package oauthlogin
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 )
 
@@ -34,8 +35,15 @@ type Event struct {
 	Err error
 }
 
-// event tells the log and the hook.
+// event tells the hook and the log, unless fail logs the same.
 func (m *Middleware) event(ctx context.Context, e Event) {
+	if m.opts.OnEvent != nil {
+		m.opts.OnEvent(ctx, e)
+	}
+	var failed *Error
+	if m.opts.ErrorHandler == nil && errors.As(e.Err, &failed) {
+		return
+	}
 	level := slog.LevelInfo
 	attrs := []slog.Attr{slog.String("event", string(e.Kind)), slog.String("provider", e.Provider), slog.String("subject", e.Subject)}
 	if e.Kind == EventRefresh {
@@ -43,10 +51,7 @@ func (m *Middleware) event(ctx context.Context, e Event) {
 	}
 	if e.Err != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("error", brief(e.Err)))
+		attrs = append(attrs, slog.Any("error", e.Err))
 	}
 	m.log.LogAttrs(ctx, level, "oauthlogin: "+string(e.Kind), attrs...)
-	if m.opts.OnEvent != nil {
-		m.opts.OnEvent(ctx, e)
-	}
 }

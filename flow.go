@@ -1,7 +1,6 @@
 package oauthlogin
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -142,7 +141,9 @@ func (m *Middleware) writeFlow(w http.ResponseWriter, r *http.Request, f *flow) 
 		}
 		flows = append(flows, p)
 	}
-	slices.SortStableFunc(flows, func(a, b pending) int { return cmp.Or(b.started.Compare(a.started), 0) })
+	// Of the same moment, the later in the header is the newer (RFC 6265 section 5.4).
+	slices.Reverse(flows)
+	slices.SortStableFunc(flows, func(a, b pending) int { return b.started.Compare(a.started) })
 	total := len(name) + len(sealed)
 	for i, p := range flows {
 		total += p.bytes

@@ -1,9 +1,12 @@
 package oauthlogin
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -82,12 +85,16 @@ type bearer struct {
 }
 
 func (t *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !sameHostAsAsked(r) {
-		return t.base.RoundTrip(r)
+	sent := r
+	if sameHostAsAsked(r) {
+		sent = r.Clone(r.Context())
+		sent.Header.Set("Authorization", "Bearer "+t.token)
 	}
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+t.token)
-	return t.base.RoundTrip(r)
+	resp, err := t.base.RoundTrip(sent)
+	if err == nil {
+		resp.Request = r // what sameHostAsAsked walks over, also if base forgets
+	}
+	return resp, err
 }
 
 // sameHostAsAsked walks back from a request over the redirects that led to
@@ -101,6 +108,38 @@ func sameHostAsAsked(r *http.Request) bool {
 		}
 	}
 	return true
+}
+
+// do sends a request to a provider.
+func (p *provider) do(r *http.Request) (*http.Response, error) {
+	resp, err := p.client.Do(r)
+	return resp, callFailed(err)
+}
+
+// A callError is a request that got no answer, or none that HTTP allows.
+type callError struct{ err error }
+
+func (e *callError) Error() string { return "no answer: " + unquoted(e.err) }
+func (e *callError) Unwrap() error { return e.err }
+
+// callFailed makes a callError of what http.Client says, which begins with the
+// URL.
+func callFailed(err error) error {
+	var call *url.Error
+	if errors.As(err, &call) {
+		return &callError{call.Err}
+	}
+	return err
+}
+
+// unquoted is an error's text up to the first quotation mark: what libraries
+// quote is what the provider sent.
+func unquoted(err error) string {
+	text := err.Error()
+	if i := strings.IndexAny(text, "\"'`"); i >= 0 {
+		text = strings.TrimRight(text[:i], " :") + " ..."
+	}
+	return text[:min(len(text), 200)]
 }
 
 // A statusError is an answer that says no by its status alone. What the

@@ -24,7 +24,7 @@ const (
 // on the token.
 type keysError struct{ err error }
 
-func (e *keysError) Error() string { return "fetch keys: " + brief(e.err) }
+func (e *keysError) Error() string { return "fetch keys: " + e.err.Error() }
 func (e *keysError) Unwrap() error { return e.err }
 
 // verifyIDToken checks all that holds for every ID token of the provider
@@ -37,7 +37,7 @@ func (p *provider) verifyIDToken(ctx context.Context, md *metadata, raw, accessT
 	case len(raw) > maxIDTokenBytes:
 		return nil, nil, fmt.Errorf("ID token of over %d bytes", maxIDTokenBytes)
 	// A JWS in compact serialisation, and neither a JWE nor a JSON object.
-	case strings.Count(raw, ".") != 2:
+	case strings.Count(raw, ".") != 2 || strings.ContainsFunc(raw, notInJWT):
 		return nil, nil, errors.New("ID token is not a signed JWT")
 	}
 	keys := &watchedKeys{KeySet: md.keys}
@@ -51,7 +51,7 @@ func (p *provider) verifyIDToken(ctx context.Context, md *metadata, raw, accessT
 		return nil, nil, keys.err
 	}
 	if err != nil {
-		return nil, nil, errors.New(brief(err))
+		return nil, nil, errors.New(unquoted(err))
 	}
 	var payload json.RawMessage
 	if err := token.Claims(&payload); err != nil {
@@ -67,16 +67,22 @@ func (p *provider) verifyIDToken(ctx context.Context, md *metadata, raw, accessT
 	if sub == "" || len(sub) > 255 || strings.IndexFunc(sub, func(r rune) bool { return r < 0x20 || r > 0x7e }) >= 0 {
 		return nil, nil, errors.New("ID token has no valid sub")
 	}
-	extra := slices.DeleteFunc(slices.Clone(token.Audience), func(aud string) bool {
+	// go-oidc has compared iss and aud, but under any spelling of their names.
+	aud := audience(claims)
+	extra := slices.DeleteFunc(slices.Clone(aud), func(aud string) bool {
 		return aud == p.OAuth2.ClientID || slices.Contains(p.TrustedAudiences, aud)
 	})
 	_, hasAZP := claims["azp"]
 	switch {
+	case claims.str("iss") != token.Issuer:
+		return nil, nil, errors.New("ID token has no iss")
+	case !slices.Contains(aud, p.OAuth2.ClientID):
+		return nil, nil, errors.New("ID token has no aud")
 	case len(extra) > 0:
 		return nil, nil, errors.New("ID token has an untrusted audience")
 	case hasAZP && claims.str("azp") != p.OAuth2.ClientID:
 		return nil, nil, errors.New("ID token was issued to another client (azp)")
-	case len(token.Audience) > 1 && !hasAZP:
+	case len(aud) > 1 && !hasAZP:
 		return nil, nil, errors.New("ID token has several audiences and no azp")
 	}
 	now := time.Now()
@@ -95,11 +101,15 @@ func (p *provider) verifyIDToken(ctx context.Context, md *metadata, raw, accessT
 	}
 	// OpenID Connect Core section 3.1.3.8.
 	if _, ok := claims["at_hash"]; ok {
-		if token.AccessTokenHash == "" || token.VerifyAccessToken(accessToken) != nil {
+		if hash := claims.str("at_hash"); hash == "" || hash != token.AccessTokenHash || token.VerifyAccessToken(accessToken) != nil {
 			return nil, nil, errors.New("ID token belongs to another access token (at_hash)")
 		}
 	}
 	return payload, claims, nil
+}
+
+func notInJWT(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 }
 
 // watchedKeys tells a failure to fetch keys from a signature that is wrong.
@@ -112,7 +122,7 @@ func (k *watchedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, 
 	payload, err := k.KeySet.VerifySignature(ctx, jwt)
 	// go-oidc wraps what the fetch returned, and nothing else.
 	if err != nil && errors.Unwrap(err) != nil {
-		k.err = &keysError{err}
+		k.err = &keysError{fetchFailed(err)}
 	}
 	return payload, err
 }
@@ -128,12 +138,22 @@ func checkNonce(claims object, nonce string) error {
 // errInsufficient is an authentication that is not what was asked for.
 var errInsufficient = errors.New("the user signed in otherwise than asked")
 
+// authenticationClaims are about a sign-in and not about its user.
+var authenticationClaims = []string{"auth_time", "acr", "amr", "nonce"}
+
+// authTime returns when the user signed in, if the claims say so credibly.
+func (o object) authTime(now time.Time) (time.Time, bool) {
+	t, ok := o.seconds("auth_time")
+	return t, ok && !t.After(now.Add(clockLeeway))
+}
+
 // checkAuthentication holds the provider to the max_age and acr_values of
 // the authorization request (OpenID Connect Core sections 3.1.2.1, 3.1.3.7).
 func checkAuthentication(claims object, f *flow) error {
 	if f.maxAge >= 0 {
-		authTime, ok := claims.seconds("auth_time")
-		if !ok || time.Since(authTime) > f.maxAge+clockLeeway {
+		now := time.Now()
+		authTime, ok := claims.authTime(now)
+		if !ok || now.Sub(authTime) > f.maxAge+clockLeeway {
 			return fmt.Errorf("%w: too long ago (auth_time)", errInsufficient)
 		}
 	}
@@ -155,6 +175,10 @@ func (p *provider) userFromClaims(ctx context.Context, md *metadata, payload jso
 		if info != nil && info.str("sub") != claims.str("sub") {
 			return User{}, errors.New("user info is of another subject")
 		}
+		// How the user signed in is for the ID token to say.
+		for _, name := range authenticationClaims {
+			delete(info, name)
+		}
 		// What the provider signed goes before what it did not. An e-mail address
 		// and its verification come from one place or the other, never mixed.
 		if claims.str("email") != "" {
@@ -162,6 +186,11 @@ func (p *provider) userFromClaims(ctx context.Context, md *metadata, payload jso
 		} else if info.str("email") != "" {
 			delete(claims, "email")
 			delete(claims, "email_verified")
+		}
+		for _, name := range []string{"name", "preferred_username"} {
+			if claims.str(name) == "" {
+				delete(claims, name)
+			}
 		}
 		merged := object{}
 		maps.Copy(merged, info)
@@ -194,7 +223,7 @@ func (p *provider) userInfo(ctx context.Context, md *metadata, accessToken strin
 	}
 	req.Header.Set("Authorization", "Bearer "+accessToken)
 	req.Header.Set("Accept", "application/json")
-	resp, err := p.client.Do(req)
+	resp, err := p.do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -208,14 +237,4 @@ func (p *provider) userInfo(ctx context.Context, md *metadata, accessToken strin
 		return nil, statusError(resp.StatusCode)
 	}
 	return parseObject(body)
-}
-
-// brief cuts an error's text down: libraries put whole answers into theirs.
-func brief(err error) string {
-	const most = 200
-	text := err.Error()
-	if len(text) > most {
-		text = text[:most] + "..."
-	}
-	return text
 }

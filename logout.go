@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -13,11 +14,10 @@ const (
 	maxLogoutBody = 16 << 10
 	// logoutTimeout bounds what a logout waits for the provider.
 	logoutTimeout = 3 * time.Second
-	// maxHintBytes bounds the ID token in the provider's logout URL: servers
-	// refuse request lines over 8 KiB.
-	maxHintBytes = 4 << 10
-	// logoutCookieAge is how long a user may take to confirm a logout.
-	logoutCookieAge = 10 * time.Minute
+	// maxHintBytes bounds the ID token in the provider's logout URL, and
+	// maxLogoutReturn the return path: servers refuse request lines over 8 KiB.
+	maxHintBytes    = 4 << 10
+	maxLogoutReturn = 512
 )
 
 // Logout ends the session: it revokes the refresh token (RFC 7009), expires
@@ -30,7 +30,8 @@ const (
 // The session ends here whether or not the provider can be reached.
 //
 // Logout answers POST alone, and not to other sites: see
-// [http.CrossOriginProtection].
+// [http.CrossOriginProtection]. A page with a Content-Security-Policy has to
+// allow the provider in form-action: browsers apply it to redirects as well.
 func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return
@@ -63,10 +64,10 @@ func (m *Middleware) EndSession(w http.ResponseWriter, r *http.Request) {
 // returnTo itself when there is no provider to tell, or no way to come back.
 func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo string) string {
 	var rec *record
-	if s, ok := FromContext(r.Context()); ok && s.owner == m {
-		rec = s.current()
-	} else {
+	if s := m.fromContext(r.Context()); s == nil {
 		rec, _ = m.load(r)
+	} else if latest, ended := m.memory.latest(s.current()); !ended {
+		rec = latest
 	}
 	if rec != nil {
 		// First of all, so that a refresh under way cannot bring it back.
@@ -86,29 +87,29 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)
 	defer cancel()
 	if err := p.revoke(ctx, rec.tokens.refresh); err != nil {
-		m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", brief(err))
+		m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)
 	}
 	md, err := p.endpoints.metadata(ctx)
 	if err != nil || md.EndSessionURL == "" || returnTo == "" {
 		return returnTo
 	}
-	state := randomToken()
-	location, err := p.endSessionURL(md, rec.tokens.id, state)
-	if err != nil {
-		return returnTo
+	if location, err := m.endSessionURL(p, md, rec.tokens.id, returnTo); err == nil {
+		return location
 	}
-	var sealed packer
-	sealed.string(state)
-	sealed.string(returnTo)
-	if value, err := m.flowSealer.seal(m.cookies.logout(), sealed.pack()); err == nil && len(value) < maxCookieBytes-len(m.cookies.logout()) {
-		m.cookies.set(w, m.cookies.logout(), value, int(logoutCookieAge/time.Second))
-	}
-	return location
+	return returnTo
 }
 
-// endSessionURL is OpenID Connect RP-Initiated Logout section 2.
-func (p *provider) endSessionURL(md *metadata, idToken, state string) (string, error) {
+// endSessionURL is OpenID Connect RP-Initiated Logout section 2. Its state
+// is the return path, sealed: the browser keeps nothing after a logout.
+func (m *Middleware) endSessionURL(p *provider, md *metadata, idToken, returnTo string) (string, error) {
 	u, err := url.Parse(md.EndSessionURL)
+	if err != nil {
+		return "", err
+	}
+	if len(returnTo) > maxLogoutReturn {
+		returnTo = "/"
+	}
+	state, err := m.flowSealer.seal(logoutState, []byte(returnTo))
 	if err != nil {
 		return "", err
 	}
@@ -122,6 +123,9 @@ func (p *provider) endSessionURL(md *metadata, idToken, state string) (string, e
 	u.RawQuery = query.Encode()
 	return u.String(), nil
 }
+
+// logoutState is what the state of a logout is sealed as.
+const logoutState = "logout_state"
 
 // revoke is RFC 7009 section 2.1. Revoking a refresh token is to revoke the
 // access tokens of the same grant with it.
@@ -149,29 +153,18 @@ func (p *provider) revoke(ctx context.Context, refreshToken string) error {
 
 // afterLogout leads on who comes back from the provider's logout. A state that
 // is missing, or is not ours, leaves the request to the page that is there.
+// One that is replayed leads to a local path, as any link does.
 func (m *Middleware) afterLogout(w http.ResponseWriter, r *http.Request) bool {
-	if r.URL.RawQuery == "" || r.Method != http.MethodGet || !m.isPostLogoutPath(r.URL.Path) {
+	if !strings.Contains(r.URL.RawQuery, "state=") || r.Method != http.MethodGet || !m.isPostLogoutPath(r.URL.Path) {
 		return false
 	}
-	cookie, err := r.Cookie(m.cookies.logout())
+	returnTo, _, err := m.flowSealer.open(logoutState, r.URL.Query().Get("state"))
 	if err != nil {
 		return false
 	}
-	packed, _, err := m.flowSealer.open(m.cookies.logout(), cookie.Value)
-	if err != nil {
-		return false
-	}
-	u, err := unpack(packed)
-	if err != nil {
-		return false
-	}
-	state, returnTo := u.string(), u.string()
-	if u.err() != nil || r.URL.Query().Get("state") != state {
-		return false
-	}
-	m.cookies.expire(w, m.cookies.logout())
+	noStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	redirect(w, returnTo)
+	redirect(w, m.returnPath(string(returnTo)))
 	return true
 }
 

@@ -53,38 +53,39 @@ func (s *liveSession) bytes() int {
 	return entry + len(t.access) + len(t.refresh) + len(t.id) + len(t.scope) + len(s.record.user.RawClaims)
 }
 
-// newer returns the record that is newer than a request's, or nil; and notes
-// that the browser has what it has. Nobody may change what it returns.
-func (m *memory) newer(rec *record, now time.Time) *record {
+// look returns the record that is newer than the one in a request's cookie, or
+// nil, and whether the session has ended; and notes that the browser has what
+// it has. Nobody may change what it returns.
+func (m *memory) look(rec *record, now time.Time) (newer *record, ended bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.newerLocked(rec, now)
-}
-
-func (m *memory) newerLocked(rec *record, now time.Time) *record {
+	_, ended = m.ended[rec.id]
 	e := m.live[rec.id]
 	if e == nil {
-		return nil
+		return nil, ended
 	}
 	s := e.Value.(*liveSession)
 	switch {
 	case s.record.generation > rec.generation:
-		return s.record
+		return s.record, ended
 	case s.record.generation < rec.generation: // another instance refreshed
 		m.remove(e)
 	case s.fresh:
 		s.fresh = false
 		m.put(s, now)
 	}
-	return nil
+	return nil, ended
 }
 
-// look is newer and hasEnded in one: what each request asks.
-func (m *memory) look(rec *record, now time.Time) (newer *record, ended bool) {
+// latest is look for a record that need not be the browser's.
+func (m *memory) latest(rec *record) (latest *record, ended bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, ended = m.ended[rec.id]
-	return m.newerLocked(rec, now), ended
+	if e := m.live[rec.id]; e != nil && e.Value.(*liveSession).record.generation > rec.generation {
+		return e.Value.(*liveSession).record, ended
+	}
+	return rec, ended
 }
 
 // refreshed keeps a record with new tokens, unless the session has ended
@@ -146,13 +147,6 @@ func (m *memory) end(id sessionID) {
 	}
 	m.ended[id] = struct{}{}
 	m.endedOrder = append(m.endedOrder, id)
-}
-
-func (m *memory) hasEnded(id sessionID) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	_, ended := m.ended[id]
-	return ended
 }
 
 // put, remove and trim need the lock.

@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -68,6 +69,7 @@ func New(opts Options) (*Middleware, error) {
 		return nil, err
 	}
 	m.transport = newTransport(opts.HTTPClient)
+	m.opts.Keys = nil // the sealers have what they need
 	client := boundedClient(m.transport, opts.HTTPClient)
 	for _, config := range opts.Providers {
 		p := newProvider(config, client)
@@ -76,6 +78,18 @@ func New(opts Options) (*Middleware, error) {
 	}
 	return m, nil
 }
+
+// Format keeps keys and sessions out of whatever prints a Middleware.
+func (m *Middleware) Format(f fmt.State, _ rune) {
+	if m == nil {
+		fmt.Fprint(f, "oauthlogin.Middleware(nil)")
+		return
+	}
+	fmt.Fprintf(f, "oauthlogin.Middleware{%v}", m.opts)
+}
+
+// LogValue keeps keys and sessions out of logs.
+func (m *Middleware) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
 
 // Handler serves the login, callback and logout paths, and gives every other
 // request to next, with the session in its context if the user is signed in:

@@ -113,7 +113,7 @@ func (o Options) Format(f fmt.State, _ rune) {
 	for i, p := range o.Providers {
 		names[i] = p.name()
 	}
-	fmt.Fprintf(f, "oauthlogin.Options{Providers:%q Keys:[%d redacted]}", names, len(o.Keys))
+	fmt.Fprintf(f, "oauthlogin.Options{Providers:%q Keys:[redacted]}", names)
 }
 
 // LogValue keeps the keys out of logs.
@@ -268,6 +268,15 @@ func checkURL(raw string) (u *url.URL, fault string) {
 		return nil, "is plain http on a host that is not loopback"
 	}
 	return u, ""
+}
+
+// shownURL is a URL for an error text: with user information, it may have a
+// secret in it.
+func shownURL(raw string) string {
+	if strings.Contains(raw, "@") {
+		return "[redacted]"
+	}
+	return raw
 }
 
 func isHTTPS(raw string) bool {

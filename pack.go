@@ -43,6 +43,18 @@ func (p *packer) string(s string) {
 	p.buf = append(p.buf, s...)
 }
 
+// stringIn packs s as a place in text, if it is there.
+func (p *packer) stringIn(text []byte, s string) {
+	i := bytes.Index(text, []byte(s))
+	if i < 0 || s == "" {
+		p.uint(0)
+		p.string(s)
+		return
+	}
+	p.uint(uint64(i) + 1)
+	p.uint(uint64(len(s)))
+}
+
 // time has a resolution of milliseconds; the zero time is kept.
 func (p *packer) time(t time.Time) {
 	if t.IsZero() {
@@ -50,6 +62,11 @@ func (p *packer) time(t time.Time) {
 		return
 	}
 	p.uint(uint64(max(t.UnixMilli(), 0)) + 1)
+}
+
+// timeFrom packs t, which is not the zero time, as what it is later than start.
+func (p *packer) timeFrom(start, t time.Time) {
+	p.buf = binary.AppendVarint(p.buf, t.UnixMilli()-start.UnixMilli())
 }
 
 func (p *packer) bool(b bool) {
@@ -173,6 +190,28 @@ func (u *unpacker) take(n uint64) []byte {
 func (u *unpacker) bytes() []byte { return u.take(u.uint()) }
 
 func (u *unpacker) string() string { return string(u.bytes()) }
+
+func (u *unpacker) stringIn(text []byte) string {
+	i := u.uint()
+	if i == 0 {
+		return u.string()
+	}
+	t := unpacker{buf: text}
+	t.take(i - 1)
+	s := string(t.take(u.uint()))
+	u.bad = u.bad || t.bad
+	return s
+}
+
+func (u *unpacker) timeFrom(start time.Time) time.Time {
+	v, n := binary.Varint(u.buf)
+	if n <= 0 {
+		u.bad, u.buf = true, nil
+		return time.Time{}
+	}
+	u.buf = u.buf[n:]
+	return start.Add(time.Duration(v) * time.Millisecond)
+}
 
 func (u *unpacker) bool() bool { return u.uint() == 1 }
 

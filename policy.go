@@ -3,6 +3,7 @@ package oauthlogin
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,6 +35,8 @@ type Policy struct {
 	// ACR are authentication context class references, of which the ID token
 	// has to have one. With another, the user is sent to sign in again.
 	ACR []string
+
+	never bool // no sign-in can satisfy MaxAge and ACR
 }
 
 // Require is [Middleware.RequireAuth] for sessions that satisfy a policy:
@@ -49,7 +52,11 @@ type Policy struct {
 // MaxAge and ACR need an OpenID Connect provider: nothing else says when and how
 // a user signed in, and sessions of others are refused.
 func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
-	policy.Scopes, policy.ACR = slices.Clone(policy.Scopes), slices.Clone(policy.ACR)
+	policy.Scopes = slices.Clone(policy.Scopes)
+	// acr_values separates by spaces: what has one in it cannot be asked for.
+	asked := slices.DeleteFunc(slices.Clone(policy.ACR), func(acr string) bool { return acr == "" || strings.Contains(acr, " ") })
+	policy.never = policy.MaxAge < 0 || len(policy.ACR) > 0 && len(asked) == 0
+	policy.ACR = asked
 	claims := map[string][]string{}
 	for name, values := range policy.Claims {
 		claims[name] = slices.Clone(values)
@@ -57,12 +64,12 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 	policy.Claims = claims
 	return func(next http.Handler) http.Handler {
 		return m.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s, _ := FromContext(r.Context())
-			switch rec := s.current(); policy.check(rec, time.Now()) {
+			rec := m.fromContext(r.Context()).current()
+			switch verdict, lacks := policy.check(rec, time.Now()); verdict {
 			case allowed:
 				next.ServeHTTP(w, r)
 			case forbidden:
-				m.forbid(w, r, rec)
+				m.forbid(w, r, rec, lacks)
 			case stale:
 				m.stepUp(w, r, rec, policy.authParams())
 			}
@@ -78,38 +85,42 @@ const (
 	allowed
 )
 
-func (p *Policy) check(rec *record, now time.Time) verdict {
+// check says, of a session that is forbidden, what it lacks.
+func (p *Policy) check(rec *record, now time.Time) (v verdict, lacks string) {
 	claims, err := parseObject(rec.user.RawClaims)
 	if err != nil {
 		claims = object{}
 	}
 	for name, values := range p.Claims {
 		if !slices.ContainsFunc(claims.values(name), func(v string) bool { return slices.Contains(values, v) }) {
-			return forbidden
+			return forbidden, "claim " + strconv.Quote(name)
 		}
 	}
-	granted := strings.Fields(rec.tokens.scope)
+	// GitHub separates granted scopes with commas.
+	granted := strings.FieldsFunc(rec.tokens.scope, func(r rune) bool { return r == ' ' || r == ',' })
 	for _, scope := range p.Scopes {
 		if !slices.Contains(granted, scope) {
-			return forbidden
+			return forbidden, "scope " + strconv.Quote(scope)
 		}
 	}
-	if p.MaxAge <= 0 && len(p.ACR) == 0 {
-		return allowed
-	}
-	if rec.tokens.id == "" {
-		return forbidden
+	switch {
+	case p.never:
+		return forbidden, "sign-in"
+	case p.MaxAge == 0 && len(p.ACR) == 0:
+		return allowed, ""
+	case rec.tokens.id == "":
+		return forbidden, "ID token"
 	}
 	if p.MaxAge > 0 {
-		authTime, ok := claims.seconds("auth_time")
-		if !ok || now.Sub(authTime) > p.MaxAge+clockLeeway {
-			return stale
+		authTime, ok := claims.authTime(now)
+		if !ok || now.Sub(authTime)-clockLeeway > p.MaxAge {
+			return stale, ""
 		}
 	}
 	if len(p.ACR) > 0 && !slices.Contains(p.ACR, claims.str("acr")) {
-		return stale
+		return stale, ""
 	}
-	return allowed
+	return allowed, ""
 }
 
 // values returns a claim's value, or its elements, as strings.
@@ -134,7 +145,7 @@ func (o object) values(name string) (values []string) {
 func (p *Policy) authParams() url.Values {
 	params := url.Values{"prompt": {"login"}}
 	if p.MaxAge > 0 {
-		params.Set("max_age", strconv.FormatInt(int64(p.MaxAge/time.Second), 10))
+		params.Set("max_age", strconv.FormatInt(int64(min(p.MaxAge/time.Second, math.MaxInt32)), 10))
 	}
 	if len(p.ACR) > 0 {
 		params.Set("acr_values", strings.Join(p.ACR, " "))
@@ -142,8 +153,8 @@ func (p *Policy) authParams() url.Values {
 	return params
 }
 
-func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record) {
-	err := fmt.Errorf("%s %q lacks a claim or scope", r.Method, printable(r.URL.Path))
+func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, lacks string) {
+	err := fmt.Errorf("session lacks the %s that the policy asks for", lacks)
 	m.event(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: err})
 	if isNavigation(r) {
 		m.fail(w, r, &Error{Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, err: err})

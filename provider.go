@@ -116,21 +116,23 @@ func (p Provider) clone() Provider {
 func (p *Provider) validate() (faults []error) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 
+	var endpoint oauth2.Endpoint
 	if p.OAuth2 == nil {
 		fault("OAuth2 is nil")
-		return faults
-	}
-	if p.OAuth2.ClientID == "" {
-		fault("OAuth2.ClientID is empty")
-	}
-	if u, wrong := checkURL(p.OAuth2.RedirectURL); wrong != "" {
-		fault("OAuth2.RedirectURL %q %s", p.OAuth2.RedirectURL, wrong)
-	} else if !isRoutePath(u.Path) {
-		fault("OAuth2.RedirectURL %q has no clean path of its own", p.OAuth2.RedirectURL)
+	} else {
+		endpoint = p.OAuth2.Endpoint
+		if p.OAuth2.ClientID == "" {
+			fault("OAuth2.ClientID is empty")
+		}
+		if u, wrong := checkURL(p.OAuth2.RedirectURL); wrong != "" {
+			fault("OAuth2.RedirectURL %q %s", shownURL(p.OAuth2.RedirectURL), wrong)
+		} else if !isRoutePath(u.Path) {
+			fault("OAuth2.RedirectURL %q has no clean path of its own", shownURL(p.OAuth2.RedirectURL))
+		}
 	}
 	if p.PostLogoutRedirectURL != "" {
 		if _, wrong := checkURL(p.PostLogoutRedirectURL); wrong != "" {
-			fault("PostLogoutRedirectURL %q %s", p.PostLogoutRedirectURL, wrong)
+			fault("PostLogoutRedirectURL %q %s", shownURL(p.PostLogoutRedirectURL), wrong)
 		}
 	}
 	if err := checkAuthParams(p.AuthParams); err != nil {
@@ -142,12 +144,11 @@ func (p *Provider) validate() (faults []error) {
 		}
 	}
 
-	endpoint := p.OAuth2.Endpoint
 	if p.Issuer != "" {
 		if u, wrong := checkURL(p.Issuer); wrong != "" {
-			fault("Issuer %q %s", p.Issuer, wrong)
+			fault("Issuer %q %s", shownURL(p.Issuer), wrong)
 		} else if u.RawQuery != "" || u.ForceQuery {
-			fault("Issuer %q has a query", p.Issuer)
+			fault("Issuer %q has a query", shownURL(p.Issuer))
 		}
 		if endpoint.AuthURL != "" || endpoint.TokenURL != "" {
 			fault("OAuth2.Endpoint is set, and so is Issuer, whose metadata has the endpoints")
@@ -157,13 +158,16 @@ func (p *Provider) validate() (faults []error) {
 		}
 		return faults
 	}
+	if p.OAuth2 == nil {
+		return faults
+	}
 	if u, wrong := checkURL(endpoint.AuthURL); wrong != "" {
-		fault("OAuth2.Endpoint.AuthURL %q %s (and no Issuer is set)", endpoint.AuthURL, wrong)
+		fault("OAuth2.Endpoint.AuthURL %q %s (and no Issuer is set)", shownURL(endpoint.AuthURL), wrong)
 	} else if err := checkAuthParams(u.Query()); err != nil {
 		fault("OAuth2.Endpoint.AuthURL: %w", err)
 	}
 	if _, wrong := checkURL(endpoint.TokenURL); wrong != "" {
-		fault("OAuth2.Endpoint.TokenURL %q %s (and no Issuer is set)", endpoint.TokenURL, wrong)
+		fault("OAuth2.Endpoint.TokenURL %q %s (and no Issuer is set)", shownURL(endpoint.TokenURL), wrong)
 	}
 	if p.Identify == nil {
 		fault("Identify is nil, and no Issuer is set: nothing says who signed in")

@@ -86,14 +86,14 @@ func (m *Middleware) refresh(ctx context.Context, s *Session, old *record) error
 // refreshOnce returns a record with newer tokens, from memory or from the
 // provider.
 func (m *Middleware) refreshOnce(ctx context.Context, old *record) (*record, error) {
-	now := time.Now()
-	if m.memory.hasEnded(old.id) {
+	latest, ended := m.memory.latest(old)
+	if ended {
 		return nil, errSessionEnded
 	}
-	if known := m.memory.newer(old, now); known != nil {
-		return known, nil
+	if latest.generation > old.generation {
+		return latest, nil
 	}
-	if err := m.memory.refusal(old.id, now); err != nil {
+	if err := m.memory.refusal(old.id, time.Now()); err != nil {
 		return nil, err
 	}
 	p := m.providerByTag(old.provider)
@@ -151,11 +151,11 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 	if t.refresh == "" {
 		t.refresh = old.tokens.refresh
 	}
-	if t.scope == "" {
+	if !t.hasScope {
 		t.scope = old.tokens.scope
 	}
 	if p.Issuer != "" && t.id != "" {
-		payload, claims, err := p.verifyIDToken(ctx, md, t.id, t.access)
+		_, claims, err := p.verifyIDToken(ctx, md, t.id, t.access)
 		var noKeys *keysError
 		switch {
 		case errors.As(err, &noKeys):
@@ -165,7 +165,7 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 		case err != nil:
 			return nil, &refusedError{fmt.Errorf("verify ID token: %w", err)}
 		default:
-			if err := checkSameUser(old, payload, claims); err != nil {
+			if err := checkSameUser(old, claims); err != nil {
 				return nil, &refusedError{fmt.Errorf("verify ID token: %w", err)}
 			}
 			fresh.user = old.user.updated(claims)
@@ -180,13 +180,13 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 
 // checkSameUser is OpenID Connect Core section 12.2; verifyIDToken has
 // compared iss.
-func checkSameUser(old *record, payload json.RawMessage, claims object) error {
+func checkSameUser(old *record, claims object) error {
 	if claims.str("sub") != old.user.Subject {
 		return errors.New("refreshed ID token has another sub")
 	}
-	before, err := parseObject(payloadOf(old.tokens.id))
+	before, err := parseObject(old.user.RawClaims) // with those of the first ID token
 	if err != nil {
-		return nil // the first ID token came with a refresh
+		return err
 	}
 	if !slices.Equal(audience(claims), audience(before)) {
 		return errors.New("refreshed ID token has another aud")
@@ -214,7 +214,7 @@ func (u User) updated(claims object) User {
 		known = object{}
 	}
 	claims = maps.Clone(claims)
-	for _, name := range []string{"auth_time", "acr", "amr", "nonce"} {
+	for _, name := range authenticationClaims {
 		delete(claims, name)
 	}
 	if claims.str("email") != "" {

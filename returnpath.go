@@ -50,10 +50,9 @@ func (m *Middleware) returnPath(p string) string {
 
 // isOwnPath sees through what routers clean away: /./login, //login, /login/.
 func (m *Middleware) isOwnPath(p string) bool {
-	p, _, _ = strings.Cut(p, "#")
-	p = path.Clean("/" + p)
+	page, _, _ := strings.Cut(p, "#")
 	for _, own := range m.ownPaths {
-		if p == path.Clean(own) {
+		if own = path.Clean(own); own == path.Clean("/"+p) || own == path.Clean("/"+page) {
 			return true
 		}
 	}

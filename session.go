@@ -68,14 +68,30 @@ type sessionContext struct {
 	session Session
 }
 
+// Format keeps the session's tokens out of whatever prints a context.
+func (c *sessionContext) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "%v.WithValue(oauthlogin.Session)", c.Context)
+}
+
 func (c *sessionContext) Value(key any) any {
-	if key == (sessionKey{}) {
+	if key == (sessionKey{}) || key == (ownerKey{c.session.owner}) {
 		return &c.session
 	}
 	return c.Context.Value(key)
 }
 
-// FromContext returns the session of the request that ctx belongs to. There
+// An ownerKey finds the session of one Middleware also where another one is
+// nested in it.
+type ownerKey struct{ *Middleware }
+
+// fromContext returns m's own session, nil if there is none.
+func (m *Middleware) fromContext(ctx context.Context) *Session {
+	s, _ := ctx.Value(ownerKey{m}).(*Session)
+	return s
+}
+
+// FromContext returns the session of the request that ctx belongs to, of the
+// innermost Middleware if there are several around the handler. There
 // is always one behind [Middleware.RequireAuth], and behind
 // [Middleware.Handler] when the user is signed in.
 func FromContext(ctx context.Context) (*Session, bool) {
@@ -153,22 +169,25 @@ func (rec *record) pack(written time.Time) []byte {
 	p.raw(rec.id[:])
 	p.uint(rec.generation)
 	p.time(rec.created)
-	p.time(written)
-	p.string(rec.user.Subject)
-	p.string(rec.user.Name)
-	p.string(rec.user.Email)
-	p.bool(rec.user.EmailVerified)
+	p.timeFrom(rec.created, written)
 	p.token(rec.tokens.id)
 	fromIDToken := bytes.Equal(rec.user.RawClaims, payloadOf(rec.tokens.id))
 	p.bool(fromIDToken)
 	if !fromIDToken {
 		p.bytes(rec.user.RawClaims)
 	}
+	p.stringIn(rec.user.RawClaims, rec.user.Subject)
+	p.stringIn(rec.user.RawClaims, rec.user.Name)
+	p.stringIn(rec.user.RawClaims, rec.user.Email)
+	p.bool(rec.user.EmailVerified)
 	p.token(rec.tokens.access)
 	p.token(rec.tokens.refresh)
 	p.string(rec.tokens.scope)
-	p.time(rec.tokens.issued)
-	p.time(rec.tokens.expiry)
+	p.timeFrom(rec.created, rec.tokens.issued)
+	p.bool(!rec.tokens.expiry.IsZero())
+	if !rec.tokens.expiry.IsZero() {
+		p.timeFrom(rec.tokens.issued, rec.tokens.expiry)
+	}
 	return p.pack()
 }
 
@@ -182,22 +201,24 @@ func unpackRecord(packed []byte) (*record, error) {
 	copy(rec.id[:], u.take(uint64(len(rec.id))))
 	rec.generation = u.uint()
 	rec.created = u.time()
-	rec.written = u.time()
-	rec.user.Subject = u.string()
-	rec.user.Name = u.string()
-	rec.user.Email = u.string()
-	rec.user.EmailVerified = u.bool()
+	rec.written = u.timeFrom(rec.created)
 	rec.tokens.id = u.token()
 	if u.bool() {
 		rec.user.RawClaims = payloadOf(rec.tokens.id)
 	} else {
 		rec.user.RawClaims = u.bytes()
 	}
+	rec.user.Subject = u.stringIn(rec.user.RawClaims)
+	rec.user.Name = u.stringIn(rec.user.RawClaims)
+	rec.user.Email = u.stringIn(rec.user.RawClaims)
+	rec.user.EmailVerified = u.bool()
 	rec.tokens.access = u.token()
 	rec.tokens.refresh = u.token()
 	rec.tokens.scope = u.string()
-	rec.tokens.issued = u.time()
-	rec.tokens.expiry = u.time()
+	rec.tokens.issued = u.timeFrom(rec.created)
+	if u.bool() {
+		rec.tokens.expiry = u.timeFrom(rec.tokens.issued)
+	}
 	return rec, u.err()
 }
 
@@ -234,7 +255,10 @@ func (rec *record) ownUser() User {
 // without a session nil and the request unchanged. It sets headers and, when
 // the session has to be sealed anew, cookies: before any handler runs.
 func (m *Middleware) enter(w http.ResponseWriter, r *http.Request) (*Session, *http.Request) {
-	if s, ok := FromContext(r.Context()); ok && s.owner == m {
+	if s := m.fromContext(r.Context()); s != nil {
+		if other, _ := FromContext(r.Context()); other != s { // of a Middleware in between
+			r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
+		}
 		return s, r
 	}
 	rec, reseal := m.load(r)
@@ -254,7 +278,9 @@ func (m *Middleware) enter(w http.ResponseWriter, r *http.Request) (*Session, *h
 // setPrivate keeps shared caches from giving one user's page to another.
 func setPrivate(h http.Header) {
 	values := [...]string{"private", "Cookie"} // one allocation for both
-	h["Cache-Control"] = values[0:1:1]
+	if !strings.Contains(h.Get("Cache-Control"), "no-store") {
+		h["Cache-Control"] = values[0:1:1]
+	}
 	if vary := h["Vary"]; len(vary) > 0 {
 		h["Vary"] = append(vary, "Cookie")
 	} else {

@@ -56,7 +56,13 @@ func (m *Middleware) sealed(r *http.Request) sealedValue {
 
 // open returns what depends on the sealed value and on m alone.
 func (m *Middleware) open(sealed string) (o opened, ok bool) {
-	packed, oldKey, err := m.sessionSealer.open(m.cookies.session, sealed)
+	value := sealed
+	if m.chunks != nil {
+		if value, ok = unmark(sealed); !ok {
+			return opened{}, false
+		}
+	}
+	packed, oldKey, err := m.sessionSealer.open(m.cookies.session, value)
 	if err != nil {
 		return opened{}, false
 	}
@@ -79,7 +85,7 @@ func (m *Middleware) save(w http.ResponseWriter, r *http.Request, rec *record) e
 		return fmt.Errorf("read session: %w", err)
 	}
 	// Signed out meanwhile: stores would make the session anew, under its old id.
-	if m.memory.hasEnded(rec.id) || stored.IsNew {
+	if _, ended := m.memory.latest(rec); ended || stored == nil || stored.IsNew {
 		return errSessionEnded
 	}
 	return m.write(w, r, stored, rec)
@@ -154,6 +160,7 @@ func (m *Middleware) forget(r *http.Request) {
 func (m *Middleware) clearCookies(w http.ResponseWriter, r *http.Request) {
 	const most = 64 // a browser has room for fewer of ours
 	expired := map[string]bool{}
+	m.cookies.unsetAll(w)
 	m.cookies.expire(w, m.cookies.session)
 	expired[m.cookies.session] = true
 	for _, cookie := range r.Cookies() {
@@ -169,7 +176,7 @@ func (m *Middleware) logStoreError(r *http.Request, err error) {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.As(err, &cookieError) && cookieError.IsDecode() {
 		return // somebody's old or broken cookie
 	}
-	m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request counts as signed out", "error", brief(err))
+	m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request counts as signed out", "error", err)
 }
 
 // discardHeader is a ResponseWriter for what must not reach the response.

@@ -1,14 +1,22 @@
 package oauthlogin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"time"
 )
 
-// silentCookieAge is how long a browser is not asked again.
-const silentCookieAge = 10 * time.Minute
+const (
+	// silentCookieAge is how long a browser is not asked again.
+	silentCookieAge = 10 * time.Minute
+	// silentWait bounds what a page waits for the provider's metadata.
+	silentWait = 2 * time.Second
+	// maxSilentReturn is a return path that fits into a flow cookie whatever
+	// is in it.
+	maxSilentReturn = 1024
+)
 
 // Silent signs users in without asking them anything, on pages that are public:
 // a page navigation without a session goes to the provider with prompt=none
@@ -16,6 +24,9 @@ const silentCookieAge = 10 * time.Minute
 // Core section 3.1.2.1). Otherwise, and when the provider cannot be reached or
 // the browser was sent there in the last ten minutes, next runs without a
 // session.
+//
+// A browser that keeps no cookies, and a crawler, meets an error page instead of
+// the page: keep Silent off pages that are for those as well.
 //
 // It does nothing where the user would have to choose: with several providers,
 // or with one that is not OpenID Connect.
@@ -41,15 +52,26 @@ func (m *Middleware) startSilent(w http.ResponseWriter, r *http.Request) bool {
 	if len(m.providers) > 1 || p.Issuer == "" || r.Method != http.MethodGet || !isNavigation(r) {
 		return false
 	}
+	// A frame would lead through the provider, which no provider allows.
+	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
+		return false
+	}
+	returnTo := m.requestPath(r)
+	if len(returnTo) > maxSilentReturn || returnTo == "/" && r.URL.RequestURI() != "/" {
+		return false // the way back would lead elsewhere
+	}
 	if _, err := r.Cookie(m.cookies.silent()); err == nil {
 		return false
 	}
-	md, err := p.endpoints.metadata(r.Context())
+	// Discovery goes on without us; this page does not wait for it.
+	ctx, cancel := context.WithTimeout(r.Context(), silentWait)
+	defer cancel()
+	md, err := p.endpoints.metadata(ctx)
 	if err != nil {
 		return false
 	}
 	f, location, err := p.authorizationRequest(md, LoginOptions{
-		ReturnTo:   m.requestPath(r),
+		ReturnTo:   returnTo,
 		AuthParams: url.Values{"prompt": {"none"}},
 	})
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 // tokens is a successful answer of the token endpoint (RFC 6749 section 5.1).
 type tokens struct {
 	access, refresh, id string
-	scope               string
+	scope               string    // granted
+	hasScope            bool      // the answer said so
 	issued              time.Time // when we asked for them
 	expiry              time.Time // zero: the provider did not say
 }
@@ -98,7 +99,7 @@ func (p *provider) clientRequest(ctx context.Context, md *metadata, endpoint str
 	if !inParams {
 		req.SetBasicAuth(url.QueryEscape(p.OAuth2.ClientID), url.QueryEscape(p.OAuth2.ClientSecret))
 	}
-	return p.client.Do(req)
+	return p.do(req)
 }
 
 // An object is a JSON object whose names are compared exactly, which
@@ -169,6 +170,9 @@ func (o object) tokens(sent time.Time) (*tokens, error) {
 	// RFC 6749 section 7.1: no token of a type that we do not understand.
 	if kind := o.str("token_type"); kind != "" && !strings.EqualFold(kind, "bearer") {
 		return nil, fmt.Errorf("answer has a token of type %q", printable(kind))
+	}
+	if raw, ok := o["scope"]; ok && string(raw) != "null" {
+		t.hasScope = true
 	}
 	if raw, ok := o["expires_in"]; ok && string(raw) != "null" {
 		t.expiry = sent.Add(parseExpiresIn(raw))
