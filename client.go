@@ -83,8 +83,8 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 		failed = m.refresh(ctx, t.session, rec)
 		rec = t.session.current()
 	}
-	if err := ctx.Err(); err != nil {
-		return failing{err}.RoundTrip(r)
+	if ctx.Err() != nil {
+		return failing{context.Cause(ctx)}.RoundTrip(r)
 	}
 	if errors.Is(failed, errSessionEnded) || !rec.tokens.valid(time.Now()) {
 		return failing{noToken(failed)}.RoundTrip(r)
