@@ -3,6 +3,7 @@ package oauthlogin
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -125,9 +126,7 @@ func (p *provider) authorizationRequest(md *metadata, opts LoginOptions) (*flow,
 	}
 	query := u.Query()
 	for _, params := range []url.Values{p.AuthParams, opts.AuthParams} {
-		for name, values := range params {
-			query[name] = values
-		}
+		maps.Copy(query, params)
 	}
 	// Values of their own for each flow: RFC 9700 section 2.1.1.
 	f := &flow{

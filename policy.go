@@ -53,8 +53,8 @@ type Policy struct {
 // a user signed in, and sessions of others are refused.
 func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 	policy.Scopes = slices.Clone(policy.Scopes)
-	// acr_values separates by spaces: what has one in it cannot be asked for.
-	asked := slices.DeleteFunc(slices.Clone(policy.ACR), func(acr string) bool { return acr == "" || strings.Contains(acr, " ") })
+	// acr_values is separated by spaces: what has one in it cannot be asked for.
+	asked := slices.DeleteFunc(slices.Clone(policy.ACR), func(acr string) bool { return acr == "" || len(strings.Fields("a"+acr+"z")) > 1 })
 	policy.never = policy.MaxAge < 0 || len(policy.ACR) > 0 && len(asked) == 0
 	policy.ACR = asked
 	claims := map[string][]string{}

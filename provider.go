@@ -230,7 +230,7 @@ func newProvider(config Provider, client *http.Client) *provider {
 			TokenURL: config.OAuth2.Endpoint.TokenURL,
 		}
 	}
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%q %q %q", config.Name, p.issuer, config.OAuth2.ClientID)))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", config.Name, p.issuer, config.OAuth2.ClientID))
 	copy(p.tag[:], sum[:])
 	return p
 }
