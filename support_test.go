@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -107,9 +108,19 @@ func newOfflineApp(t *testing.T, with offline) *app {
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes().ServeHTTP(w, r) }
 
 // audited checks on each response of each test what holds for all cookies of
-// ours.
+// ours, and that nothing panicked.
 func audited(t *testing.T, secure bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p)
+			default:
+				t.Errorf("%s %s: panic: %v\n%s", r.Method, r.URL.Path, p, debug.Stack())
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}()
 		next.ServeHTTP(w, r)
 		for _, fault := range cookieFaults(w.Header(), secure) {
 			t.Errorf("%s %s: %s", r.Method, r.URL.Path, fault)

@@ -1,0 +1,70 @@
+package oauthlogin_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// headerOnly is a ResponseWriter that writes nowhere and allocates nothing.
+type headerOnly http.Header
+
+func (w headerOnly) Header() http.Header       { return http.Header(w) }
+func (headerOnly) Write(b []byte) (int, error) { return len(b), nil }
+func (headerOnly) WriteHeader(int)             {}
+
+// What a request allocates is what its session costs when it was seen before:
+// the request's copy, the context with the session in it, the user's claims and
+// the response headers.
+func TestAllocations(t *testing.T) {
+	for _, size := range []struct {
+		name     string
+		provider oauthlogintest.Config
+	}{
+		{"small", oauthlogintest.Config{}},
+		{"large", oauthlogintest.Config{JWTAccessTokens: true, Users: []oauthlogintest.User{{
+			Subject: "alice", Name: "Alice Archer", Email: "alice@example.com",
+			Claims: map[string]any{"address": strings.Repeat("12 Long Street, ", 64)},
+		}}}},
+	} {
+		a := newOfflineApp(t, offline{provider: size.provider})
+		b := a.browser(t)
+		b.login("/dashboard")
+		signedIn := b.request(http.MethodGet, "/dashboard", nil)
+		for name, value := range b.cookies() {
+			signedIn.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		anonymous := b.request(http.MethodGet, "/dashboard", nil)
+		served := 0
+		next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ })
+
+		for _, test := range []struct {
+			name string
+			h    http.Handler
+			r    *http.Request
+			most float64
+		}{
+			{"RequireAuth", a.auth.RequireAuth(next), signedIn, 4},
+			{"RequireAuth behind Handler", a.auth.Handler(a.auth.RequireAuth(next)), signedIn, 4},
+			{"Handler without a session", a.auth.Handler(next), anonymous, 0},
+		} {
+			t.Run(size.name+" "+test.name, func(t *testing.T) {
+				const runs = 100
+				w := headerOnly{}
+				served = 0
+				got := testing.AllocsPerRun(runs, func() {
+					clear(w)
+					test.h.ServeHTTP(w, test.r)
+				})
+				if served != runs+1 { // once more to warm up
+					t.Fatalf("handler ran %d times, want %d", served, runs+1)
+				}
+				if got > test.most {
+					t.Errorf("%v allocations per request, want %v at most", got, test.most)
+				}
+			})
+		}
+	}
+}

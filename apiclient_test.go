@@ -1,0 +1,501 @@
+package oauthlogin_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// An api is a resource server that takes all tokens but those it refuses.
+type api struct {
+	mu      sync.Mutex
+	refused map[string]bool // tokens; by "*" all of them
+	calls   []apiCall
+}
+
+type apiCall struct{ method, path, token, body string }
+
+func (s *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, apiCall{r.Method, r.URL.Path, token, string(body)})
+	if token == "" || s.refused[token] || s.refused["*"] {
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		io.WriteString(w, "no")
+		return
+	}
+	io.WriteString(w, "yes")
+}
+
+func (s *api) refuse(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = map[string]bool{token: true}
+}
+
+// called returns the calls since it was last asked.
+func (s *api) called() []apiCall {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	calls := s.calls
+	s.calls = nil
+	return calls
+}
+
+// A callApp is an application whose guarded path /call runs what the test has
+// set, with the client of its request.
+type callApp struct {
+	*tokenApp
+	*browser
+	api   *api
+	first string // access token, of the login
+	call  func(*http.Client)
+}
+
+// newCallApp returns an application that alice has signed in to. Its API is at
+// https://api.test, over connections in memory.
+func newCallApp(t *testing.T, with offline) *callApp {
+	t.Helper()
+	a := &callApp{api: &api{}}
+	change := with.change
+	with.change = func(opts *oauthlogin.Options) {
+		opts.HTTPClient = &http.Client{Transport: hosts{"api.test": servePipes(t, a.api), "": opts.HTTPClient.Transport}}
+		if change != nil {
+			change(opts)
+		}
+	}
+	a.tokenApp = newTokenApp(t, with)
+	a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) { a.call(a.auth.Client(r.Context())) }
+	a.browser = a.tokenApp.browser(t)
+	a.login("/dashboard")
+	a.first = a.get("/access").body
+	return a
+}
+
+// in runs f in a handler, with the client of its request.
+func (a *callApp) in(t *testing.T, f func(*http.Client)) *response {
+	t.Helper()
+	a.call = f
+	resp := a.get("/call")
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("the handler's request: %d", resp.StatusCode)
+	}
+	return resp
+}
+
+// Hosts are the transports to some hosts, and by "" to all others.
+type hosts map[string]http.RoundTripper
+
+func (h hosts) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t, ok := h[r.URL.Host]; ok {
+		return t.RoundTrip(r)
+	}
+	return h[""].RoundTrip(r)
+}
+
+// answered returns status and body of an answer.
+func answered(resp *http.Response, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%d %s", resp.StatusCode, body)
+}
+
+// A countedBody counts how many of its like are open.
+type countedBody struct {
+	io.Reader
+	open *int
+}
+
+func (b *countedBody) Close() error {
+	*b.open--
+	return nil
+}
+
+// On a 401 the token is refreshed once and the request sent once more, if its
+// body can be replayed: with the same body, and otherwise not at all.
+func TestClientReplays(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		name      string
+		body      func(open *int) (body io.Reader, getBody func() (io.ReadCloser, error))
+		refusing  string // "": the token of the login
+		refresh   http.HandlerFunc
+		want      string
+		calls     int
+		refreshes int
+	}
+	counted := func(open *int) io.ReadCloser {
+		*open++
+		return &countedBody{strings.NewReader("a body"), open}
+	}
+	replayable := func(open *int) (io.Reader, func() (io.ReadCloser, error)) {
+		return counted(open), func() (io.ReadCloser, error) { return counted(open), nil }
+	}
+	for _, tt := range []row{
+		{"no body", nil, "", nil, "200 yes", 2, 1},
+		{"an empty body", func(*int) (io.Reader, func() (io.ReadCloser, error)) { return http.NoBody, nil }, "", nil, "200 yes", 2, 1},
+		{"a body in memory", func(*int) (io.Reader, func() (io.ReadCloser, error)) { return strings.NewReader("a body"), nil }, "", nil, "200 yes", 2, 1},
+		{"a body that can be had again", replayable, "", nil, "200 yes", 2, 1},
+		{"a body that is read once", func(open *int) (io.Reader, func() (io.ReadCloser, error)) { return counted(open), nil }, "", nil, "401 no", 1, 0},
+		{"a body that cannot be had again after all", func(open *int) (io.Reader, func() (io.ReadCloser, error)) {
+			return counted(open), func() (io.ReadCloser, error) { return nil, errors.New("gone") }
+		}, "", nil, "401 no", 1, 0},
+		{"an API that never takes a token", replayable, "*", nil, "401 no", 2, 1},
+		{"a provider that is down", replayable, "", answerless(http.StatusServiceUnavailable, ""), "401 no", 1, 1},
+		{"a provider that has ended the grant", replayable, "", answerless(http.StatusBadRequest, `{"error":"invalid_grant"}`), "401 no", 1, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newCallApp(t, offline{})
+				a.api.refuse(a.first)
+				if tt.refusing != "" {
+					a.api.refuse(tt.refusing)
+				}
+				if tt.refresh != nil {
+					a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { tt.refresh(w, r) })
+				}
+				open := 0
+				var sent *http.Request
+				a.in(t, func(client *http.Client) {
+					var body io.Reader
+					var getBody func() (io.ReadCloser, error)
+					if tt.body != nil {
+						body, getBody = tt.body(&open)
+					}
+					sent, _ = http.NewRequest(http.MethodPost, "https://api.test/things", body)
+					if getBody != nil {
+						sent.GetBody = getBody
+					}
+					if got := answered(client.Do(sent)); got != tt.want {
+						t.Errorf("answer is %q, want %q", got, tt.want)
+					}
+				})
+				if sent.Header.Get("Authorization") != "" {
+					t.Error("the caller's request has the token in it")
+				}
+				if open != 0 {
+					t.Errorf("%d bodies are left open", open)
+				}
+				calls := a.api.called()
+				if len(calls) != tt.calls {
+					t.Errorf("%d calls, want %d", len(calls), tt.calls)
+				}
+				for i, c := range calls {
+					if c.method != http.MethodPost || c.body != calls[0].body || (c.token == a.first) != (i == 0) {
+						t.Errorf("call %d: %s with body %q and the token of the login: %t", i, c.method, c.body, c.token == a.first)
+					}
+				}
+				a.wantRefreshes(t, tt.refreshes)
+			})
+		})
+	}
+}
+
+// answerless is one answer of an endpoint, as a handler.
+func answerless(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { answerWith(status, body)(w, r, nil) }
+}
+
+// An API that never takes a token costs one refresh for each call, no more.
+func TestClientNeverRetriesTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newCallApp(t, offline{})
+		a.api.refuse("*")
+		for range 3 {
+			a.in(t, func(client *http.Client) {
+				for range 2 {
+					if got := answered(client.Get("https://api.test/")); got != "401 no" {
+						t.Errorf("answer is %q", got)
+					}
+				}
+			})
+		}
+		if n := len(a.api.called()); n != 12 {
+			t.Errorf("%d calls to the API, want 2 each", n)
+		}
+		a.wantRefreshes(t, 6)
+		if !a.signedIn() {
+			t.Error("signed out")
+		}
+	})
+}
+
+// FAPI2 fapi2-security-profile-final-client-test-refresh-token-test: the API
+// answers 401 again and again, and each time the rotated token serves.
+func TestClientRefreshesEachTokenThatIsRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newCallApp(t, offline{})
+		token := a.first
+		for range 3 {
+			a.api.refuse(token)
+			a.in(t, func(client *http.Client) {
+				if got := answered(client.Get("https://api.test/")); got != "200 yes" {
+					t.Errorf("answer is %q", got)
+				}
+			})
+			if fresh := a.get("/access").body; fresh == token || fresh == "" {
+				t.Errorf("token is %q", fresh)
+			} else {
+				token = fresh
+			}
+		}
+		a.wantRefreshes(t, 3)
+	})
+}
+
+// One handler may use the client from many goroutines; the tokens that come of
+// it reach the cookie with the next request, and are not lost before.
+func TestClientSharesOneRefresh(t *testing.T) {
+	t.Parallel()
+	for _, why := range []string{"the API refuses the token", "the token has expired meanwhile"} {
+		t.Run(why, func(t *testing.T) {
+			inStoreToo(t, func(t *testing.T, with offline) {
+				a := newCallApp(t, with)
+				a.slowTokens(time.Second)
+				a.api.refuse(a.first)
+				old := a.cookies()
+				a.in(t, func(client *http.Client) {
+					if why == "the token has expired meanwhile" {
+						a.api.refuse("")
+						time.Sleep(2 * time.Hour)
+					}
+					var wg sync.WaitGroup
+					for range 30 {
+						wg.Go(func() {
+							if got := answered(client.Get("https://api.test/")); got != "200 yes" {
+								t.Errorf("answer is %q", got)
+							}
+						})
+					}
+					wg.Wait()
+				})
+				a.wantRefreshes(t, 1)
+				calls := a.api.called()
+				fresh := calls[len(calls)-1].token
+				for range 2 { // the first answer is lost
+					w := a.ask(t.Context(), old, "/access")
+					if w.Code != http.StatusOK || w.Body.String() != fresh {
+						t.Errorf("with the old cookie: %d, token %q, want %q", w.Code, w.Body, fresh)
+					}
+				}
+				a.get("/access")
+				a.restart(t)
+				if got := a.get("/access").body; got != fresh {
+					t.Errorf("after a restart the token is %q, want %q", got, fresh)
+				}
+				a.wantRefreshes(t, 1)
+			})
+		})
+	}
+}
+
+// A 401 of a host that a redirect leads to is nobody's business: no refresh, no
+// token.
+func TestClientRefusedElsewhere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newTokenApp(t, offline{})
+		a.net["api.test"] = http.RedirectHandler("https://evil.test/", http.StatusFound)
+		calls := 0
+		a.net["evil.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if calls++; r.Header.Get("Authorization") != "" {
+				t.Error("another host gets the token")
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+		})
+		a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+			if got := answered(a.auth.Client(r.Context()).Get("https://api.test/")); got != "401 " {
+				t.Errorf("answer is %q", got)
+			}
+		}
+		b := a.browser(t)
+		b.login("/dashboard")
+		if b.get("/call"); calls != 1 {
+			t.Errorf("%d calls", calls)
+		}
+		a.wantRefreshes(t, 0)
+	})
+}
+
+// A call ends with the request that it is made for, whatever it waits for; and
+// nothing is left behind, or the bubble would not end.
+func TestClientEndsWithItsRequest(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		path string // at the API
+		slow time.Duration
+		late bool // the token is due
+	}{
+		{"while the API does not answer", "/silence", 0, false},
+		{"while the answer is read", "/endless", 0, false},
+		{"while the token is refreshed", "/", 8 * time.Second, true},
+		{"while the token is refreshed after a 401", "/refused", 8 * time.Second, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				served := make(chan struct{}, 3)
+				streams := servePipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					defer func() { served <- struct{}{} }()
+					switch r.URL.Path {
+					case "/refused":
+						w.WriteHeader(http.StatusUnauthorized)
+						return
+					case "/endless":
+						http.NewResponseController(w).Flush()
+					}
+					<-r.Context().Done()
+				}))
+				a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+					opts.HTTPClient = &http.Client{Transport: hosts{"api.test": streams, "": opts.HTTPClient.Transport}}
+				}})
+				a.slowTokens(tt.slow)
+				var failed string
+				var took time.Duration
+				a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+					if tt.late {
+						time.Sleep(2 * time.Hour)
+					}
+					ctx, hangUp := context.WithTimeout(r.Context(), time.Second)
+					defer hangUp()
+					start := time.Now()
+					failed = answered(a.auth.Client(ctx).Get("https://api.test" + tt.path))
+					took = time.Since(start)
+				}
+				b := a.browser(t)
+				b.login("/dashboard")
+				b.get("/call")
+				if took != time.Second || !strings.Contains(failed, context.DeadlineExceeded.Error()) && !strings.HasPrefix(failed, "401") {
+					t.Errorf("after %v: %s", took, failed)
+				}
+				if !tt.late {
+					<-served
+				}
+				time.Sleep(tt.slow)
+				if tt.slow > 0 { // and its tokens are not lost
+					if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body == "" {
+						t.Errorf("afterwards: %d, token %q", resp.StatusCode, resp.body)
+					}
+					a.wantRefreshes(t, 1)
+				}
+			})
+		})
+	}
+	t.Run("before it begins", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a := newTokenApp(t, offline{})
+			var failed error
+			a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+				ctx, hangUp := context.WithCancel(r.Context())
+				hangUp()
+				_, failed = a.auth.Client(ctx).Get("https://api.test/")
+			}
+			b := a.browser(t)
+			b.login("/dashboard")
+			if b.get("/call"); !errors.Is(failed, context.Canceled) {
+				t.Errorf("error: %v", failed)
+			}
+		})
+	})
+}
+
+// A handler passes an API's event stream on, as it comes; when the browser
+// goes, so does the call to the API.
+func TestClientStreams(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		streams := servePipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(ended)
+			serveEvents(w, r)
+		}))
+		a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+			opts.HTTPClient = &http.Client{Transport: hosts{"api.test": streams, "": opts.HTTPClient.Transport}}
+		}})
+		a.guarded["/stream"] = func(w http.ResponseWriter, r *http.Request) {
+			resp, err := a.auth.Client(r.Context()).Get("https://api.test/")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			for lines := bufio.NewScanner(resp.Body); lines.Scan(); http.NewResponseController(w).Flush() {
+				fmt.Fprintln(w, lines.Text())
+			}
+		}
+		b := a.browser(t)
+		b.login("/dashboard")
+		b.client.Transport = servePipes(t, a.net["app.test"])
+		visitEvents(t, b)
+		<-ended
+	})
+}
+
+// An API that switches protocols gets what is written.
+func TestClientUpgrades(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sockets := servePipes(t, http.HandlerFunc(serveWebSocket))
+		a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+			opts.HTTPClient = &http.Client{Transport: hosts{"api.test": sockets, "": opts.HTTPClient.Transport}}
+		}})
+		a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+			visitWebSocket(t, &browser{t: t, origin: "https://api.test", client: a.auth.Client(r.Context())})
+		}
+		b := a.browser(t)
+		b.login("/dashboard")
+		if resp := b.get("/call"); resp.StatusCode != http.StatusOK {
+			t.Errorf("answer is %d", resp.StatusCode)
+		}
+	})
+}
+
+// The connection of an answer that is not passed on is used again.
+func TestClientKeepsConnections(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &api{}
+		pipes := servePipes(t, server)
+		a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+			opts.HTTPClient = &http.Client{Transport: hosts{"api.test": pipes, "": opts.HTTPClient.Transport}}
+		}})
+		server.refuse("*")
+		a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+			for range 5 {
+				if got := answered(a.auth.Client(r.Context()).Get("https://api.test/")); got != "401 no" {
+					t.Errorf("answer is %q", got)
+				}
+			}
+		}
+		b := a.browser(t)
+		b.login("/dashboard")
+		for range 3 {
+			b.get("/call")
+		}
+		if calls, dials := len(server.called()), pipes.dials.Load(); calls != 30 || dials != 1 {
+			t.Errorf("%d calls over %d connections", calls, dials)
+		}
+	})
+}

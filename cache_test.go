@@ -1,0 +1,304 @@
+package oauthlogin_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// Sessions that were opened once are kept in memory. Nobody may notice, but
+// for the time it takes.
+
+// replay serves a request with exactly these cookies, and returns the session
+// that the handler got, nil if it did not run.
+func replay(auth *oauthlogin.Middleware, cookies map[string]string) (s *oauthlogin.Session) {
+	r := httptest.NewRequest(http.MethodGet, "https://app.test/page", nil)
+	for name, value := range cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	auth.RequireAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s, _ = oauthlogin.FromContext(r.Context())
+	})).ServeHTTP(httptest.NewRecorder(), r)
+	return s
+}
+
+// signInAs returns the cookies of a new session.
+func (a *app) signInAs(t *testing.T, subject string) map[string]string {
+	t.Helper()
+	a.provider.AutoApprove(subject)
+	b := a.browser(t)
+	b.login("/dashboard")
+	return b.cookies()
+}
+
+func TestCachedSessionsNeverMix(t *testing.T) {
+	for _, size := range []struct {
+		name string
+		more func(subject string) string // of the access token
+	}{
+		{"one cookie", func(string) string { return "" }},
+		{"three cookies", func(string) string { return noise(5000) }},
+		{"three cookies, nearly the same", func(string) string { return nearlyRandom }},
+	} {
+		t.Run(size.name, func(t *testing.T) {
+			a := newOfflineApp(t, offline{})
+			const users = 12
+			var cookies [users]map[string]string
+			for i := range cookies {
+				subject := fmt.Sprintf("user-%02d", i)
+				a.provider.MapTokenResponse(func(resp map[string]any) {
+					resp["access_token"] = "token-of-" + subject + size.more(subject)
+				})
+				a.provider.MapIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
+				cookies[i] = a.signInAs(t, subject)
+			}
+			// Two that have the same keys, and opened nothing yet: at first all
+			// miss the cache together.
+			auths := []*oauthlogin.Middleware{
+				newAuth(t, a.options(a.URL, a.sameNetwork)), newAuth(t, a.options(a.URL, a.sameNetwork)),
+			}
+			var wg sync.WaitGroup
+			for worker := range 8 {
+				wg.Go(func() {
+					for round := range 40 {
+						i := (worker*5 + round*7) % users
+						s := replay(auths[round%len(auths)], cookies[i])
+						subject := fmt.Sprintf("user-%02d", i)
+						if s == nil || s.User.Subject != subject || !strings.Contains(string(s.User.RawClaims), subject) ||
+							!strings.HasPrefix(s.Token().AccessToken, "token-of-"+subject) {
+							t.Errorf("cookies of %s lead to %v", subject, s)
+							return
+						}
+						runtime.Gosched()
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
+// nearlyRandom does not compress, and is the same in all sessions.
+var nearlyRandom = noise(5000)
+
+// sameNetwork has a further Middleware call the provider as the first one does.
+func (a *app) sameNetwork(opts *oauthlogin.Options) { opts.HTTPClient = &http.Client{Transport: a.net} }
+
+func TestHandlersCannotChangeCachedSessions(t *testing.T) {
+	a := newOfflineApp(t, offline{})
+	cookies := a.signInAs(t, "alice")
+	first := replay(a.auth, cookies)
+	claims, token := bytes.Clone(first.User.RawClaims), first.Token().AccessToken
+
+	for range 3 {
+		s := replay(a.auth, cookies)
+		if !bytes.Equal(s.User.RawClaims, claims) || s.User.Subject != "alice" || s.Token().AccessToken != token {
+			t.Fatalf("session is %v with claims %s, want those of the first request", s, s.User.RawClaims)
+		}
+		for i := range s.User.RawClaims {
+			s.User.RawClaims[i] = 'x'
+		}
+		s.User.RawClaims = append(s.User.RawClaims[:0], "scribble"...)
+		s.User.Subject, s.User.Email, s.User.EmailVerified = "mallory", "mallory@example.com", true
+		*s.Token() = oauth2.Token{AccessToken: "stolen"}
+		if s.Token().AccessToken != token {
+			t.Error("Token returns what a handler changed")
+		}
+	}
+}
+
+// What ends a session is asked for each request, whatever the cache has.
+func TestLimitsOfCachedSessions(t *testing.T) {
+	tests := []struct {
+		name  string
+		every time.Duration // between requests with the same cookie
+		ends  time.Duration
+	}{
+		{"unused", 61 * time.Minute, time.Hour},
+		{"used without its new cookie", 7 * time.Minute, time.Hour},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newOfflineApp(t, offline{
+					provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour},
+					change:   func(opts *oauthlogin.Options) { opts.IdleTimeout = time.Hour },
+				})
+				cookies := a.signInAs(t, "alice")
+				start := time.Now()
+				for {
+					since := time.Since(start)
+					if got := replay(a.auth, cookies) != nil; got != (since < test.ends) {
+						t.Fatalf("signed in %v after %v, want %v", got, since, !got)
+					}
+					if since >= test.ends {
+						return
+					}
+					time.Sleep(test.every)
+				}
+			})
+		})
+	}
+
+	t.Run("absolute", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a := newOfflineApp(t, offline{
+				provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour},
+				change: func(opts *oauthlogin.Options) {
+					opts.IdleTimeout, opts.MaxLifetime = 20*time.Hour, 3*time.Hour
+				},
+			})
+			cookies := a.signInAs(t, "alice")
+			time.Sleep(3*time.Hour - time.Second)
+			if replay(a.auth, cookies) == nil {
+				t.Fatal("signed out before the limit")
+			}
+			time.Sleep(time.Second)
+			if replay(a.auth, cookies) != nil {
+				t.Error("signed in past the limit")
+			}
+		})
+	})
+
+	t.Run("access token without a refresh token", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a := newOfflineApp(t, offline{provider: oauthlogintest.Config{NoRefreshTokens: true}})
+			cookies := a.signInAs(t, "alice")
+			time.Sleep(time.Hour - time.Second)
+			if replay(a.auth, cookies) == nil {
+				t.Fatal("signed out before the token expired")
+			}
+			time.Sleep(time.Second)
+			if replay(a.auth, cookies) != nil {
+				t.Error("signed in with an expired token")
+			}
+		})
+	})
+}
+
+func TestLogoutOfCachedSession(t *testing.T) {
+	a := newOfflineApp(t, offline{})
+	b := a.browser(t)
+	b.login("/dashboard")
+	cookies := b.cookies()
+	if replay(a.auth, cookies) == nil {
+		t.Fatal("not signed in")
+	}
+	b.post("/logout", nil)
+	if replay(a.auth, cookies) != nil {
+		t.Error("signed in after the logout")
+	}
+}
+
+func TestRemovedKeyOfCachedSession(t *testing.T) {
+	a := newOfflineApp(t, offline{})
+	cookies := a.signInAs(t, "alice")
+	with := func(keys ...[]byte) *oauthlogin.Middleware {
+		return newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) {
+			a.sameNetwork(opts)
+			opts.Keys = keys
+		}))
+	}
+	both, one := with(testKey(2), testKey(1)), with(testKey(2))
+	for range 2 {
+		if replay(a.auth, cookies) == nil || replay(both, cookies) == nil {
+			t.Error("signed out with the key in place")
+		}
+		if replay(one, cookies) != nil {
+			t.Error("signed in without the key")
+		}
+	}
+}
+
+// The cache is looked up by the first chunk.
+func TestChunksOfCachedSessions(t *testing.T) {
+	a := newOfflineApp(t, offline{})
+	a.provider.MapIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
+	a.provider.MapTokenResponse(func(resp map[string]any) { resp["access_token"] = noise(3000) })
+	alice, bob := a.signInAs(t, "alice"), a.signInAs(t, "bob")
+	const second = sessionCookie + ".1"
+	if alice[second] == "" || bob[second] == "" {
+		t.Fatal("sessions are in one cookie")
+	}
+	mixed := func(change func(mixed map[string]string)) map[string]string {
+		cookies := maps.Clone(alice)
+		change(cookies)
+		return cookies
+	}
+	// Every chunk begins with the mark of its write.
+	mark := alice[second][:6]
+	tests := []struct {
+		name    string
+		cookies map[string]string
+	}{
+		{"the second chunk of another", mixed(func(m map[string]string) { m[second] = bob[second] })},
+		{"the second chunk of another with our mark", mixed(func(m map[string]string) { m[second] = mark + bob[second][6:] })},
+		{"the second chunk cut short", mixed(func(m map[string]string) { m[second] = m[second][:len(m[second])-1] })},
+		{"the second chunk empty but for the mark", mixed(func(m map[string]string) { m[second] = mark })},
+		{"the second chunk and more", mixed(func(m map[string]string) { m[second] += "A" })},
+		{"no second chunk", mixed(func(m map[string]string) { delete(m, second) })},
+		{"the first chunk said to be all", mixed(func(m map[string]string) { m[sessionCookie] = "1" + m[sessionCookie][1:] })},
+	}
+	for range 2 {
+		for _, cookies := range []map[string]string{alice, bob} {
+			if replay(a.auth, cookies) == nil {
+				t.Fatal("signed out with its own chunks")
+			}
+		}
+		for _, test := range tests {
+			if s := replay(a.auth, test.cookies); s != nil {
+				t.Errorf("%s: signed in as %v", test.name, s)
+			}
+		}
+	}
+}
+
+// Memory does not grow with the sessions that come by.
+func TestCacheIsBounded(t *testing.T) {
+	const (
+		sealed = 20_000
+		most   = 96 << 20 // bytes; without a bound there would be over 150 MiB
+	)
+	a := newOfflineApp(t, offline{change: plainOAuth})
+	a.provider.MapTokenResponse(func(resp map[string]any) { resp["access_token"] = noise(3000) })
+	cookies := a.signInAs(t, "alice")
+	with := func(keys ...[]byte) *oauthlogin.Middleware {
+		return newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) {
+			a.sameNetwork(opts)
+			plainOAuth(opts)
+			opts.Keys = keys
+		}))
+	}
+	// What was sealed with the old key is sealed anew for each request.
+	rotating, auth := with(testKey(2), testKey(1)), with(testKey(2))
+	before := heapBytes()
+	for range sealed {
+		if _, renewed := visit(rotating, cookies); replay(auth, renewed) == nil {
+			t.Fatal("not signed in with the renewed cookies")
+		}
+	}
+	if grown := heapBytes() - before; grown > most {
+		t.Errorf("%d sealed values take %d MiB, want %d at most", sealed, grown>>20, most>>20)
+	}
+	runtime.KeepAlive(auth)
+}
+
+func heapBytes() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}

@@ -1,0 +1,851 @@
+package oauthlogin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// failures is an Options.ErrorHandler that remembers the last error.
+type failures struct {
+	mu   sync.Mutex
+	last *oauthlogin.Error
+}
+
+func (f *failures) handle(w http.ResponseWriter, _ *http.Request, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if errors.As(err, &f.last) {
+		w.WriteHeader(f.last.Status)
+	}
+}
+
+func (f *failures) code() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.last == nil {
+		return ""
+	}
+	return f.last.Code
+}
+
+// edited returns a URL with its query changed.
+func edited(t *testing.T, rawURL string, change func(query url.Values)) string {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := u.Query()
+	change(query)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// wantRefused fails the test unless resp refused a login: no session, no
+// redirect, no token request. Afterwards a new login has to work.
+func (a *app) wantRefused(b *browser, resp *response, status int) {
+	b.t.Helper()
+	if resp.StatusCode != status || resp.location() != "" {
+		b.t.Errorf("status %d to %q; want %d", resp.StatusCode, resp.location(), status)
+	}
+	for _, c := range resp.Cookies() {
+		if c.MaxAge >= 0 {
+			b.t.Errorf("cookie %s was set", c.Name)
+		}
+	}
+	if n := a.provider.Count(oauthlogintest.Token); n > 0 {
+		b.t.Errorf("%d token requests", n)
+	}
+	if b.signedIn() {
+		b.t.Error("signed in")
+	}
+	if n := a.called("/dashboard") + a.called("/api/me"); n > 0 {
+		b.t.Errorf("guarded handlers ran %d times", n)
+	}
+}
+
+// RFC 6749 sections 3.1, 4.1.2 and 10.12, RFC 9207 section 2.4, RFC 9700
+// section 4.7; ensure-authorization-response-with-invalid-state-fails,
+// invalid-authorization-response-iss and remove-authorization-response-iss of
+// the OpenID Foundation.
+func TestCallbackRefuses(t *testing.T) {
+	t.Parallel()
+	query := func(change func(query url.Values)) func(string) string {
+		return func(cb string) string { return edited(t, cb, change) }
+	}
+	set := func(name, value string) func(string) string {
+		return query(func(q url.Values) { q.Set(name, value) })
+	}
+	add := func(name, value string) func(string) string {
+		return query(func(q url.Values) { q.Add(name, value) })
+	}
+	remove := func(names ...string) func(string) string {
+		return query(func(q url.Values) {
+			for _, name := range names {
+				q.Del(name)
+			}
+		})
+	}
+	twice := func(name string) func(string) string {
+		return query(func(q url.Values) { q.Add(name, q.Get(name)) })
+	}
+	state := func(change func(string) string) func(string) string {
+		return query(func(q url.Values) { q.Set("state", change(q.Get("state"))) })
+	}
+	raw := func(suffix string) func(string) string {
+		return func(cb string) string { return cb + suffix }
+	}
+	// As an error response, which has no code.
+	denied := func(change func(q url.Values)) func(string) string {
+		return query(func(q url.Values) {
+			q.Del("code")
+			q.Set("error", "access_denied")
+			change(q)
+		})
+	}
+	const other = "https://other.test"
+	for _, test := range []struct {
+		name string
+		edit func(cb string) string
+		code string
+		ends bool // the flow, because the answer was found to be its own
+	}{
+		{"nothing at all", func(cb string) string { return strings.SplitN(cb, "?", 2)[0] }, "flow_not_found", false},
+		{"no state", remove("state"), "flow_not_found", false},
+		{"an empty state", set("state", ""), "flow_not_found", false},
+		{"a state of nobody's", set("state", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), "flow_not_found", false},
+		{"a state cut short", state(func(s string) string { return s[:len(s)-1] }), "flow_not_found", false},
+		{"a state with more to it", state(func(s string) string { return s + "A" }), "flow_not_found", false},
+		{"a state with a space", state(func(s string) string { return s + " " }), "flow_not_found", false},
+		{"a state in lower case", state(strings.ToLower), "flow_not_found", false},
+		{"a state with padding", state(func(s string) string { return s + "=" }), "flow_not_found", false},
+		{"a very long state", state(func(s string) string { return s + strings.Repeat("A", 20_000) }), "invalid_request", false},
+
+		{"the state twice", twice("state"), "invalid_request", false},
+		{"a second state", add("state", "AAAA"), "invalid_request", false},
+		{"an empty second state", add("state", ""), "invalid_request", false},
+		{"the code twice", twice("code"), "invalid_request", false},
+		{"a second code", add("code", "attacker"), "invalid_request", false},
+		{"the issuer twice", twice("iss"), "invalid_request", false},
+		{"a second issuer", add("iss", other), "invalid_request", false},
+		{"an error twice", denied(func(q url.Values) { q.Add("error", "server_error") }), "invalid_request", false},
+		{"a description twice", denied(func(q url.Values) { q["error_description"] = []string{"a", "b"} }), "invalid_request", false},
+
+		{"a malformed escape", raw("&x=%zz"), "invalid_request", false},
+		{"a malformed escape at the end", raw("&x=%"), "invalid_request", false},
+		{"a semicolon", raw("&x=1;y=2"), "invalid_request", false},
+		{"a state behind a semicolon", func(cb string) string { return strings.Replace(cb, "&state=", ";state=", 1) }, "invalid_request", false},
+		{"too many parameters", raw(strings.Repeat("&x", 11_000)), "invalid_request", false},
+
+		{"no code and no error", remove("code"), "invalid_request", true},
+		{"an empty code", set("code", ""), "invalid_request", true},
+
+		{"another issuer", set("iss", other), "issuer_mismatch", true},
+		{"no issuer", remove("iss"), "issuer_mismatch", true},
+		{"an empty issuer", set("iss", ""), "issuer_mismatch", true},
+		{"the issuer with a slash", set("iss", "https://provider.test/"), "issuer_mismatch", true},
+		{"the issuer in capital letters", set("iss", "https://PROVIDER.test"), "issuer_mismatch", true},
+		{"the issuer with its port", set("iss", "https://provider.test:443"), "issuer_mismatch", true},
+		{"an error of another issuer", denied(func(q url.Values) { q.Set("iss", other) }), "issuer_mismatch", true},
+		{"an error of no issuer", denied(func(q url.Values) { q.Del("iss") }), "issuer_mismatch", true},
+
+		{"a denial", denied(func(url.Values) {}), "access_denied", true},
+		{"a denial with a code", add("error", "access_denied"), "access_denied", true},
+		{"another error", denied(func(q url.Values) { q.Set("error", "server_error") }), "authorization_failed", true},
+		{"an error of silent login", denied(func(q url.Values) { q.Set("error", "login_required") }), "authorization_failed", true},
+		{"an empty error", denied(func(q url.Values) { q.Set("error", "") }), "authorization_failed", true},
+		{"an empty error with a code", add("error", ""), "authorization_failed", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var failed failures
+			a := newLocalApp(t, func(o *oauthlogin.Options) { o.ErrorHandler = failed.handle })
+			b := a.browser(t)
+			cb := b.callbackURL("/login?return_to=%2Fdashboard")
+			resp := b.get(test.edit(cb))
+			a.wantRefused(b, resp, http.StatusBadRequest)
+			if failed.code() != test.code {
+				t.Errorf("error code %q; want %q", failed.code(), test.code)
+			}
+			// What is not an answer to it leaves a login pending; RFC 6749
+			// section 10.12: what is ends it.
+			resp = b.get(cb)
+			if ended := resp.StatusCode != http.StatusSeeOther; ended != test.ends {
+				t.Errorf("the true callback then: %d; want the login ended: %t", resp.StatusCode, test.ends)
+			}
+			a.browser(t).login("/dashboard")
+			b.login("/dashboard")
+		})
+	}
+}
+
+// RFC 9207 section 2.4: what counts as an answer of the right issuer.
+func TestCallbackAcceptsIssuer(t *testing.T) {
+	t.Parallel()
+	advertise := func(doc map[string]any, value any) {
+		if doc["authorization_response_iss_parameter_supported"] = value; value == nil {
+			delete(doc, "authorization_response_iss_parameter_supported")
+		}
+	}
+	plain := func(o *oauthlogin.Options) {
+		p := plainProvider("test", "https://app.test/auth/callback")
+		p.OAuth2.ClientSecret = "s3cret-of-the-app"
+		p.OAuth2.Endpoint = oauth2.Endpoint{AuthURL: "https://provider.test/authorize", TokenURL: "https://provider.test/token"}
+		p.Identify = func(context.Context, *http.Client) (oauthlogin.User, error) {
+			return oauthlogin.User{Subject: "alice"}, nil
+		}
+		o.Providers[0] = p
+	}
+	for _, test := range []struct {
+		name       string
+		change     func(*oauthlogin.Options)
+		advertised any
+		iss        []string
+		ok         bool
+	}{
+		{"advertised and right", nil, true, []string{"https://provider.test"}, true},
+		{"advertised and missing", nil, true, nil, false},
+		{"advertised and wrong", nil, true, []string{"https://other.test"}, false},
+		{"not advertised and missing", nil, nil, nil, true},
+		{"not advertised and right", nil, nil, []string{"https://provider.test"}, true},
+		{"not advertised and wrong", nil, nil, []string{"https://other.test"}, false},
+		{"said not to be sent, and missing", nil, false, nil, true},
+		{"said not to be sent, and wrong", nil, false, []string{"https://other.test"}, false},
+		{"without metadata, and missing", plain, nil, nil, true},
+		{"without metadata, of the endpoint's host", plain, nil, []string{"https://provider.test/tenant"}, true},
+		{"without metadata, of another host", plain, nil, []string{"https://other.test"}, false},
+		{"without metadata, over http", plain, nil, []string{"http://provider.test"}, false},
+		{"without metadata, empty", plain, nil, []string{""}, false},
+		{"without metadata, malformed", plain, nil, []string{"https://provider.test:port"}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := newLocalApp(t, test.change)
+			a.provider.MapDiscovery(func(doc map[string]any) { advertise(doc, test.advertised) })
+			b := a.browser(t)
+			cb := edited(t, b.callbackURL("/login?return_to=%2Fdashboard"), func(q url.Values) { q["iss"] = test.iss })
+			resp := b.get(cb)
+			if !test.ok {
+				a.wantRefused(b, resp, http.StatusBadRequest)
+			} else if resp.location() != "/dashboard" || !b.signedIn() {
+				t.Errorf("%d to %q: %s", resp.StatusCode, resp.location(), resp.body)
+			}
+		})
+	}
+}
+
+// RFC 6749 section 4.1.2: unrecognized response parameters are ignored.
+func TestCallbackIgnoresUnknownParameters(t *testing.T) {
+	t.Parallel()
+	a := newLocalApp(t, nil)
+	b := a.browser(t)
+	cb := b.callbackURL("/login?return_to=%2Fdashboard")
+	resp := b.get(cb + "&session_state=a.b&scope=admin&return_to=%2F%2Fevil.example&provider=other&foo=1&foo=2&State=x&%00=%00&=")
+	if resp.StatusCode != http.StatusSeeOther || resp.location() != "/dashboard" {
+		t.Errorf("%d to %q: %s", resp.StatusCode, resp.location(), resp.body)
+	}
+}
+
+// CVE-2021-32702 of nextjs-auth0, CVE-2026-33758 of OpenBao, CVE-2021-45325 of
+// Gitea: nothing of the callback's parameters is in the page, headers or log.
+func TestCallbackReflectsNothing(t *testing.T) {
+	t.Parallel()
+	payloads := []string{
+		`<script>alert("hostile")</script>`, `"><img src=x onerror=hostile()>`, `javascript:hostile()`, "hostile\r\nSet-Cookie: hostile=1",
+		`{{.hostile}}`, `%3Cscript%3Ehostile%3C/script%3E`, "hostile\x00\x1b[31m", "hostile level=ERROR msg=hostile", "\u202ehostile",
+	}
+	for _, pending := range []bool{true, false} {
+		for _, payload := range payloads {
+			t.Run(fmt.Sprintf("pending login: %t, %q", pending, payload), func(t *testing.T) {
+				t.Parallel()
+				a := newLocalApp(t, nil)
+				b := a.browser(t)
+				cb := b.callbackURL("/login")
+				for _, edit := range []func(q url.Values){
+					func(q url.Values) { q.Set("error_description", payload); q.Set("error_uri", payload) },
+					func(q url.Values) { q.Set("iss", payload) },
+					func(q url.Values) { q.Set(payload, payload) },
+					func(q url.Values) { q.Set("state", payload) },
+					func(q url.Values) { q.Set("code", payload) },
+				} {
+					hostile := edited(t, cb, func(q url.Values) {
+						q.Del("code")
+						q.Set("error", "access_denied")
+						edit(q)
+						if !pending {
+							q.Set("state", payload)
+						}
+					})
+					resp := b.get(hostile)
+					if resp.StatusCode != http.StatusBadRequest || strings.Contains(resp.body, "hostile") || strings.Contains(fmt.Sprint(resp.Header), "hostile") {
+						t.Errorf("%d %v %s", resp.StatusCode, resp.Header, resp.body)
+					}
+					for name, want := range map[string]string{
+						"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+					} {
+						if resp.Header.Get(name) != want {
+							t.Errorf("%s is %q", name, resp.Header.Get(name))
+						}
+					}
+					if policy := resp.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") {
+						t.Errorf("Content-Security-Policy %q", policy)
+					}
+					cb = b.callbackURL("/login")
+				}
+				if strings.Contains(a.log.String(), "hostile") {
+					t.Errorf("log %s", a.log)
+				}
+			})
+		}
+	}
+	t.Run("an error code is logged, and nothing but a code", func(t *testing.T) {
+		t.Parallel()
+		a := newLocalApp(t, nil)
+		b := a.browser(t)
+		resp := b.get(edited(t, b.callbackURL("/login"), func(q url.Values) {
+			q.Set("error", "temporarily_unavailable\r\nlevel=ERROR\x1b[31m<b>\u202e"+strings.Repeat("x", 2000))
+		}))
+		log := a.log.String()
+		if strings.Contains(resp.body, "temporarily") || strings.Contains(log, "\nlevel=ERROR") || strings.ContainsAny(log, "\x1b\u202e") ||
+			strings.Contains(log, strings.Repeat("x", 100)) || !strings.Contains(log, "temporarily_unavailable") {
+			t.Errorf("body %s; log %s", resp.body, log)
+		}
+	})
+}
+
+// RFC 6749 section 4.1.2: a code goes to the token endpoint once, whatever
+// that answers; no second client authentication method is tried with it, and
+// no redirect followed (RFC 9700 section 4.12).
+func TestCodeIsSentOnce(t *testing.T) {
+	t.Parallel()
+	answer := func(status int, contentType, body string, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(status)
+			io.WriteString(w, body)
+		}
+	}
+	const jsonType = "application/json"
+	for _, test := range []struct {
+		name   string
+		serve  http.HandlerFunc
+		status int
+	}{
+		{"invalid_grant", answer(400, jsonType, `{"error":"invalid_grant"}`), 400},
+		{"invalid_client", answer(401, jsonType, `{"error":"invalid_client"}`, "WWW-Authenticate", "Basic"), 502},
+		{"invalid_client with 400", answer(400, jsonType, `{"error":"invalid_client"}`), 502},
+		{"invalid_request", answer(400, jsonType, `{"error":"invalid_request"}`), 502},
+		// CVE-2021-41580 of passport-oauth2, GitHub's way.
+		{"an error with 200", answer(200, jsonType, `{"error":"bad_verification_code","access_token":"token"}`), 400},
+		{"500", answer(500, jsonType, `{"error":"server_error"}`), 502},
+		{"503 that asks to come back", answer(503, "text/html", "down", "Retry-After", "0"), 502},
+		{"429 that asks to come back", answer(429, jsonType, `{"error":"slow_down"}`, "Retry-After", "0"), 502},
+		{"a redirect", answer(302, jsonType, "{}", "Location", "/token"), 502},
+		{"a redirect that repeats the body", answer(307, jsonType, "{}", "Location", "/token"), 502},
+		{"a permanent redirect to another host", answer(308, jsonType, "{}", "Location", "https://other.test/token"), 502},
+		{"nothing", answer(200, jsonType, ""), 502},
+		{"no JSON", answer(200, jsonType, "<html>"), 502},
+		{"JSON cut short", answer(200, jsonType, `{"access_token":"t`), 502},
+		{"a hang-up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 502},
+		{"a hang-up in the middle", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			io.WriteString(w, `{"access_token":"t`)
+			panic(http.ErrAbortHandler)
+		}, 502},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := newApp(t, nil) // with sockets: net/http's own retries are part of the question
+			b := a.browser(t)
+			cb := b.callbackURL("/login?return_to=%2Fdashboard")
+			flow := b.cookies()
+			a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { test.serve(w, r) })
+			resp := b.get(cb)
+			if resp.StatusCode != test.status || resp.location() != "" {
+				t.Errorf("%d to %q; want %d", resp.StatusCode, resp.location(), test.status)
+			}
+			for name, value := range flow { // as if the browser had not let go
+				b.setCookie(name, value)
+			}
+			if resp := b.get(cb); resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("again: %d", resp.StatusCode)
+			}
+			if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+				t.Errorf("%d token requests", n)
+			}
+			if n := a.provider.Count(oauthlogintest.UserInfo); n != 0 || b.signedIn() {
+				t.Errorf("%d user info requests; signed in: %t", n, b.signedIn())
+			}
+			a.provider.Intercept(oauthlogintest.Token, nil)
+			for _, link := range resp.links() {
+				if resp := b.follow(link); resp.Request.URL.Path != "/dashboard" {
+					t.Errorf("the page's link leads to %s", resp.Request.URL)
+				}
+			}
+			if !b.signedIn() {
+				t.Error("no way back from the page")
+			}
+		})
+	}
+}
+
+// oauth2-proxy's #1888: browsers send a callback again. Together or one after
+// the other, the code goes out once.
+func TestCallbackAgain(t *testing.T) {
+	t.Parallel()
+	t.Run("at the same time", func(t *testing.T) {
+		t.Parallel()
+		a := newLocalApp(t, nil)
+		b := a.browser(t)
+		cb := b.callbackURL("/login?return_to=%2Fdashboard")
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		redirects := 0
+		for range 8 {
+			r := httptest.NewRequest(http.MethodGet, cb, nil)
+			for name, value := range b.cookies() {
+				r.AddCookie(&http.Cookie{Name: name, Value: value})
+			}
+			wg.Go(func() {
+				w := httptest.NewRecorder()
+				a.routes().ServeHTTP(w, r)
+				mu.Lock()
+				defer mu.Unlock()
+				if w.Code == http.StatusSeeOther {
+					redirects++
+				}
+			})
+		}
+		wg.Wait()
+		if n := a.provider.Count(oauthlogintest.Token); n != 1 || redirects != 1 {
+			t.Errorf("%d token requests and %d redirects", n, redirects)
+		}
+	})
+	t.Run("with the flow cookie put back", func(t *testing.T) {
+		t.Parallel()
+		a := newLocalApp(t, nil)
+		b := a.browser(t)
+		cb := b.callbackURL("/login?return_to=%2Fdashboard")
+		flow := b.cookies()
+		b.get(cb)
+		if names := b.cookieNames(flowPrefix); len(names) > 0 {
+			t.Errorf("the callback left %v", names)
+		}
+		for name, value := range flow {
+			b.setCookie(name, value)
+		}
+		if resp := b.get(cb); resp.StatusCode != http.StatusSeeOther || resp.location() != "/dashboard" {
+			t.Errorf("signed in: %d to %q", resp.StatusCode, resp.location())
+		}
+		b.setCookie(sessionCookie, "")
+		for name, value := range flow {
+			b.setCookie(name, value)
+		}
+		resp := b.get(cb)
+		if resp.StatusCode != http.StatusBadRequest || resp.location() != "" || b.signedIn() {
+			t.Errorf("signed out: %d to %q", resp.StatusCode, resp.location())
+		}
+		if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+			t.Errorf("%d token requests", n)
+		}
+	})
+}
+
+// The callback answers GET alone and no other origin: a link scanner's HEAD
+// must not redeem the code, and a POST is no answer that we asked for.
+func TestCallbackAnswersGetAlone(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{
+		http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, "PROPFIND",
+	} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			a := newLocalApp(t, nil)
+			b := a.browser(t)
+			cb := b.callbackURL("/login?return_to=%2Fdashboard")
+			u, err := url.Parse(cb)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := b.request(method, cb, strings.NewReader(u.RawQuery), "Origin", "https://evil.example",
+				"Access-Control-Request-Method", "GET", "Content-Type", "application/x-www-form-urlencoded")
+			resp := b.do(r)
+			a.wantRefused(b, resp, http.StatusMethodNotAllowed)
+			if resp.Header.Get("Allow") != "GET" || strings.Contains(fmt.Sprint(resp.Header), "Access-Control") {
+				t.Errorf("headers %v", resp.Header)
+			}
+			if resp := b.get(cb); resp.location() != "/dashboard" || !b.signedIn() {
+				t.Errorf("GET then: %d to %q", resp.StatusCode, resp.location())
+			}
+		})
+	}
+}
+
+// RFC 9700 sections 4.2.4 and 4.12.
+func TestCallbackHeaders(t *testing.T) {
+	t.Parallel()
+	a := newLocalApp(t, nil)
+	b := a.browser(t)
+	resp := b.get(b.callbackURL("/login?return_to=%2Fdashboard"), "Origin", "https://evil.example")
+	if resp.StatusCode != http.StatusSeeOther || resp.location() != "/dashboard" || resp.body != "" {
+		t.Errorf("%d to %q with %q", resp.StatusCode, resp.location(), resp.body)
+	}
+	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Access-Control-Allow-Origin": ""} {
+		if got := resp.Header.Get(name); got != want {
+			t.Errorf("%s is %q; want %q", name, got, want)
+		}
+	}
+}
+
+func TestFlowExpires(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		wait     time.Duration
+		signedIn bool   // in another tab, meanwhile
+		status   int    // of the callback
+		location string // of the callback
+		link     string // on its page
+	}{
+		{"in time", 5*time.Minute - time.Second, false, 303, "/dashboard", ""},
+		{"too late", 5 * time.Minute, false, 400, "", "/login?return_to=%2Fdashboard"},
+		{"much too late", time.Hour - time.Second, false, 400, "", "/login?return_to=%2Fdashboard"},
+		{"after the cookie is gone", time.Hour + time.Second, false, 400, "", "/login?return_to=%2F"},
+		{"too late, and signed in", 5 * time.Minute, true, 303, "/dashboard", ""},
+		{"after the cookie is gone, and signed in", time.Hour + time.Second, true, 303, "/", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newLocalApp(t, nil)
+				b := a.browser(t)
+				resp, _ := b.startLogin("/login?return_to=%2Fdashboard")
+				want := 0
+				if test.signedIn {
+					b.login("/api/me")
+					want = 1
+				}
+				time.Sleep(test.wait)
+				if test.location == "/dashboard" && !test.signedIn {
+					want++
+				}
+				resp = b.get(b.callbackURL(resp.location()))
+				if resp.StatusCode != test.status || resp.location() != test.location {
+					t.Errorf("%d to %q; want %d to %q", resp.StatusCode, resp.location(), test.status, test.location)
+				}
+				if n := a.provider.Count(oauthlogintest.Token); n != want {
+					t.Errorf("%d token requests; want %d", n, want)
+				}
+				if b.signedIn() != (test.location != "") {
+					t.Errorf("signed in: %t", b.signedIn())
+				}
+				if test.link == "" {
+					return
+				}
+				if links := resp.links(); len(links) != 1 || links[0] != test.link {
+					t.Fatalf("links %q; want %q", links, test.link)
+				}
+				_, query, _ := strings.Cut(test.link, "return_to=")
+				path, _ := url.QueryUnescape(query)
+				if resp := b.follow(test.link); resp.Request.URL.Path != path || !b.signedIn() {
+					t.Errorf("the link leads to %s", resp.Request.URL)
+				}
+			})
+		})
+	}
+}
+
+// CVE-2025-68158 of Authlib, CVE-2025-12419 of Mattermost, RFC 6749 section
+// 10.12: an attacker's own answer is worth nothing in another browser.
+func TestAnswerOfAnotherBrowser(t *testing.T) {
+	t.Parallel()
+	attack := func(t *testing.T, a *app) (cb string, flow map[string]string) {
+		attacker := a.browser(t)
+		a.provider.AutoApprove("mallory")
+		defer a.provider.AutoApprove("alice")
+		return attacker.callbackURL("/login?return_to=%2Fattacker"), attacker.cookies()
+	}
+	t.Run("a browser with nothing pending", func(t *testing.T) {
+		t.Parallel()
+		a := newLocalApp(t, nil)
+		cb, _ := attack(t, a)
+		b := a.browser(t)
+		a.wantRefused(b, b.get(cb), http.StatusBadRequest)
+		b.login("/dashboard")
+	})
+	t.Run("a browser with a login of its own", func(t *testing.T) {
+		t.Parallel()
+		a := newLocalApp(t, nil)
+		cb, _ := attack(t, a)
+		b := a.browser(t)
+		own := b.callbackURL("/login?return_to=%2Fdashboard")
+		a.wantRefused(b, b.get(cb), http.StatusBadRequest)
+		if resp := b.get(own); resp.location() != "/dashboard" {
+			t.Errorf("its own login then: %d to %q", resp.StatusCode, resp.location())
+		}
+		if resp := b.get("/"); resp.body != "home of alice" {
+			t.Errorf("%s", resp.body)
+		}
+	})
+	t.Run("an attacker's code with the browser's own state", func(t *testing.T) {
+		t.Parallel()
+		a := newLocalApp(t, nil)
+		cb, _ := attack(t, a)
+		stolen, err := url.Parse(cb)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := a.browser(t)
+		own := b.callbackURL("/login?return_to=%2Fdashboard")
+		// RFC 9700 section 4.5: the provider refuses the verifier.
+		resp := b.get(edited(t, own, func(q url.Values) { q.Set("code", stolen.Query().Get("code")) }))
+		if resp.StatusCode != http.StatusBadRequest || b.signedIn() {
+			t.Errorf("%d to %q", resp.StatusCode, resp.location())
+		}
+	})
+	t.Run("a browser that is signed in", func(t *testing.T) {
+		t.Parallel()
+		a := newLocalApp(t, nil)
+		cb, _ := attack(t, a)
+		b := a.browser(t)
+		b.login("/dashboard")
+		if resp := b.get(cb); resp.StatusCode != http.StatusSeeOther || resp.location() != "/" {
+			t.Errorf("%d to %q", resp.StatusCode, resp.location())
+		}
+		if resp := b.get("/"); resp.body != "home of alice" {
+			t.Errorf("%s", resp.body)
+		}
+		if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+			t.Errorf("%d token requests", n)
+		}
+	})
+	// CVE-2023-48309 of next-auth: a flow is no session.
+	t.Run("a flow cookie in place of the session", func(t *testing.T) {
+		t.Parallel()
+		a := newLocalApp(t, nil)
+		_, flow := attack(t, a)
+		b := a.browser(t)
+		for _, value := range flow {
+			for _, forged := range []string{value, "1AAAAAA" + value} {
+				b.setCookie(sessionCookie, forged)
+				if b.signedIn() {
+					t.Error("signed in by a flow cookie")
+				}
+			}
+		}
+	})
+}
+
+func TestSwappedFlowCookies(t *testing.T) {
+	t.Parallel()
+	a := newLocalApp(t, nil)
+	b := a.browser(t)
+	first := b.callbackURL("/login?return_to=%2Fdashboard")
+	second := b.callbackURL("/login?return_to=%2Fapi%2Fme")
+	flows := b.cookies()
+	names := b.cookieNames(flowPrefix)
+	if len(names) != 2 {
+		t.Fatalf("flow cookies %v", names)
+	}
+	b.setCookie(names[0], flows[names[1]])
+	b.setCookie(names[1], flows[names[0]])
+	for _, cb := range []string{first, second} {
+		a.wantRefused(b, b.get(cb), http.StatusBadRequest)
+	}
+	for _, name := range names {
+		b.setCookie(name, flows[name])
+	}
+	if resp := b.get(first); resp.location() != "/dashboard" {
+		t.Errorf("put right again: %d to %q", resp.StatusCode, resp.location())
+	}
+}
+
+// CVE-2026-33544 of tinyauth, CVE-2025-67490 of nextjs-auth0: logins at the
+// same time do not mix.
+func TestInterleavedLogins(t *testing.T) {
+	t.Parallel()
+	a := newLocalApp(t, nil)
+	users := []string{"alice", "bob", "carol"}
+	browsers := map[string]*browser{}
+	callbacks := map[string]string{}
+	for _, user := range users {
+		browsers[user] = a.browser(t)
+		a.provider.AutoApprove(user)
+		callbacks[user] = browsers[user].callbackURL("/login?return_to=%2F" + user)
+	}
+	for _, user := range []string{"bob", "carol", "alice"} {
+		if resp := browsers[user].get(callbacks[user]); resp.location() != "/"+user {
+			t.Errorf("%s: %d to %q", user, resp.StatusCode, resp.location())
+		}
+	}
+	for _, user := range users {
+		if resp := browsers[user].get("/"); resp.body != "home of "+user {
+			t.Errorf("%s: %s", user, resp.body)
+		}
+	}
+}
+
+// oauth2-proxy's #611 and #3258, express-openid-connect's #43: every tab
+// comes to its own page, in any order.
+func TestManyTabs(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		order []int // in which the tabs come back; the first five have lost their flow
+	}{
+		{"the last tab first", []int{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}},
+		{"a tab in the middle first", []int{7, 0, 9, 1, 8, 2, 5, 3, 6, 4}},
+		{"a tab that is forgotten first", []int{0, 5, 1, 6, 2, 7, 3, 8, 4, 9}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newLocalApp(t, nil)
+				b := a.browser(t)
+				var tabs []string
+				for i := range 10 {
+					tabs = append(tabs, b.callbackURL(fmt.Sprintf("/login?return_to=%%2Ftab%%2F%d", i)))
+					time.Sleep(time.Second)
+				}
+				signedIn := false
+				for _, i := range test.order {
+					resp := b.get(tabs[i])
+					switch {
+					case i >= 5:
+						signedIn = true
+						if resp.location() != fmt.Sprintf("/tab/%d", i) {
+							t.Errorf("tab %d: %d to %q", i, resp.StatusCode, resp.location())
+						}
+					case signedIn:
+						if resp.location() != "/" {
+							t.Errorf("forgotten tab %d: %d to %q", i, resp.StatusCode, resp.location())
+						}
+					default:
+						if resp.StatusCode != http.StatusBadRequest || resp.location() != "" || len(resp.links()) != 1 {
+							t.Errorf("forgotten tab %d, not signed in: %d to %q: %s", i, resp.StatusCode, resp.location(), resp.body)
+						}
+					}
+				}
+				if n := a.provider.Count(oauthlogintest.Token); n != 5 {
+					t.Errorf("%d token requests", n)
+				}
+				if names := b.cookieNames(flowPrefix); len(names) > 0 {
+					t.Errorf("left over: %v", names)
+				}
+			})
+		})
+	}
+}
+
+// oauth2-proxy's #1888: a stale callback of somebody who is signed in goes on.
+// Without a session it never redirects, or a browser without cookies would go
+// round for ever.
+func TestStaleCallback(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		edit     func(q url.Values)
+		location string // when signed in
+	}{
+		{"a login that was completed", func(url.Values) {}, "/dashboard"},
+		{"a login that was completed, now with an error", func(q url.Values) { q.Set("error", "access_denied") }, "/dashboard"},
+		{"a login that nobody knows", func(q url.Values) { q.Set("state", "unknown") }, "/"},
+		{"no login at all", func(q url.Values) { clear(q) }, "/"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := newLocalApp(t, nil)
+			b := a.browser(t)
+			cb := b.callbackURL("/login?return_to=%2Fdashboard")
+			b.get(cb)
+			stale := edited(t, cb, test.edit)
+			if resp := b.get(stale); resp.StatusCode != http.StatusSeeOther || resp.location() != test.location {
+				t.Errorf("signed in: %d to %q", resp.StatusCode, resp.location())
+			}
+			if !b.signedIn() {
+				t.Error("the stale callback signed out")
+			}
+			for name, b := range map[string]*browser{"another browser": a.browser(t), "signed out": b} {
+				b.setCookie(sessionCookie, "")
+				resp := b.get(stale)
+				if resp.StatusCode != http.StatusBadRequest || resp.location() != "" || b.signedIn() {
+					t.Errorf("%s: %d to %q", name, resp.StatusCode, resp.location())
+				}
+			}
+			if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+				t.Errorf("%d token requests", n)
+			}
+			b.login("/dashboard")
+		})
+	}
+}
+
+// A browser that keeps no cookies is told so, and not sent round.
+func TestNoCookiesNoLoop(t *testing.T) {
+	t.Parallel()
+	a := newLocalApp(t, nil)
+	b := a.browser(t)
+	b.client.Jar = nil
+	resp := b.follow("/login?return_to=%2Fdashboard")
+	if resp.StatusCode != http.StatusBadRequest || resp.Request.URL.Path != "/auth/callback" {
+		t.Errorf("%d at %s", resp.StatusCode, resp.Request.URL)
+	}
+	if n := a.provider.Count(oauthlogintest.Token); n != 0 || !strings.Contains(resp.body, "cookies") {
+		t.Errorf("%d token requests; %s", n, resp.body)
+	}
+}
+
+// RFC 6749 section 4.1.2.1: no is an answer. The page says so, and its link
+// asks again, with fresh values (RFC 9700 section 2.1.1).
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	a := newLocalApp(t, nil)
+	a.provider.AutoApprove("") // there is a page, on which to say no
+	b := a.browser(t)
+	resp, first := b.startLogin("/login?return_to=%2Fdashboard%3Fq%3D1")
+	form, err := url.Parse(resp.location())
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := form.Query()
+	values.Set("action", "deny")
+	form.RawQuery = ""
+	resp = b.post(form.String(), values)
+	resp = b.get(resp.location())
+	a.wantRefused(b, resp, http.StatusBadRequest)
+	if !strings.Contains(resp.body, "cancelled") || strings.Contains(resp.body, "access_denied") || strings.Contains(resp.body, "user denied") {
+		t.Errorf("page %s", resp.body)
+	}
+	links := resp.links()
+	if len(links) != 1 {
+		t.Fatalf("links %q", links)
+	}
+	a.provider.AutoApprove("alice")
+	_, second := b.startLogin(links[0])
+	for _, name := range []string{"state", "nonce", "code_challenge"} {
+		if first.Get(name) == second.Get(name) {
+			t.Errorf("the same %s again", name)
+		}
+	}
+	if resp := b.follow(links[0]); resp.Request.URL.RequestURI() != "/dashboard?q=1" || resp.StatusCode != http.StatusOK {
+		t.Errorf("the link leads to %s: %d", resp.Request.URL, resp.StatusCode)
+	}
+}

@@ -1,0 +1,620 @@
+package oauthlogin_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// OAuth 2.0 for Browser-Based Applications section 6.1.3.2: what cookieFaults
+// demands of each cookie, over a life with all of them in it.
+func TestCookieAttributes(t *testing.T) {
+	for _, origin := range []string{"https://app.test", "https://app.test:8443", "http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"} {
+		t.Run(origin, func(t *testing.T) {
+			t.Parallel()
+			a := newOfflineApp(t, offline{origin: origin})
+			a.logoutStaysHere()
+			a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
+			b := a.browser(t)
+			name := "oauthlogin"
+			if strings.HasPrefix(origin, "https:") {
+				name = "__Host-" + name
+			}
+
+			b.get("/login?return_to=/abandoned")
+			b.login("/dashboard")
+			want := []string{name, name + ".1", name + ".2", name + ".rounds"}
+			for have := range b.cookies() {
+				if !slices.Contains(want, have) && !strings.HasPrefix(have, name+".flow.") {
+					t.Errorf("cookie %s", have)
+				}
+			}
+			for _, cookie := range want {
+				if b.cookies()[cookie] == "" {
+					t.Errorf("no cookie %s", cookie)
+				}
+			}
+			b.post("/logout", nil)
+			if left := b.cookies(); len(left) > 0 {
+				t.Errorf("after logout: %v", slices.Collect(maps.Keys(left)))
+			}
+		})
+	}
+}
+
+// A test that cannot fail is worse than none.
+func TestCookieFaults(t *testing.T) {
+	const good = "__Host-x=v; Path=/; Max-Age=9; HttpOnly; Secure; SameSite=Lax"
+	for _, tt := range []struct {
+		name    string
+		cookies []string
+		cache   string
+		faults  int
+	}{
+		{"a good cookie", []string{good}, "no-store", 0},
+		{"a good deletion", []string{strings.NewReplacer("=v", "=", "=9", "=0").Replace(good)}, "no-store", 0},
+		{"the same cookie twice", []string{good, good}, "no-store", 1},
+		{"readable by scripts", []string{strings.Replace(good, "HttpOnly; ", "", 1)}, "no-store", 1},
+		{"sent across sites", []string{strings.Replace(good, "Lax", "None", 1)}, "no-store", 1},
+		{"sent over http", []string{strings.Replace(good, "Secure; ", "", 1)}, "no-store", 1},
+		{"of another path", []string{strings.Replace(good, "Path=/", "Path=/x", 1)}, "no-store", 1},
+		{"of a domain", []string{good + "; Domain=test"}, "no-store", 1},
+		{"without the prefix", []string{strings.Replace(good, "__Host-", "", 1)}, "no-store", 1},
+		{"cacheable", []string{good}, "private", 1},
+		{"too large", []string{strings.Replace(good, "=v", "="+strings.Repeat("v", 3900), 1)}, "no-store", 1},
+		{"deleted with its value", []string{strings.Replace(good, "=9", "=0", 1)}, "no-store", 1},
+	} {
+		h := http.Header{"Set-Cookie": tt.cookies, "Cache-Control": {tt.cache}}
+		if faults := cookieFaults(h, true); len(faults) != tt.faults {
+			t.Errorf("%s: %q", tt.name, faults)
+		}
+	}
+}
+
+// CVE-2025-48947 of nextjs-auth0, CVE-2025-64762 of authkit-nextjs: a cache
+// handed one user's session to others.
+func TestCaching(t *testing.T) {
+	t.Parallel()
+	a := newOfflineApp(t, offline{})
+	a.more = func(mux *http.ServeMux) {
+		mux.HandleFunc("/public", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", "public, max-age=60")
+			w.Header().Set("Vary", "Accept-Encoding")
+		})
+	}
+	b := a.browser(t)
+	b.login("/dashboard")
+
+	for _, tt := range []struct {
+		name, path         string
+		signedIn           bool
+		cacheControl, vary string
+	}{
+		{"a page read by nobody", "/", false, "", ""},
+		{"a page that tells nobody apart", "/public", false, "public, max-age=60", "Accept-Encoding"},
+		{"a page refused", "/dashboard", false, "no-store", ""},
+		{"a page that reads the session", "/", true, "private", "Cookie"},
+		{"a guarded page", "/dashboard", true, "private", "Cookie"},
+		{"a handler that knows better", "/public", true, "public, max-age=60", "Accept-Encoding"},
+		{"a login", "/login", false, "no-store", ""},
+		{"a login of somebody signed in", "/login", true, "no-store", ""},
+		{"a refused callback", "/auth/callback?state=x&code=y", false, "no-store", ""},
+		{"a stale callback", "/auth/callback?state=x&code=y", true, "no-store", ""},
+		{"a refused logout", "/logout", false, "no-store", ""},
+	} {
+		visitor := a.browser(t)
+		if tt.signedIn {
+			visitor = b
+		}
+		resp := visitor.get(tt.path)
+		if got := resp.Header.Get("Cache-Control"); got != tt.cacheControl {
+			t.Errorf("%s: Cache-Control %q, want %q", tt.name, got, tt.cacheControl)
+		}
+		if got := strings.Join(resp.Header.Values("Vary"), ","); got != tt.vary {
+			t.Errorf("%s: Vary %q, want %q", tt.name, got, tt.vary)
+		}
+	}
+	if resp := a.browser(t).get("/"); len(resp.Header) > 1 { // Content-Type
+		t.Errorf("a public page got headers: %v", resp.Header)
+	}
+}
+
+// CVE-2021-32791 of mod_auth_openidc: a static IV.
+func TestSealedAnewEachTime(t *testing.T) {
+	t.Parallel()
+	a := newOfflineApp(t, offline{})
+	b := a.browser(t)
+	b.login("/dashboard")
+	rotated := newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) { opts.Keys = [][]byte{testKey(2), testKey(1)} }))
+
+	seen := map[string]bool{}
+	for range 10 {
+		_, cookies := visit(rotated, b.cookies())
+		value := cookies[sessionCookie]
+		for i := 0; i+40 <= len(value); i += 40 {
+			if part := value[i : i+40]; seen[part] {
+				t.Fatal("the same session sealed twice has ciphertext in common")
+			} else {
+				seen[part] = true
+			}
+		}
+	}
+}
+
+// CVE-2023-48309 of next-auth: the cookie of a pending login passed for a
+// session.
+func TestCookiesOfOnePurposeAreNothingToAnother(t *testing.T) {
+	t.Parallel()
+	a := newOfflineApp(t, offline{})
+	b := a.browser(t)
+	b.login("/dashboard")
+	session := b.cookies()[sessionCookie]
+	rounds := b.cookies()[sessionCookie+".rounds"]
+
+	attacker := a.browser(t)
+	state := queryOf(attacker.get("/login").location()).Get("state")
+	flowName := attacker.cookieNames(flowPrefix)[0]
+	flow := attacker.cookies()[flowName]
+
+	served := a.called("/api/me")
+	for name, value := range map[string]string{
+		"a flow": flow, "a flow as the only chunk": "1" + flow, "a flow with a mark": "1" + hash(flow)[:6] + flow,
+		"the rounds": rounds, "the rounds as the only chunk": "1" + rounds, "the rounds with a mark": "1" + hash(rounds)[:6] + rounds,
+	} {
+		for _, as := range []string{sessionCookie, sessionCookie + ".1"} {
+			if resp := a.bare(t).get("/api/me", "Cookie", as+"="+value); resp.StatusCode != http.StatusFound {
+				t.Errorf("%s as %s: %d", name, as, resp.StatusCode)
+			}
+		}
+	}
+	if n := a.called("/api/me"); n != served {
+		t.Errorf("handler ran %d times", n-served)
+	}
+	exchanges := a.provider.Count(oauthlogintest.Token)
+	for name, value := range map[string]string{
+		"a session": session, "a session without its first byte": session[1:], "a session without a mark": session[7:], "the rounds": rounds, "the flow of another state": flow,
+	} {
+		as, of := flowName, state
+		if value == flow {
+			of = queryOf(attacker.get("/login").location()).Get("state")
+			as = flowPrefix + hash(of)[:16]
+		}
+		resp := a.bare(t).get("/auth/callback?code=x&state="+of, "Cookie", as+"="+value)
+		if resp.StatusCode != http.StatusBadRequest || resp.location() != "" {
+			t.Errorf("%s as a flow: %d to %q", name, resp.StatusCode, resp.location())
+		}
+	}
+	if n := a.provider.Count(oauthlogintest.Token); n != exchanges {
+		t.Errorf("%d codes went to the token endpoint", n-exchanges)
+	}
+}
+
+// The same keys do not make applications one.
+func TestCookieOfAnotherApplication(t *testing.T) {
+	t.Parallel()
+	a := newOfflineApp(t, offline{})
+	b := a.browser(t)
+	b.login("/dashboard")
+
+	for _, tt := range []struct {
+		name   string
+		as     string // of the session cookie
+		opens  bool
+		change func(*oauthlogin.Options)
+	}{
+		{"a replica", sessionCookie, true, func(*oauthlogin.Options) {}},
+		{"a replica with other limits", sessionCookie, true, func(o *oauthlogin.Options) { o.IdleTimeout /= 2 }},
+		{"another client of the provider", sessionCookie, false, func(o *oauthlogin.Options) { o.Providers[0].OAuth2.ClientID = "other" }},
+		{"another name of the provider", sessionCookie, false, func(o *oauthlogin.Options) { o.Providers[0].Name = "other" }},
+		{"another issuer", sessionCookie, false, func(o *oauthlogin.Options) { o.Providers[0].Issuer += "/" }},
+		{"another cookie name", "__Host-other", false, func(o *oauthlogin.Options) { o.CookieName = "other" }},
+		{"another key", sessionCookie, false, func(o *oauthlogin.Options) { o.Keys = [][]byte{testKey(9)} }},
+		{"an application over http", "oauthlogin", false, func(o *oauthlogin.Options) {
+			o.Providers[0].OAuth2.RedirectURL = "http://localhost/auth/callback"
+		}},
+	} {
+		other := newAuth(t, a.options(a.URL, tt.change))
+		status, _ := visit(other, map[string]string{tt.as: b.cookies()[sessionCookie]})
+		if opened := status == http.StatusOK; opened != tt.opens {
+			t.Errorf("%s: %d", tt.name, status)
+		}
+	}
+}
+
+func TestSealingKeyRotation(t *testing.T) {
+	t.Parallel()
+	a := newOfflineApp(t, offline{})
+	b := a.browser(t)
+	b.login("/dashboard")
+	with := func(keys ...[]byte) *oauthlogin.Middleware {
+		return newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) { opts.Keys = keys }))
+	}
+	before := b.cookies()
+
+	status, after := visit(with(testKey(2), testKey(1)), before)
+	if status != http.StatusOK || after[sessionCookie] == before[sessionCookie] {
+		t.Fatalf("a new key in front: status %d, sealed anew: %t", status, after[sessionCookie] != before[sessionCookie])
+	}
+	for _, tt := range []struct {
+		name    string
+		auth    *oauthlogin.Middleware
+		cookies map[string]string
+		status  int
+	}{
+		{"what the new key sealed, while the old one is there", with(testKey(2), testKey(1)), after, http.StatusOK},
+		{"what the new key sealed, without the old one", with(testKey(2)), after, http.StatusOK},
+		{"what the old key sealed, without it", with(testKey(2)), before, http.StatusFound},
+		{"what the old key sealed, as the last of three", with(testKey(3), testKey(2), testKey(1)), before, http.StatusOK},
+	} {
+		status, again := visit(tt.auth, tt.cookies)
+		if status != tt.status {
+			t.Errorf("%s: %d", tt.name, status)
+		}
+		if first := tt.name[:12] == "what the new"; first && again[sessionCookie] != after[sessionCookie] {
+			t.Errorf("%s: sealed anew", tt.name)
+		}
+	}
+}
+
+// Whatever is done to the cookies, it is no session, no error, and no obstacle
+// to the next login: CVE-2023-28625 (a crash), CVE-2024-24814 (the number of
+// chunks) of mod_auth_openidc, CVE-2026-34454 of oauth2-proxy (a broken cookie
+// that stays).
+func TestBrokenSessionCookies(t *testing.T) {
+	t.Parallel()
+	a := newOfflineApp(t, offline{})
+	signIn := func(extra int) map[string]string {
+		a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(extra) })
+		defer a.provider.MapTokenResponse(nil)
+		b := a.browser(t)
+		b.login("/dashboard")
+		return b.cookies()
+	}
+	small, large, other := signIn(10), signIn(5000), signIn(5000)
+	one, two, three := sessionCookie, sessionCookie+".1", sessionCookie+".2"
+	if small[two] != "" || large[three] == "" || other[three] == "" {
+		t.Fatal("sessions have other sizes than the rows below expect")
+	}
+	pairs := func(nameValue ...string) string {
+		var b strings.Builder
+		for i := 0; i < len(nameValue); i += 2 {
+			fmt.Fprintf(&b, "%s=%s; ", nameValue[i], nameValue[i+1])
+		}
+		return strings.TrimSuffix(b.String(), "; ")
+	}
+	var many []string
+	for i := range 500 {
+		many = append(many, fmt.Sprintf("%s.%d", one, i), "9"+large[two])
+	}
+	for _, tt := range []struct {
+		name, cookie string
+		signedIn     bool
+	}{
+		{"a session", pairs(one, small[one]), true},
+		{"a session of three cookies", pairs(one, large[one], two, large[two], three, large[three]), true},
+		{"its cookies in another order", pairs(three, large[three], one, large[one], two, large[two]), true},
+		{"the same cookie twice", pairs(one, small[one], one, small[one]), true},
+		{"cookies that are not ours", pairs("a", "b", one, small[one], one+"2", "x", "__host-oauthlogin", "x", "oauthlogin", "x"), true},
+		{"chunks past the last one", pairs(one, small[one], two, "x", one+".7", "x", one+".99999999", "x"), true},
+
+		{"no value", pairs(one, ""), false},
+		{"the number of chunks alone", pairs(one, "1"), false},
+		{"a few bytes", pairs(one, small[one][:7]), false},
+		{"no chunks", pairs(one, "0"+small[one][1:]), false},
+		{"more chunks than there are", pairs(one, "5"+large[one][1:], two, large[two], three, large[three]), false},
+		{"more chunks than there can be", pairs(one, "9"+large[one][1:], two, large[two], three, large[three]), false},
+		{"99999999 chunks", pairs(one, "99999999"+large[one][1:], two, large[two], three, large[three]), false},
+		{"fewer chunks than there are", pairs(one, "2"+large[one][1:], two, large[two], three, large[three]), false},
+		{"a negative number of chunks", pairs(one, "-1"+large[one][1:]), false},
+		{"the first chunk missing", pairs(two, large[two], three, large[three]), false},
+		{"the second chunk missing", pairs(one, large[one], three, large[three]), false},
+		{"the last chunk missing", pairs(one, large[one], two, large[two]), false},
+		{"an empty chunk", pairs(one, large[one], two, "", three, large[three]), false},
+		{"two chunks exchanged", pairs(one, large[one], two, large[three], three, large[two]), false},
+		{"a chunk twice", pairs(one, large[one], two, large[two], three, large[two]), false},
+		{"a chunk of another write", pairs(one, large[one], two, other[two], three, large[three]), false},
+		{"the last chunk of another write", pairs(one, large[one], two, large[two], three, other[three]), false},
+		{"the first chunk of another write", pairs(one, other[one], two, large[two], three, large[three]), false},
+		{"a chunk of another write with our mark", pairs(one, large[one], two, large[two][:6]+other[two][6:], three, large[three]), false},
+		{"500 chunks", pairs(many...), false},
+		{"500 chunks beside a session", pairs(append(many, one, large[one])...), false},
+		{"a different cookie before it", pairs(one, other[one], one, small[one]), false},
+		{"a different cookie after it", pairs(one, small[one], one, "x"), false},
+		{"an empty cookie before it", pairs(one, "", one, small[one]), false},
+		{"an empty cookie after it", pairs(one, small[one], one, ""), false},
+		{"a different chunk planted", pairs(one, large[one], two, large[two], three, large[three], two, "planted"), false},
+		{"3,500 other cookies", strings.Repeat("a=b; ", 3500) + pairs(one, small[one]), true},
+		{"half of it", pairs(one, small[one][:len(small[one])/2]), false},
+		{"one byte less", pairs(one, small[one][:len(small[one])-1]), false},
+		{"one byte more", pairs(one, small[one]+"A"), false},
+		{"itself twice", pairs(one, small[one]+small[one]), false},
+		{"in quotes, cut", pairs(one, `"`+small[one][:90]), false},
+		{"percent signs", pairs(one, "1%00%0a%s%s%n"), false},
+		{"JSON", pairs(one, `{"user":"alice"}`), false},
+		{"a megabyte", pairs(one, "1"+strings.Repeat("A", 1<<20)), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			served := a.called("/api/me")
+			resp := a.bare(t).get("/api/me", "Cookie", tt.cookie)
+			want := http.StatusFound
+			if tt.signedIn {
+				want = http.StatusOK
+			}
+			if resp.StatusCode != want || tt.signedIn != (a.called("/api/me") > served) {
+				t.Errorf("%d, handler ran: %t", resp.StatusCode, a.called("/api/me") > served)
+			}
+			if resp = a.bare(t).get("/", "Cookie", tt.cookie); resp.StatusCode != http.StatusOK {
+				t.Errorf("public page: %d", resp.StatusCode)
+			}
+			b := a.browser(t)
+			cookies, _ := http.ParseCookie(tt.cookie)
+			for _, c := range cookies[:min(len(cookies), 100)] {
+				b.setCookie(c.Name, c.Value)
+			}
+			b.login("/api/me")
+		})
+	}
+}
+
+// Each byte of each cookie is authenticated.
+func TestFlippedBits(t *testing.T) {
+	t.Parallel()
+	a := newOfflineApp(t, offline{})
+	for name, extra := range map[string]int{"one cookie": 10, "several cookies": 3000} {
+		a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(extra) })
+		b := a.browser(t)
+		b.login("/dashboard")
+		cookies := b.cookies()
+		delete(cookies, sessionCookie+".rounds")
+		if status, _ := visit(a.auth, cookies); status != http.StatusOK {
+			t.Fatalf("%s: %d", name, status)
+		}
+		step := 1
+		if extra > 1000 {
+			step = 7
+		}
+		for cookie, value := range cookies {
+			for i := 0; i < len(value); i += step {
+				flipped := []byte(value)
+				flipped[i] ^= 0x20 // of letters the case: still base64url
+				changed := maps.Clone(cookies)
+				changed[cookie] = string(flipped)
+				if status, _ := visit(a.auth, changed); status != http.StatusFound {
+					t.Errorf("%s: status %d with byte %d of %d of %s flipped", name, status, i, len(value), cookie)
+				}
+			}
+		}
+	}
+}
+
+// The budget of a session: every byte travels with every request.
+func TestCookieSizes(t *testing.T) {
+	t.Parallel()
+	keycloak := func(typ string, groups int) map[string]any {
+		claims := map[string]any{
+			"exp": 1924992000, "iat": 1924988400, "jti": "0f6d2a0e-6d0e-4e0c-8a57-93c5d0f3a111", "iss": "https://sso.corp.test/realms/main",
+			"sub": "2d3f1b9c-5a3e-4a58-9a39-0f9b0c4e7a11", "typ": typ, "azp": "app", "sid": "e2b1c9f0-77aa-4f0e-9d2b-6a1f0b3c4d22", "acr": "1",
+			"allowed-origins": []string{"https://app.test"}, "scope": "openid profile email", "email_verified": true,
+			"name": "Alice Archer", "preferred_username": "alice", "given_name": "Alice", "family_name": "Archer", "email": "alice@example.com",
+		}
+		ids := []string{"default-roles-main", "offline_access", "uma_authorization", "reports:read", "reports:write"}
+		for range groups {
+			ids = append(ids, fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", rand.IntN(1<<32), rand.IntN(1<<16), rand.IntN(1<<12), rand.IntN(1<<12), rand.IntN(1<<48)))
+		}
+		claims["realm_access"] = map[string]any{"roles": ids}
+		return claims
+	}
+	for _, tt := range []struct {
+		name              string
+		groups            int // in each of three JWTs; negative: an opaque access token and a profile
+		minTokens         int // bytes of tokens that make the row mean something
+		cookies, maxBytes int // names and values; 0: not looked at
+		warns             bool
+	}{
+		{"an access token of 40 bytes and a profile", -1, 40, 1, 450, false},
+		{"three RS256 JWTs", 0, 3300, 1, 3200, false},
+		{"20 KB of JWTs", 108, 20000, 0, 0, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newOfflineApp(t, offline{
+				provider: oauthlogintest.Config{JWTAccessTokens: true},
+				change: func(opts *oauthlogin.Options) {
+					if tt.groups < 0 {
+						plainOAuth(opts)
+					}
+				},
+			})
+			a.logoutStaysHere()
+			var access string
+			tokenBytes := 0
+			a.provider.MapIDToken(func(_, claims map[string]any) {
+				delete(claims, "at_hash") // of the access token that is replaced below
+				if tt.groups >= 0 {
+					claims["realm_access"] = keycloak("ID", tt.groups)["realm_access"]
+				}
+			})
+			a.provider.MapTokenResponse(func(resp map[string]any) {
+				access = "gho_" + strings.Repeat("aB3xY9", 6)
+				delete(resp, "refresh_token")
+				delete(resp, "scope")
+				if tt.groups >= 0 {
+					access = jwt(keycloak("Bearer", tt.groups))
+					resp["refresh_token"] = jwt(keycloak("Offline", tt.groups))
+					tokenBytes = len(resp["refresh_token"].(string)) + len(resp["id_token"].(string))
+				}
+				resp["access_token"] = access
+				tokenBytes += len(access)
+			})
+			a.more = func(mux *http.ServeMux) {
+				mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+					if s, ok := oauthlogin.FromContext(r.Context()); ok {
+						io.WriteString(w, s.Token().AccessToken)
+					}
+				})
+			}
+			b := a.browser(t)
+			if got := b.login("/token").body; got != access {
+				t.Errorf("access token of %d bytes came back with %d", len(access), len(got))
+			}
+			cookies := b.cookies()
+			delete(cookies, sessionCookie+".rounds")
+			size := 0
+			for name, value := range cookies {
+				size += len(name) + len(value)
+			}
+			if tokenBytes < tt.minTokens || tt.cookies > 0 && (len(cookies) != tt.cookies || size > tt.maxBytes) {
+				t.Errorf("%d bytes of tokens became %d bytes in %d cookies", tokenBytes, size, len(cookies))
+			}
+			log := a.log.String()
+			if warned := strings.Contains(log, "level=WARN"); warned != tt.warns {
+				t.Errorf("warned: %t\n%s", warned, log)
+			}
+			if tt.warns && (!strings.Contains(log, "Options.Store") || !strings.Contains(log, "8 KiB")) {
+				t.Errorf("the warning does not say what to do:\n%s", log)
+			}
+			a.provider.MapTokenResponse(nil)
+			b.post("/logout", nil)
+			if left := b.cookies(); len(left) > 0 {
+				t.Errorf("%d cookies left after logout", len(left))
+			}
+		})
+	}
+}
+
+// auth0/nextjs-auth0#2011, nextauthjs/next-auth#392: sessions that silently fail.
+func TestSessionTooLarge(t *testing.T) {
+	t.Parallel()
+	a := newOfflineApp(t, offline{})
+	b := a.browser(t)
+	b.login("/dashboard")
+	before := b.cookies()
+
+	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(14000) })
+	resp := b.get(b.callbackURL("/login?return_to=/dashboard"))
+	if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(resp.body, "more than this site can keep") {
+		t.Errorf("%d %s", resp.StatusCode, resp.body)
+	}
+	for _, line := range resp.Header["Set-Cookie"] {
+		if !strings.HasPrefix(line, flowPrefix) {
+			t.Errorf("Set-Cookie: %.60s", line)
+		}
+	}
+	if log := a.log.String(); !strings.Contains(log, "session_too_large") || !strings.Contains(log, "Options.Store") {
+		t.Errorf("log does not say what to do:\n%s", log)
+	}
+	if after := b.cookies(); !maps.Equal(after, before) || !b.signedIn() {
+		t.Error("the old session is not what it was")
+	}
+	if stranger := a.browser(t); stranger.follow("/login").StatusCode != http.StatusInternalServerError || stranger.signedIn() {
+		t.Error("half a session")
+	}
+	a.provider.MapTokenResponse(nil)
+	b.login("/dashboard")
+}
+
+// benlucchesi/grails-cookie-session#45: parallel responses mixed chunks.
+func TestSmallerSessionExpiresStaleChunks(t *testing.T) {
+	t.Parallel()
+	a := newOfflineApp(t, offline{})
+	b := a.browser(t)
+	for _, size := range []struct{ tokens, cookies int }{{5000, 3}, {3000, 2}, {8000, 4}, {11500, 5}, {10, 1}} {
+		a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(size.tokens) })
+		b.login("/dashboard")
+		chunks := b.cookies()
+		delete(chunks, sessionCookie+".rounds")
+		if len(chunks) != size.cookies {
+			t.Errorf("%d cookies for %d bytes of tokens, want %d", len(chunks), size.tokens, size.cookies)
+		}
+	}
+}
+
+// bare is a browser without a jar: it sends the Cookie header it is told to.
+func (a *app) bare(t *testing.T) *browser {
+	t.Helper()
+	b := a.browser(t)
+	b.client.Jar = nil
+	return b
+}
+
+// visit asks for a page behind auth.RequireAuth with these cookies. It returns
+// the status, and the cookies as they are afterwards.
+func visit(auth *oauthlogin.Middleware, cookies map[string]string) (status int, after map[string]string) {
+	r := httptest.NewRequest(http.MethodGet, "https://app.test/page", nil)
+	for name, value := range cookies {
+		r.Header.Add("Cookie", name+"="+value)
+	}
+	w := httptest.NewRecorder()
+	auth.RequireAuth(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+	after = maps.Clone(cookies)
+	for _, c := range w.Result().Cookies() {
+		after[c.Name] = c.Value
+	}
+	return w.Code, after
+}
+
+// plainOAuth makes the provider of opts one without OpenID Connect.
+func plainOAuth(opts *oauthlogin.Options) {
+	p := &opts.Providers[0]
+	p.OAuth2.Endpoint = oauth2.Endpoint{AuthURL: p.Issuer + "/authorize", TokenURL: p.Issuer + "/token"}
+	p.OAuth2.Scopes = []string{"profile"}
+	p.Issuer = ""
+	p.Identify = func(context.Context, *http.Client) (oauthlogin.User, error) {
+		return oauthlogin.User{
+			Subject: "12345678", Name: "Alice Archer", Email: "alice@example.com", EmailVerified: true,
+			RawClaims: json.RawMessage(`{"login":"alice","id":12345678,"name":"Alice Archer","email":"alice@example.com"}`),
+		}, nil
+	}
+}
+
+// noise is n characters that nothing compresses, and others every time.
+func noise(n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte('!' + rand.IntN('~'-'!'))
+	}
+	return string(b)
+}
+
+// jwt has a signature of the size of RS256's.
+func jwt(claims map[string]any) string {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		panic(err)
+	}
+	signature := make([]byte, 256)
+	for i := range signature {
+		signature[i] = byte(rand.IntN(256))
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(`{"alg":"RS256","typ":"JWT","kid":"bS9hVx3RrA7tE1nq0cHyJ2fUo6wKzP8dGm5lT4iXeYk"}`)) + "." + encode(payload) + "." + encode(signature)
+}
+
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func queryOf(raw string) url.Values {
+	u, err := url.Parse(raw)
+	if err != nil {
+		panic(errors.Join(errors.New("no URL"), err))
+	}
+	return u.Query()
+}

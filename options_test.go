@@ -1,0 +1,473 @@
+package oauthlogin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+const testSecret = "s3cret-of-the-client"
+
+// validOptions are those of an application that nothing serves.
+func validOptions() oauthlogin.Options {
+	return oauthlogin.Options{
+		Providers: []oauthlogin.Provider{{
+			Name:   "test",
+			Issuer: "https://op.example",
+			OAuth2: &oauth2.Config{ClientID: "app", ClientSecret: testSecret, RedirectURL: "https://app.example/auth/callback"},
+		}},
+		Keys: [][]byte{testKey(1)},
+	}
+}
+
+// plainProvider is one without OpenID Connect.
+func plainProvider(name, redirectURL string) oauthlogin.Provider {
+	return oauthlogin.Provider{
+		Name: name,
+		OAuth2: &oauth2.Config{
+			ClientID: "app", ClientSecret: testSecret, RedirectURL: redirectURL,
+			Endpoint: oauth2.Endpoint{AuthURL: "https://op.example/authorize", TokenURL: "https://op.example/token"},
+		},
+		Identify: func(context.Context, *http.Client) (oauthlogin.User, error) {
+			return oauthlogin.User{}, errors.New("nobody")
+		},
+	}
+}
+
+// faultsOf returns the faults that an error of New joins.
+func faultsOf(t *testing.T, err error) []error {
+	t.Helper()
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatalf("%v (%T) joins no errors", err, err)
+	}
+	return joined.Unwrap()
+}
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	first := func(o *oauthlogin.Options) *oauthlogin.Provider { return &o.Providers[0] }
+	redirect := func(u string) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { first(o).OAuth2.RedirectURL = u }
+	}
+	issuer := func(u string) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { first(o).Issuer = u }
+	}
+	loginPath := func(p string) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { o.LoginPath = p }
+	}
+	key := func(k []byte) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { o.Keys = [][]byte{k} }
+	}
+	cookieName := func(name string) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { o.CookieName = name }
+	}
+	plain := func(change func(*oauthlogin.Provider)) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) {
+			o.Providers[0] = plainProvider("test", "https://app.example/auth/callback")
+			change(first(o))
+		}
+	}
+	second := func(p oauthlogin.Provider) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { o.Providers = append(o.Providers, p) }
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*oauthlogin.Options)
+		path   string // of the field at fault, in Go
+	}{
+		{"no provider", func(o *oauthlogin.Options) { o.Providers = nil }, "Options.Providers "},
+		{"a provider without a client", func(o *oauthlogin.Options) { first(o).OAuth2 = nil }, "Options.Providers[0].OAuth2 "},
+		{"a client without an ID", func(o *oauthlogin.Options) { first(o).OAuth2.ClientID = "" }, "Options.Providers[0].OAuth2.ClientID "},
+
+		{"no redirect URL", redirect(""), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL that is a path", redirect("/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL without a scheme", redirect("app.example/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL of any scheme", redirect("//app.example/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL without a host", redirect("https:///auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL with a port alone", redirect("https://:443/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL of an app's own scheme", redirect("com.example.app:/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL that runs a script", redirect("javascript:alert(1)"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL that is none", redirect("https://app.example:port/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		// RFC 6749 section 3.1.2.
+		{"a redirect URL with a fragment", redirect("https://app.example/auth/callback#here"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL with an empty fragment", redirect("https://app.example/auth/callback#"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL without a path", redirect("https://app.example"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL that is the whole site", redirect("https://app.example/"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL with dots", redirect("https://app.example/auth/../callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL with a password", redirect("https://me:" + testSecret + "@app.example/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		// RFC 8252 section 7.3, RFC 9700 section 2.6.
+		{"a redirect URL without TLS", redirect("http://app.example/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL without TLS in the local network", redirect("http://192.168.0.1/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL without TLS on all addresses", redirect("http://0.0.0.0:3000/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL without TLS on all IPv6 addresses", redirect("http://[::]:3000/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL without TLS that begins like loopback", redirect("http://localhost.evil.example/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL without TLS that begins like 127.0.0.1", redirect("http://127.0.0.1.nip.example/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+
+		{"no key", func(o *oauthlogin.Options) { o.Keys = nil }, "Options.Keys "},
+		{"an empty key", key([]byte{}), "Options.Keys[0] "},
+		{"a nil key", key(nil), "Options.Keys[0] "},
+		{"a key of 31 bytes", key(testKey(1)[:31]), "Options.Keys[0] "},
+		{"a key of zeros", key(make([]byte, 32)), "Options.Keys[0] "},
+		{"a key of one byte repeated", key(bytes.Repeat([]byte("k"), 64)), "Options.Keys[0] "},
+		{"a short second key", func(o *oauthlogin.Options) { o.Keys = append(o.Keys, testKey(9)[:16]) }, "Options.Keys[1] "},
+
+		// OpenID Connect Core section 2: no query, no fragment, https.
+		{"an issuer with a query", issuer("https://op.example?tenant=1"), "Options.Providers[0].Issuer "},
+		{"an issuer with an empty query", issuer("https://op.example?"), "Options.Providers[0].Issuer "},
+		{"an issuer with a fragment", issuer("https://op.example#tenant"), "Options.Providers[0].Issuer "},
+		{"an issuer without TLS", issuer("http://op.example"), "Options.Providers[0].Issuer "},
+		{"an issuer without a scheme", issuer("op.example"), "Options.Providers[0].Issuer "},
+		{"an issuer with a password", issuer("https://me:" + testSecret + "@op.example"), "Options.Providers[0].Issuer "},
+
+		{"an issuer and Identify", func(o *oauthlogin.Options) { first(o).Identify = plainProvider("", "").Identify }, "Options.Providers[0].Identify "},
+		{"an issuer and an endpoint", func(o *oauthlogin.Options) {
+			first(o).OAuth2.Endpoint.TokenURL = "https://op.example/token"
+		}, "Options.Providers[0].OAuth2.Endpoint "},
+		{"neither issuer nor Identify", plain(func(p *oauthlogin.Provider) { p.Identify = nil }), "Options.Providers[0].Identify "},
+		{"neither issuer nor authorization endpoint", plain(func(p *oauthlogin.Provider) {
+			p.OAuth2.Endpoint.AuthURL = ""
+		}), "Options.Providers[0].OAuth2.Endpoint.AuthURL "},
+		{"neither issuer nor token endpoint", plain(func(p *oauthlogin.Provider) {
+			p.OAuth2.Endpoint.TokenURL = ""
+		}), "Options.Providers[0].OAuth2.Endpoint.TokenURL "},
+		{"an authorization endpoint without TLS", plain(func(p *oauthlogin.Provider) {
+			p.OAuth2.Endpoint.AuthURL = "http://op.example/authorize"
+		}), "Options.Providers[0].OAuth2.Endpoint.AuthURL "},
+		{"a token endpoint without TLS", plain(func(p *oauthlogin.Provider) {
+			p.OAuth2.Endpoint.TokenURL = "http://op.example/token"
+		}), "Options.Providers[0].OAuth2.Endpoint.TokenURL "},
+		{"a token endpoint with a password", plain(func(p *oauthlogin.Provider) {
+			p.OAuth2.Endpoint.TokenURL = "https://me:" + testSecret + "@op.example/token"
+		}), "Options.Providers[0].OAuth2.Endpoint.TokenURL "},
+		{"an authorization endpoint with a state", plain(func(p *oauthlogin.Provider) {
+			p.OAuth2.Endpoint.AuthURL = "https://op.example/authorize?state=fixed"
+		}), "Options.Providers[0].OAuth2.Endpoint.AuthURL"},
+		{"a max_age that is no number", func(o *oauthlogin.Options) {
+			first(o).AuthParams = url.Values{"max_age": {"1h"}}
+		}, "Options.Providers[0].AuthParams"},
+
+		{"two providers with one name", second(plainProvider("test", "https://app.example/auth/callback/two")), "Options.Providers[1].Name "},
+		{"two providers with one redirect URL", second(plainProvider("two", "https://app.example/auth/callback")), "Options.Providers[1].OAuth2.RedirectURL "},
+		// RFC 9700 section 4.4.2.2: a router tells paths apart, and nothing else.
+		{"two redirect URLs that differ in their query", second(plainProvider("two", "https://app.example/auth/callback?provider=two")), "Options.Providers[1].OAuth2.RedirectURL "},
+		{"redirect URLs on two hosts", second(plainProvider("two", "https://two.example/auth/callback/two")), "Options.Providers[1].OAuth2.RedirectURL "},
+		{"redirect URLs on two ports", second(plainProvider("two", "https://app.example:8443/auth/callback/two")), "Options.Providers[1].OAuth2.RedirectURL "},
+		{"redirect URLs with and without TLS", func(o *oauthlogin.Options) {
+			first(o).OAuth2.RedirectURL = "https://localhost/auth/callback"
+			o.Providers = append(o.Providers, plainProvider("two", "http://localhost/auth/callback/two"))
+		}, "Options.Providers[1].OAuth2.RedirectURL "},
+
+		{"a login path that is the logout path", loginPath("/logout"), "Options.LoginPath "},
+		{"a login path that is the callback's", loginPath("/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a logout path that is the callback's", func(o *oauthlogin.Options) { o.LogoutPath = "/auth/callback" }, "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a login path that is the whole site", loginPath("/"), "Options.LoginPath "},
+		{"a relative login path", loginPath("login"), "Options.LoginPath "},
+		{"a login path with a query", loginPath("/login?x=1"), "Options.LoginPath "},
+		{"a login path with dots", loginPath("/a/../login"), "Options.LoginPath "},
+		{"a login path on another host", loginPath("//evil.example/login"), "Options.LoginPath "},
+		{"a login path that is a URL", loginPath("https://app.example/login"), "Options.LoginPath "},
+		{"a login path with a space", loginPath("/log in"), "Options.LoginPath "},
+		{"a login path with a backslash", loginPath(`/\login`), "Options.LoginPath "},
+
+		{"a logout URL with a password", func(o *oauthlogin.Options) {
+			first(o).PostLogoutRedirectURL = "https://me:" + testSecret + "@app.example/"
+		}, "Options.Providers[0].PostLogoutRedirectURL "},
+
+		{"a negative idle timeout", func(o *oauthlogin.Options) { o.IdleTimeout = -1 }, "Options.IdleTimeout "},
+		{"a negative lifetime", func(o *oauthlogin.Options) { o.MaxLifetime = -time.Hour }, "Options.MaxLifetime "},
+		{"a cookie name with a space", cookieName("my app"), "Options.CookieName "},
+		{"a cookie name with a separator", cookieName("my;app"), "Options.CookieName "},
+		{"a cookie name with our own separator", cookieName("my.app"), "Options.CookieName "},
+		{"a cookie name with a prefix of browsers", cookieName("__Secure-app"), "Options.CookieName "},
+		{"a cookie name of 65 bytes", cookieName(strings.Repeat("n", 65)), "Options.CookieName "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			opts := validOptions()
+			test.change(&opts)
+			auth, err := oauthlogin.New(opts)
+			if err == nil || auth != nil {
+				t.Fatalf("New made a Middleware: %t; error %v", auth != nil, err)
+			}
+			faults := faultsOf(t, err)
+			if len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "oauthlogin: "+test.path) {
+				t.Errorf("faults %q; want one, of %q", faults, test.path)
+			}
+			noSecrets(t, err.Error(), opts.Keys)
+		})
+	}
+}
+
+// CVE-2025-67716 of nextjs-auth0: no parameter overrides one of our own.
+func TestNewRefusesOwnParameters(t *testing.T) {
+	t.Parallel()
+	for _, name := range ownParameters {
+		for _, spelled := range []string{name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:]} {
+			opts := validOptions()
+			opts.Providers[0].AuthParams = url.Values{"prompt": {"login"}, spelled: {"mine"}}
+			_, err := oauthlogin.New(opts)
+			if err == nil {
+				t.Errorf("AuthParams may set %q", spelled)
+				continue
+			}
+			if faults := faultsOf(t, err); len(faults) != 1 || !strings.Contains(faults[0].Error(), "Options.Providers[0].AuthParams") {
+				t.Errorf("AuthParams with %q: %v", spelled, err)
+			}
+		}
+	}
+}
+
+// ownParameters carry the security of the authorization request, or change
+// how its answer arrives.
+var ownParameters = []string{
+	"state", "nonce", "redirect_uri", "client_id", "response_type", "response_mode", "scope",
+	"code_challenge", "code_challenge_method", "request", "request_uri",
+}
+
+func TestNewReportsEveryFault(t *testing.T) {
+	t.Parallel()
+	opts := oauthlogin.Options{
+		Providers: []oauthlogin.Provider{
+			{
+				Name: "one", Issuer: "http://op.example?q",
+				OAuth2:     &oauth2.Config{ClientSecret: testSecret, RedirectURL: "/auth/callback"},
+				Identify:   plainProvider("", "").Identify,
+				AuthParams: url.Values{"State": {"mine"}},
+			},
+			{Name: "one", Issuer: "https://op.example#x", AuthParams: url.Values{"nonce": {"mine"}}},
+			plainProvider("three", "https://app.example/login"),
+		},
+		Keys:        [][]byte{[]byte("too short"), make([]byte, 40)},
+		IdleTimeout: -1, MaxLifetime: -1, CookieName: ";", LogoutPath: "/login",
+	}
+	_, err := oauthlogin.New(opts)
+	if err == nil {
+		t.Fatal("New returned no error")
+	}
+	for _, path := range []string{
+		"Options.Keys[0] ", "Options.Keys[1] ", "Options.IdleTimeout ", "Options.MaxLifetime ", "Options.CookieName ", "Options.LoginPath ",
+		"Options.Providers[0].OAuth2.ClientID ", "Options.Providers[0].OAuth2.RedirectURL ", "Options.Providers[0].Issuer ",
+		"Options.Providers[0].Identify ", "Options.Providers[0].AuthParams ",
+		"Options.Providers[1].OAuth2 ", "Options.Providers[1].Name ", "Options.Providers[1].Issuer ", "Options.Providers[1].AuthParams ",
+		"Options.Providers[2].OAuth2.RedirectURL ",
+	} {
+		if !slices.ContainsFunc(faultsOf(t, err), func(fault error) bool { return strings.HasPrefix(fault.Error(), "oauthlogin: "+path) }) {
+			t.Errorf("no fault of %q", path)
+		}
+	}
+	noSecrets(t, err.Error(), opts.Keys)
+}
+
+func TestNewAccepts(t *testing.T) {
+	t.Parallel()
+	redirect := func(u string) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { o.Providers[0].OAuth2.RedirectURL = u }
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*oauthlogin.Options)
+	}{
+		{"the smallest options", func(*oauthlogin.Options) {}},
+		{"no name", func(o *oauthlogin.Options) { o.Providers[0].Name = "" }},
+		{"a public client", func(o *oauthlogin.Options) { o.Providers[0].OAuth2.ClientSecret = "" }},
+		{"plain http on localhost", redirect("http://localhost:3000/auth/callback")},
+		{"plain http on 127.0.0.1", redirect("http://127.0.0.1/auth/callback")},
+		{"plain http on the rest of 127.0.0.0/8", redirect("http://127.1.2.3:3000/auth/callback")},
+		{"plain http on ::1", redirect("http://[::1]:3000/auth/callback")},
+		{"a redirect URL with a query", redirect("https://app.example/auth/callback?tenant=1")},
+		{"a scheme in capital letters", redirect("HTTPS://app.example/auth/callback")},
+		{"an issuer that ends with a slash", func(o *oauthlogin.Options) { o.Providers[0].Issuer = "https://op.example/tenant/" }},
+		{"an issuer on loopback", func(o *oauthlogin.Options) { o.Providers[0].Issuer = "http://127.0.0.1:9000" }},
+		{"keys of several lengths", func(o *oauthlogin.Options) { o.Keys = append(o.Keys, append(testKey(1), testKey(2)...)) }},
+		{"two providers on one host", func(o *oauthlogin.Options) {
+			o.Providers = append(o.Providers, plainProvider("two", "https://APP.example:443/auth/callback/two"))
+		}},
+		{"parameters of others", func(o *oauthlogin.Options) {
+			o.Providers[0].AuthParams = url.Values{"access_type": {"offline"}, "prompt": {"consent"}, "max_age": {"3600"}, "acr_values": {"a b"}}
+		}},
+		{"an authorization endpoint with a query", func(o *oauthlogin.Options) {
+			o.Providers[0] = plainProvider("test", "https://app.example/auth/callback")
+			o.Providers[0].OAuth2.Endpoint.AuthURL += "?tenant=1"
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			opts := validOptions()
+			test.change(&opts)
+			newAuth(t, opts)
+		})
+	}
+}
+
+func TestNewCopiesOptions(t *testing.T) {
+	t.Parallel()
+	var given *oauthlogin.Options
+	a := newLocalApp(t, func(o *oauthlogin.Options) {
+		o.Keys = append(o.Keys, testKey(2))
+		o.Providers[0].AuthParams = url.Values{"prompt": {"consent"}}
+		o.Providers[0].TrustedAudiences = []string{"trusted"}
+		given = o
+	})
+	a.provider.MapIDToken(func(_, claims map[string]any) { claims["aud"] = []string{"app", "trusted"} })
+	b := a.browser(t)
+	b.login("/dashboard")
+	_, before := b.startLogin("/login")
+
+	for _, key := range given.Keys {
+		clear(key)
+	}
+	p := &given.Providers[0]
+	p.Name, p.Issuer = "other", "https://other.example"
+	p.AuthParams.Set("prompt", "none")
+	p.AuthParams.Set("state", "mine")
+	p.TrustedAudiences[0] = "other"
+	p.OAuth2.Scopes[1] = "admin"
+	*p.OAuth2 = oauth2.Config{ClientID: "other"}
+	given.Providers[0] = oauthlogin.Provider{}
+	*given = oauthlogin.Options{LoginPath: "/other"}
+
+	if !b.signedIn() {
+		t.Error("the session did not survive a change of the options")
+	}
+	_, after := b.startLogin("/login")
+	for _, params := range []url.Values{before, after} {
+		params.Del("state")
+		params.Del("nonce")
+		params.Del("code_challenge")
+	}
+	if before.Encode() != after.Encode() {
+		t.Errorf("authorization request %s; before the change %s", after.Encode(), before.Encode())
+	}
+	a.browser(t).login("/dashboard")
+}
+
+func TestNewDoesNoIO(t *testing.T) {
+	t.Parallel()
+	provider := oauthlogintest.Start(oauthlogintest.Config{})
+	defer provider.Close()
+	opts := validOptions()
+	opts.Providers[0].Issuer = provider.Issuer()
+	newAuth(t, opts)
+
+	opts.HTTPClient = &http.Client{Transport: handlerTransport{}, Jar: nil}
+	opts.Providers = append(opts.Providers, plainProvider("two", "https://app.example/auth/callback/two"))
+	auth := newAuth(t, opts)
+	auth.Handler(http.NotFoundHandler())
+	auth.RequireAuth(http.NotFoundHandler())
+	if n := provider.Count(oauthlogintest.Discovery); n > 0 {
+		t.Errorf("New asked the provider %d times", n)
+	}
+}
+
+// noSecrets fails the test if text has the client secret or a key in it, in
+// any form that a printer has for bytes.
+func noSecrets(t *testing.T, text string, keys [][]byte) {
+	t.Helper()
+	forms := []string{testSecret, fmt.Sprintf("%x", testSecret), fmt.Sprintf("%d", []byte(testSecret))}
+	for _, key := range keys {
+		if len(key) < 4 {
+			continue
+		}
+		for _, verb := range []string{"%d", "%o", "%b", "%#v", "%q", "%s", "%x", "%X", "%c", "%U"} {
+			printed := fmt.Sprintf(verb, key)
+			forms = append(forms, strings.TrimSuffix(strings.TrimPrefix(printed, "[]byte{"), "}"))
+		}
+		forms = append(forms, base64.StdEncoding.EncodeToString(key))
+	}
+	for _, form := range forms {
+		if strings.Contains(text, form) {
+			t.Errorf("a secret, as %.20s..., in %.80s...", form, text)
+			return
+		}
+	}
+}
+
+// Whoever prints a configuration for a look at it shows no key and no secret.
+func TestPrintingKeepsSecrets(t *testing.T) {
+	t.Parallel()
+	opts := validOptions()
+	opts.Keys = [][]byte{[]byte("thirty-two bytes of a key, or so."), testKey(3)}
+	auth := newAuth(t, opts)
+	type exported struct {
+		Options  oauthlogin.Options
+		Provider *oauthlogin.Provider
+		Auth     *oauthlogin.Middleware
+	}
+	for _, test := range []struct {
+		name  string
+		value any
+	}{
+		{"Options", opts},
+		{"a pointer to Options", &opts},
+		{"Provider", opts.Providers[0]},
+		{"a pointer to Provider", &opts.Providers[0]},
+		{"providers", opts.Providers},
+		{"a Middleware", auth},
+		{"a struct of all", exported{opts, &opts.Providers[0], auth}},
+		{"a map of Options", map[string]any{"options": opts, "provider": opts.Providers[0]}},
+		{"no Options", (*oauthlogin.Options)(nil)},
+		{"no Middleware", (*oauthlogin.Middleware)(nil)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%o", "%b", "%c", "%U", "%T", "%10v", "%!"} {
+				noSecrets(t, fmt.Sprintf(verb, test.value), opts.Keys)
+			}
+			noSecrets(t, fmt.Sprintln(test.value), opts.Keys)
+			var logged bytes.Buffer
+			for _, handler := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
+				slog.New(handler).With("with", test.value).Info("configured", "value", test.value, slog.Group("group", "value", test.value))
+			}
+			noSecrets(t, logged.String(), opts.Keys)
+		})
+	}
+}
+
+// A Middleware that New did not make closes everything: a forgotten error
+// check must not open the site.
+func TestUnmadeMiddlewareIsClosed(t *testing.T) {
+	t.Parallel()
+	for name, auth := range map[string]*oauthlogin.Middleware{"zero": {}, "nil": nil} {
+		next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Errorf("%s Middleware ran the handler", name) })
+		for entry, handler := range map[string]http.Handler{
+			"Handler":             auth.Handler(next),
+			"RequireAuth":         auth.RequireAuth(next),
+			"Handler+RequireAuth": auth.Handler(auth.RequireAuth(next)),
+			"Login":               http.HandlerFunc(auth.Login),
+			"Callback":            http.HandlerFunc(auth.Callback),
+			"Logout":              http.HandlerFunc(auth.Logout),
+			"StartLogin": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				auth.StartLogin(w, r, oauthlogin.LoginOptions{ReturnTo: "/dashboard"})
+			}),
+		} {
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				for _, path := range []string{"/", "/dashboard", "/login", "/auth/callback?code=c&state=s", "/logout"} {
+					w := httptest.NewRecorder()
+					handler.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+					if w.Code != http.StatusInternalServerError || w.Header().Get("Location") != "" || w.Header().Get("Set-Cookie") != "" {
+						t.Errorf("%s of a %s Middleware, %s %s: %d %v", entry, name, method, path, w.Code, w.Header())
+					}
+				}
+			}
+		}
+		if _, err := auth.Client(t.Context()).Get("https://api.example/"); !errors.Is(err, oauthlogin.ErrNoSession) {
+			t.Errorf("Client of a %s Middleware: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,368 @@
+package oauthlogin_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// newPlainApp is newWiredApp with a plain OAuth 2.0 provider: its endpoints are
+// configured, and identify says who signed in. change may be nil.
+func newPlainApp(t *testing.T, identify func(context.Context, *http.Client) (oauthlogin.User, error), change func(*oauthlogin.Options)) *wiredApp {
+	t.Helper()
+	return newWiredApp(t, offline{change: func(opts *oauthlogin.Options) {
+		p := &opts.Providers[0]
+		p.Issuer, p.Identify = "", identify
+		p.OAuth2.Scopes = []string{"profile"}
+		p.OAuth2.Endpoint = oauth2.Endpoint{AuthURL: "https://provider.test/authorize", TokenURL: "https://provider.test/token"}
+		if change != nil {
+			change(opts)
+		}
+	}})
+}
+
+// byUserInfo identifies users as an application would.
+func byUserInfo(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+	body, err := read(ctx, client, "https://provider.test/userinfo")
+	if err != nil {
+		return oauthlogin.User{}, err
+	}
+	var claims struct{ Sub, Name string }
+	err = json.Unmarshal(body, &claims)
+	return oauthlogin.User{Subject: claims.Sub, Name: claims.Name, RawClaims: body}, err
+}
+
+func read(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d", resp.StatusCode)
+	}
+	return body, err
+}
+
+func TestPlainOAuth(t *testing.T) {
+	t.Parallel()
+	a := newPlainApp(t, func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+		user, err := byUserInfo(ctx, client)
+		// What names the provider is not Identify's to say.
+		user.Provider, user.Issuer = "hostile", "https://evil.test"
+		return user, err
+	}, nil)
+	user := userOf(t, a.browser(t).login("/dashboard"))
+	if user.Provider != "test" || user.Issuer != "https://provider.test" || user.Subject != "alice" || user.Name != "Alice Archer" {
+		t.Errorf("user is %+v", user)
+	}
+	var claims struct{ Sub string }
+	if err := user.Claims(&claims); err != nil || claims.Sub != "alice" {
+		t.Errorf("claims are %s: %v", user.RawClaims, err)
+	}
+	for endpoint, want := range map[oauthlogintest.Endpoint]int{
+		oauthlogintest.Discovery: 0, oauthlogintest.JWKS: 0, oauthlogintest.Token: 1, oauthlogintest.UserInfo: 1,
+	} {
+		if n := a.provider.Count(endpoint); n != want {
+			t.Errorf("%d requests to %s, want %d", n, endpoint, want)
+		}
+	}
+	request := a.provider.Requests(oauthlogintest.Authorization)[0].Query
+	if request.Get("code_challenge_method") != "S256" || request.Get("state") == "" || request.Get("scope") != "profile" || request.Has("nonce") {
+		t.Errorf("authorization request is %v", request)
+	}
+	a.leaks(t, "")
+}
+
+// The origin of the authorization endpoint stands for the issuer, in one form.
+func TestPlainOAuthIssuer(t *testing.T) {
+	t.Parallel()
+	for _, authURL := range []string{
+		"https://provider.test/authorize", "https://PROVIDER.test:443/authorize", "HTTPS://provider.test/authorize?prompt=consent",
+	} {
+		t.Run(authURL, func(t *testing.T) {
+			a := newPlainApp(t, byUserInfo, func(opts *oauthlogin.Options) { opts.Providers[0].OAuth2.Endpoint.AuthURL = authURL })
+			a.net["PROVIDER.test:443"] = a.provider
+			if user := userOf(t, a.browser(t).login("/dashboard")); user.Issuer != "https://provider.test" {
+				t.Errorf("issuer is %q", user.Issuer)
+			}
+		})
+	}
+}
+
+// RFC 6749 section 5.1 wants JSON; some answer with a form all the same.
+func TestTokenAnswerForms(t *testing.T) {
+	t.Parallel()
+	asForm := func(tokens object) string {
+		form := url.Values{}
+		for name, value := range tokens {
+			form.Set(name, fmt.Sprint(value))
+		}
+		return form.Encode()
+	}
+	asJSON := func(tokens object) string {
+		b, _ := json.Marshal(tokens)
+		return "\n" + string(b)
+	}
+	for _, tt := range []struct {
+		contentType string
+		encode      func(object) string
+		ok          bool
+	}{
+		{"application/x-www-form-urlencoded", asForm, true},
+		{"application/x-www-form-urlencoded; charset=utf-8", asForm, true},
+		{"Text/Plain", asForm, true},
+		{"application/json", asJSON, true},
+		{"application/json;charset=UTF-8", asJSON, true},
+		{"text/plain", asJSON, true},
+		{"text/javascript", asJSON, true},
+		{"", asJSON, true},
+		{"application/json", asForm, false},
+		{"text/html", asForm, false},
+	} {
+		t.Run(tt.contentType, func(t *testing.T) {
+			a := newPlainApp(t, byUserInfo, nil)
+			b := a.browser(t)
+			var tokens object
+			a.provider.MapTokenResponse(func(resp object) { tokens = resp })
+			a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+				next(discardResponse{}, r)
+				w.Header().Set("Content-Type", tt.contentType)
+				io.WriteString(w, tt.encode(tokens))
+			})
+			if !tt.ok {
+				a.refused(t, b, failingLogin(b), http.StatusBadGateway, "provider_rejected")
+				return
+			}
+			a.recovers(t, b)
+			if got := b.get("/token").body; !strings.HasPrefix(got, "59m5") && got != "1h0m0s" {
+				t.Errorf("token lives %s", got)
+			}
+		})
+	}
+}
+
+type discardResponse struct{}
+
+func (discardResponse) Header() http.Header         { return http.Header{} }
+func (discardResponse) Write(b []byte) (int, error) { return len(b), nil }
+func (discardResponse) WriteHeader(int)             {}
+
+var errNotOneOfUs = errors.New("not a member of the organisation")
+
+// Whoever Identify does not name is nobody.
+func TestIdentifyRefuses(t *testing.T) {
+	t.Parallel()
+	failure := func(err error) func(context.Context, *http.Client) (oauthlogin.User, error) {
+		return func(context.Context, *http.Client) (oauthlogin.User, error) {
+			return oauthlogin.User{Subject: "alice"}, err
+		}
+	}
+	for _, tt := range []struct {
+		name     string
+		identify func(context.Context, *http.Client) (oauthlogin.User, error)
+		code     string
+	}{
+		{"no subject", func(context.Context, *http.Client) (oauthlogin.User, error) { return oauthlogin.User{}, nil }, "provider_rejected"},
+		{"a name and an address, but no subject", func(context.Context, *http.Client) (oauthlogin.User, error) {
+			return oauthlogin.User{Name: "Alice", Email: "alice@example.com", EmailVerified: true}, nil
+		}, "provider_rejected"},
+		{"an error", failure(errNotOneOfUs), "provider_rejected"},
+		{"an error of a request", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+			_, err := read(ctx, client, "https://nowhere.test/user")
+			return oauthlogin.User{}, err
+		}, "provider_unavailable"},
+		{"an answer of 2 MiB", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+			_, err := read(ctx, client, "https://huge.test/user")
+			return oauthlogin.User{Subject: "alice"}, err
+		}, "provider_rejected"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			identify := tt.identify
+			a := newPlainApp(t, func(ctx context.Context, client *http.Client) (oauthlogin.User, error) { return identify(ctx, client) }, nil)
+			a.net["huge.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("a", 2<<20)) })
+			b := a.browser(t)
+			resp := failingLogin(b)
+			a.refused(t, b, resp, http.StatusBadGateway, tt.code)
+			if strings.Contains(resp.body, "member") || strings.Contains(resp.body, "nowhere") {
+				t.Errorf("page has internals: %s", resp.body)
+			}
+			identify = byUserInfo
+			a.recovers(t, b)
+		})
+	}
+}
+
+// An error handler can tell by the error that Identify returned.
+func TestIdentifyErrorHandler(t *testing.T) {
+	t.Parallel()
+	a := newPlainApp(t, func(context.Context, *http.Client) (oauthlogin.User, error) {
+		return oauthlogin.User{}, fmt.Errorf("check membership: %w", errNotOneOfUs)
+	}, func(opts *oauthlogin.Options) {
+		opts.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, err error) {
+			var e *oauthlogin.Error
+			if !errors.Is(err, errNotOneOfUs) || !errors.As(err, &e) {
+				t.Errorf("error is %v", err)
+				return
+			}
+			if e.Status != http.StatusBadGateway || e.Provider != "test" || e.RetryURL != "/login?return_to=%2Fdashboard" {
+				t.Errorf("error is %+v", *e)
+			}
+			w.WriteHeader(http.StatusForbidden)
+		}
+	})
+	b := a.browser(t)
+	if resp := failingLogin(b); resp.StatusCode != http.StatusForbidden || len(b.cookies()) > 0 {
+		t.Errorf("answer is %d, cookies %v", resp.StatusCode, b.cookies())
+	}
+}
+
+// The client of Identify has the token for who is asked, and for nobody else.
+func TestIdentifyClient(t *testing.T) {
+	t.Parallel()
+	a := newPlainApp(t, func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+		for _, path := range []string{"/moved", "/found", "/temporary", "/permanent"} {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.test"+path, nil)
+			if err != nil {
+				return oauthlogin.User{}, err
+			}
+			resp, err := client.Do(r)
+			if err != nil {
+				return oauthlogin.User{}, err
+			}
+			resp.Body.Close()
+			if resp.StatusCode/100 != 3 {
+				return oauthlogin.User{}, fmt.Errorf("redirect was followed to %d", resp.StatusCode)
+			}
+		}
+		return byUserInfo(ctx, client)
+	}, nil)
+	var seen []string
+	a.net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Header.Get("Authorization"))
+		status := map[string]int{"/moved": 301, "/found": 302, "/temporary": 307, "/permanent": 308}[r.URL.Path]
+		http.Redirect(w, r, "https://evil.test/evil", status)
+	})
+	a.net["evil.test"] = a.count(func(http.ResponseWriter, *http.Request) {})
+	a.browser(t).login("/dashboard")
+	if a.called("/evil") > 0 {
+		t.Error("the redirect's target was asked")
+	}
+	for _, header := range seen {
+		if len(header) <= len("Bearer ") || !strings.HasPrefix(header, "Bearer ") {
+			t.Errorf("Authorization %q", header)
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("%d requests", len(seen))
+	}
+}
+
+// Identify does not wait for ever, whatever it asks.
+func TestIdentifyHangs(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		identify func(context.Context, *http.Client) (oauthlogin.User, error)
+		took     time.Duration
+	}{
+		{"in one request", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+			_, err := read(ctx, client, "https://api.test/hang")
+			return oauthlogin.User{}, err
+		}, 10 * time.Second},
+		{"in one request after the other", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+			for ctx.Err() == nil {
+				read(ctx, client, "https://api.test/hang")
+			}
+			return oauthlogin.User{}, ctx.Err()
+		}, 30 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newPlainApp(t, tt.identify, nil)
+				a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+					if r.URL.Path != "/hang" {
+						return nil, nil
+					}
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				})
+				b := a.browser(t)
+				start := time.Now()
+				resp := failingLogin(b)
+				if took := time.Since(start); took != tt.took {
+					t.Errorf("took %v, want %v", took, tt.took)
+				}
+				a.refused(t, b, resp, http.StatusBadGateway, "provider_")
+			})
+		})
+	}
+}
+
+// RFC 9207 section 2.4: without metadata the issuer's host is what is known of
+// it, and an answer of another is refused before the code goes anywhere.
+func TestPlainOAuthIss(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		iss  []string
+		ok   bool
+	}{
+		{"none", nil, true},
+		{"the origin", []string{"https://provider.test"}, true},
+		{"below the origin", []string{"https://provider.test/login/oauth"}, true},
+		{"another host", []string{"https://evil.test/hostile"}, false},
+		{"another scheme", []string{"http://provider.test"}, false},
+		{"another port", []string{"https://provider.test:8443"}, false},
+		{"the host as a user", []string{"https://provider.test@evil.test"}, false},
+		{"a host that begins like it", []string{"https://provider.test.evil.test"}, false},
+		{"empty", []string{""}, false},
+		{"no URL", []string{"%zzhostile"}, false},
+		{"two", []string{"https://provider.test", "https://provider.test"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newPlainApp(t, byUserInfo, nil)
+			b := a.browser(t)
+			u, err := url.Parse(b.callbackURL("/login?return_to=/dashboard"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			query := u.Query()
+			delete(query, "iss")
+			if tt.iss != nil {
+				query["iss"] = tt.iss
+			}
+			u.RawQuery = query.Encode()
+			resp := b.get(u.String())
+			if tt.ok {
+				if resp.location() != "/dashboard" || !b.signedIn() {
+					t.Errorf("answer is %d: %s", resp.StatusCode, resp.body)
+				}
+				return
+			}
+			if resp.StatusCode != http.StatusBadRequest || resp.location() != "" || b.signedIn() || a.provider.Count(oauthlogintest.Token) > 0 {
+				t.Errorf("answer is %d after %d token requests", resp.StatusCode, a.provider.Count(oauthlogintest.Token))
+			}
+			a.leaks(t, resp.body)
+			a.recovers(t, b)
+		})
+	}
+}

@@ -1,0 +1,153 @@
+package oauthlogin_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// An hour with short tokens, browsers with several tabs that hang up and lose
+// answers, slow handlers, calls to an API, and a provider that fails now and
+// then: nobody is signed out, and no refresh token is sent twice.
+func TestSoak(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { soak(t, seed, time.Hour) })
+}
+
+// A dice is safe for concurrent use.
+type dice struct {
+	mu sync.Mutex
+	*rand.Rand
+}
+
+// below returns a number from 0 to n-1.
+func (d *dice) below(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.IntN(n)
+}
+
+// upTo returns a duration in milliseconds.
+func (d *dice) upTo(most time.Duration) time.Duration {
+	return time.Duration(d.below(int(most/time.Millisecond)+1)) * time.Millisecond
+}
+
+func soak(t *testing.T, seed uint64, long time.Duration) {
+	chance := &dice{Rand: rand.New(rand.NewPCG(seed, 0))}
+	a := newTokenApp(t, offline{})
+	a.provider.MapTokenResponse(func(resp map[string]any) { resp["expires_in"] = 5 + chance.below(56) })
+
+	var mu sync.Mutex
+	spent := map[string]bool{}
+	refreshes, faults := 0, 0
+	a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		token := r.FormValue("refresh_token")
+		time.Sleep(chance.upTo([]time.Duration{0, 300 * time.Millisecond, 3 * time.Second}[chance.below(3)]))
+		if status := []int{500, 503, 429}[chance.below(3)]; token != "" && chance.below(8) == 0 {
+			mu.Lock()
+			faults++
+			mu.Unlock()
+			w.WriteHeader(status)
+			return
+		}
+		mu.Lock()
+		if spent[token] {
+			t.Error("a refresh token was sent twice")
+		}
+		if token != "" {
+			spent[token] = true
+			refreshes++
+		}
+		mu.Unlock()
+		next(w, r)
+		time.Sleep(chance.upTo(500 * time.Millisecond))
+	})
+	a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/token" && chance.below(16) == 0 {
+			return nil, errors.New("connection reset")
+		}
+		return nil, nil
+	})
+	// An API that knows some tokens to be revoked early.
+	a.net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" || chance.below(10) == 0 {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	})
+	a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+		resp, err := a.auth.Client(r.Context()).Get("https://api.test/")
+		if err == nil {
+			resp.Body.Close()
+		} else if !errors.Is(err, oauthlogin.ErrNoToken) && r.Context().Err() == nil {
+			t.Error(err)
+		}
+	}
+	a.guarded["/slow"] = func(_ http.ResponseWriter, r *http.Request) { time.Sleep(chance.upTo(20 * time.Second)) }
+
+	end := time.Now().Add(long)
+	var wg sync.WaitGroup
+	for _, user := range []string{"alice", "bob"} {
+		a.wire.mu.Lock()
+		cut := a.wire.cut
+		a.wire.mu.Unlock()
+		a.wire.cutBy(nil)
+		a.provider.AutoApprove(user)
+		b := a.browser(t)
+		b.login("/dashboard")
+		a.wire.cutBy(cut)
+
+		var jar sync.Mutex
+		cookies := b.cookies()
+		for tab := range 3 {
+			wg.Go(func() {
+				chance := &dice{Rand: rand.New(rand.NewPCG(seed, uint64(tab)+1))}
+				for time.Now().Before(end) {
+					time.Sleep(chance.upTo(12 * time.Second))
+					jar.Lock()
+					sent := maps.Clone(cookies)
+					jar.Unlock()
+					path := []string{"/api/me", "/access", "/access", "/call", "/slow"}[chance.below(5)]
+					ctx, hangUp := context.WithCancel(t.Context())
+					if chance.below(6) == 0 {
+						time.AfterFunc(chance.upTo(2*time.Second), hangUp)
+					}
+					w := a.ask(ctx, sent, path)
+					gone := ctx.Err() != nil
+					hangUp()
+					if w.Code != http.StatusOK {
+						t.Errorf("%s at %s for %s: %d", time.Until(end), path, user, w.Code)
+						return
+					}
+					if gone || chance.below(12) == 0 {
+						continue // the answer is lost
+					}
+					time.Sleep(chance.upTo(200 * time.Millisecond)) // or comes in another order
+					jar.Lock()
+					cookies = keep(cookies, w)
+					jar.Unlock()
+				}
+			})
+		}
+	}
+	wg.Wait()
+
+	a.wire.cutBy(nil)
+	if refreshes < 100 || faults == 0 {
+		t.Errorf("%d refreshes, %d faults: too few to tell anything", refreshes, faults)
+	}
+}

@@ -1,0 +1,302 @@
+package oauthlogin_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// Pipes are a server and a client of net/http with connections in memory:
+// all of HTTP/1.1 is at work, and a synctest bubble can see through it.
+type pipes struct {
+	*http.Transport
+	dials atomic.Int32
+}
+
+func servePipes(t *testing.T, h http.Handler) *pipes {
+	t.Helper()
+	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	go server.Serve(l)
+	p := &pipes{}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		p.dials.Add(1)
+		client, served := net.Pipe()
+		select {
+		case l.conns <- served:
+			return client, nil
+		case <-l.closed:
+			return nil, net.ErrClosed
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	p.Transport = &http.Transport{DialContext: dial, DialTLSContext: dial}
+	t.Cleanup(func() {
+		p.CloseIdleConnections()
+		server.Close()
+	})
+	return p
+}
+
+type pipeListener struct {
+	conns  chan net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
+
+// What handlers do with connections works behind RequireAuth as it does
+// without, whether or not a refresh comes first.
+func TestStreaming(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		handle http.HandlerFunc
+		visit  func(t *testing.T, b *browser)
+		cookie bool // that the answer carries the new one, where there is one
+	}{
+		{"server-sent events", serveEvents, visitEvents, true},
+		{"a WebSocket", serveWebSocket, visitWebSocket, false},
+		{"deadlines", serveDeadlines, visitDeadlines, true},
+		{"trailers", serveTrailers, visitTrailers, true},
+		{"both directions at once", serveDuplex, visitDuplex, true},
+	} {
+		for _, due := range []bool{false, true} {
+			name := tt.name
+			if due {
+				name += " after a refresh"
+			}
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					a := newTokenApp(t, offline{})
+					served := make(chan struct{})
+					a.guarded["/stream"] = func(w http.ResponseWriter, r *http.Request) {
+						defer close(served)
+						tt.handle(w, r)
+					}
+					b := a.browser(t)
+					b.login("/dashboard")
+					b.client.Transport = servePipes(t, a.net["app.test"])
+					refreshes := 0
+					if due {
+						time.Sleep(2 * time.Hour)
+						refreshes = 1
+					}
+					old := b.cookies()[sessionCookie]
+					tt.visit(t, b)
+					<-served
+					if changed := b.cookies()[sessionCookie] != old; changed != (due && tt.cookie) {
+						t.Errorf("the session cookie has changed: %t", changed)
+					}
+					a.wantRefreshes(t, refreshes)
+					if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body == "" {
+						t.Errorf("afterwards: %d, token %q", resp.StatusCode, resp.body)
+					}
+					if changed := b.cookies()[sessionCookie] != old; changed != due {
+						t.Errorf("after the next answer the session cookie has changed: %t", changed)
+					}
+					a.wantRefreshes(t, refreshes)
+				})
+			})
+		}
+	}
+}
+
+func serveEvents(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	for i := 0; ; i++ {
+		fmt.Fprintf(w, "data: %d\n\n", i)
+		if http.NewResponseController(w).Flush() != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// visitEvents hangs up, which is what ends the handler.
+func visitEvents(t *testing.T, b *browser) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	resp, err := b.client.Do(b.request(http.MethodGet, "/stream", nil, "Accept", "text/event-stream").WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	events, start := bufio.NewScanner(resp.Body), time.Now()
+	for i := range 3 {
+		events.Scan()
+		if took := time.Since(start); events.Text() != fmt.Sprintf("data: %d", i) || took != time.Duration(i)*time.Second {
+			t.Errorf("event %d is %q, after %v", i, events.Text(), took)
+		}
+		events.Scan()
+	}
+}
+
+func serveWebSocket(w http.ResponseWriter, r *http.Request) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer conn.Close()
+	fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: %s\r\nConnection: Upgrade\r\n\r\n", r.Header.Get("Upgrade"))
+	rw.Flush()
+	line, _ := rw.ReadString('\n')
+	fmt.Fprint(rw, "echo of ", line)
+	rw.Flush()
+}
+
+func visitWebSocket(t *testing.T, b *browser) {
+	resp, err := b.client.Do(b.request(http.MethodGet, "/stream", nil, "Upgrade", "websocket", "Connection", "Upgrade"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	conn, ok := resp.Body.(io.ReadWriter)
+	if !ok || resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("answer is %d", resp.StatusCode)
+	}
+	fmt.Fprintln(conn, "hello")
+	if got, _ := io.ReadAll(conn); string(got) != "echo of hello\n" {
+		t.Errorf("answer is %q", got)
+	}
+}
+
+// serveDeadlines writes until its deadline cuts it off.
+func serveDeadlines(w http.ResponseWriter, _ *http.Request) {
+	control := http.NewResponseController(w)
+	if err := control.SetReadDeadline(time.Now().Add(time.Hour)); err != nil {
+		fmt.Fprint(w, err)
+		return
+	}
+	if err := control.SetWriteDeadline(time.Now().Add(2500 * time.Millisecond)); err != nil {
+		fmt.Fprint(w, err)
+		return
+	}
+	for err := error(nil); err == nil; err = control.Flush() {
+		fmt.Fprint(w, ".")
+		time.Sleep(time.Second)
+	}
+}
+
+func visitDeadlines(t *testing.T, b *browser) {
+	resp, err := b.client.Do(b.request(http.MethodGet, "/stream", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err == nil || strings.Trim(string(body), ".") != "" {
+		t.Errorf("the answer ends with %v: %q", err, body)
+	}
+}
+
+func serveTrailers(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Trailer", "X-Sum")
+	fmt.Fprint(w, "body")
+	w.Header().Set("X-Sum", "4")
+	w.Header().Set(http.TrailerPrefix+"X-More", "5")
+}
+
+func visitTrailers(t *testing.T, b *browser) {
+	resp := b.get("/stream")
+	if resp.body != "body" || resp.Trailer.Get("X-Sum") != "4" || resp.Trailer.Get("X-More") != "5" {
+		t.Errorf("answer is %q with trailers %v", resp.body, resp.Trailer)
+	}
+}
+
+// serveDuplex answers each line before it reads the next.
+func serveDuplex(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	if err := control.EnableFullDuplex(); err != nil {
+		fmt.Fprint(w, err)
+		return
+	}
+	control.Flush()
+	for lines := bufio.NewScanner(r.Body); lines.Scan(); control.Flush() {
+		fmt.Fprintln(w, "echo of", lines.Text())
+	}
+}
+
+func visitDuplex(t *testing.T, b *browser) {
+	body, lines := io.Pipe()
+	resp, err := b.client.Do(b.request(http.MethodPost, "/stream", body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answers := bufio.NewScanner(resp.Body)
+	for i := range 3 {
+		fmt.Fprintln(lines, i)
+		if answers.Scan(); answers.Text() != fmt.Sprint("echo of ", i) {
+			t.Errorf("answer %d is %q", i, answers.Text())
+		}
+	}
+	lines.Close()
+	if answers.Scan() {
+		t.Errorf("another answer: %q", answers.Text())
+	}
+}
+
+// A client that hangs up while the provider takes its time over the refresh
+// does not wait for it, and loses nothing.
+func TestHangUpDuringRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newTokenApp(t, offline{})
+		a.slowTokens(5 * time.Second)
+		b := a.browser(t)
+		b.login("/dashboard")
+		b.client.Transport = servePipes(t, a.net["app.test"])
+		time.Sleep(2 * time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := b.client.Do(b.request(http.MethodGet, "/access", nil).WithContext(ctx)); err == nil {
+			t.Fatal("the refresh took no time")
+		}
+		start := time.Now()
+		if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body == "" || time.Since(start) != 4*time.Second {
+			t.Errorf("after %v: %d, token %q", time.Since(start), resp.StatusCode, resp.body)
+		}
+		a.wantRefreshes(t, 1)
+		if n := a.provider.Count(oauthlogintest.Token); n != 2 {
+			t.Errorf("%d token requests", n)
+		}
+	})
+}

@@ -1,0 +1,612 @@
+package oauthlogin_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// hostile is what a provider says that must reach neither page nor log.
+const hostile = `<script>alert("hostile")</script>`
+
+// A wire is what lies between the middleware and providers. It keeps what the
+// token endpoint answered, and can be cut.
+type wire struct {
+	base http.RoundTripper
+
+	mu      sync.Mutex
+	cut     func(*http.Request) (*http.Response, error)
+	answers []string // of token endpoints
+}
+
+// cutBy has f answer in place of the network; where it returns nil and no
+// error, the request goes on. A nil f mends the wire.
+func (w *wire) cutBy(f func(*http.Request) (*http.Response, error)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = f
+}
+
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	cut := w.cut
+	w.mu.Unlock()
+	if cut != nil {
+		if resp, err := cut(r); resp != nil || err != nil {
+			return resp, err
+		}
+	}
+	resp, err := w.base.RoundTrip(r)
+	if r.Context().Err() != nil {
+		return nil, r.Context().Err()
+	}
+	if err == nil && r.Method == http.MethodPost {
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.answers = append(w.answers, string(body))
+	}
+	return resp, err
+}
+
+// A wiredApp is an application without sockets, with a wire.
+type wiredApp struct {
+	*app
+	wire *wire
+}
+
+// newWiredApp is newOfflineApp with a wire, and with a guarded path /token
+// that says how long the access token lives.
+func newWiredApp(t *testing.T, with offline) *wiredApp {
+	t.Helper()
+	a := &wiredApp{wire: &wire{}}
+	change := with.change
+	with.change = func(opts *oauthlogin.Options) {
+		a.wire.base = opts.HTTPClient.Transport
+		opts.HTTPClient = &http.Client{Transport: a.wire}
+		if change != nil {
+			change(opts)
+		}
+	}
+	a.app = newOfflineApp(t, with)
+	a.more = func(mux *http.ServeMux) {
+		mux.Handle("/token", a.auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s, _ := oauthlogin.FromContext(r.Context())
+			switch token := s.Token(); {
+			case token == nil:
+				fmt.Fprint(w, "expired")
+			case token.Expiry.IsZero():
+				fmt.Fprint(w, "unknown")
+			default:
+				fmt.Fprint(w, time.Until(token.Expiry).Truncate(time.Second))
+			}
+		})))
+	}
+	return a
+}
+
+// secrets returns all codes, verifiers, states, nonces, tokens and other
+// answers of the token endpoint that were on their way so far, and the
+// client's secret.
+func (a *wiredApp) secrets() (secrets []string) {
+	secrets = []string{"s3cret-of-the-app", base64.StdEncoding.EncodeToString([]byte("app:s3cret-of-the-app"))}
+	for _, r := range a.provider.Requests(oauthlogintest.Authorization) {
+		secrets = append(secrets, r.Query.Get("state"), r.Query.Get("nonce"))
+	}
+	for _, r := range a.provider.Requests(oauthlogintest.Token) {
+		secrets = append(secrets, r.Form.Get("code"), r.Form.Get("code_verifier"))
+	}
+	a.wire.mu.Lock()
+	defer a.wire.mu.Unlock()
+	for _, answer := range a.wire.answers {
+		var tokens map[string]any
+		if json.Unmarshal([]byte(answer), &tokens) != nil {
+			secrets = append(secrets, answer)
+		}
+		for _, name := range []string{"access_token", "refresh_token", "id_token"} {
+			if token, ok := tokens[name].(string); ok {
+				secrets = append(secrets, token)
+			}
+		}
+	}
+	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })
+}
+
+// leaks fails the test if a page or the log has a secret in it, or what a
+// provider wrote freely.
+func (a *wiredApp) leaks(t *testing.T, page string) {
+	t.Helper()
+	for where, text := range map[string]string{"page": page, "log": a.log.String()} {
+		for _, secret := range a.secrets() {
+			if strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)) {
+				t.Errorf("%s has %.40q in it", where, secret)
+			}
+		}
+		if strings.Contains(text, "hostile") {
+			t.Errorf("%s has the provider's words in it: %.500s", where, text)
+		}
+	}
+}
+
+// refused fails the test unless resp is an error page with the status, the
+// log has the code, and there is neither a session nor a login pending.
+func (a *wiredApp) refused(t *testing.T, b *browser, resp *response, status int, code string) {
+	t.Helper()
+	if resp.StatusCode != status || resp.location() != "" {
+		t.Errorf("answer is %d to %q, want %d: %s", resp.StatusCode, resp.location(), status, resp.body)
+	}
+	if !strings.Contains(a.log.String(), code) {
+		t.Errorf("log does not say %s: %s", code, a.log)
+	}
+	if cookies := b.cookies(); len(cookies) > 0 {
+		t.Errorf("browser has %v", slices.Collect(maps.Keys(cookies)))
+	}
+	if a.called("/dashboard") > 0 || b.signedIn() {
+		t.Error("the handler was reached")
+	}
+	a.leaks(t, resp.body)
+}
+
+// recovers fails the test unless a clean login works now.
+func (a *wiredApp) recovers(t *testing.T, b *browser) {
+	t.Helper()
+	before := a.provider.Count(oauthlogintest.Token)
+	b.login("/dashboard")
+	if n := a.provider.Count(oauthlogintest.Token) - before; n != 1 {
+		t.Errorf("clean login made %d token requests", n)
+	}
+	a.leaks(t, "")
+}
+
+// failingLogin is a login that ends at the application, one way or another.
+func failingLogin(b *browser) *response { return b.follow("/login?return_to=/dashboard") }
+
+// answerWith replaces an endpoint by one answer. header is name, value.
+func answerWith(status int, body string, header ...string) func(http.ResponseWriter, *http.Request, http.HandlerFunc) {
+	return func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+		w.Header().Set("Content-Type", "application/json")
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+	}
+}
+
+// goodTokens is an answer that a plain OAuth 2.0 client would take.
+const goodTokens = `{"access_token":"from-elsewhere","token_type":"Bearer","expires_in":3600}`
+
+// RFC 6749 section 4.1.2: a code goes out once, whatever comes back.
+func TestTokenEndpointRefuses(t *testing.T) {
+	t.Parallel()
+	form := "application/x-www-form-urlencoded"
+	const (
+		rejected    = "provider_rejected"
+		unavailable = "provider_unavailable"
+	)
+	for _, tt := range []struct {
+		name   string
+		answer func(http.ResponseWriter, *http.Request, http.HandlerFunc)
+		status int
+		code   string
+	}{
+		{"400 invalid_grant", answerWith(400, `{"error":"invalid_grant","error_description":"`+hostile[:8]+`hostile"}`), 400, "invalid_grant"},
+		{"401 invalid_client", answerWith(401, `{"error":"invalid_client"}`), 502, rejected},
+		{"400 with an error that is no code", answerWith(400, `{"error":"\n\u0000`+strings.Repeat("x", 64)+`hostile"}`), 502, rejected},
+		{"400 without JSON", answerWith(400, hostile, "Content-Type", "text/html"), 502, unavailable},
+		{"403 with a page", answerWith(403, hostile, "Content-Type", "text/html"), 502, unavailable},
+		{"429", answerWith(429, `{"error":"slow_down"}`), 502, unavailable},
+		{"500 with an error", answerWith(500, `{"error":"server_error"}`), 502, unavailable},
+		{"503 with a page", answerWith(503, hostile, "Content-Type", "text/html"), 502, unavailable},
+		{"500 with tokens", answerWith(500, goodTokens), 502, unavailable},
+
+		// passport-oauth2 CVE-2021-41580.
+		{"200 with an error, as GitHub does", answerWith(200, `{"error":"bad_verification_code","error_description":"hostile"}`), 400, "invalid_grant"},
+		{"200 with an error in a form", answerWith(200, "error=bad_verification_code&error_description=hostile", "Content-Type", form), 400, "invalid_grant"},
+		{"200 with an error and tokens", answerWith(200, `{"error":"server_error","access_token":"from-elsewhere","token_type":"Bearer"}`), 502, rejected},
+		{"200 with another error", answerWith(200, `{"error":"incorrect_client_credentials"}`), 502, rejected},
+		{"200 with an error that is no string", answerWith(200, `{"error":{"message":"hostile"}}`), 502, rejected},
+
+		{"200 with a page", answerWith(200, hostile, "Content-Type", "text/html"), 502, rejected},
+		{"200 with a broken form", answerWith(200, "access_token=%zzhostile", "Content-Type", form), 502, rejected},
+		{"200 with nothing", answerWith(200, ""), 502, rejected},
+		{"204", answerWith(204, ""), 502, rejected},
+		{"null", answerWith(200, "null"), 502, rejected},
+		{"a list", answerWith(200, `[`+goodTokens+`]`), 502, rejected},
+		{"a string", answerWith(200, `"hostile"`), 502, rejected},
+		{"half of an answer", answerWith(200, goodTokens[:40]), 502, rejected},
+		{"an answer of 2 MiB", answerWith(200, `{"access_token":"`+strings.Repeat("a", 2<<20)+`"}`), 502, rejected},
+
+		{"no access token", answerWith(200, `{"token_type":"Bearer","expires_in":3600}`), 502, rejected},
+		{"an empty access token", answerWith(200, `{"access_token":"","token_type":"Bearer"}`), 502, rejected},
+		{"an access token that is a number", answerWith(200, `{"access_token":12345678,"token_type":"Bearer"}`), 502, rejected},
+		{"an access token in upper case letters", answerWith(200, `{"ACCESS_TOKEN":"from-elsewhere","token_type":"Bearer"}`), 502, rejected},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newWiredApp(t, offline{})
+			b := a.browser(t)
+			a.provider.Intercept(oauthlogintest.Token, tt.answer)
+			resp := failingLogin(b)
+			if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+				t.Errorf("%d token requests", n)
+			}
+			a.refused(t, b, resp, tt.status, tt.code)
+			if a.provider.Count(oauthlogintest.UserInfo)+a.provider.Count(oauthlogintest.JWKS) > 0 {
+				t.Error("user info or keys were asked for")
+			}
+			a.provider.Intercept(oauthlogintest.Token, nil)
+			a.recovers(t, b)
+		})
+	}
+}
+
+// A token endpoint that redirects would have code, verifier and secret sent
+// elsewhere, or elsewhere's tokens taken for its own: RFC 9700 section 4.12.
+func TestTokenEndpointRedirects(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, target := range []string{"https://evil.test/token", "/token", "https://evil.test/%zzhostile", ""} {
+			t.Run(fmt.Sprint(status, " to ", target), func(t *testing.T) {
+				a := newWiredApp(t, offline{})
+				b := a.browser(t)
+				a.net["evil.test"] = a.count(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, goodTokens) })
+				a.provider.Intercept(oauthlogintest.Token, answerWith(status, goodTokens, "Location", target))
+				resp := failingLogin(b)
+				if n := a.provider.Count(oauthlogintest.Token); n != 1 || a.called("/token") > 0 {
+					t.Errorf("%d token requests, %d elsewhere", n, a.called("/token"))
+				}
+				a.refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
+				a.provider.Intercept(oauthlogintest.Token, nil)
+				a.recovers(t, b)
+			})
+		}
+	}
+}
+
+// What goes wrong below HTTP needs sockets.
+func TestTokenEndpointBreaks(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, nil)
+	hijack := func(answer string) func(http.ResponseWriter, *http.Request, http.HandlerFunc) {
+		return func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err == nil {
+				io.WriteString(conn, answer)
+				conn.Close()
+			}
+		}
+	}
+	var bomb bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&bomb, gzip.BestSpeed)
+	io.WriteString(z, `{"access_token":"`)
+	z.Write(make([]byte, 8<<20))
+	z.Close()
+
+	for _, tt := range []struct {
+		name   string
+		answer func(http.ResponseWriter, *http.Request, http.HandlerFunc)
+	}{
+		{"hangs up", func(http.ResponseWriter, *http.Request, http.HandlerFunc) { panic(http.ErrAbortHandler) }},
+		{"hangs up within the answer", hijack("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"access_token\":\"hostile")},
+		{"hangs up within a chunk", hijack("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n{\"access_token\":\"hostile")},
+		{"answers in no HTTP", hijack("220 hostile SMTP\r\n\r\n")},
+		{"answers with a broken header", hijack("HTTP/1.1 200 OK\r\nhostile\r\n\r\n")},
+		{"answers with a header of 1 MiB", hijack("HTTP/1.1 200 OK\r\nX-Hostile: " + strings.Repeat("a", 1<<20) + "\r\n\r\n")},
+		{"answers with a gzip bomb", answerWith(200, bomb.String(), "Content-Encoding", "gzip")},
+		{"answers with no gzip", answerWith(200, "hostile", "Content-Encoding", "gzip")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := a.browser(t)
+			before, logged := a.provider.Count(oauthlogintest.Token), len(a.log.String())
+			a.provider.Intercept(oauthlogintest.Token, tt.answer)
+			resp := failingLogin(b)
+			if n := a.provider.Count(oauthlogintest.Token) - before; n != 1 {
+				t.Errorf("%d token requests", n)
+			}
+			if resp.StatusCode != http.StatusBadGateway || resp.location() != "" {
+				t.Errorf("answer is %d to %q: %s", resp.StatusCode, resp.location(), resp.body)
+			}
+			if len(b.cookies()) > 0 || b.signedIn() {
+				t.Errorf("browser has %v", b.cookies())
+			}
+			if log := a.log.String()[logged:]; strings.Contains(log, "hostile") || strings.Contains(resp.body, "hostile") {
+				t.Errorf("page or log has the provider's words in it: %.500s", log)
+			}
+			a.provider.Intercept(oauthlogintest.Token, nil)
+			b.login("/dashboard")
+		})
+	}
+}
+
+// trickle is a body that never ends, a byte a second.
+type trickle struct{ r *http.Request }
+
+func (b trickle) Close() error { return nil }
+
+func (b trickle) Read(p []byte) (int, error) {
+	select {
+	case <-b.r.Context().Done():
+		return 0, b.r.Context().Err()
+	case <-time.After(time.Second):
+		return copy(p, " "), nil
+	}
+}
+
+// Nothing waits for ever: a request to a provider takes ten seconds at most.
+func TestProviderHangs(t *testing.T) {
+	t.Parallel()
+	silence := func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	endless := func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: trickle{r}, Request: r}, nil
+	}
+	for _, tt := range []struct {
+		name, path string
+		how        func(*http.Request) (*http.Response, error)
+		tokenCalls int // that get through
+	}{
+		{"discovery without an answer", "/.well-known/openid-configuration", silence, 0},
+		{"discovery without an end", "/.well-known/openid-configuration", endless, 0},
+		{"token endpoint without an answer", "/token", silence, 0},
+		{"token endpoint without an end", "/token", endless, 0},
+		{"keys without an answer", "/jwks", silence, 1},
+		{"keys without an end", "/jwks", endless, 1},
+		{"user info without an answer", "/userinfo", silence, 1},
+		{"user info without an end", "/userinfo", endless, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newWiredApp(t, offline{})
+				a.provider.MapIDToken(func(_, claims map[string]any) { delete(claims, "name") }) // so that user info is asked
+				asked := 0
+				a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+					if r.URL.Path != tt.path {
+						return nil, nil
+					}
+					asked++
+					return tt.how(r)
+				})
+				b := a.browser(t)
+				start := time.Now()
+				resp := failingLogin(b)
+				if took := time.Since(start); took != 10*time.Second {
+					t.Errorf("took %v", took)
+				}
+				synctest.Wait()
+				if n := a.provider.Count(oauthlogintest.Token); n != tt.tokenCalls || asked != 1 {
+					t.Errorf("asked %d times; %d token requests", asked, n)
+				}
+				if resp.StatusCode != http.StatusBadGateway {
+					t.Errorf("answer is %d: %s", resp.StatusCode, resp.body)
+				}
+				a.refused(t, b, resp, http.StatusBadGateway, "provider_")
+				a.wire.cutBy(nil)
+				time.Sleep(6 * time.Second)
+				a.recovers(t, b)
+			})
+		})
+	}
+}
+
+// RFC 6749 section 5.1, and the values of expires_in that are seen in the wild.
+// FAPI2 fapi2-security-profile-final-client-test-token-endpoint-response-without-expires_in.
+func TestExpiresIn(t *testing.T) {
+	t.Parallel()
+	const year = 365 * 24 * time.Hour
+	for _, tt := range []struct {
+		expiresIn string // "": none
+		want      string // "expired", "unknown" or how long it lives
+	}{
+		{"", "unknown"},
+		{"null", "unknown"},
+		{"3600", "1h0m0s"},
+		{`"3600"`, "1h0m0s"},
+		{`" 3600 "`, "1h0m0s"},
+		{"3600.5", "1h0m0s"},
+		{"1e3", "16m40s"},
+		{`"1e3"`, "16m40s"},
+		{"0", "expired"},
+		{"-0", "expired"},
+		{"0.0", "expired"},
+		{"-1", "expired"},
+		{`"-1"`, "expired"},
+		{"-4294963696", "expired"}, // 3600 in 32 bits
+		{"-99999999999999999999", "expired"},
+		{"-1e400", "expired"},
+		{`""`, "expired"},
+		{`"abc"`, "expired"},
+		{`"NaN"`, "expired"},
+		{`"-Inf"`, "expired"},
+		{"true", "expired"},
+		{"[3600]", "expired"},
+		{`{"hostile":3600}`, "expired"},
+		{"4294967297", year.String()}, // 1 in 32 bits
+		{"9223372036854775807", year.String()},
+		{"12345678901234567890", year.String()},
+		{"1e400", year.String()},
+		{`"Inf"`, year.String()},
+	} {
+		t.Run(tt.expiresIn, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newWiredApp(t, offline{})
+				a.provider.MapTokenResponse(func(resp map[string]any) {
+					delete(resp, "expires_in")
+					delete(resp, "refresh_token")
+					if tt.expiresIn != "" {
+						resp["expires_in"] = json.RawMessage(tt.expiresIn)
+					}
+				})
+				b := a.browser(t)
+				b.login("/dashboard")
+				if got := b.get("/token").body; got != tt.want {
+					t.Errorf("token: %s, want %s", got, tt.want)
+				}
+				if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+					t.Errorf("%d token requests", n)
+				}
+				// There is no refresh token to outlive it with.
+				if d, err := time.ParseDuration(tt.want); err == nil {
+					time.Sleep(d + time.Second)
+					if b.signedIn() {
+						t.Errorf("signed in after %v", d)
+					}
+				}
+				a.leaks(t, "")
+			})
+		})
+	}
+}
+
+// RFC 6749 sections 5.1 and 7.1.
+func TestTokenAnswer(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, member string
+		value        any // nil: deleted
+		ok           bool
+	}{
+		{"token_type bearer", "token_type", "bearer", true}, // FAPI2 client-test-token-type-case-insensitivity
+		{"token_type BEARER", "token_type", "BEARER", true},
+		{"token_type bEARER", "token_type", "bEARER", true},
+		{"no token_type", "token_type", nil, true},
+		{"token_type mac", "token_type", "mac", false},
+		{"token_type N_A", "token_type", "N_A", false},
+		{"token_type DPoP", "token_type", "DPoP", false},
+		{"token_type Bearer and more", "token_type", "Bearer\r\n" + strings.Repeat("x", 64) + "hostile", false},
+		{"a member that nobody knows", "hostile", map[string]any{"hostile": []any{1, "hostile"}}, true},
+		{"a scope other than asked for", "scope", "openid", true},
+		{"a scope that is no string", "scope", []string{"openid"}, true},
+		{"no refresh token", "refresh_token", nil, true},
+		{"a refresh token that is no string", "refresh_token", 1, true},
+		{"an access token with a line break", "access_token", "abcdefgh\r\nX-Hostile: 1", false},
+		{"an access token with a NUL", "access_token", "abcdefgh\x00", false},
+		{"an access token with a DEL", "access_token", "abcdefgh\x7f", false},
+		{"an access token outside ASCII", "access_token", "abcdefghé", false},
+		{"a refresh token with a line break", "refresh_token", "abcdefgh\nhostile", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newWiredApp(t, offline{})
+			b := a.browser(t)
+			a.provider.MapIDToken(without("at_hash")) // which would notice a changed token
+			a.provider.MapTokenResponse(func(resp map[string]any) {
+				resp[tt.member] = tt.value
+				if tt.value == nil {
+					delete(resp, tt.member)
+				}
+			})
+			if tt.ok {
+				a.recovers(t, b)
+				return
+			}
+			resp := failingLogin(b)
+			if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+				t.Errorf("%d token requests", n)
+			}
+			a.refused(t, b, resp, http.StatusBadGateway, "provider_rejected")
+			a.provider.MapTokenResponse(nil)
+			a.recovers(t, b)
+		})
+	}
+}
+
+// RFC 6749 section 2.3: one method of client authentication a request, and
+// section 2.3.1: credentials are form-urlencoded before HTTP Basic. The OpenID
+// Foundation's oidcc-client-test-client-secret-basic.
+func TestClientAuthentication(t *testing.T) {
+	t.Parallel()
+	const odd = "a:b+c d%/é&="
+	for _, tt := range []struct {
+		name       string
+		id, secret string
+		style      oauth2.AuthStyle
+		methods    any // in the metadata; nil: none
+		inParams   bool
+	}{
+		{"nothing said of methods", "app", "s3cret-of-the-app", 0, nil, false},
+		{"both methods", "app", "s3cret-of-the-app", 0, []string{"client_secret_post", "client_secret_basic"}, false},
+		{"post alone", "app", "s3cret-of-the-app", 0, []string{"private_key_jwt", "client_secret_post"}, true},
+		{"neither method", "app", "s3cret-of-the-app", 0, []string{"private_key_jwt"}, false},
+		{"told to post", "app", "s3cret-of-the-app", oauth2.AuthStyleInParams, []string{"client_secret_basic"}, true},
+		{"told to use Basic", "app", "s3cret-of-the-app", oauth2.AuthStyleInHeader, []string{"client_secret_post"}, false},
+		{"odd characters with Basic", "a:b c%é", odd, oauth2.AuthStyleInHeader, nil, false},
+		{"odd characters in the body", "a:b c%é", odd, oauth2.AuthStyleInParams, nil, true},
+		{"no secret", "public", "", 0, nil, true},
+		{"no secret, told to use Basic", "public", "", oauth2.AuthStyleInHeader, nil, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newWiredApp(t, offline{change: func(opts *oauthlogin.Options) {
+				client := opts.Providers[0].OAuth2
+				client.ClientID, client.ClientSecret, client.Endpoint.AuthStyle = tt.id, tt.secret, tt.style
+			}})
+			provider, err := oauthlogintest.New(oauthlogintest.Config{
+				Issuer:  a.provider.Issuer(),
+				Clients: []oauthlogintest.Client{{ID: tt.id, Secret: tt.secret, RedirectURIs: []string{a.URL + "/auth/callback"}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(provider.Close)
+			provider.AutoApprove("alice")
+			provider.MapDiscovery(func(doc map[string]any) { doc["token_endpoint_auth_methods_supported"] = tt.methods })
+			a.net["provider.test"] = provider
+			a.provider = provider
+
+			a.browser(t).login("/dashboard")
+			requests := provider.Requests(oauthlogintest.Token)
+			if len(requests) != 1 || requests[0].Method != http.MethodPost || len(requests[0].Query) > 0 {
+				t.Fatalf("token requests: %d", len(requests))
+			}
+			r := requests[0]
+			basic := r.Header.Get("Authorization") != ""
+			if basic == tt.inParams || r.Form.Has("client_id") != tt.inParams || r.Form.Has("client_secret") != (tt.inParams && tt.secret != "") {
+				t.Errorf("Authorization %q, form %v", r.Header.Get("Authorization"), r.Form)
+			}
+		})
+	}
+}
+
+// A provider that cannot be reached is no reason to send a code twice either.
+func TestTokenEndpointDown(t *testing.T) {
+	t.Parallel()
+	a := newWiredApp(t, offline{})
+	b := a.browser(t)
+	asked := 0
+	a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path != "/token" {
+			return nil, nil
+		}
+		asked++
+		return nil, errors.New("connection refused")
+	})
+	resp := failingLogin(b)
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+	a.refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
+	if links := resp.links(); !slices.Contains(links, "/login?return_to=%2Fdashboard") {
+		t.Errorf("page leads to %q", links)
+	}
+	a.wire.cutBy(nil)
+	a.recovers(t, b)
+}
