@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
+)
+
+// me says who is signed in.
+func (a *app) me(w http.ResponseWriter, r *http.Request) {
+	session, _ := oauthlogin.FromContext(r.Context())
+	writeJSON(w, http.StatusOK, struct {
+		Provider string `json:"provider"`
+		Subject  string `json:"sub"`
+		Name     string `json:"name"`
+		Email    string `json:"email"`
+	}{session.User.Provider, session.User.Subject, session.User.Name, session.User.Email})
+}
+
+// profile asks the provider's user info endpoint as the user who is signed
+// in, and passes on what it says.
+func (a *app) profile(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+	defer cancel()
+	status, body, err := a.askUserInfo(ctx)
+	switch {
+	case err != nil:
+		slog.WarnContext(ctx, "user info not read", "error", err)
+		writeError(w, http.StatusBadGateway, "the provider's user info cannot be read")
+	case body == nil:
+		writeError(w, status, fmt.Sprintf("the provider answered with status %d", status))
+	default:
+		writeJSON(w, status, body)
+	}
+}
+
+func (a *app) askUserInfo(ctx context.Context) (status int, body json.RawMessage, err error) {
+	url, err := a.userInfoURL(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	return getJSON(ctx, a.auth.Client(ctx), url)
+}
+
+// events sends the time, once a second, until the browser goes away or the
+// server stops.
+func (a *app) events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead {
+		return
+	}
+	stream := http.NewResponseController(w)
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for now := time.Now(); ; {
+		stream.SetWriteDeadline(now.Add(10 * time.Second)) // for a browser that does not read
+		fmt.Fprintf(w, "data: {\"now\":%q}\n\n", now.Format(time.RFC3339))
+		if stream.Flush() != nil {
+			return
+		}
+		select {
+		case now = <-ticker.C:
+		case <-r.Context().Done():
+			return
+		case <-a.stopping:
+			return
+		}
+	}
+}
+
+func writeError(w http.ResponseWriter, status int, message string) {
+	writeJSON(w, status, map[string]string{"error": message})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v)
+}

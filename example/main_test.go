@@ -1,0 +1,374 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// TestDemo goes the way of somebody who has nothing but Go.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, start(t, nil))
+
+	home := b.open("/").want(http.StatusOK, "/", "You are not signed in", `href="/login`)
+	policy := regexp.MustCompile(`^default-src 'none'; .*form-action 'self' http://localhost:\d+; frame-ancestors 'none'; base-uri 'none'$`)
+	if got := home.header.Get("Content-Security-Policy"); !policy.MatchString(got) {
+		t.Errorf("Content-Security-Policy %q", got)
+	}
+	b.open("/nothing-here").want(http.StatusNotFound, "/nothing-here")
+	b.fetch("/api/me").want(http.StatusUnauthorized, "/api/me", `"unauthenticated"`)
+
+	signInPage := b.open("/dashboard?a=b")
+	if signInPage.url.Hostname() != "localhost" || signInPage.status != http.StatusOK {
+		t.Fatalf("the sign-in page is %s with status %d; want one on localhost", signInPage.url, signInPage.status)
+	}
+	dashboard := signInPage.signIn("bob").
+		want(http.StatusOK, "/dashboard?a=b", "Bob Baker", "bob@example.com", "demo", "expires on", `action="/logout"`)
+	b.open("/").want(http.StatusOK, "/", "signed in as <strong>Bob Baker</strong>")
+
+	const bob = `{"provider":"demo","sub":"bob","name":"Bob Baker","email":"bob@example.com"}`
+	if me := b.fetch("/api/me").want(http.StatusOK, "/api/me"); strings.TrimSpace(me.body) != bob {
+		t.Errorf("/api/me: %s; want %s", me.body, bob)
+	}
+	b.fetch("/api/profile").want(http.StatusOK, "/api/profile", `"sub":"bob"`, `"email_verified":true`)
+
+	dashboard.submit(nil).want(http.StatusOK, "/", "You are not signed in")
+	b.fetch("/api/me").want(http.StatusUnauthorized, "/api/me")
+
+	// Signed out, one can be somebody else.
+	b.open("/dashboard").signIn("carol").want(http.StatusOK, "/dashboard", "Carol Carpenter")
+}
+
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, start(t, nil))
+	denied := b.open("/dashboard").submit(map[string]string{"action": "deny"})
+	if denied.status != http.StatusBadRequest || denied.url.Path != "/auth/callback" || !strings.Contains(denied.body, "cancelled") {
+		t.Errorf("denied, at %s with status %d:\n%s", denied.url, denied.status, denied.body)
+	}
+	b.fetch("/api/me").want(http.StatusUnauthorized, "/api/me")
+}
+
+func TestAddr(t *testing.T) {
+	t.Parallel()
+	for addr, prefix := range map[string]string{
+		":0":          "http://localhost:",
+		"0.0.0.0:0":   "http://localhost:",
+		"localhost:0": "http://localhost:",
+		"127.0.0.1:0": "http://127.0.0.1:",
+	} {
+		t.Run(addr, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, map[string]string{"ADDR": addr, "SESSION_SECRET": ""})
+			if !strings.HasPrefix(p.url, prefix) || strings.HasSuffix(p.url, ":0") {
+				t.Errorf("URL %q; want %s and a port", p.url, prefix)
+			}
+			b := newBrowser(t, p)
+			if got := b.redirect("/login").Query().Get("redirect_uri"); got != p.url+"/auth/callback" {
+				t.Errorf("redirect_uri %q; want that of %s", got, p.url)
+			}
+			b.open("/dashboard").signIn("alice").want(http.StatusOK, "/dashboard", "Alice Archer")
+		})
+	}
+}
+
+// TestEvents stops the application while it streams.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			p := start(t, nil)
+			b := newBrowser(t, p)
+			b.open("/dashboard").signIn("alice").want(http.StatusOK, "/dashboard")
+
+			resp, err := b.client.Get(p.url + "/events")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
+				t.Fatalf("Content-Type %q", got)
+			}
+			stream := bufio.NewScanner(resp.Body)
+			for n := 0; n < 2 && stream.Scan(); {
+				data, ok := strings.CutPrefix(stream.Text(), "data: ")
+				if !ok {
+					continue
+				}
+				var event struct{ Now time.Time }
+				if err := json.Unmarshal([]byte(data), &event); err != nil || event.Now.IsZero() {
+					t.Fatalf("event %q: %v", data, err)
+				}
+				n++
+			}
+			p.stop(signal)
+			for stream.Scan() { // what was sent before the end
+			}
+			if err := stream.Err(); err != nil {
+				t.Errorf("the stream broke off: %v", err)
+			}
+		})
+	}
+}
+
+// startProvider starts a provider that knows the application at appURL, and
+// returns the registration there.
+func startProvider(t *testing.T, appURL string) (*oauthlogintest.Provider, map[string]string) {
+	t.Helper()
+	provider := oauthlogintest.Start(oauthlogintest.Config{Clients: []oauthlogintest.Client{{
+		ID: "app", Secret: "secret of the app", RedirectURIs: []string{appURL + "/auth/callback"},
+	}}})
+	t.Cleanup(provider.Close)
+	return provider, map[string]string{"OAUTH_CLIENT_ID": "app", "OAUTH_CLIENT_SECRET": "secret of the app"}
+}
+
+// freeAddr returns an address for an application that starts more than once.
+// Its port is below those that outgoing connections get.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
+		if listener, err := net.Listen("tcp", addr); err == nil {
+			listener.Close()
+			return addr
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+// TestIssuer restarts the application in the middle of a login.
+func TestIssuer(t *testing.T) {
+	t.Parallel()
+	addr := freeAddr(t)
+	provider, env := startProvider(t, "http://"+addr)
+	maps.Copy(env, map[string]string{"ADDR": addr, "OAUTH_ISSUER": provider.Issuer()})
+
+	p := start(t, env)
+	b := newBrowser(t, p)
+	signInPage := b.open("/dashboard")
+	p.stop(syscall.SIGTERM)
+	start(t, env)
+	signInPage.signIn("alice").want(http.StatusOK, "/dashboard", "Alice Archer")
+
+	b.fetch("/api/profile").want(http.StatusOK, "/api/profile", `"email":"alice@example.com"`)
+	for _, trouble := range []struct {
+		name   string
+		answer http.HandlerFunc
+		status int
+	}{
+		{"an error in JSON", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, `{"error":"insufficient_scope"}`)
+		}, http.StatusForbidden},
+		{"an error without JSON", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "<b>no</b>", http.StatusTeapot)
+		}, http.StatusTeapot},
+		{"no JSON", func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "<html>")
+		}, http.StatusBadGateway},
+		{"too much", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, "%q", strings.Repeat("x", 2<<20))
+		}, http.StatusBadGateway},
+		{"a broken connection", func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
+		}, http.StatusBadGateway},
+	} {
+		provider.Intercept(oauthlogintest.UserInfo, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+			trouble.answer(w, r)
+		})
+		answer := b.fetch("/api/profile")
+		if answer.status != trouble.status || answer.header.Get("Content-Type") != "application/json" || !json.Valid([]byte(answer.body)) {
+			t.Errorf("%s: status %d; want %d and JSON: %s", trouble.name, answer.status, trouble.status, answer.body)
+		}
+	}
+	b.fetch("/api/me").want(http.StatusOK, "/api/me", `"sub":"alice"`)
+}
+
+// TestProviderHangs stops the application while it waits for its provider.
+func TestProviderHangs(t *testing.T) {
+	t.Parallel()
+	addr := freeAddr(t)
+	provider, env := startProvider(t, "http://"+addr)
+	maps.Copy(env, map[string]string{"ADDR": addr, "OAUTH_ISSUER": provider.Issuer()})
+	p := start(t, env)
+	b := newBrowser(t, p)
+	b.open("/dashboard").signIn("alice").want(http.StatusOK, "/dashboard")
+
+	asked := make(chan struct{})
+	provider.Intercept(oauthlogintest.UserInfo, func(_ http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+		close(asked)
+		<-r.Context().Done()
+	})
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if resp, err := b.client.Get(p.url + "/api/profile"); err == nil {
+			resp.Body.Close()
+			t.Errorf("/api/profile: status %d", resp.StatusCode)
+		}
+	})
+	<-asked
+	p.stop(syscall.SIGTERM)
+	waiting.Wait()
+}
+
+func TestPlainOAuth2(t *testing.T) {
+	t.Parallel()
+	addr := freeAddr(t)
+	provider, env := startProvider(t, "http://"+addr)
+	maps.Copy(env, map[string]string{
+		"ADDR":               addr,
+		"OAUTH_AUTH_URL":     provider.Issuer() + "/authorize",
+		"OAUTH_TOKEN_URL":    provider.Issuer() + "/token",
+		"OAUTH_USERINFO_URL": provider.Issuer() + "/userinfo",
+		"OAUTH_SCOPES":       "profile email",
+	})
+	p := start(t, env)
+
+	for _, userInfo := range []struct {
+		name   string
+		status int
+		body   string
+		me     string // "" where nobody is signed in
+	}{
+		{"sub", 200, `{"sub":"s","id":"i","name":"N","email":"e@example.com"}`, `"sub":"s","name":"N","email":"e@example.com"}`},
+		{"id, a string", 200, `{"id":"i"}`, `"sub":"i","name":"","email":""}`},
+		{"id, a large number", 200, `{"id":12345678901234567890,"name":null}`, `"sub":"12345678901234567890","name":"","email":""}`},
+		{"neither", 200, `{"login":"x"}`, ""},
+		{"no object", 200, `["x"]`, ""},
+		{"no JSON", 200, `sub=x`, ""},
+		{"an error", 403, `{"sub":"s"}`, ""},
+		{"too much", 200, `{"sub":"s","x":"` + strings.Repeat("x", 2<<20) + `"}`, ""},
+	} {
+		provider.Intercept(oauthlogintest.UserInfo, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+			w.WriteHeader(userInfo.status)
+			io.WriteString(w, userInfo.body)
+		})
+		b := newBrowser(t, p)
+		landed := b.open("/dashboard").signIn("alice")
+		me := b.fetch("/api/me")
+		if userInfo.me == "" {
+			if landed.status != http.StatusBadGateway || me.status != http.StatusUnauthorized {
+				t.Errorf("%s: status %d, then %d at /api/me; want 502 and 401", userInfo.name, landed.status, me.status)
+			}
+			continue
+		}
+		landed.want(http.StatusOK, "/dashboard")
+		me.want(http.StatusOK, "/api/me", userInfo.me)
+		b.fetch("/api/profile").want(http.StatusOK, "/api/profile", userInfo.body)
+	}
+}
+
+func TestGitHub(t *testing.T) {
+	t.Parallel()
+	p := start(t, map[string]string{"GITHUB_CLIENT_ID": "app", "GITHUB_CLIENT_SECRET": "secret"})
+	location := newBrowser(t, p).redirect("/login")
+	query := location.Query()
+	if location.Host != "github.com" || query.Get("client_id") != "app" || query.Get("redirect_uri") != p.url+"/auth/callback" {
+		t.Errorf("/login leads to %s", location)
+	}
+}
+
+// TestRedirectURI gives the application another callback, as behind a proxy.
+func TestRedirectURI(t *testing.T) {
+	t.Parallel()
+	const callback = "https://app.example.com/signed-in"
+	location := newBrowser(t, start(t, map[string]string{"OAUTH_REDIRECT_URI": callback})).redirect("/login")
+	if got := location.Query().Get("redirect_uri"); got != callback {
+		t.Errorf("redirect_uri %q; want %q", got, callback)
+	}
+}
+
+func TestConfigFaults(t *testing.T) {
+	t.Parallel()
+	busy := start(t, nil)
+	busyURL, err := url.Parse(busy.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range []struct {
+		name string
+		env  map[string]string
+		says []string
+	}{
+		{"a short secret", map[string]string{"SESSION_SECRET": "short"}, []string{"SESSION_SECRET has 5 bytes"}},
+		{"a secret that is none", map[string]string{"SESSION_SECRET": strings.Repeat("x", 40)}, []string{"Options.Keys[0]"}},
+		{"no port", map[string]string{"ADDR": "localhost"}, []string{"ADDR", "missing port"}},
+		{"a port that is taken", map[string]string{"ADDR": busyURL.Host}, []string{"ADDR", busyURL.Host}},
+		{"no client ID", map[string]string{"OAUTH_ISSUER": "https://op.example"}, []string{"OAUTH_CLIENT_ID is not set"}},
+		{
+			"two of three endpoints",
+			map[string]string{"OAUTH_AUTH_URL": "https://op.example/a", "OAUTH_TOKEN_URL": "https://op.example/t", "OAUTH_CLIENT_ID": "app"},
+			[]string{"OAUTH_USERINFO_URL is not set"},
+		},
+		{"one endpoint", map[string]string{"OAUTH_USERINFO_URL": "https://op.example/u"}, []string{
+			"OAUTH_AUTH_URL is not set", "OAUTH_TOKEN_URL is not set", "OAUTH_CLIENT_ID is not set",
+		}},
+		{
+			"an issuer and endpoints",
+			map[string]string{"OAUTH_ISSUER": "https://op.example", "OAUTH_AUTH_URL": "https://op.example/a", "OAUTH_CLIENT_ID": "app"},
+			[]string{"OAUTH_AUTH_URL is set", "OAUTH_ISSUER"},
+		},
+		{
+			"an issuer and GitHub",
+			map[string]string{"OAUTH_ISSUER": "https://op.example", "OAUTH_CLIENT_ID": "app", "GITHUB_CLIENT_ID": "app"},
+			[]string{"GITHUB_CLIENT_ID is set", "OAUTH_ISSUER"},
+		},
+		{"half of GitHub", map[string]string{"GITHUB_CLIENT_ID": "app"}, []string{"GITHUB_CLIENT_SECRET is not set"}},
+		{"the other half", map[string]string{"GITHUB_CLIENT_SECRET": "secret"}, []string{"GITHUB_CLIENT_ID is not set"}},
+		{"a registration nowhere", map[string]string{"OAUTH_CLIENT_ID": "app"}, []string{"OAUTH_CLIENT_ID is set", "demo provider", "OAUTH_ISSUER"}},
+		{"a redirect URI that is none", map[string]string{"OAUTH_REDIRECT_URI": "/auth/callback"}, []string{`OAUTH_REDIRECT_URI "/auth/callback"`}},
+		{"user info over http", map[string]string{
+			"OAUTH_AUTH_URL": "https://op.example/a", "OAUTH_TOKEN_URL": "https://op.example/t",
+			"OAUTH_USERINFO_URL": "http://op.example/u", "OAUTH_CLIENT_ID": "app",
+		}, []string{`OAUTH_USERINFO_URL "http://op.example/u"`}},
+		{"all that New finds", map[string]string{
+			"OAUTH_ISSUER": "http://op.example", "OAUTH_CLIENT_ID": "app", "OAUTH_REDIRECT_URI": "http://app.example/cb",
+		}, []string{"Options.Providers[0].Issuer", "Options.Providers[0].OAuth2.RedirectURL"}},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
+			env := map[string]string{"ADDR": "127.0.0.1:0"}
+			maps.Copy(env, fault.env)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			cmd := command(ctx, env)
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			_ = cmd.Run() // the exit code tells
+			if code := cmd.ProcessState.ExitCode(); code != 1 || stdout.Len() > 0 {
+				t.Errorf("exit code %d, stdout %q; want 1 and nothing", code, stdout.String())
+			}
+			for _, text := range fault.says {
+				if !strings.Contains(stderr.String(), text) {
+					t.Errorf("stderr does not say %q", text)
+				}
+			}
+			if strings.Contains(stderr.String(), "goroutine") {
+				t.Error("it panicked")
+			}
+			if t.Failed() {
+				t.Log(stderr.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
+	"golang.org/x/oauth2"
+)
+
+// A provider is where users sign in, and what /api/profile asks.
+type provider struct {
+	login       oauthlogin.Provider
+	userInfoURL func(context.Context) (string, error)
+}
+
+func openIDProvider(env getenv, redirectURL string) provider {
+	client := registration(env, redirectURL)
+	if len(client.Scopes) == 0 {
+		client.Scopes = []string{"openid", "profile", "email"}
+	}
+	return provider{
+		login:       oauthlogin.Provider{OAuth2: client, Issuer: env("OAUTH_ISSUER")},
+		userInfoURL: discoverUserInfo(env("OAUTH_ISSUER")),
+	}
+}
+
+func plainProvider(env getenv, redirectURL string) provider {
+	client := registration(env, redirectURL)
+	client.Endpoint = oauth2.Endpoint{AuthURL: env("OAUTH_AUTH_URL"), TokenURL: env("OAUTH_TOKEN_URL")}
+	userInfoURL := env("OAUTH_USERINFO_URL")
+	return provider{
+		login: oauthlogin.Provider{OAuth2: client, Identify: func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+			return identify(ctx, client, userInfoURL)
+		}},
+		userInfoURL: always(userInfoURL),
+	}
+}
+
+func gitHubProvider(env getenv, redirectURL string) provider {
+	return provider{
+		login: oauthlogin.GitHub(&oauth2.Config{
+			ClientID:     env("GITHUB_CLIENT_ID"),
+			ClientSecret: env("GITHUB_CLIENT_SECRET"),
+			RedirectURL:  redirectURL,
+		}),
+		userInfoURL: always("https://api.github.com/user"),
+	}
+}
+
+func registration(env getenv, redirectURL string) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID:     env("OAUTH_CLIENT_ID"),
+		ClientSecret: env("OAUTH_CLIENT_SECRET"),
+		RedirectURL:  redirectURL,
+		Scopes:       strings.Fields(env("OAUTH_SCOPES")),
+	}
+}
+
+// identify reads who signed in from the user info of a plain OAuth 2.0
+// provider.
+func identify(ctx context.Context, client *http.Client, userInfoURL string) (oauthlogin.User, error) {
+	status, body, err := getJSON(ctx, client, userInfoURL)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("status %d", status)
+	}
+	if err != nil {
+		return oauthlogin.User{}, fmt.Errorf("read user info: %w", err)
+	}
+	var claims map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber() // no digit of a large id may change
+	if err := decoder.Decode(&claims); err != nil {
+		return oauthlogin.User{}, errors.New("read user info: not a JSON object")
+	}
+	subject := cmp.Or(text(claims["sub"]), text(claims["id"]))
+	if subject == "" {
+		return oauthlogin.User{}, errors.New("read user info: neither sub nor id is a string or a number")
+	}
+	return oauthlogin.User{
+		Subject:   subject,
+		Name:      text(claims["name"]),
+		Email:     text(claims["email"]),
+		RawClaims: body,
+	}, nil
+}
+
+// text returns a JSON string or number as it is written, "" for all else.
+func text(claim any) string {
+	switch claim := claim.(type) {
+	case string:
+		return claim
+	case json.Number:
+		return claim.String()
+	}
+	return ""
+}
+
+func always(userInfoURL string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return userInfoURL, nil }
+}
+
+// discoverUserInfo finds an issuer's user info endpoint when it is first asked
+// for (OpenID Connect Discovery section 4), and remembers it.
+func discoverUserInfo(issuer string) func(context.Context) (string, error) {
+	client := &http.Client{
+		Timeout:       10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	var known atomic.Pointer[string]
+	return func(ctx context.Context) (string, error) {
+		if endpoint := known.Load(); endpoint != nil {
+			return *endpoint, nil
+		}
+		status, body, err := getJSON(ctx, client, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration")
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("status %d", status)
+		}
+		if err != nil {
+			return "", fmt.Errorf("read the provider's metadata: %w", err)
+		}
+		var metadata struct {
+			Issuer      string `json:"issuer"`
+			UserInfoURL string `json:"userinfo_endpoint"`
+		}
+		switch err := json.Unmarshal(body, &metadata); {
+		case err != nil || metadata.Issuer != issuer:
+			return "", errors.New("the provider's metadata are not those of the issuer")
+		case !mayCarryToken(metadata.UserInfoURL):
+			return "", errors.New("the provider's metadata have no user info endpoint that is safe to ask")
+		}
+		known.Store(&metadata.UserInfoURL)
+		return metadata.UserInfoURL, nil
+	}
+}
+
+// maxJSON bounds the documents that getJSON reads.
+const maxJSON = 1 << 20
+
+// getJSON returns an answer with its status. The body is nil if an error
+// status comes without JSON; any other answer has to have some.
+func getJSON(ctx context.Context, client *http.Client, url string) (status int, body json.RawMessage, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxJSON+1))
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case len(body) > maxJSON:
+		return 0, nil, fmt.Errorf("answer of over %d bytes", maxJSON)
+	case resp.StatusCode >= http.StatusOK && json.Valid(body):
+		return resp.StatusCode, body, nil
+	case resp.StatusCode < http.StatusBadRequest:
+		return 0, nil, fmt.Errorf("answer with status %d is not JSON", resp.StatusCode)
+	}
+	return resp.StatusCode, nil, nil
+}
