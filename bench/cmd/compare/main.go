@@ -1,0 +1,176 @@
+// Command compare measures one request after the other: each way to give a
+// request its session in turns with the floor, in many short rounds, so that
+// what disturbs one disturbs the other. It prints a Markdown table of medians
+// of processor time.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin/bench"
+)
+
+func main() {
+	testing.Init()
+	rounds := flag.Int("rounds", 15, "pairs with the floor, for each line of the table")
+	docs := flag.String("docs", "", "directory of performance.md to put table and picture into; none by default")
+	many := flag.Int("many", 10_000, "users of the long run, and 100 requests for each of them; 0 leaves it out")
+	flag.Parse()
+	log.SetFlags(0)
+	if err := flag.Set("test.benchtime", "1000x"); err != nil { // of testing.Benchmark, which counts allocations
+		log.Fatal(err)
+	}
+	if err := compare(*rounds, *many, *docs); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func compare(rounds, many int, docs string) error {
+	machine := bench.Machine()
+	targets, err := bench.Targets()
+	if err != nil {
+		return err
+	}
+	lines, err := measure(targets, rounds)
+	if err != nil {
+		return err
+	}
+	text := machine + fmt.Sprintf(". Medians of %d rounds.\n\n", rounds) + table(lines)
+	if many > 0 {
+		long, err := longRun(many)
+		if err != nil {
+			return err
+		}
+		text += "\n" + long
+	}
+	fmt.Println(text)
+	if docs == "" {
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(docs, "performance.svg"), []byte(picture(lines)), 0o666); err != nil {
+		return err
+	}
+	return bench.Insert(docs, "go run ./bench/cmd/compare -docs docs", text)
+}
+
+// A line is what was measured of one target.
+type line struct {
+	*bench.Target
+	ns, toFloor, toOpening float64
+	bytes, allocs          int64
+}
+
+// each is what one measurement takes: short, because rounds are many.
+const each = 20 * time.Millisecond
+
+func measure(targets []*bench.Target, rounds int) ([]*line, error) {
+	lines := make([]*line, len(targets))
+	ns, toFloor := make([][]float64, len(targets)), make([][]float64, len(targets))
+	for i, t := range targets {
+		lines[i] = &line{Target: t}
+		if t.Refusal != nil {
+			continue
+		}
+		if err := t.Check(); err != nil {
+			return nil, err
+		}
+		result := testing.Benchmark(t.Benchmark)
+		lines[i].bytes, lines[i].allocs = result.AllocedBytesPerOp(), result.AllocsPerOp()
+	}
+	floor := targets[0]
+	for range rounds {
+		for i, t := range targets {
+			if t.Refusal != nil {
+				continue
+			}
+			under, err := floor.Measure(each)
+			if err != nil {
+				return nil, err
+			}
+			took, err := t.Measure(each)
+			if err != nil {
+				return nil, err
+			}
+			ns[i] = append(ns[i], float64(took))
+			toFloor[i] = append(toFloor[i], float64(took)/float64(under))
+		}
+	}
+	opening := map[bench.Size][]float64{}
+	for i, t := range targets {
+		if t.Opening {
+			opening[t.Size] = toFloor[i]
+		}
+	}
+	for i, l := range lines {
+		if under := opening[l.Size]; len(under) > 0 && l.Refusal == nil {
+			// Both are ratios to the floor at about the same moment.
+			ratios := make([]float64, rounds)
+			for round := range rounds {
+				ratios[round] = toFloor[i][round] / under[round]
+			}
+			l.toOpening = bench.Median(ratios)
+		}
+	}
+	for i, l := range lines {
+		l.ns, l.toFloor = bench.Median(ns[i]), bench.Median(toFloor[i])
+	}
+	return lines, nil
+}
+
+func table(lines []*line) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, "| | session | ns | x floor | x NopEncoder | bytes | allocations | cookie bytes |")
+	fmt.Fprintln(&b, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+	for _, l := range lines {
+		size, cookie, opening := "none", "–", "–"
+		if l.Size != "" {
+			size = string(l.Size)
+		}
+		if l.Refusal != nil {
+			fmt.Fprintf(&b, "| %s | %s | refuses | | | | | |\n", l.Name, size)
+			continue
+		}
+		if l.CookieBytes > 0 {
+			cookie = fmt.Sprint(l.CookieBytes)
+		}
+		if l.CookieBytes > 4096 {
+			cookie += " (browsers drop it)"
+		}
+		if l.toOpening > 0 {
+			opening = fmt.Sprintf("%.2f", l.toOpening)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %.0f | %.2f | %s | %d | %d | %s |\n", l.Name, size, l.ns, l.toFloor, opening, l.bytes, l.allocs, cookie)
+	}
+	return b.String()
+}
+
+func longRun(users int) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d users in random order, %d requests through Handler, http.ServeMux and RequireAuth:\n\n", users, 100*users)
+	fmt.Fprintln(&b, "| session | ns per request, by tenths of the run | heap after each tenth, MiB |")
+	fmt.Fprintln(&b, "| --- | --- | --- |")
+	for _, size := range []bench.Size{bench.Small, bench.Large} {
+		m, err := bench.NewMany(size, users)
+		if err != nil {
+			return "", err
+		}
+		stretches, err := m.Run(100 * users)
+		if err != nil {
+			return "", err
+		}
+		var ns, heap []string
+		for _, s := range stretches {
+			ns = append(ns, fmt.Sprint(s.PerRequest.Nanoseconds()))
+			heap = append(heap, fmt.Sprintf("%.1f", float64(s.Heap)/(1<<20)))
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", size, strings.Join(ns, " "), strings.Join(heap, " "))
+	}
+	return b.String(), nil
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin/bench"
+)
+
+const connections = 32
+
+// A subject is a server that runs in the other process.
+type subject struct {
+	Name, Address, Cookie string
+	Size                  bench.Size
+	Ours                  bool
+}
+
+// serveAll starts all servers, writes where they are, and then answers each
+// line with the processor time that it has used so far, in nanoseconds. It ends
+// with its input.
+func serveAll(in io.Reader, out io.Writer) error {
+	servers, err := bench.Servers()
+	if err != nil {
+		return err
+	}
+	var subjects []subject
+	for _, s := range servers {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		go http.Serve(listener, s.Handler)
+		subjects = append(subjects, subject{s.Name, listener.Addr().String(), s.Cookie, s.Size, s.Ours})
+	}
+	encoder := json.NewEncoder(out)
+	if err := encoder.Encode(subjects); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		if err := encoder.Encode(bench.CPUTime()); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// A process is this command again, with -serve.
+type process struct {
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	answers *json.Decoder
+}
+
+func startProcess() (*process, []subject, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &process{cmd: exec.Command(self, "-serve")}
+	p.cmd.Stderr = os.Stderr
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	p.answers = json.NewDecoder(out)
+	var subjects []subject
+	err = p.answers.Decode(&subjects)
+	return p, subjects, err
+}
+
+func (p *process) cpuTime() (t time.Duration, err error) {
+	if _, err := io.WriteString(p.in, "\n"); err != nil {
+		return 0, err
+	}
+	return t, p.answers.Decode(&t)
+}
+
+func (p *process) stop() error { return errors.Join(p.in.Close(), p.cmd.Wait()) }
+
+func compareServers(rounds int, turn time.Duration) (table string, err error) {
+	p, subjects, err := startProcess()
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	rates, cpu := make([][]float64, len(subjects)), make([][]float64, len(subjects))
+	for round := range rounds {
+		for j := range subjects {
+			i := (j + round) % len(subjects) // nobody is always the first
+			before, err := p.cpuTime()
+			if err != nil {
+				return "", err
+			}
+			n, took, err := drive(&subjects[i], turn)
+			if err != nil {
+				return "", fmt.Errorf("%s: %w", subjects[i].Name, err)
+			}
+			after, err := p.cpuTime()
+			if err != nil {
+				return "", err
+			}
+			rates[i] = append(rates[i], float64(n)/took.Seconds())
+			cpu[i] = append(cpu[i], (after-before).Seconds()*1e6/float64(n))
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Whole servers, in a process of their own, %d keep-alive connections over loopback:\n\n", connections)
+	b.WriteString("| | session | requests/s | of the plain handler's with the same cookie | CPU microseconds per request | times the plain handler's |\n")
+	b.WriteString("| --- | --- | ---: | ---: | ---: | ---: |\n")
+	plain := 0
+	for i, s := range subjects {
+		size := string(s.Size)
+		if strings.HasPrefix(s.Name, "plain") {
+			plain = i
+		}
+		if size == "" {
+			size = "none"
+		}
+		ofPlain, timesPlain := ratios(rates[i], rates[plain]), ratios(cpu[i], cpu[plain])
+		b.WriteString(row(s.Name, size, fmt.Sprintf("%.0f", bench.Median(rates[i])), fmt.Sprintf("%.3f", ofPlain),
+			fmt.Sprintf("%.1f", bench.Median(cpu[i])), fmt.Sprintf("%.2f", timesPlain)))
+	}
+	return b.String(), nil
+}
+
+// drive sends requests for as long as a turn takes, each connection the next
+// one when it has the answer to the last.
+func drive(s *subject, turn time.Duration) (requests int64, took time.Duration, err error) {
+	request := "GET /dashboard HTTP/1.1\r\nHost: dashboard.example.com\r\nUser-Agent: load\r\nAccept: */*\r\n"
+	if s.Cookie != "" {
+		request += "Cookie: " + s.Cookie + "\r\n"
+	}
+	request += "\r\n"
+	var (
+		wg    sync.WaitGroup
+		n     atomic.Int64
+		fault atomic.Pointer[error]
+	)
+	start := time.Now()
+	for range connections {
+		wg.Go(func() {
+			mine, err := send(s.Address, []byte(request), start.Add(turn))
+			n.Add(mine)
+			if err != nil {
+				fault.Store(&err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := fault.Load(); err != nil {
+		return 0, 0, *err
+	}
+	return n.Load(), time.Since(start), nil
+}
+
+func send(address string, request []byte, end time.Time) (n int64, err error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(end.Add(10 * time.Second)); err != nil {
+		return 0, err
+	}
+	if _, err := conn.Write(request); err != nil {
+		return 0, err
+	}
+	// The first answer is read with care. All others have its length: what
+	// differs is the time of day.
+	buf := make([]byte, 4096)
+	length, err := conn.Read(buf)
+	if err != nil {
+		return 0, err
+	}
+	if answer := string(buf[:length]); !strings.HasPrefix(answer, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(answer, "\r\n\r\nHello.\n") {
+		return 0, fmt.Errorf("answer %q", answer)
+	}
+	for time.Now().Before(end) {
+		if _, err := conn.Write(request); err != nil {
+			return n, err
+		}
+		if _, err := io.ReadFull(conn, buf[:length]); err != nil {
+			return n, err
+		}
+		if string(buf[9:12]) != "200" || string(buf[length-7:length]) != "Hello.\n" {
+			return n, fmt.Errorf("answer %q", buf[:length])
+		}
+		n++
+	}
+	return n, nil
+}

@@ -1,0 +1,59 @@
+package bench
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Machine says when and on what figures were made.
+func Machine() string {
+	cpu := "unknown"
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		_, rest, _ := strings.Cut(string(info), "model name")
+		line, _, _ := strings.Cut(rest, "\n")
+		cpu = strings.Trim(line, ": \t")
+	}
+	load := "unknown"
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		load, _, _ = strings.Cut(string(text), " ")
+	}
+	return fmt.Sprintf("%s, %s, %s/%s, CPU %q, %d cores, load average at the start %s",
+		time.Now().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, cpu, runtime.NumCPU(), load)
+}
+
+// Median returns the middle of values, which it sorts.
+func Median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	slices.Sort(values)
+	middle := len(values) / 2
+	if len(values)%2 == 0 {
+		return (values[middle-1] + values[middle]) / 2
+	}
+	return values[middle]
+}
+
+// Insert puts text into performance.md in dir, between the two comments that
+// name the section.
+func Insert(dir, section, text string) error {
+	file := filepath.Join(dir, "performance.md")
+	page, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	begin, end := []byte("<!-- "+section+" -->\n"), []byte("<!-- end of "+section+" -->")
+	from, to := bytes.Index(page, begin), bytes.Index(page, end)
+	if from < 0 || to < from {
+		return errors.New("bench: no section " + section + " in " + file)
+	}
+	from += len(begin)
+	return os.WriteFile(file, slices.Concat(page[:from], []byte("\n"+text+"\n"), page[to:]), 0o666)
+}

@@ -1,0 +1,61 @@
+package bench
+
+import (
+	"io"
+	"net/http"
+	"strings"
+)
+
+// A Server is a whole application, and the request that it is sent.
+type Server struct {
+	Name    string
+	Size    Size
+	Ours    bool
+	Handler http.Handler
+	Cookie  string // of the request; "" for none
+}
+
+// Servers returns, for each size of session, one that ignores the cookie and
+// one of ours that is sent the same; and a peer that is sent a cookie of its
+// own.
+func Servers() ([]*Server, error) {
+	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Hello.\n") })
+	plain := http.NewServeMux()
+	plain.Handle("GET /dashboard", hello)
+	servers := []*Server{{Name: "plain handler", Handler: plain}}
+	for _, size := range []Size{Small, Large} {
+		p, err := NewProvider("https://provider.example.com", size)
+		if err != nil {
+			return nil, err
+		}
+		logins, err := p.Logins(1)
+		if err != nil {
+			return nil, err
+		}
+		ours, err := p.serve(application)(hello)
+		if err != nil {
+			return nil, err
+		}
+		cookie := cookieHeader(logins[0].Cookies)
+		servers = append(
+			servers,
+			&Server{Name: "plain handler, the cookie ignored", Size: size, Handler: plain, Cookie: cookie},
+			&Server{Name: "oauthlogin Handler, http.ServeMux and RequireAuth", Size: size, Ours: true, Handler: ours, Cookie: cookie},
+		)
+		peer := gorillaGob()
+		if cookies, err := peer.store(logins[0].session); err == nil {
+			mux := http.NewServeMux()
+			mux.Handle("GET /dashboard", peer.protect(hello))
+			servers = append(servers, &Server{Name: peer.name, Size: size, Handler: mux, Cookie: cookieHeader(cookies)})
+		}
+	}
+	return servers, nil
+}
+
+func cookieHeader(cookies []*http.Cookie) string {
+	var pairs []string
+	for _, c := range cookies {
+		pairs = append(pairs, c.Name+"="+c.Value)
+	}
+	return strings.Join(pairs, "; ")
+}

@@ -1,0 +1,312 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
+)
+
+// A Target is one way to serve requests.
+type Target struct {
+	Name string
+	Size Size // "" if there is no session
+	Ours bool
+	// Floor and Opening are what ratios are taken to: the least that a request
+	// with something in its context costs, and the least that opening a cookie
+	// of this size with securecookie costs.
+	Floor, Opening bool
+	// CookieBytes counts names, values and the equal signs between them.
+	CookieBytes int
+	// Refusal, if not nil, is why there are no sessions of this size.
+	Refusal error
+
+	requests []*http.Request
+	wants    []string // access tokens
+	serve    func(next http.Handler) (http.Handler, error)
+	// token is the access token that a handler sees.
+	token func(*http.Request) string
+	// anew has serve called after each round of the requests, so that every
+	// request is a first one.
+	anew bool
+}
+
+// opened is how many sessions there are where each request has another one.
+const opened = 128
+
+// Targets returns all there is to measure.
+func Targets() ([]*Target, error) {
+	floor := &Target{
+		Name: "floor: context.WithValue and r.WithContext", Floor: true,
+		requests: []*http.Request{newRequest(publicOrigin+"/", nil)},
+		serve: func(next http.Handler) (http.Handler, error) {
+			s := &session{}
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, s)))
+			}), nil
+		},
+		token: func(*http.Request) string { return "" },
+	}
+	targets := []*Target{floor}
+	for _, size := range []Size{Small, Large} {
+		p, err := NewProvider("https://provider.example.com", size)
+		if err != nil {
+			return nil, err
+		}
+		logins, err := p.Logins(opened)
+		if err != nil {
+			return nil, err
+		}
+		ours := p.ours(logins)
+		nop, err := nopEncoder(ours[0].CookieBytes)
+		if err != nil {
+			return nil, err
+		}
+		opening := target(nop, size, logins)
+		opening.Opening = true
+		targets = append(targets, append(ours, opening)...)
+		for _, peer := range peers() {
+			targets = append(targets, target(peer, size, logins))
+		}
+	}
+	return targets, nil
+}
+
+func (p *Provider) ours(logins []Login) []*Target {
+	all := Target{Size: p.size, Ours: true, CookieBytes: cookieBytes(logins[0].Cookies), token: func(r *http.Request) string {
+		s, ok := oauthlogin.FromContext(r.Context())
+		if !ok {
+			return ""
+		}
+		return s.Token().AccessToken
+	}}
+	for _, login := range logins {
+		all.requests = append(all.requests, newRequest(publicOrigin+"/dashboard", login.Cookies))
+		all.wants = append(all.wants, login.session.Token.AccessToken)
+	}
+	one, none := all, all
+	one.requests, one.wants = all.requests[:1], all.wants[:1]
+	none.requests, none.wants, none.Size, none.CookieBytes = []*http.Request{newRequest(publicOrigin+"/dashboard", nil)}, nil, "", 0
+
+	targets := []*Target{
+		one.with("oauthlogin RequireAuth, seen before", p.serve(func(auth *oauthlogin.Middleware, next http.Handler) http.Handler {
+			return auth.RequireAuth(next)
+		})),
+		one.with("oauthlogin Handler and RequireAuth, seen before", p.serve(func(auth *oauthlogin.Middleware, next http.Handler) http.Handler {
+			return auth.Handler(auth.RequireAuth(next))
+		})),
+		one.with("oauthlogin Handler, http.ServeMux and RequireAuth, seen before", p.serve(application)),
+		all.with("oauthlogin RequireAuth, not seen before", p.serve(func(auth *oauthlogin.Middleware, next http.Handler) http.Handler {
+			return auth.RequireAuth(next)
+		})),
+	}
+	targets[3].anew = true
+	if p.size == Small {
+		targets = append(targets, none.with("oauthlogin Handler, no session", p.serve((*oauthlogin.Middleware).Handler)))
+	}
+	return targets
+}
+
+// application is what main functions are made of.
+func application(auth *oauthlogin.Middleware, dashboard http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", http.NotFound)
+	mux.Handle("GET /dashboard", auth.RequireAuth(dashboard))
+	mux.HandleFunc("GET /reports/{id}", http.NotFound)
+	return auth.Handler(mux)
+}
+
+// serve wraps handlers with a new Middleware each.
+func (p *Provider) serve(wrap func(*oauthlogin.Middleware, http.Handler) http.Handler) func(http.Handler) (http.Handler, error) {
+	return func(next http.Handler) (http.Handler, error) {
+		auth, err := p.newMiddleware()
+		if err != nil {
+			return nil, err
+		}
+		return wrap(auth, next), nil
+	}
+}
+
+func (t Target) with(name string, serve func(http.Handler) (http.Handler, error)) *Target {
+	t.Name, t.serve = name, serve
+	return &t
+}
+
+func target(peer peer, size Size, logins []Login) *Target {
+	t := &Target{
+		Name: peer.name, Size: size,
+		serve: func(next http.Handler) (http.Handler, error) { return peer.protect(next), nil },
+	}
+	t.token = func(r *http.Request) string {
+		s := r.Context().Value(contextKey{}).(*session)
+		if s.packed != nil {
+			token, _, _ := bytes.Cut(s.packed, []byte("\n"))
+			return string(token)
+		}
+		return s.Token.AccessToken
+	}
+	for _, login := range logins {
+		cookies, err := peer.store(login.session)
+		if err != nil {
+			t.Refusal = err
+			return t
+		}
+		t.requests = append(t.requests, newRequest(publicOrigin+"/dashboard", cookies))
+		t.wants = append(t.wants, login.session.Token.AccessToken)
+		t.CookieBytes = cookieBytes(cookies)
+	}
+	return t
+}
+
+func cookieBytes(cookies []*http.Cookie) (n int) {
+	for _, c := range cookies {
+		n += len(c.Name) + 1 + len(c.Value)
+	}
+	return n
+}
+
+// Check serves each request once and compares what the handler sees.
+func (t *Target) Check() error {
+	var seen []string
+	h, err := t.serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if t.wants != nil {
+			seen = append(seen, t.token(r))
+		}
+	}))
+	if err != nil {
+		return err
+	}
+	for i, r := range t.requests {
+		for range 2 {
+			h.ServeHTTP(&discard{header: http.Header{}}, r.Clone(r.Context()))
+		}
+		if t.wants != nil && (len(seen) != 2*i+2 || seen[2*i] != t.wants[i] || seen[2*i+1] != t.wants[i]) {
+			return fmt.Errorf("bench: %s: request %d reaches the handler with another session than its own, or not at all", t.Name, i)
+		}
+	}
+	return nil
+}
+
+// Benchmark serves the requests in turn.
+func (t *Target) Benchmark(b *testing.B) {
+	if t.Refusal != nil {
+		b.Skip("refuses: ", t.Refusal)
+	}
+	b.ReportAllocs()
+	b.StopTimer()
+	run, err := t.start()
+	for done := 0; done < b.N && err == nil; done += opened {
+		n := min(opened, b.N-done)
+		if err = run.prepare(); err != nil {
+			break
+		}
+		b.StartTimer()
+		run.serve(n)
+		b.StopTimer()
+	}
+	if err == nil {
+		err = run.complete(b.N)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// Measure returns the processor time that a request takes, garbage collection
+// included: on a machine that has other things to do it varies less than time
+// on the clock.
+func (t *Target) Measure(atLeast time.Duration) (perRequest time.Duration, err error) {
+	run, err := t.start()
+	if err != nil {
+		return 0, err
+	}
+	runtime.GC()
+	var took time.Duration
+	n := 0
+	for took < atLeast {
+		if err := run.prepare(); err != nil {
+			return 0, err
+		}
+		const atOnce = opened
+		start := CPUTime()
+		run.serve(atOnce)
+		took += CPUTime() - start
+		n += atOnce
+	}
+	return took / time.Duration(n), run.complete(n)
+}
+
+// CPUTime is what this process has used so far.
+func CPUTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err) // there is nothing wrong with the arguments
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// A run serves the requests of a target.
+type run struct {
+	*Target
+	handler http.Handler
+	w       discard
+	served  int
+	// scratch is the request where a library might keep things in it, which
+	// would serve it the next time.
+	scratch http.Request
+}
+
+func (t *Target) start() (*run, error) {
+	r := &run{Target: t, w: discard{header: http.Header{}}}
+	err := r.makeHandler()
+	return r, err
+}
+
+func (r *run) makeHandler() (err error) {
+	r.handler, err = r.Target.serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { r.served++ }))
+	return err
+}
+
+// prepare is to be called before each round of the requests.
+func (r *run) prepare() error {
+	if r.anew {
+		return r.makeHandler()
+	}
+	return nil
+}
+
+func (r *run) serve(n int) {
+	next := 0
+	for range n {
+		request := r.requests[next]
+		if !r.Ours && !r.Floor {
+			r.scratch = *request
+			request = &r.scratch
+		}
+		if next++; next == len(r.requests) {
+			next = 0
+		}
+		clear(r.w.header)
+		r.handler.ServeHTTP(&r.w, request)
+	}
+}
+
+func (r *run) complete(n int) error {
+	if r.served != n {
+		return fmt.Errorf("bench: %s: %d of %d requests reached the handler", r.Name, r.served, n)
+	}
+	return nil
+}
+
+// discard is a ResponseWriter that writes nowhere.
+type discard struct{ header http.Header }
+
+func (w *discard) Header() http.Header         { return w.header }
+func (w *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (w *discard) WriteHeader(int)             {}

@@ -1,0 +1,80 @@
+// An OpenID provider for the interop tests, as strict as oidc-provider goes: PKCE with S256 only, iss in every
+// authorization response, names and addresses from the user info endpoint only, a new refresh token at every use and
+// an end to the whole family at the first reuse. Everything it keeps is gone when it stops, its keys too.
+//
+//   PORT              where to listen, on 127.0.0.1; the issuer is http://localhost:PORT
+//   CLIENT_ID         the one registration, with CLIENT_SECRET and
+//   REDIRECT_URI      its redirect URI and
+//   POST_LOGOUT_URI   where it wants people back after a logout
+//   ACCESS_TOKEN_TTL  seconds that an access token lasts; default 3600
+//
+// It prints the issuer when it is ready. GET /calls answers how often each endpoint was asked: {"POST /token": 1}.
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+
+import { Provider } from 'oidc-provider';
+
+const {
+  PORT, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, POST_LOGOUT_URI, ACCESS_TOKEN_TTL = '3600',
+} = process.env;
+const issuer = `http://localhost:${PORT}`;
+
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+const provider = new Provider(issuer, {
+  clients: [{
+    client_id: CLIENT_ID,
+    client_secret: CLIENT_SECRET,
+    redirect_uris: [REDIRECT_URI],
+    post_logout_redirect_uris: [POST_LOGOUT_URI],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+  }],
+  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' }] },
+  cookies: { keys: [randomBytes(32).toString('hex')] },
+  responseTypes: ['code'],
+  pkce: { required: () => true },
+  scopes: ['openid', 'offline_access'],
+  claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'] },
+  conformIdTokenClaims: true,
+  issueRefreshToken: async (ctx, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('openid'),
+  rotateRefreshToken: true,
+  ttl: {
+    AccessToken: Number(ACCESS_TOKEN_TTL),
+    AuthorizationCode: 60,
+    Grant: 3600,
+    IdToken: 3600,
+    Interaction: 3600,
+    RefreshToken: 3600,
+    Session: 3600,
+  },
+  async findAccount(ctx, sub) {
+    return {
+      accountId: sub,
+      claims: async () => ({
+        sub, name: `${sub[0].toUpperCase()}${sub.slice(1)} Example`, email: `${sub}@example.com`, email_verified: true,
+      }),
+    };
+  },
+  features: { devInteractions: { enabled: true } },
+});
+provider.on('server_error', (ctx, err) => console.error(err));
+
+const calls = {};
+const oidc = provider.callback();
+const server = createServer((req, res) => {
+  const call = `${req.method} ${req.url.split('?')[0]}`;
+  if (call === 'GET /calls') {
+    res.setHeader('Content-Type', 'application/json');
+    res.end(JSON.stringify(calls));
+    return;
+  }
+  calls[call] = (calls[call] ?? 0) + 1;
+  oidc(req, res);
+});
+server.listen(Number(PORT), '127.0.0.1', () => console.log(issuer));
+
+process.on('SIGTERM', () => {
+  server.close();
+  server.closeAllConnections();
+});

@@ -1,0 +1,138 @@
+package interop_test
+
+import (
+	"context"
+	"crypto/rand"
+	"html/template"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/zitadel/oidc/v3/example/server/storage"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+)
+
+// zitadel is zitadel/oidc with the storage of its own example. Its issuer ends in a slash, it sends no iss, the ID
+// token's audience is a list, and every login asks for the password again.
+type zitadel struct {
+	port   string
+	app    string
+	server *http.Server
+	tokens atomic.Int64
+}
+
+func newZitadel(t *testing.T, app string) provider {
+	t.Helper()
+	return &zitadel{port: freePort(t), app: app}
+}
+
+func (z *zitadel) issuer() string { return "http://localhost:" + z.port + "/" }
+
+func (z *zitadel) start(t *testing.T) {
+	t.Helper()
+	config := &op.Config{CodeMethodS256: true, AuthMethodPost: true, GrantTypeRefreshToken: true}
+	_, _ = rand.Read(config.CryptoKey[:])
+	store := &zitadelStorage{storage.NewStorageWithClients(storage.NewUserStore(z.issuer()), map[string]*storage.Client{
+		clientID: storage.WebClient(clientID, clientSecret, z.app+"/auth/callback"),
+	}), z.app + "/"}
+	provider, err := op.NewProvider(config, store, op.StaticIssuer(z.issuer()), op.WithAllowInsecure())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle("/", provider)
+	mux.HandleFunc("GET /login/username", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_ = zitadelLogin.Execute(w, r.FormValue("authRequestID"))
+	})
+	mux.Handle("POST /login/username", op.NewIssuerInterceptor(provider.IssuerFromRequest).HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			id := r.FormValue("id")
+			if err := store.CheckUsernamePassword(r.FormValue("username"), r.FormValue("password"), id); err != nil {
+				http.Error(w, err.Error(), http.StatusForbidden)
+				return
+			}
+			http.Redirect(w, r, op.AuthCallbackURL(provider)(r.Context(), id), http.StatusFound)
+		},
+	))
+	mux.HandleFunc("GET /login/cancel", func(w http.ResponseWriter, r *http.Request) {
+		request, err := store.AuthRequestByID(r.Context(), r.FormValue("id"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		op.AuthRequestError(w, r, request, oidc.ErrAccessDenied().WithDescription("the user said no"), provider)
+	})
+
+	z.tokens.Store(0)
+	z.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/oauth/token" {
+			z.tokens.Add(1)
+		}
+		mux.ServeHTTP(w, r)
+	})}
+	listener, err := net.Listen("tcp", "127.0.0.1:"+z.port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = z.server.Serve(listener) }()
+	t.Cleanup(func() { _ = z.server.Close() })
+}
+
+func (z *zitadel) stop(t *testing.T) {
+	t.Helper()
+	if err := z.server.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (z *zitadel) tokenCalls(*testing.T) int { return int(z.tokens.Load()) }
+
+func (z *zitadel) signIn(first *page) *page {
+	first.v.t.Helper()
+	return first.submit(map[string]string{"username": "test-user2", "password": "verysecure"})
+}
+
+func (z *zitadel) cancel(first *page) *page {
+	first.v.t.Helper()
+	return first.click("/login/cancel")
+}
+
+// signOut has nothing to do: this provider does not ask.
+func (z *zitadel) signOut(first *page) *page { return first }
+
+func (z *zitadel) wants() identity {
+	return identity{Subject: "id2", Name: "Test User2", Email: "test-user2@zitadel.ch"}
+}
+
+var zitadelLogin = template.Must(template.New("").Parse(`<!DOCTYPE html>
+<title>Sign in</title>
+<form method="post" action="/login/username">
+  <input type="hidden" name="id" value="{{.}}">
+  <label>Name <input name="username"></label>
+  <label>Password <input name="password" type="password"></label>
+  <button>Sign in</button>
+  <a href="/login/cancel?id={{.}}">Cancel</a>
+</form>
+`))
+
+// zitadelStorage adds where to go after a logout, which the example's clients do not have.
+type zitadelStorage struct {
+	*storage.Storage
+	postLogoutURI string
+}
+
+func (s *zitadelStorage) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
+	client, err := s.Storage.GetClientByClientID(ctx, id)
+	return &zitadelClient{client, s.postLogoutURI}, err
+}
+
+type zitadelClient struct {
+	op.Client
+	postLogoutURI string
+}
+
+func (c *zitadelClient) PostLogoutRedirectURIs() []string { return []string{c.postLogoutURI} }
