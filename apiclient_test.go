@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -216,6 +217,55 @@ func answerless(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { answerWith(status, body)(w, r, nil) }
 }
 
+// A handler that runs since before another request's refresh takes the new
+// token from there: the refresh token that it knows is spent.
+func TestClientOfAnOlderRequest(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		refused bool
+		later   time.Duration
+	}{
+		{"whose token the API refuses", true, time.Minute},
+		{"whose token is due", false, 3 * time.Minute},
+		{"whose token has expired", false, 30 * time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newCallApp(t, offline{})
+				if tt.refused {
+					a.api.refuse(a.first)
+				}
+				time.Sleep(57 * time.Minute)
+				old := a.cookies()
+				a.call = func(client *http.Client) {
+					a.call = func(client *http.Client) { answered(client.Get("https://api.test/")) }
+					time.Sleep(time.Minute)
+					a.api.refuse(a.first)
+					a.ask(t.Context(), old, "/call") // refreshes
+					if !tt.refused {
+						a.api.refuse("")
+					}
+					a.api.called()
+					time.Sleep(tt.later)
+					if got := answered(client.Get("https://api.test/")); got != "200 yes" {
+						t.Errorf("answer is %q", got)
+					}
+				}
+				if resp := a.get("/call"); resp.StatusCode != http.StatusOK {
+					t.Errorf("answer is %d", resp.StatusCode)
+				}
+				calls := a.api.called()
+				fresh := a.get("/access").body
+				if len(calls) == 0 || calls[len(calls)-1].token != fresh || fresh == a.first || fresh == "" {
+					t.Errorf("calls %+v; the session has the token %q, and had %q", calls, fresh, a.first)
+				}
+				a.wantRefreshes(t, 1)
+			})
+		})
+	}
+}
+
 // An API that never takes a token costs one refresh for each call, no more.
 func TestClientNeverRetriesTwice(t *testing.T) {
 	t.Parallel()
@@ -293,6 +343,9 @@ func TestClientSharesOneRefresh(t *testing.T) {
 				})
 				a.wantRefreshes(t, 1)
 				calls := a.api.called()
+				if len(calls) == 0 {
+					t.Fatal("no calls")
+				}
 				fresh := calls[len(calls)-1].token
 				for range 2 { // the first answer is lost
 					w := a.ask(t.Context(), old, "/access")
@@ -472,30 +525,49 @@ func TestClientUpgrades(t *testing.T) {
 	})
 }
 
-// The connection of an answer that is not passed on is used again.
+// The connection of an answer that is not passed on is used again, unless there
+// is much of it to read first; then it is closed.
 func TestClientKeepsConnections(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		server := &api{}
-		pipes := servePipes(t, server)
-		a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
-			opts.HTTPClient = &http.Client{Transport: hosts{"api.test": pipes, "": opts.HTTPClient.Transport}}
-		}})
-		server.refuse("*")
-		a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
-			for range 5 {
-				if got := answered(a.auth.Client(r.Context()).Get("https://api.test/")); got != "401 no" {
-					t.Errorf("answer is %q", got)
+	for _, tt := range []struct {
+		name    string
+		refusal string
+		dials   int32
+	}{
+		{"a short answer", "no", 1},
+		{"an empty answer", "", 1},
+		{"a long answer", strings.Repeat("no", 32<<10), 2}, // the first of them
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server, serving := &api{}, sync.WaitGroup{}
+				pipes := servePipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					serving.Add(1)
+					defer serving.Done()
+					if server.ServeHTTP(httptest.NewRecorder(), r); server.refused[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] {
+						w.WriteHeader(http.StatusUnauthorized)
+						io.WriteString(w, tt.refusal)
+					}
+				}))
+				a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+					opts.HTTPClient = &http.Client{Transport: hosts{"api.test": pipes, "": opts.HTTPClient.Transport}}
+				}})
+				a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+					for range 5 {
+						if got := answered(a.auth.Client(r.Context()).Get("https://api.test/")); got != "200 " {
+							t.Errorf("answer is %q", got)
+						}
+					}
 				}
-			}
-		}
-		b := a.browser(t)
-		b.login("/dashboard")
-		for range 3 {
-			b.get("/call")
-		}
-		if calls, dials := len(server.called()), pipes.dials.Load(); calls != 30 || dials != 1 {
-			t.Errorf("%d calls over %d connections", calls, dials)
-		}
-	})
+				b := a.browser(t)
+				b.login("/dashboard")
+				server.refuse(b.get("/access").body)
+				b.get("/call")
+				serving.Wait()
+				if calls, dials := len(server.called()), pipes.dials.Load(); calls != 6 || dials != tt.dials {
+					t.Errorf("%d calls over %d connections", calls, dials)
+				}
+			})
+		})
+	}
 }

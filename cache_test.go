@@ -269,11 +269,12 @@ func TestChunksOfCachedSessions(t *testing.T) {
 // Memory does not grow with the sessions that come by.
 func TestCacheIsBounded(t *testing.T) {
 	const (
-		sealed = 20_000
-		most   = 96 << 20 // bytes; without a bound there would be over 150 MiB
+		sealed = 1500
+		most   = 128 << 20 // bytes; without a bound there would be over 140 MiB
 	)
 	a := newOfflineApp(t, offline{change: plainOAuth})
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["access_token"] = noise(3000) })
+	// Long in memory, and short in a cookie.
+	a.provider.MapTokenResponse(func(resp map[string]any) { resp["access_token"] = strings.Repeat("a", 100_000) })
 	cookies := a.signInAs(t, "alice")
 	with := func(keys ...[]byte) *oauthlogin.Middleware {
 		return newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) {

@@ -62,11 +62,12 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		failed = m.signIn(w, r, p, f, rec)
 	}
 	if failed != nil {
-		m.event(ctx, Event{Kind: EventLogin, Provider: p.Name, Err: failed})
 		if f.isQuiet(failed) {
+			m.log.DebugContext(ctx, "oauthlogin: no silent sign-in", "code", failed.Code, "provider", p.Name, "error", failed.err)
 			redirect(w, f.returnPath)
 			return
 		}
+		m.event(ctx, Event{Kind: EventLogin, Provider: p.Name, Err: failed})
 		m.fail(w, r, failed)
 		return
 	}
@@ -75,16 +76,21 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 
 // signIn writes the new session, and counts the rounds.
 func (m *Middleware) signIn(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
+	old, _ := m.load(r) // before start, which deletes it from a store
 	if err := m.start(w, r, rec); err != nil {
 		failed := m.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
-		if errors.Is(err, errTooLarge) {
+		if errors.Is(err, errTooLargeForCookies) || errors.Is(err, errTooLargeForStore) {
 			failed.Code, failed.RetryURL = "session_too_large", "" // it would be as large again
 		}
 		return failed
 	}
 	rounds := m.roundsOf(r)
-	if old, _ := m.load(r); old != nil {
+	if old != nil {
 		rounds = 0
+		if old.user.Subject != rec.user.Subject || old.provider != rec.provider {
+			// A slow response that carries its cookie must not bring it back.
+			m.memory.end(old)
+		}
 	}
 	m.writeRounds(w, rounds+1)
 	m.event(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})
@@ -185,7 +191,8 @@ func classify(err error) (code string, status int) {
 }
 
 // staleCallback answers a callback that starts nothing. Without a session it
-// never redirects: a browser without cookies would go round for ever.
+// redirects only for a silent flow whose cookie came back: a browser without
+// cookies would go round for ever.
 func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state string, f *flow, code string) {
 	returnPath := m.finished.returnPath(state)
 	if f != nil {
@@ -195,10 +202,10 @@ func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state
 		redirect(w, m.returnPath(returnPath))
 		return
 	}
-	e := &Error{Code: code, Status: http.StatusBadRequest, RetryURL: m.loginURL("", "/")}
+	e := &Error{Code: code, Status: http.StatusBadRequest, RetryURL: m.loginURL("", "/"), err: errors.New("no pending login of this browser has the state")}
 	if f != nil {
 		p := m.providerByTag(f.provider)
-		e.Provider, e.RetryURL = p.Name, m.loginURL(p.Name, f.returnPath)
+		e.Provider, e.RetryURL, e.err = p.Name, m.loginURL(p.Name, f.returnPath), nil
 		if code == "flow_used" {
 			e.RetryURL = f.returnPath
 		}

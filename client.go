@@ -26,7 +26,9 @@ var (
 // redirect leads to another one. A token that is about to expire is refreshed
 // first. On a 401 answer the token is refreshed once and the request sent once
 // more, if its body can be replayed (see [http.Request].GetBody). Tokens that
-// are refreshed this way reach the cookie with the next request.
+// are refreshed this way reach the cookie with the next request that this
+// instance serves. Ask only hosts that may have the token: which one is asked is
+// not checked.
 //
 // Requests fail with [ErrNoSession] or [ErrNoToken] when there is nothing to
 // send. There is no timeout but that of the requests' contexts and of ctx.

@@ -108,7 +108,12 @@ func unsetFunc(w http.ResponseWriter, match func(name string) bool) {
 
 func (c *cookieScheme) expire(w http.ResponseWriter, name string) { c.set(w, name, "", -1) }
 
-func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
+// noStore sets Expires too: http.FileServer and http.ServeContent take
+// Cache-Control off their errors, and leave Set-Cookie.
+func noStore(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Expires", "0")
+}
 
 // A cookieStore is a gorilla store that keeps one string, a sealed value, in
 // as many cookies as it takes. It neither encrypts nor ages what it stores.
@@ -124,8 +129,10 @@ const valueKey = "oauthlogin"
 
 const markLength = 6
 
-// errTooLarge says that a session does not fit into cookies.
-var errTooLarge = errors.New("session is too large for cookies; set Options.Store to keep sessions on the server")
+var (
+	errTooLargeForCookies = errors.New("session is too large for cookies; set Options.Store to keep sessions on the server")
+	errTooLargeForStore   = errors.New("session is too large for Options.Store")
+)
 
 // Get is New: a session is loaded once per request, and passed on by context.
 func (s *cookieStore) Get(r *http.Request, name string) (*sessions.Session, error) {
@@ -218,7 +225,7 @@ func (s *cookieStore) Save(r *http.Request, w http.ResponseWriter, session *sess
 		value, _ := session.Values[valueKey].(string)
 		chunks = s.split(value)
 		if len(chunks) > maxChunks {
-			return errTooLarge
+			return errTooLargeForCookies
 		}
 	}
 	for i, chunk := range chunks {

@@ -73,7 +73,8 @@ func (d *discovery) metadata(ctx context.Context) (*metadata, error) {
 		return nil, err
 	}
 	// Detached from the request: who hangs up must not fail those who wait.
-	result := d.group.DoChan("", func() (any, error) {
+	result := d.group.DoChan("", func() (_ any, err error) {
+		defer recovered(&err)
 		found, err := d.discover(context.WithoutCancel(ctx))
 		d.mu.Lock()
 		defer d.mu.Unlock()

@@ -294,6 +294,7 @@ func TestKeyRotation(t *testing.T) {
 		b := a.browser(t)
 		login := func(what string, ok bool, fetches int) {
 			t.Helper()
+			synctest.Wait() // for the end of the fetch before
 			b.post("/logout", nil)
 			resp := failingLogin(b)
 			if got := resp.StatusCode == http.StatusOK; got != ok || b.signedIn() != ok {
@@ -370,6 +371,7 @@ func TestKeysUnavailable(t *testing.T) {
 				b := a.browser(t)
 				for range 2 {
 					a.refused(t, b, failingLogin(b), http.StatusBadGateway, "provider_unavailable")
+					synctest.Wait() // for the end of the fetch, which others could still join
 				}
 				if n := a.provider.Count(oauthlogintest.JWKS); n != 2 || a.called("/evil") > 0 {
 					t.Errorf("%d fetches, %d elsewhere", n, a.called("/evil"))
@@ -394,6 +396,7 @@ func TestKeySetWithoutTheKey(t *testing.T) {
 				a.provider.Intercept(oauthlogintest.JWKS, answerWith(200, keys))
 				b := a.browser(t)
 				a.refused(t, b, failingLogin(b), http.StatusBadGateway, "provider_rejected")
+				synctest.Wait()
 				a.provider.Intercept(oauthlogintest.JWKS, nil)
 				a.recovers(t, b)
 			})

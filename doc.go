@@ -17,8 +17,8 @@
 // each login. The provider redirects back to the callback, which redeems the
 // code, verifies the ID token (or asks [Provider].Identify), starts a new
 // session and redirects to the return path. From then on each request opens the
-// session, checks its limits, refreshes its tokens when they are due, and writes
-// the cookie before the handler runs.
+// session and checks its limits; behind RequireAuth, tokens that are due are
+// refreshed. A new cookie is written before the handler runs.
 //
 // # Sessions
 //
@@ -27,11 +27,12 @@
 // derived from Options.Keys. It is kept in cookies, or in Options.Store. In
 // cookies it can be read by every instance that has the keys, and ended only by
 // its limits: whoever has copied a cookie can use it until then, except on the
-// instance where its user has signed out. Sessions in a store end everywhere.
+// instance where its user has signed out. A logout ends a
+// session in a store everywhere.
 //
 // Tokens are refreshed by the instance that a request reaches. Requests that
 // reach it with the older cookie get the newer tokens, from memory bounded
-// at 32 MiB; other instances, and the same one after a restart, know of a
+// at 32 MiB (opened sessions are kept in 64 MiB more); other instances, and the same one after a restart, know of a
 // refresh only what the browser's cookie says.
 //
 // # Standards

@@ -58,22 +58,27 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.err }
 
-// fail answers a request with an error, through Options.ErrorHandler if there
-// is one.
-func (m *Middleware) fail(w http.ResponseWriter, r *http.Request, e *Error) {
-	noStore(w)
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	if m.opts.ErrorHandler != nil {
-		m.opts.ErrorHandler(w, r, e)
-		return
-	}
-	id := rand.Text()[:8]
+// logFailure logs an error and returns the reference that the page shows.
+func (m *Middleware) logFailure(r *http.Request, e *Error) (id string) {
+	id = rand.Text()[:8]
 	log := m.log.InfoContext
 	if e.Status >= http.StatusInternalServerError {
 		log = m.log.ErrorContext
 	}
 	log(r.Context(), "oauthlogin: request failed", "code", e.Code, "provider", e.Provider, "error", e.err, "id", id)
+	return id
+}
 
+// fail answers a request with an error, through Options.ErrorHandler if there
+// is one.
+func (m *Middleware) fail(w http.ResponseWriter, r *http.Request, e *Error) {
+	noStore(w)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	id := m.logFailure(r, e)
+	if m.opts.ErrorHandler != nil {
+		m.opts.ErrorHandler(w, r, e)
+		return
+	}
 	p := errorPage{ID: id, RetryURL: e.RetryURL, Retry: "Try again"}
 	p.Title, p.Text = describe(e)
 	if e.Code == "flow_used" {
@@ -129,7 +134,7 @@ body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;font
 main{width:100%;max-width:27rem;padding:2rem;border-radius:.75rem;background:#fff;box-shadow:0 1px 4px #0003}
 h1{margin:0 0 .5rem;font-size:1.375rem;line-height:1.25}ul{list-style:none;margin:1rem 0 0;padding:0}li+li{margin-top:.5rem}
 .button{display:block;padding:.65rem 1rem;border-radius:.5rem;background:#1d4ed8;color:#fff;text-align:center;text-decoration:none;font-weight:600;overflow-wrap:anywhere}
-.button:focus-visible{outline:3px solid #f59e0b;outline-offset:2px}small{color:#5a6070}
+.button:focus-visible{outline:3px solid #f59e0b;outline-offset:2px}small{color:#5a6070}main>:last-child{margin-bottom:0}
 @media(prefers-color-scheme:dark){body{color:#e8eaee;background:#14161a}main{background:#1f2329}small{color:#a5adba}}`
 
 func parsePage(body string) *template.Template {
@@ -154,7 +159,7 @@ func parsePage(body string) *template.Template {
 
 var (
 	errorTemplate = parsePage(`<p>{{.Text}}</p>
-{{with .RetryURL}}<p><a class="button" href="{{.}}">{{$.Retry}}</a></p>{{end}}
+{{with .RetryURL}}<p><a class="button" href="{{.}}">{{$.Retry}}</a></p>{{else}}<p><a class="button" href="/">Home</a></p>{{end}}
 <p><small>Reference: {{.ID}}</small></p>`)
 
 	chooserTemplate = parsePage(`<p id="with">Choose who you want to sign in with.</p>

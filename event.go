@@ -10,7 +10,9 @@ import (
 type EventKind string
 
 const (
-	// EventLogin is a login that has ended: well, or with Err.
+	// EventLogin is a login that has ended: well, or with Err, also when it could
+	// not start because the provider was down. A callback that belongs to no
+	// login is none, nor is a [Middleware.Silent] that signed nobody in.
 	EventLogin EventKind = "login"
 	// EventLogout is a session that its user or a handler has ended.
 	EventLogout EventKind = "logout"
@@ -28,20 +30,19 @@ const (
 // An Event is what happened to one user's sign-in. It has no secrets in it.
 type Event struct {
 	Kind EventKind
-	// Provider and Subject name the user. Subject is empty where a login failed
-	// before the provider had named one, Provider where none was chosen.
+	// Provider and Subject name the user. Subject is empty where a login failed.
 	Provider, Subject string
-	// Err is why something failed; of a login an [*Error].
+	// Err is why something failed; of a login, and of EventDenied, an [*Error].
 	Err error
 }
 
-// event tells the hook and the log, unless fail logs the same.
+// event tells the hook and the log; an [*Error] is logged by fail.
 func (m *Middleware) event(ctx context.Context, e Event) {
 	if m.opts.OnEvent != nil {
 		m.opts.OnEvent(ctx, e)
 	}
 	var failed *Error
-	if m.opts.ErrorHandler == nil && errors.As(e.Err, &failed) {
+	if errors.As(e.Err, &failed) {
 		return
 	}
 	level := slog.LevelInfo

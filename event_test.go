@@ -141,9 +141,9 @@ func TestEvents(t *testing.T) {
 		a.events.want(t)
 
 		b.get("/admin")
-		a.events.want(t, "denied test/alice error")
+		a.events.want(t, "denied test/alice forbidden")
 		b.get("/admin", asScript...)
-		a.events.want(t, "denied test/alice error")
+		a.events.want(t, "denied test/alice forbidden")
 
 		time.Sleep(3 * time.Minute)
 		b.get("/recent", asScript...)

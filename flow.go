@@ -21,6 +21,9 @@ const (
 	// maxFlowBytes bounds the flow cookies together, which return paths can
 	// make long: proxies refuse requests with too many bytes of cookies.
 	maxFlowBytes = 6000
+	// maxExpired bounds the cookies that one response expires: a browser has
+	// room for fewer of ours.
+	maxExpired = 64
 )
 
 // A flow is one pending login: all that is known of it is sealed in a cookie
@@ -144,11 +147,12 @@ func (m *Middleware) writeFlow(w http.ResponseWriter, r *http.Request, f *flow) 
 	// Of the same moment, the later in the header is the newer (RFC 6265 section 5.4).
 	slices.Reverse(flows)
 	slices.SortStableFunc(flows, func(a, b pending) int { return b.started.Compare(a.started) })
-	total := len(name) + len(sealed)
+	total, expired := len(name)+len(sealed), 0
 	for i, p := range flows {
 		total += p.bytes
-		if i+1 >= maxFlows || total > maxFlowBytes || p.started.IsZero() {
+		if (i+1 >= maxFlows || total > maxFlowBytes || p.started.IsZero()) && expired < maxExpired {
 			m.cookies.expire(w, p.name)
+			expired++
 		}
 	}
 	m.cookies.set(w, name, sealed, int(flowCookieAge/time.Second))

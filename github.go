@@ -17,7 +17,8 @@ import (
 // GitHub returns the provider "github" for an OAuth app or GitHub App
 // registered there. Without Scopes it asks for "user:email" alone, which
 // together with the public profile is all that it reads. Without an Endpoint
-// it is github.com; that of a GitHub Enterprise server has its API beside it.
+// it is github.com; the API of a GitHub Enterprise server is taken to be at
+// /api/v3 of the Endpoint's host, that of GHE.com at api. and the host.
 //
 // The user's Subject is the numeric id, which unlike the login name never
 // changes hands; Email is the primary address if GitHub has verified it. Tokens

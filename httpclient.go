@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -116,10 +117,10 @@ func (p *provider) do(r *http.Request) (*http.Response, error) {
 	return resp, callFailed(err)
 }
 
-// A callError is a request that got no answer, or none that HTTP allows.
+// A callError is a call that brought no answer that we take.
 type callError struct{ err error }
 
-func (e *callError) Error() string { return "no answer: " + unquoted(e.err) }
+func (e *callError) Error() string { return "call failed: " + beforeQuote(e.err) }
 func (e *callError) Unwrap() error { return e.err }
 
 // callFailed makes a callError of what http.Client says, which begins with the
@@ -132,14 +133,22 @@ func callFailed(err error) error {
 	return err
 }
 
-// unquoted is an error's text up to the first quotation mark: what libraries
+// beforeQuote is an error's text up to the first quotation mark: what libraries
 // quote is what the provider sent.
-func unquoted(err error) string {
+func beforeQuote(err error) string {
 	text := err.Error()
 	if i := strings.IndexAny(text, "\"'`"); i >= 0 {
 		text = strings.TrimRight(text[:i], " :") + " ..."
 	}
 	return text[:min(len(text), 200)]
+}
+
+// recovered makes an error of a panic where net/http cannot recover it:
+// singleflight would end the process.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
 }
 
 // A statusError is an answer that says no by its status alone. What the

@@ -51,7 +51,7 @@ func (p *provider) verifyIDToken(ctx context.Context, md *metadata, raw, accessT
 		return nil, nil, keys.err
 	}
 	if err != nil {
-		return nil, nil, errors.New(unquoted(err))
+		return nil, nil, errors.New(beforeQuote(err))
 	}
 	var payload json.RawMessage
 	if err := token.Claims(&payload); err != nil {
@@ -201,6 +201,11 @@ func (p *provider) userFromClaims(ctx context.Context, md *metadata, payload jso
 			}
 		}
 	}
+	return userOf(claims, payload), nil
+}
+
+// userOf reads the standard claims (OpenID Connect Core section 5.1).
+func userOf(claims object, raw json.RawMessage) User {
 	name := claims.str("name")
 	if name == "" {
 		name = claims.str("preferred_username")
@@ -210,8 +215,8 @@ func (p *provider) userFromClaims(ctx context.Context, md *metadata, payload jso
 		Name:          name,
 		Email:         claims.str("email"),
 		EmailVerified: claims.str("email") != "" && claims.isTrue("email_verified"),
-		RawClaims:     payload,
-	}, nil
+		RawClaims:     raw,
+	}
 }
 
 // userInfo asks the user info endpoint (OpenID Connect Core section 5.3). It

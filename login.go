@@ -16,6 +16,8 @@ import (
 
 // LoginOptions is how one login differs from others.
 type LoginOptions struct {
+	_ [0]func() // keyed literals only
+
 	// Provider is the name of the provider; "" is the only one, or lets the user
 	// choose among several.
 	Provider string
@@ -30,12 +32,13 @@ type LoginOptions struct {
 
 // Login starts a login: it redirects to the provider that the query parameter
 // provider names, or lets the user choose, and comes back to the local path
-// that return_to names, "/" if it is missing or leads anywhere else. It takes
-// no other parameter.
+// that return_to names, "/" if it is missing or leads anywhere else. The only
+// other parameter is step_up, which [Middleware.Require] seals into the URLs that
+// it hands out.
 //
-// GET alone starts a login. HEAD and prefetching do not, nor is any state kept
-// on the server: what the callback needs is sealed in a cookie of its own for
-// each login, of which a browser keeps at most five.
+// GET alone starts a login; HEAD and prefetching do not. No state is kept on the
+// server: what the callback needs is sealed in a cookie of its own for each login,
+// of which a browser keeps at most five.
 func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return
@@ -100,7 +103,9 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 	}
 	md, err := p.endpoints.metadata(r.Context())
 	if err != nil {
-		m.fail(w, r, m.loginError(p, opts.ReturnTo, "provider_unavailable", http.StatusBadGateway, err))
+		failed := m.loginError(p, opts.ReturnTo, "provider_unavailable", http.StatusBadGateway, err)
+		m.event(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
+		m.fail(w, r, failed)
 		return
 	}
 	f, location, err := p.authorizationRequest(md, opts)
@@ -118,7 +123,7 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 // 6749 section 4.1.1, OpenID Connect Core section 3.1.2.1).
 func (p *provider) authorizationRequest(md *metadata, opts LoginOptions) (*flow, string, error) {
 	if err := checkAuthParams(opts.AuthParams); err != nil {
-		return nil, "", fmt.Errorf("LoginOptions.%w", err)
+		return nil, "", fmt.Errorf("LoginOptions.AuthParams %w", err)
 	}
 	u, err := url.Parse(md.AuthURL)
 	if err != nil {
@@ -202,7 +207,7 @@ func (m *Middleware) loginError(p *provider, returnTo, code string, status int, 
 
 func (m *Middleware) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow string) {
 	w.Header().Set("Allow", allow)
-	m.fail(w, r, &Error{Code: "method_not_allowed", Status: http.StatusMethodNotAllowed, err: fmt.Errorf("method %q", printable(r.Method))})
+	m.fail(w, r, &Error{Code: "method_not_allowed", Status: http.StatusMethodNotAllowed, err: fmt.Errorf("method %q; allowed: %s", printable(r.Method), allow)})
 }
 
 // redirect writes Location as it is: http.Redirect would clean it.

@@ -20,12 +20,13 @@ const (
 	maxLogoutReturn = 512
 )
 
-// Logout ends the session: it revokes the refresh token (RFC 7009), expires
-// every cookie of ours, also those that do not open, and redirects to the
+// Logout ends the session: it revokes the refresh token if the provider's
+// metadata has a revocation_endpoint (RFC 7009), expires every cookie of ours, also those that do not open, and redirects to the
 // provider's end_session_endpoint if its metadata has one (OpenID Connect
 // RP-Initiated Logout), and otherwise to the local path that return_to names,
 // in the query or a form, or to "/". From the provider the user comes back to
-// [Provider].PostLogoutRedirectURL, and from there to return_to.
+// [Provider].PostLogoutRedirectURL, and from there to return_to,
+// if [Middleware.Handler] or RequireAuth is around that page.
 //
 // The session ends here whether or not the provider can be reached.
 //
@@ -64,14 +65,14 @@ func (m *Middleware) EndSession(w http.ResponseWriter, r *http.Request) {
 // returnTo itself when there is no provider to tell, or no way to come back.
 func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo string) string {
 	var rec *record
-	if s := m.fromContext(r.Context()); s == nil {
+	if s := m.fromContext(r.Context()); s != nil {
+		rec = s.current()
+	} else {
 		rec, _ = m.load(r)
-	} else if latest, ended := m.memory.latest(s.current()); !ended {
-		rec = latest
 	}
 	if rec != nil {
 		// First of all, so that a refresh under way cannot bring it back.
-		m.memory.end(rec.id)
+		rec = m.memory.end(rec)
 	}
 	m.forget(r)
 	m.clearCookies(w, r)

@@ -135,6 +135,20 @@ func TestNoLoop(t *testing.T) {
 				b.callbackURL("/login?return_to=/dashboard")
 			}
 		}},
+		{"a session that stays after all, and signing in again", func(t *testing.T, _ *app, b *browser) {
+			for range 4 {
+				b.setCookie(sessionCookie, "")
+				b.login("/dashboard")
+			}
+			b.login("/dashboard")
+		}},
+		{"losing a session once after many logins", func(t *testing.T, _ *app, b *browser) {
+			for range 6 {
+				b.login("/dashboard")
+			}
+			b.setCookie(sessionCookie, "")
+			b.login("/dashboard")
+		}},
 		{"rounds that are not ours", func(t *testing.T, _ *app, b *browser) {
 			b.setCookie(sessionCookie+".rounds", "999")
 		}},

@@ -88,6 +88,13 @@ func (m *memory) latest(rec *record) (latest *record, ended bool) {
 	return rec, ended
 }
 
+func (m *memory) hasEnded(id sessionID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, ended := m.ended[id]
+	return ended
+}
+
 // refreshed keeps a record with new tokens, unless the session has ended
 // meanwhile.
 func (m *memory) refreshed(rec *record, now time.Time) bool {
@@ -128,15 +135,20 @@ func (m *memory) refusal(id sessionID, now time.Time) error {
 	return nil
 }
 
-// end forgets a session's tokens and remembers that it is over.
-func (m *memory) end(id sessionID) {
+// end forgets a session's tokens and remembers that it is over. It returns the
+// latest record that there was, nil if the session was over before.
+func (m *memory) end(rec *record) *record {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	id := rec.id
 	if e := m.live[id]; e != nil {
+		if latest := e.Value.(*liveSession).record; latest.generation > rec.generation {
+			rec = latest
+		}
 		m.remove(e)
 	}
 	if _, known := m.ended[id]; known {
-		return
+		return nil
 	}
 	if m.ended == nil {
 		m.ended = map[sessionID]struct{}{}
@@ -147,6 +159,7 @@ func (m *memory) end(id sessionID) {
 	}
 	m.ended[id] = struct{}{}
 	m.endedOrder = append(m.endedOrder, id)
+	return rec
 }
 
 // put, remove and trim need the lock.

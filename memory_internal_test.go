@@ -71,9 +71,9 @@ func TestMemoryCounts(t *testing.T) {
 		m.failed(numbered(1000+n, 0, "token"), errors.New("down"), now)
 	}
 	for n := range 100 {
-		m.end(numbered(n, 0, "").id)
-		m.end(numbered(1000+n, 0, "").id)
-		m.end(numbered(2000+n, 0, "").id) // never known
+		m.end(numbered(n, 0, ""))
+		m.end(numbered(1000+n, 0, ""))
+		m.end(numbered(2000+n, 0, "")) // never known
 	}
 	if m.bytes != 0 || len(m.live) != 0 || m.seen.Len()+m.unseen.Len() != 0 {
 		t.Errorf("%d bytes, %d sessions, lists of %d and %d", m.bytes, len(m.live), m.seen.Len(), m.unseen.Len())
@@ -93,8 +93,8 @@ func TestMemoryForgets(t *testing.T) {
 		after time.Duration
 		want  [4]bool
 	}{
-		{seenFor, [4]bool{1: true, 2: true, 3: true}},
-		{seenFor + 1, [4]bool{1: true}},
+		{10 * time.Minute, [4]bool{1: true, 2: true, 3: true}},
+		{10*time.Minute + 1, [4]bool{1: true}},
 		{time.Hour, [4]bool{1: true}},
 		{time.Hour + 1, [4]bool{}},
 	} {
@@ -118,8 +118,8 @@ func TestMemoryOfEndedSessions(t *testing.T) {
 	m.refreshed(numbered(0, 1, "token"), now)
 	for n := range maxEnded {
 		id := numbered(n, 0, "").id
-		m.end(id)
-		m.end(id) // takes no room
+		m.end(&record{id: id})
+		m.end(&record{id: id}) // takes no room
 	}
 	first := numbered(0, 2, "token")
 	if !m.remembers(0) || m.refreshed(first, now) {
@@ -130,7 +130,7 @@ func TestMemoryOfEndedSessions(t *testing.T) {
 	}
 	const more = 10
 	for n := range more {
-		m.end(numbered(maxEnded+n, 0, "").id)
+		m.end(numbered(maxEnded+n, 0, ""))
 	}
 	if len(m.ended) != maxEnded || len(m.endedOrder) != maxEnded {
 		t.Errorf("%d ended sessions in an order of %d", len(m.ended), len(m.endedOrder))

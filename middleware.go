@@ -91,8 +91,8 @@ func (m *Middleware) Format(f fmt.State, _ rune) {
 // LogValue keeps keys and sessions out of logs.
 func (m *Middleware) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
 
-// Handler serves the login, callback and logout paths, and gives every other
-// request to next, with the session in its context if the user is signed in:
+// Handler serves the login, callback and logout paths and the way back from the
+// provider's logout, and gives every other request to next, with the session in its context if the user is signed in:
 // see [FromContext]. It turns nobody away; [Middleware.RequireAuth] does.
 //
 // A response to a request with a session gets "Cache-Control: private" and
@@ -119,7 +119,7 @@ func (m *Middleware) serveOwn(w http.ResponseWriter, r *http.Request) bool {
 		m.Login(w, r)
 	case r.URL.Path == m.opts.LogoutPath:
 		m.Logout(w, r)
-	case slices.Contains(m.ownPaths, r.URL.Path):
+	case slices.Contains(m.ownPaths, r.URL.Path): // the rest of them are callbacks
 		m.Callback(w, r)
 	default:
 		return m.afterLogout(w, r)

@@ -43,7 +43,8 @@ type Options struct {
 	Providers []Provider
 
 	// Keys are the secrets from which the keys that seal cookies and sessions
-	// are derived, each at least 32 random bytes. Keys[0] seals, every one of
+	// are derived, each at least 32 random bytes (one byte repeated is refused).
+	// Keys[0] seals, every one of
 	// them opens: to rotate, put a new key in front, and take the old one away
 	// after MaxLifetime. All instances of an application share them.
 	Keys [][]byte
@@ -82,18 +83,22 @@ type Options struct {
 	LoginPath, LogoutPath string
 
 	// CookieName is the stem of all cookie names: "oauthlogin" by default.
-	// Applications on one host need different ones.
+	// Applications on one host need different ones. The cookies are NAME and, for
+	// large sessions, NAME.1 to NAME.4; NAME.flow.* while a login is pending;
+	// NAME.rounds for a minute after one; NAME.silent if [Middleware.Silent] is
+	// used. On https their names begin with "__Host-".
 	CookieName string
 
-	// ErrorHandler answers requests to the login, callback and logout paths
-	// that failed. The error is an [*Error]; its Status is what the answer
-	// should say. Cookies and caching headers are already set. By default the
-	// error is logged and a plain page shown that has no internals in it.
+	// ErrorHandler answers what failed at the login, callback and logout paths,
+	// and pages that [Middleware.Require] refuses. The error is an [*Error]; its
+	// Status is what the answer should say. It is logged already, and cookies and
+	// caching headers are set. By default a plain page is shown that has no
+	// internals in it.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
 	// OnEvent, if set, is called for every [Event], from which metrics and audit
-	// logs are made. It is called while the request waits, and has to be safe for
-	// concurrent use.
+	// logs are made. It is called while the request waits, with the values of
+	// its context, and has to be safe for concurrent use.
 	OnEvent func(context.Context, Event)
 
 	// Logger receives what happened, without tokens, codes, cookies or e-mail
@@ -102,7 +107,8 @@ type Options struct {
 
 	// HTTPClient calls providers. Its Transport and its Timeout are used; its
 	// redirect policy and cookie jar are not: no redirect is ever followed and
-	// no answer over 1 MiB is read. By default a client of our own with a
+	// no answer over 1 MiB is read. [Middleware.Client], which calls APIs and
+	// not providers, uses its Transport alone. By default a client of our own with a
 	// timeout of 10 seconds.
 	HTTPClient *http.Client
 }

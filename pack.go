@@ -105,7 +105,7 @@ const minDeflate = 512
 // pack returns the version; the length that the fields have when inflated, 0
 // if they are not deflated; and the fields.
 func (p *packer) pack() []byte {
-	if len(p.buf) >= minDeflate {
+	if len(p.buf) >= minDeflate && len(p.buf) <= maxUnpackedBytes {
 		var b bytes.Buffer
 		b.Write(binary.AppendUvarint([]byte{packVersion}, uint64(len(p.buf))))
 		w := deflaters.Get().(*flate.Writer)

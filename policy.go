@@ -154,12 +154,16 @@ func (p *Policy) authParams() url.Values {
 }
 
 func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, lacks string) {
-	err := fmt.Errorf("session lacks the %s that the policy asks for", lacks)
-	m.event(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: err})
+	e := &Error{
+		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider,
+		err: fmt.Errorf("subject %q lacks the %s that the policy asks for", rec.user.Subject, lacks),
+	}
+	m.event(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
 	if isNavigation(r) {
-		m.fail(w, r, &Error{Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, err: err})
+		m.fail(w, r, e)
 		return
 	}
+	m.logFailure(r, e)
 	noStore(w)
 	writeJSON(w, http.StatusForbidden, map[string]string{"error": "forbidden"})
 }

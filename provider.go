@@ -22,9 +22,10 @@ import (
 type Provider struct {
 	_ [0]func() // keyed literals only
 
-	// Name picks the provider at /login?provider=NAME and appears in
-	// [User].Provider. By default it is the host of Issuer or of the
-	// authorization endpoint. A session ends when its provider changes its name.
+	// Name picks the provider at /login?provider=NAME, is what the choice of
+	// providers shows, and appears in [User].Provider. By default it is the host
+	// of Issuer or of the authorization endpoint. Sessions end when a provider's
+	// name, issuer or client ID changes.
 	Name string
 
 	// OAuth2 is the client's registration: ClientID, ClientSecret, an absolute
@@ -136,7 +137,7 @@ func (p *Provider) validate() (faults []error) {
 		}
 	}
 	if err := checkAuthParams(p.AuthParams); err != nil {
-		fault("%w", err)
+		fault("AuthParams %w", err)
 	}
 	if p.AuthParams.Has("max_age") {
 		if _, err := parseMaxAge(p.AuthParams.Get("max_age")); err != nil {
@@ -158,19 +159,19 @@ func (p *Provider) validate() (faults []error) {
 		}
 		return faults
 	}
+	if p.Identify == nil {
+		fault("Identify is nil, and no Issuer is set: nothing says who signed in")
+	}
 	if p.OAuth2 == nil {
 		return faults
 	}
 	if u, wrong := checkURL(endpoint.AuthURL); wrong != "" {
 		fault("OAuth2.Endpoint.AuthURL %q %s (and no Issuer is set)", shownURL(endpoint.AuthURL), wrong)
 	} else if err := checkAuthParams(u.Query()); err != nil {
-		fault("OAuth2.Endpoint.AuthURL: %w", err)
+		fault("OAuth2.Endpoint.AuthURL %w", err)
 	}
 	if _, wrong := checkURL(endpoint.TokenURL); wrong != "" {
 		fault("OAuth2.Endpoint.TokenURL %q %s (and no Issuer is set)", shownURL(endpoint.TokenURL), wrong)
-	}
-	if p.Identify == nil {
-		fault("Identify is nil, and no Issuer is set: nothing says who signed in")
 	}
 	return faults
 }
@@ -183,11 +184,11 @@ var ownParams = []string{
 }
 
 // checkAuthParams refuses parameters that would override our own: see
-// GHSA CVE-2025-67716 of nextjs-auth0 for what comes of allowing it.
+// CVE-2025-67716 of nextjs-auth0 for what comes of allowing it.
 func checkAuthParams(params url.Values) error {
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		if slices.Contains(ownParams, strings.ToLower(name)) {
-			return fmt.Errorf("AuthParams sets %q, which the package sets itself", name)
+			return fmt.Errorf("sets %q, which the package sets itself", name)
 		}
 	}
 	return nil

@@ -21,8 +21,8 @@ var errSessionEnded = errors.New("session has ended")
 // gave as something that is not a positive number.
 const noExpiryRefresh = time.Minute
 
-// refreshDue reports whether it is time for a refresh: before seconds before
-// the tokens expire, but never before three quarters of their lifetime.
+// refreshDue reports whether it is time for a refresh: that long before the
+// tokens expire, but never before three quarters of their lifetime.
 func (t *tokens) refreshDue(before time.Duration, now time.Time) bool {
 	if t.refresh == "" || t.expiry.IsZero() {
 		return false
@@ -68,7 +68,8 @@ func (m *Middleware) refresh(ctx context.Context, s *Session, old *record) error
 		return nil
 	}
 	flight := string(old.id[:]) + strconv.FormatUint(old.generation, 36)
-	result := m.flights.DoChan(flight, func() (any, error) {
+	result := m.flights.DoChan(flight, func() (_ any, err error) {
+		defer recovered(&err)
 		return m.refreshOnce(context.WithoutCancel(ctx), old)
 	})
 	select {
@@ -102,7 +103,7 @@ func (m *Middleware) refreshOnce(ctx context.Context, old *record) (*record, err
 	switch {
 	case errors.As(err, &refused):
 		// draft-ietf-oauth-browser-based-apps section 6.1.2.2.
-		m.memory.end(old.id)
+		m.memory.end(old)
 		m.event(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
 		return nil, errSessionEnded
 	case err != nil:
@@ -168,7 +169,7 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 			if err := checkSameUser(old, claims); err != nil {
 				return nil, &refusedError{fmt.Errorf("verify ID token: %w", err)}
 			}
-			fresh.user = old.user.updated(claims)
+			fresh.user = old.user.updated(old.tokens.id, claims)
 		}
 	}
 	if t.id == "" {
@@ -206,12 +207,22 @@ func audience(claims object) (aud []string) {
 	return aud
 }
 
+var profileClaims = []string{"name", "preferred_username", "email", "email_verified"}
+
 // updated returns u with the claims of a refreshed ID token. When and how the
 // user signed in stays as it was: a refresh is no sign-in.
-func (u User) updated(claims object) User {
+func (u User) updated(lastIDToken string, claims object) User {
 	known, err := parseObject(u.RawClaims)
 	if err != nil {
 		known = object{}
+	}
+	// What the last ID token said and this one does not is so no more, but for
+	// the profile, which many providers leave out of refreshed ID tokens.
+	last, _ := parseObject(payloadOf(lastIDToken))
+	for name := range last {
+		if _, still := claims[name]; !still && !slices.Contains(authenticationClaims, name) && !slices.Contains(profileClaims, name) {
+			delete(known, name)
+		}
 	}
 	claims = maps.Clone(claims)
 	for _, name := range authenticationClaims {
@@ -223,14 +234,15 @@ func (u User) updated(claims object) User {
 		delete(claims, "email")
 		delete(claims, "email_verified")
 	}
+	if claims.str("name") == "" {
+		delete(claims, "name")
+	}
 	maps.Copy(known, claims)
-	if raw, err := json.Marshal(known); err == nil {
-		u.RawClaims = raw
+	raw, err := json.Marshal(known)
+	if err != nil {
+		return u
 	}
-	if name := claims.str("name"); name != "" {
-		u.Name = name
-	}
-	u.Email = known.str("email")
-	u.EmailVerified = u.Email != "" && known.isTrue("email_verified")
-	return u
+	fresh := userOf(known, raw)
+	fresh.Provider, fresh.Issuer = u.Provider, u.Issuer
+	return fresh
 }

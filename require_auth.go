@@ -25,6 +25,11 @@ import (
 // so does the session; when it cannot be reached, the session goes on, and
 // [Session.Token] returns nil once the old token has expired.
 //
+// Browsers say which it is in Sec-Fetch-Mode. Without that header (curl, other
+// programs, plain http that is not on loopback) a GET or HEAD is a navigation
+// unless it has X-Requested-With or Upgrade, or its Accept allows neither
+// text/html nor */*.
+//
 // Around the login, callback and logout paths RequireAuth serves these itself.
 func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,14 +37,18 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 			return
 		}
 		s, r := m.enter(w, r)
-		if s == nil {
+		if s == nil || m.memory.hasEnded(s.current().id) { // by a handler around this one
 			m.unauthenticated(w, r)
 			return
 		}
-		if errors.Is(m.freshen(w, r, s), errSessionEnded) {
+		switch err := m.freshen(w, r, s); {
+		case errors.Is(err, errSessionEnded):
 			m.forget(r)
 			m.clearCookies(w, r)
 			m.unauthenticated(w, r)
+			return
+		case err != nil && r.Context().Err() != nil: // the answer may yet be no
+			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -247,6 +247,42 @@ func TestNonceOfLaterRefresh(t *testing.T) {
 	}
 }
 
+// OpenID Connect Core section 12.2: aud is the same as at the login, also where
+// another would have done then.
+func TestAudienceOfRefresh(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name         string
+		login, later any
+		ok           bool
+	}{
+		{"a list of the same one", "app", []string{"app"}, true},
+		{"the same ones in another order", []string{"app", "api"}, []string{"api", "app"}, true},
+		{"one more", "app", []string{"app", "api"}, false},
+		{"one less", []string{"app", "api"}, "app", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+					opts.Providers[0].TrustedAudiences = []string{"api"}
+				}})
+				audience := func(aud any) {
+					a.provider.MapIDToken(func(_, claims map[string]any) { claims["aud"] = aud })
+				}
+				audience(tt.login)
+				b := a.browser(t)
+				b.login("/dashboard")
+				audience(tt.later)
+				time.Sleep(time.Hour)
+				if resp := b.get("/access"); (resp.StatusCode == http.StatusOK) != tt.ok {
+					t.Errorf("answer is %d", resp.StatusCode)
+				}
+				a.wantRefreshes(t, 1)
+			})
+		})
+	}
+}
+
 // What an ID token of a refresh says of the user counts; when and how the user
 // signed in stays as it was (OpenID Connect Core section 12.2).
 func TestRefreshUpdatesUser(t *testing.T) {

@@ -44,8 +44,8 @@ type User struct {
 	// EmailVerified is true only if the provider says so, with the JSON value true.
 	EmailVerified bool
 	// RawClaims is a JSON object with everything the provider said of the
-	// user: the claims of the ID token, joined by those of user info; or what
-	// Identify put there.
+	// user: the claims of the ID token, joined by those of user info, which is
+	// asked only if the ID token lacks name or e-mail; or what Identify put there.
 	RawClaims json.RawMessage
 }
 

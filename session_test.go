@@ -165,6 +165,9 @@ func TestFromContext(t *testing.T) {
 			if err := (&oauthlogin.User{}).Claims(&claims); err == nil {
 				t.Error("nobody has claims")
 			}
+			if token := s.Token(); token.RefreshToken != "" || token.Extra("id_token") != nil || token.Type() != "Bearer" || !token.Valid() {
+				t.Error("the token is more, or less, than an access token")
+			}
 			u := s.User
 			fmt.Fprintf(w, "%s|%s|%s|%s|%t|%s|%s", u.Provider, u.Issuer, u.Subject, u.Email, u.EmailVerified, claims.Issuer, claims.Nick)
 

@@ -85,10 +85,11 @@ func (m *Middleware) save(w http.ResponseWriter, r *http.Request, rec *record) e
 		return fmt.Errorf("read session: %w", err)
 	}
 	// Signed out meanwhile: stores would make the session anew, under its old id.
-	if _, ended := m.memory.latest(rec); ended || stored == nil || stored.IsNew {
+	latest, ended := m.memory.latest(rec)
+	if ended || stored == nil || stored.IsNew {
 		return errSessionEnded
 	}
-	return m.write(w, r, stored, rec)
+	return m.write(w, r, stored, latest)
 }
 
 // start seals a new session, in place of whatever the request has.
@@ -127,11 +128,11 @@ func (m *Middleware) write(w http.ResponseWriter, r *http.Request, stored *sessi
 // storeError says what to do about the limit that securecookie, and with it
 // most gorilla stores, puts on values.
 func storeError(err error) error {
-	if errors.Is(err, errTooLarge) {
+	if errors.Is(err, errTooLargeForCookies) {
 		return err
 	}
 	if text := err.Error(); strings.Contains(text, "too long") || strings.Contains(text, "too big") {
-		return fmt.Errorf("%w: Options.Store refuses it (%w); raise the store's limit, for example with its MaxLength or SetMaxLength method", errTooLarge, err)
+		return fmt.Errorf("%w (%w); raise its limit, for example with its MaxLength or SetMaxLength method", errTooLargeForStore, err)
 	}
 	return fmt.Errorf("save session: %w", err)
 }
@@ -158,13 +159,12 @@ func (m *Middleware) forget(r *http.Request) {
 // clearCookies expires every cookie of ours that the browser sent, and the
 // session cookie in any case, with no value in them.
 func (m *Middleware) clearCookies(w http.ResponseWriter, r *http.Request) {
-	const most = 64 // a browser has room for fewer of ours
 	expired := map[string]bool{}
 	m.cookies.unsetAll(w)
 	m.cookies.expire(w, m.cookies.session)
 	expired[m.cookies.session] = true
 	for _, cookie := range r.Cookies() {
-		if m.cookies.isOurs(cookie.Name) && !expired[cookie.Name] && len(expired) < most {
+		if m.cookies.isOurs(cookie.Name) && !expired[cookie.Name] && len(expired) < maxExpired {
 			expired[cookie.Name] = true
 			m.cookies.expire(w, cookie.Name)
 		}

@@ -226,20 +226,21 @@ func (t *Target) Measure(atLeast time.Duration) (perRequest time.Duration, err e
 	if err != nil {
 		return 0, err
 	}
+	const atOnce = opened
 	runtime.GC()
-	var took time.Duration
+	run.serve(atOnce) // to warm up
 	n := 0
+	var took time.Duration
 	for took < atLeast {
 		if err := run.prepare(); err != nil {
 			return 0, err
 		}
-		const atOnce = opened
 		start := CPUTime()
 		run.serve(atOnce)
 		took += CPUTime() - start
 		n += atOnce
 	}
-	return took / time.Duration(n), run.complete(n)
+	return took / time.Duration(n), run.complete(n + atOnce)
 }
 
 // CPUTime is what this process has used so far.

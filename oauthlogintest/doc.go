@@ -2,16 +2,27 @@
 // tests.
 //
 // [Start] it, register the relying party as a [Client], and point the relying
-// party at [Provider.Issuer]:
+// party at [Provider.Issuer]. An unstarted server has its address already:
 //
+//	app := httptest.NewUnstartedServer(nil)
+//	base := "http://" + app.Listener.Addr().String()
 //	provider := oauthlogintest.Start(oauthlogintest.Config{
 //		Clients: []oauthlogintest.Client{{
-//			ID:           "app",
-//			Secret:       "secret",
-//			RedirectURIs: []string{app.URL + "/auth/callback"},
+//			ID:                     "app",
+//			Secret:                 "secret",
+//			RedirectURIs:           []string{base + "/auth/callback"},
+//			PostLogoutRedirectURIs: []string{base + "/"},
 //		}},
 //	})
 //	defer provider.Close()
+//	provider.AutoApprove("alice")
+//	app.Config.Handler = newApp(base, provider.Issuer()) // oauthlogin.New, Handler
+//	app.Start()
+//	defer app.Close()
+//
+//	jar, _ := cookiejar.New(nil)
+//	browser := &http.Client{Jar: jar}
+//	resp, err := browser.Get(base + "/dashboard") // signed in as alice
 //
 // A person signs in on the provider's page by picking a user; there is no
 // password. A test calls [Provider.AutoApprove] and sees no page at all.

@@ -19,7 +19,7 @@ import (
 
 func main() {
 	testing.Init()
-	rounds := flag.Int("rounds", 15, "pairs with the floor, for each line of the table")
+	rounds := flag.Int("rounds", 16, "pairs with the floor, for each line of the table")
 	docs := flag.String("docs", "", "directory of performance.md to put table and picture into; none by default")
 	many := flag.Int("many", 10_000, "users of the long run, and 100 requests for each of them; 0 leaves it out")
 	flag.Parse()
@@ -85,16 +85,12 @@ func measure(targets []*bench.Target, rounds int) ([]*line, error) {
 		lines[i].bytes, lines[i].allocs = result.AllocedBytesPerOp(), result.AllocsPerOp()
 	}
 	floor := targets[0]
-	for range rounds {
+	for round := range rounds {
 		for i, t := range targets {
 			if t.Refusal != nil {
 				continue
 			}
-			under, err := floor.Measure(each)
-			if err != nil {
-				return nil, err
-			}
-			took, err := t.Measure(each)
+			under, took, err := pair(floor, t, round%2 == 0)
 			if err != nil {
 				return nil, err
 			}
@@ -122,6 +118,20 @@ func measure(targets []*bench.Target, rounds int) ([]*line, error) {
 		l.ns, l.toFloor = bench.Median(ns[i]), bench.Median(toFloor[i])
 	}
 	return lines, nil
+}
+
+// pair measures one right after the other: which of them comes first must not
+// matter in the end.
+func pair(a, b *bench.Target, aFirst bool) (ofA, ofB time.Duration, err error) {
+	if !aFirst {
+		ofB, ofA, err = pair(b, a, true)
+		return ofA, ofB, err
+	}
+	if ofA, err = a.Measure(each); err != nil {
+		return 0, 0, err
+	}
+	ofB, err = b.Measure(each)
+	return ofA, ofB, err
 }
 
 func table(lines []*line) string {
