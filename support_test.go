@@ -151,7 +151,7 @@ func cookieFaults(h http.Header, secure bool) (faults []string) {
 			{len(c.Name)+len(c.Value) <= 3900, "is larger than browsers keep"},
 			{c.MaxAge != 0, "has no Max-Age"},
 			{c.MaxAge > 0 || c.Value == "", "is expired with a value"},
-			{h.Get("Cache-Control") == "no-store", "is in a response that may be cached"},
+			{h.Get("Cache-Control") == "no-store" || h.Get("Expires") == "0" && h.Get("Cache-Control") == "", "is in a response that may be cached"},
 		} {
 			if !check.ok {
 				faults = append(faults, "cookie "+c.Name+" "+check.fault)

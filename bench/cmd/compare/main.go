@@ -72,7 +72,7 @@ const each = 20 * time.Millisecond
 
 func measure(targets []*bench.Target, rounds int) ([]*line, error) {
 	lines := make([]*line, len(targets))
-	ns, toFloor := make([][]float64, len(targets)), make([][]float64, len(targets))
+	ns, toFloor, toOpening := make([][]float64, len(targets)), make([][]float64, len(targets)), make([][]float64, len(targets))
 	for i, t := range targets {
 		lines[i] = &line{Target: t}
 		if t.Refusal != nil {
@@ -84,7 +84,12 @@ func measure(targets []*bench.Target, rounds int) ([]*line, error) {
 		result := testing.Benchmark(t.Benchmark)
 		lines[i].bytes, lines[i].allocs = result.AllocedBytesPerOp(), result.AllocsPerOp()
 	}
-	floor := targets[0]
+	floor, opening := targets[0], map[bench.Size]*bench.Target{}
+	for _, t := range targets {
+		if t.Opening {
+			opening[t.Size] = t
+		}
+	}
 	for round := range rounds {
 		for i, t := range targets {
 			if t.Refusal != nil {
@@ -96,26 +101,17 @@ func measure(targets []*bench.Target, rounds int) ([]*line, error) {
 			}
 			ns[i] = append(ns[i], float64(took))
 			toFloor[i] = append(toFloor[i], float64(took)/float64(under))
-		}
-	}
-	opening := map[bench.Size][]float64{}
-	for i, t := range targets {
-		if t.Opening {
-			opening[t.Size] = toFloor[i]
-		}
-	}
-	for i, l := range lines {
-		if under := opening[l.Size]; len(under) > 0 && l.Refusal == nil {
-			// Both are ratios to the floor at about the same moment.
-			ratios := make([]float64, rounds)
-			for round := range rounds {
-				ratios[round] = toFloor[i][round] / under[round]
+			if opening[t.Size] == nil {
+				continue
 			}
-			l.toOpening = bench.Median(ratios)
+			if under, took, err = pair(opening[t.Size], t, round%2 == 0); err != nil {
+				return nil, err
+			}
+			toOpening[i] = append(toOpening[i], float64(took)/float64(under))
 		}
 	}
 	for i, l := range lines {
-		l.ns, l.toFloor = bench.Median(ns[i]), bench.Median(toFloor[i])
+		l.ns, l.toFloor, l.toOpening = bench.Median(ns[i]), bench.Median(toFloor[i]), bench.Median(toOpening[i])
 	}
 	return lines, nil
 }

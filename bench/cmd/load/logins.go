@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -45,43 +46,45 @@ func compareLogins(rounds int, turn time.Duration) (string, error) {
 	}
 
 	clients := []int{1, 16}
-	rates := map[int][][]float64{}
+	rates, cpu := map[int][][]float64{}, map[int][][]float64{}
 	for _, n := range clients {
-		rates[n] = make([][]float64, len(apps))
+		rates[n], cpu[n] = make([][]float64, len(apps)), make([][]float64, len(apps))
 		for round := range rounds {
 			for j := range apps {
 				i := (j + round) % len(apps)
-				rate, err := signIns(addresses[i], n, turn)
+				rate, each, err := signIns(addresses[i], n, turn)
 				if err != nil {
 					return "", fmt.Errorf("%s: %w", apps[i].Name, err)
 				}
 				rates[n][i] = append(rates[n][i], rate)
+				cpu[n][i] = append(cpu[n][i], float64(each.Microseconds()))
 			}
 		}
 	}
 	var b strings.Builder
 	b.WriteString("Complete logins a second, SMALL, provider, application and clients in one process, over loopback:\n\n")
-	b.WriteString("| | 1 client | of the ceiling | 16 clients | of the ceiling |\n")
-	b.WriteString("| --- | ---: | ---: | ---: | ---: |\n")
+	b.WriteString("| | 1 client | of the ceiling | CPU microseconds | 16 clients | of the ceiling | CPU microseconds |\n")
+	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	for i, app := range apps {
 		cells := []any{app.Name}
 		for _, n := range clients {
 			ofCeiling := ratios(rates[n][i], rates[n][0])
-			cells = append(cells, fmt.Sprintf("%.0f", bench.Median(rates[n][i])), fmt.Sprintf("%.2f", ofCeiling))
+			cells = append(cells, fmt.Sprintf("%.0f", bench.Median(rates[n][i])), fmt.Sprintf("%.2f", ofCeiling), fmt.Sprintf("%.0f", bench.Median(cpu[n][i])))
 		}
 		b.WriteString(row(cells...))
 	}
 	return b.String(), nil
 }
 
-// signIns returns logins a second.
-func signIns(address string, clients int, turn time.Duration) (float64, error) {
+// signIns returns logins a second, and the processor time of each: that of
+// provider and client included.
+func signIns(address string, clients int, turn time.Duration) (rate float64, each time.Duration, err error) {
 	var (
 		wg    sync.WaitGroup
 		total atomic.Int64
 		fault atomic.Pointer[error]
 	)
-	start := time.Now()
+	start, used := time.Now(), bench.CPUTime()
 	for range clients {
 		wg.Go(func() {
 			v := visitor{}
@@ -97,9 +100,13 @@ func signIns(address string, clients int, turn time.Duration) (float64, error) {
 	}
 	wg.Wait()
 	if err := fault.Load(); err != nil {
-		return 0, *err
+		return 0, 0, *err
 	}
-	return float64(total.Load()) / time.Since(start).Seconds(), nil
+	n := total.Load()
+	if n == 0 {
+		return 0, 0, errors.New("no login in a whole turn")
+	}
+	return float64(n) / time.Since(start).Seconds(), (bench.CPUTime() - used) / time.Duration(n), nil
 }
 
 // A visitor is a browser that keeps one connection to each host, and cookies
