@@ -155,7 +155,8 @@ func panicInRefresh(t *testing.T) {
 					panic("a bug in the application's hook")
 				}
 			}
-		}})
+		},
+	})
 	h := a.net["app.test"]
 	a.net["app.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() { recover() }() // as net/http does

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
-	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -75,7 +74,13 @@ func (d *discovery) metadata(ctx context.Context) (*metadata, error) {
 	// Detached from the request: who hangs up must not fail those who wait.
 	result := d.group.DoChan("", func() (_ any, err error) {
 		defer recovered(&err)
-		found, err := d.discover(context.WithoutCancel(ctx))
+		d.mu.Lock()
+		found := d.found
+		d.mu.Unlock()
+		if found != nil { // by a flight that has just ended
+			return found, nil
+		}
+		found, err = d.discover(context.WithoutCancel(ctx))
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.found, d.err = found, err
@@ -126,6 +131,9 @@ func fetchFailed(err error) error {
 	if errors.As(err, &call) {
 		return callFailed(err)
 	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
 	return errMalformed
 }
 
@@ -173,22 +181,6 @@ func (md *metadata) check() error {
 var asymmetricAlgs = []string{
 	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512,
 	oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
-}
-
-// authStyle decides how the client authenticates at the token endpoint.
-// x/oauth2's detection would send a code twice.
-func (md *metadata) authStyle(config *oauth2.Config) oauth2.AuthStyle {
-	switch {
-	case config.ClientSecret == "":
-		return oauth2.AuthStyleInParams
-	case config.Endpoint.AuthStyle != oauth2.AuthStyleAutoDetect:
-		return config.Endpoint.AuthStyle
-	case len(md.AuthMethods) > 0 && !slices.Contains(md.AuthMethods, "client_secret_basic") &&
-		slices.Contains(md.AuthMethods, "client_secret_post"):
-		return oauth2.AuthStyleInParams
-	}
-	// RFC 8414 section 2: client_secret_basic unless metadata says otherwise.
-	return oauth2.AuthStyleInHeader
 }
 
 // okTransport makes an error of every status but 200, before a library makes

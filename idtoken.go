@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +23,7 @@ const (
 type keysError struct{ err error }
 
 func (e *keysError) Error() string { return "fetch keys: " + e.err.Error() }
+
 func (e *keysError) Unwrap() error { return e.err }
 
 // verifyIDToken checks all that holds for every ID token of the provider
@@ -68,7 +67,7 @@ func (p *provider) verifyIDToken(ctx context.Context, md *metadata, raw, accessT
 		return nil, nil, errors.New("ID token has no valid sub")
 	}
 	// go-oidc has compared iss and aud, but under any spelling of their names.
-	aud := audience(claims)
+	aud := claims.audience()
 	extra := slices.DeleteFunc(slices.Clone(aud), func(aud string) bool {
 		return aud == p.OAuth2.ClientID || slices.Contains(p.TrustedAudiences, aud)
 	})
@@ -120,6 +119,10 @@ type watchedKeys struct {
 
 func (k *watchedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
 	payload, err := k.KeySet.VerifySignature(ctx, jwt)
+	if errors.Is(err, errKeysJustFetched) {
+		// Perhaps by another login, between go-oidc's look at its keys and its fetch.
+		payload, err = k.KeySet.VerifySignature(ctx, jwt)
+	}
 	// go-oidc wraps what the fetch returned, and nothing else.
 	if err != nil && errors.Unwrap(err) != nil {
 		k.err = &keysError{fetchFailed(err)}
@@ -161,85 +164,4 @@ func checkAuthentication(claims object, f *flow) error {
 		return fmt.Errorf("%w: by other means than required (acr)", errInsufficient)
 	}
 	return nil
-}
-
-// userFromClaims makes a User of an ID token, and of user info when that is
-// advertised and name or e-mail are missing.
-func (p *provider) userFromClaims(ctx context.Context, md *metadata, payload json.RawMessage, claims object, accessToken string) (User, error) {
-	if md.UserInfoURL != "" && (claims.str("name") == "" || claims.str("email") == "") {
-		info, err := p.userInfo(ctx, md, accessToken)
-		if err != nil {
-			return User{}, fmt.Errorf("read user info: %w", err)
-		}
-		// OpenID Connect Core section 5.3.2.
-		if info != nil && info.str("sub") != claims.str("sub") {
-			return User{}, errors.New("user info is of another subject")
-		}
-		// How the user signed in is for the ID token to say.
-		for _, name := range authenticationClaims {
-			delete(info, name)
-		}
-		// What the provider signed goes before what it did not. An e-mail address
-		// and its verification come from one place or the other, never mixed.
-		if claims.str("email") != "" {
-			delete(info, "email_verified")
-		} else if info.str("email") != "" {
-			delete(claims, "email")
-			delete(claims, "email_verified")
-		}
-		for _, name := range []string{"name", "preferred_username"} {
-			if claims.str(name) == "" {
-				delete(claims, name)
-			}
-		}
-		merged := object{}
-		maps.Copy(merged, info)
-		maps.Copy(merged, claims)
-		if claims = merged; len(info) > 0 {
-			if payload, err = json.Marshal(merged); err != nil {
-				return User{}, err
-			}
-		}
-	}
-	return userOf(claims, payload), nil
-}
-
-// userOf reads the standard claims (OpenID Connect Core section 5.1).
-func userOf(claims object, raw json.RawMessage) User {
-	name := claims.str("name")
-	if name == "" {
-		name = claims.str("preferred_username")
-	}
-	return User{
-		Subject:       claims.str("sub"),
-		Name:          name,
-		Email:         claims.str("email"),
-		EmailVerified: claims.str("email") != "" && claims.isTrue("email_verified"),
-		RawClaims:     raw,
-	}
-}
-
-// userInfo asks the user info endpoint (OpenID Connect Core section 5.3). It
-// returns nil where the provider does not let the token's scopes ask.
-func (p *provider) userInfo(ctx context.Context, md *metadata, accessToken string) (object, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, md.UserInfoURL, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+accessToken)
-	req.Header.Set("Accept", "application/json")
-	resp, err := p.do(req)
-	if err != nil {
-		return nil, err
-	}
-	body, err := readBody(resp)
-	switch {
-	case err != nil:
-		return nil, err
-	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
-		return nil, nil
-	case resp.StatusCode != http.StatusOK:
-		return nil, statusError(resp.StatusCode)
-	}
-	return parseObject(body)
 }

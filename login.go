@@ -170,15 +170,6 @@ func parseMaxAge(s string) (time.Duration, error) {
 	return time.Duration(n) * time.Second, nil
 }
 
-// choose shows a page with a link for each provider.
-func (m *Middleware) choose(w http.ResponseWriter, returnTo string) {
-	page := chooserPage{Title: "Sign in"}
-	for _, p := range m.providers {
-		page.Choices = append(page.Choices, choice{p.Name, m.loginURL(p.Name, returnTo)})
-	}
-	writePage(w, http.StatusOK, chooserTemplate, page)
-}
-
 // providerByName returns the only provider for "".
 func (m *Middleware) providerByName(name string) *provider {
 	if name == "" && len(m.providers) == 1 {
@@ -215,44 +206,4 @@ func redirect(w http.ResponseWriter, location string) {
 	w.Header().Set("Location", location)
 	// RFC 9700 section 4.12: 303, after which no browser repeats a body.
 	w.WriteHeader(http.StatusSeeOther)
-}
-
-const (
-	// maxRounds is how many logins may complete in a row, each within roundsAge
-	// of the one before, without the session ever coming back.
-	maxRounds = 4
-	roundsAge = time.Minute
-)
-
-// roundsOf counts the logins that this browser has just completed. Without
-// it, a browser that loses the session cookie would go round between us and a
-// provider that asks no questions.
-func (m *Middleware) roundsOf(r *http.Request) uint64 {
-	name := m.cookies.rounds()
-	cookie, err := r.Cookie(name)
-	if err != nil {
-		return 0
-	}
-	packed, _, err := m.flowSealer.open(name, cookie.Value)
-	if err != nil {
-		return 0
-	}
-	u, err := unpack(packed)
-	if err != nil {
-		return 0
-	}
-	n, at := u.uint(), u.time()
-	if u.err() != nil || time.Since(at) > roundsAge {
-		return 0
-	}
-	return n
-}
-
-func (m *Middleware) writeRounds(w http.ResponseWriter, n uint64) {
-	var p packer
-	p.uint(n)
-	p.time(time.Now())
-	if sealed, err := m.flowSealer.seal(m.cookies.rounds(), p.pack()); err == nil {
-		m.cookies.set(w, m.cookies.rounds(), sealed, int(roundsAge/time.Second))
-	}
 }

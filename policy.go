@@ -1,7 +1,6 @@
 package oauthlogin
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
@@ -121,24 +120,6 @@ func (p *Policy) check(rec *record, now time.Time) (v verdict, lacks string) {
 		return stale, ""
 	}
 	return allowed, ""
-}
-
-// values returns a claim's value, or its elements, as strings.
-func (o object) values(name string) (values []string) {
-	var list []json.RawMessage
-	if json.Unmarshal(o[name], &list) != nil {
-		list = []json.RawMessage{o[name]}
-	}
-	for _, raw := range list {
-		var s string
-		switch {
-		case json.Unmarshal(raw, &s) == nil && string(raw) != "null":
-			values = append(values, s)
-		case len(raw) > 0 && raw[0] != '{' && raw[0] != '[' && string(raw) != "null":
-			values = append(values, string(raw))
-		}
-	}
-	return values
 }
 
 // authParams ask the provider for what the policy wants to see.

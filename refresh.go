@@ -35,11 +35,6 @@ func (t *tokens) refreshDue(before time.Duration, now time.Time) bool {
 	return !now.Before(t.issued.Add(max(lifetime-lead, time.Second)))
 }
 
-// valid reports whether there is an access token that has not expired.
-func (t *tokens) valid(now time.Time) bool {
-	return t.access != "" && (t.expiry.IsZero() || now.Before(t.expiry))
-}
-
 // freshen refreshes the tokens of a session if that is due, and writes the
 // session's new cookie. It returns errSessionEnded if there is no session any
 // more; any other failure is the provider's, and leaves the session as it is.
@@ -126,6 +121,7 @@ func (m *Middleware) refreshOnce(ctx context.Context, old *record) (*record, err
 type refusedError struct{ err error }
 
 func (e *refusedError) Error() string { return e.err.Error() }
+
 func (e *refusedError) Unwrap() error { return e.err }
 
 // refresh redeems the refresh token (RFC 6749 section 6) and returns a record
@@ -189,22 +185,13 @@ func checkSameUser(old *record, claims object) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(audience(claims), audience(before)) {
+	if !slices.Equal(claims.audience(), before.audience()) {
 		return errors.New("refreshed ID token has another aud")
 	}
 	if _, ok := claims["nonce"]; ok && claims.str("nonce") != before.str("nonce") {
 		return errors.New("refreshed ID token has another nonce")
 	}
 	return nil
-}
-
-// audience returns aud, which is a string or a list of them, sorted.
-func audience(claims object) (aud []string) {
-	if json.Unmarshal(claims["aud"], &aud) != nil {
-		aud = []string{claims.str("aud")}
-	}
-	slices.Sort(aud)
-	return aud
 }
 
 var profileClaims = []string{"name", "preferred_username", "email", "email_verified"}

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -106,40 +107,6 @@ func (p *provider) clientRequest(ctx context.Context, md *metadata, endpoint str
 	return p.do(req)
 }
 
-// An object is a JSON object whose names are compared exactly, which
-// encoding/json does not do for structs.
-type object map[string]json.RawMessage
-
-// str returns a string member, "" when it is missing or no string.
-func (o object) str(name string) string {
-	var s string
-	if json.Unmarshal(o[name], &s) != nil {
-		return ""
-	}
-	return s
-}
-
-// isTrue reports whether a member is the JSON value true.
-func (o object) isTrue(name string) bool { return string(o[name]) == "true" }
-
-// seconds returns a member that counts seconds since 1970; ok is false when
-// it is missing, or no number of this age.
-func (o object) seconds(name string) (t time.Time, ok bool) {
-	var n float64
-	if string(o[name]) == "null" || json.Unmarshal(o[name], &n) != nil || !(n >= 0 && n < 1<<40) {
-		return time.Time{}, false
-	}
-	return time.Unix(int64(n), 0), true
-}
-
-func parseObject(body []byte) (object, error) {
-	var o object
-	if err := json.Unmarshal(body, &o); err != nil || o == nil {
-		return nil, errors.New("answer is no JSON object")
-	}
-	return o, nil
-}
-
 // parseTokenAnswer reads JSON, and the form encoding that some servers answer
 // with.
 func parseTokenAnswer(contentType string, body []byte) (object, error) {
@@ -211,4 +178,25 @@ func printable(code string) string {
 		return r
 	}, code)
 	return code[:min(len(code), 64)]
+}
+
+// authStyle decides how the client authenticates at the token endpoint.
+// x/oauth2's detection would send a code twice.
+func (md *metadata) authStyle(config *oauth2.Config) oauth2.AuthStyle {
+	switch {
+	case config.ClientSecret == "":
+		return oauth2.AuthStyleInParams
+	case config.Endpoint.AuthStyle != oauth2.AuthStyleAutoDetect:
+		return config.Endpoint.AuthStyle
+	case len(md.AuthMethods) > 0 && !slices.Contains(md.AuthMethods, "client_secret_basic") &&
+		slices.Contains(md.AuthMethods, "client_secret_post"):
+		return oauth2.AuthStyleInParams
+	}
+	// RFC 8414 section 2: client_secret_basic unless metadata says otherwise.
+	return oauth2.AuthStyleInHeader
+}
+
+// valid reports whether there is an access token that has not expired.
+func (t *tokens) valid(now time.Time) bool {
+	return t.access != "" && (t.expiry.IsZero() || now.Before(t.expiry))
 }

@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,46 @@ import (
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 )
+
+// enter returns the session of a request and the request that carries it on;
+// without a session nil and the request unchanged. It sets headers and, when
+// the session has to be sealed anew, cookies: before any handler runs.
+func (m *Middleware) enter(w http.ResponseWriter, r *http.Request) (*Session, *http.Request) {
+	if s := m.fromContext(r.Context()); s != nil {
+		if m.memory.hasEnded(s.current().id) { // by a handler in between
+			return nil, r
+		}
+		if other, _ := FromContext(r.Context()); other != s { // of a Middleware in between
+			r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
+		}
+		return s, r
+	}
+	rec, reseal := m.load(r)
+	if rec == nil {
+		return nil, r
+	}
+	setPrivate(w.Header())
+	if reseal {
+		if err := m.save(w, r, rec); err != nil {
+			m.log.WarnContext(r.Context(), "oauthlogin: session not written anew", "error", err)
+		}
+	}
+	ctx := &sessionContext{Context: r.Context(), session: Session{User: rec.ownUser(), owner: m, record: rec}}
+	return &ctx.session, r.WithContext(ctx)
+}
+
+// setPrivate keeps shared caches from giving one user's page to another.
+func setPrivate(h http.Header) {
+	values := [...]string{"private", "Cookie"} // one allocation for both
+	if !strings.Contains(h.Get("Cache-Control"), "no-store") {
+		h["Cache-Control"] = values[0:1:1]
+	}
+	if vary := h["Vary"]; len(vary) > 0 {
+		h["Vary"] = append(vary, "Cookie")
+	} else {
+		h["Vary"] = values[1:2:2]
+	}
+}
 
 // load returns the valid session of a request, nil if there is none, and
 // whether it is time to seal it anew. Whatever does not open, is not of
@@ -156,21 +197,6 @@ func (m *Middleware) forget(r *http.Request) {
 	}
 }
 
-// clearCookies expires every cookie of ours that the browser sent, and the
-// session cookie in any case, with no value in them.
-func (m *Middleware) clearCookies(w http.ResponseWriter, r *http.Request) {
-	expired := map[string]bool{}
-	m.cookies.unsetAll(w)
-	m.cookies.expire(w, m.cookies.session)
-	expired[m.cookies.session] = true
-	for _, cookie := range r.Cookies() {
-		if m.cookies.isOurs(cookie.Name) && !expired[cookie.Name] && len(expired) < maxExpired {
-			expired[cookie.Name] = true
-			m.cookies.expire(w, cookie.Name)
-		}
-	}
-}
-
 func (m *Middleware) logStoreError(r *http.Request, err error) {
 	var cookieError securecookie.Error
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.As(err, &cookieError) && cookieError.IsDecode() {
@@ -182,6 +208,8 @@ func (m *Middleware) logStoreError(r *http.Request, err error) {
 // discardHeader is a ResponseWriter for what must not reach the response.
 type discardHeader struct{}
 
-func (discardHeader) Header() http.Header         { return http.Header{} }
+func (discardHeader) Header() http.Header { return http.Header{} }
+
 func (discardHeader) Write(b []byte) (int, error) { return len(b), nil }
-func (discardHeader) WriteHeader(int)             {}
+
+func (discardHeader) WriteHeader(int) {}
