@@ -39,7 +39,7 @@ const (
 
 type liveSession struct {
 	record *record   // of the latest generation known here
-	fresh  bool      // it came from a refresh here, and nobody has shown it yet
+	fresh  bool      // it came from a refresh here, and the browser may not have it
 	at     time.Time // of the last change
 
 	failures int // since the last success
@@ -67,6 +67,10 @@ func (m *memory) look(rec *record, now time.Time) (newer *record, ended bool) {
 	s := e.Value.(*liveSession)
 	switch {
 	case s.record.generation > rec.generation:
+		if !s.fresh { // a slow response has brought back the older cookie
+			s.fresh = true
+			m.put(s, now)
+		}
 		return s.record, ended
 	case s.record.generation < rec.generation: // another instance refreshed
 		m.remove(e)

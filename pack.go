@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +28,10 @@ const packVersion = 1
 const maxUnpackedBytes = 1 << 20
 
 // A packer appends fields, in the order in which an unpacker reads them.
-type packer struct{ buf []byte }
+type packer struct {
+	buf    []byte
+	random []byte // kept apart: deflating it would take time and save nothing
+}
 
 func (p *packer) uint(v uint64) { p.buf = binary.AppendUvarint(p.buf, v) }
 
@@ -93,9 +97,10 @@ func (p *packer) token(s string) {
 		p.string(s)
 		return
 	}
-	for _, segment := range segments {
-		p.bytes(segment)
-	}
+	p.bytes(segments[0])
+	p.bytes(segments[1])
+	p.uint(uint64(len(segments[2])))
+	p.random = append(p.random, segments[2]...) // the signature
 }
 
 // minDeflate is from how many bytes on fields are deflated: what is saved on
@@ -103,21 +108,24 @@ func (p *packer) token(s string) {
 const minDeflate = 512
 
 // pack returns the version; the length that the fields have when inflated, 0
-// if they are not deflated; and the fields.
+// if they are not deflated; the length of what is random, and that; and the
+// fields.
 func (p *packer) pack() []byte {
+	random := append(binary.AppendUvarint(nil, uint64(len(p.random))), p.random...)
 	if len(p.buf) >= minDeflate && len(p.buf) <= maxUnpackedBytes {
 		var b bytes.Buffer
 		b.Write(binary.AppendUvarint([]byte{packVersion}, uint64(len(p.buf))))
+		b.Write(random)
 		w := deflaters.Get().(*flate.Writer)
 		defer deflaters.Put(w)
 		w.Reset(&b)
 		w.Write(p.buf) // a bytes.Buffer takes everything
 		w.Close()
-		if b.Len() < 2+len(p.buf) {
+		if b.Len() < 2+len(random)+len(p.buf) {
 			return b.Bytes()
 		}
 	}
-	return append([]byte{packVersion, 0}, p.buf...)
+	return slices.Concat([]byte{packVersion, 0}, random, p.buf)
 }
 
 var deflaters = sync.Pool{New: func() any {
@@ -131,8 +139,8 @@ var errPacked = errors.New("sealed value is malformed")
 
 // An unpacker reads fields; after the last one, err says if all were there.
 type unpacker struct {
-	buf []byte
-	bad bool
+	buf, random []byte
+	bad         bool
 }
 
 func unpack(packed []byte) (*unpacker, error) {
@@ -143,13 +151,17 @@ func unpack(packed []byte) (*unpacker, error) {
 	if n <= 0 || size > maxUnpackedBytes {
 		return nil, errPacked
 	}
-	fields := packed[1+n:]
+	u := &unpacker{buf: packed[1+n:]}
+	random := u.bytes()
+	if u.bad {
+		return nil, errPacked
+	}
 	if size == 0 {
-		return &unpacker{buf: fields}, nil
+		return &unpacker{buf: u.buf, random: random}, nil
 	}
 	r := inflaters.Get().(io.Reader)
 	defer inflaters.Put(r)
-	if err := r.(flate.Resetter).Reset(bytes.NewReader(fields), nil); err != nil {
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(u.buf), nil); err != nil {
 		return nil, errPacked
 	}
 	// One byte more than there should be, to see the end.
@@ -157,11 +169,11 @@ func unpack(packed []byte) (*unpacker, error) {
 	if n, err := io.ReadFull(r, inflated); uint64(n) != size || err != io.ErrUnexpectedEOF {
 		return nil, errPacked
 	}
-	return &unpacker{buf: inflated[:size]}, nil
+	return &unpacker{buf: inflated[:size], random: random}, nil
 }
 
 func (u *unpacker) err() error {
-	if u.bad || len(u.buf) > 0 {
+	if u.bad || len(u.buf) > 0 || len(u.random) > 0 {
 		return errPacked
 	}
 	return nil
@@ -184,6 +196,16 @@ func (u *unpacker) take(n uint64) []byte {
 	}
 	b := u.buf[:n:n]
 	u.buf = u.buf[n:]
+	return b
+}
+
+func (u *unpacker) takeRandom(n uint64) []byte {
+	if n > uint64(len(u.random)) {
+		u.bad = true
+		return nil
+	}
+	b := u.random[:n:n]
+	u.random = u.random[n:]
 	return b
 }
 
@@ -229,8 +251,9 @@ func (u *unpacker) token() string {
 	}
 	var segments [3][]byte
 	size := len(segments) - 1
+	segments[0], segments[1] = u.bytes(), u.bytes()
+	segments[2] = u.takeRandom(u.uint())
 	for i := range segments {
-		segments[i] = u.bytes()
 		size += base64.RawURLEncoding.EncodedLen(len(segments[i]))
 	}
 	b := make([]byte, 0, size)

@@ -194,6 +194,7 @@ func TestMalformedValuesDoNotUnpack(t *testing.T) {
 func bomb(n int, size uint64) []byte {
 	var b bytes.Buffer
 	b.Write(binary.AppendUvarint([]byte{packVersion}, size))
+	b.WriteByte(0) // nothing random
 	w, _ := flate.NewWriter(&b, flate.BestCompression)
 	w.Write(make([]byte, n))
 	w.Close()
