@@ -269,8 +269,8 @@ func TestChunksOfCachedSessions(t *testing.T) {
 // Memory does not grow with the sessions that come by.
 func TestCacheIsBounded(t *testing.T) {
 	const (
-		sealed = 1500
-		most   = 128 << 20 // bytes; without a bound there would be over 140 MiB
+		sealed = 1000
+		most   = 80 << 20 // bytes; without a bound there would be over 95 MiB
 	)
 	a := newOfflineApp(t, offline{change: plainOAuth})
 	// Long in memory, and short in a cookie.

@@ -148,8 +148,14 @@ func (s *cookieStore) Save(r *http.Request, w http.ResponseWriter, session *sess
 
 // markOf returns the mark of a whole value.
 func markOf(value string) string {
-	sum := sha256.Sum256([]byte(value))
-	return base64.RawURLEncoding.EncodeToString(sum[:])[:markLength]
+	h := sha256.New()
+	var part [512]byte
+	for value != "" {
+		n := copy(part[:], value)
+		h.Write(part[:n])
+		value = value[n:]
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:markLength]
 }
 
 // unmark takes off the mark of a value, if it has the right one.

@@ -256,12 +256,16 @@ func (u *unpacker) token() string {
 	for i := range segments {
 		size += base64.RawURLEncoding.EncodedLen(len(segments[i]))
 	}
-	b := make([]byte, 0, size)
+	var jwt strings.Builder
+	jwt.Grow(size)
 	for i, segment := range segments {
 		if i > 0 {
-			b = append(b, '.')
+			jwt.WriteByte('.')
 		}
-		b = base64.RawURLEncoding.AppendEncode(b, segment)
+		var encoded [512]byte // of 384 bytes, so that only the last is a part of four
+		for part := range slices.Chunk(segment, len(encoded)/4*3) {
+			jwt.Write(base64.RawURLEncoding.AppendEncode(encoded[:0], part))
+		}
 	}
-	return string(b)
+	return jwt.String()
 }

@@ -71,7 +71,7 @@ func unpackRecord(packed []byte) (*record, error) {
 	if u.bool() {
 		rec.user.RawClaims = payloadOf(rec.tokens.id)
 	} else {
-		rec.user.RawClaims = u.bytes()
+		rec.user.RawClaims = bytes.Clone(u.bytes()) // or it would keep all that was inflated
 	}
 	rec.user.Subject = u.stringIn(rec.user.RawClaims)
 	rec.user.Name = u.stringIn(rec.user.RawClaims)

@@ -40,7 +40,7 @@ func (t *tokens) refreshDue(before time.Duration, now time.Time) bool {
 // more; any other failure is the provider's, and leaves the session as it is.
 func (m *Middleware) freshen(w http.ResponseWriter, r *http.Request, s *Session) error {
 	old := s.current()
-	if !old.tokens.refreshDue(m.opts.RefreshBefore, time.Now()) {
+	if old.tokens.refresh == "" || !old.tokens.refreshDue(m.opts.RefreshBefore, time.Now()) { // reading the clock takes time
 		return nil
 	}
 	if err := m.refresh(r.Context(), s, old); err != nil {
