@@ -46,11 +46,22 @@ func (p *panva) stop(t *testing.T) {
 	p.process.stop(t)
 }
 
+func (p *panva) shortTokens() { p.env = append(p.env, "ACCESS_TOKEN_TTL=5") }
+
 func (p *panva) tokenCalls(t *testing.T) int {
 	t.Helper()
-	var calls map[string]int
+	return p.calls(t)["POST /token"]
+}
+
+func (p *panva) revocations(t *testing.T) int {
+	t.Helper()
+	return p.calls(t)["POST /token/revocation"]
+}
+
+func (p *panva) calls(t *testing.T) (calls map[string]int) {
+	t.Helper()
 	newVisitor(t).open(p.issuer() + "/calls").json(&calls)
-	return calls["POST /token"]
+	return calls
 }
 
 // signIn fills in what is asked for: a login unless somebody is signed in already, a consent unless it was given.

@@ -9,7 +9,9 @@ type provider interface {
 	stop(t *testing.T)
 
 	issuer() string
-	tokenCalls(t *testing.T) int // requests to the token endpoint since the start
+	shortTokens()                 // makes access tokens last five seconds, from the next start on
+	tokenCalls(t *testing.T) int  // requests to the token endpoint since the start
+	revocations(t *testing.T) int // requests to the revocation endpoint since the start
 
 	// What follows leads from the provider's first page to where the browser ends up.
 	signIn(first *page) *page

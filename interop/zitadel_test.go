@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/zitadel/oidc/v3/example/server/storage"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
@@ -17,10 +18,12 @@ import (
 // zitadel is zitadel/oidc with the storage of its own example. Its issuer ends in a slash, it sends no iss, the ID
 // token's audience is a list, and every login asks for the password again.
 type zitadel struct {
-	port   string
-	app    string
-	server *http.Server
-	tokens atomic.Int64
+	port     string
+	app      string
+	tokenTTL time.Duration // 0: the storage's own
+	server   *http.Server
+	tokens   atomic.Int64
+	revoked  atomic.Int64
 }
 
 func newZitadel(t *testing.T, app string) provider {
@@ -36,7 +39,7 @@ func (z *zitadel) start(t *testing.T) {
 	_, _ = rand.Read(config.CryptoKey[:])
 	store := &zitadelStorage{storage.NewStorageWithClients(storage.NewUserStore(z.issuer()), map[string]*storage.Client{
 		clientID: storage.WebClient(clientID, clientSecret, z.app+"/auth/callback"),
-	}), z.app + "/"}
+	}), z.app + "/", z.tokenTTL}
 	provider, err := op.NewProvider(config, store, op.StaticIssuer(z.issuer()), op.WithAllowInsecure())
 	if err != nil {
 		t.Fatal(err)
@@ -68,9 +71,13 @@ func (z *zitadel) start(t *testing.T) {
 	})
 
 	z.tokens.Store(0)
+	z.revoked.Store(0)
 	z.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/oauth/token" {
+		switch r.URL.Path {
+		case "/oauth/token":
 			z.tokens.Add(1)
+		case "/revoke":
+			z.revoked.Add(1)
 		}
 		mux.ServeHTTP(w, r)
 	})}
@@ -89,7 +96,11 @@ func (z *zitadel) stop(t *testing.T) {
 	}
 }
 
+func (z *zitadel) shortTokens() { z.tokenTTL = 5 * time.Second }
+
 func (z *zitadel) tokenCalls(*testing.T) int { return int(z.tokens.Load()) }
+
+func (z *zitadel) revocations(*testing.T) int { return int(z.revoked.Load()) }
 
 func (z *zitadel) signIn(first *page) *page {
 	first.v.t.Helper()
@@ -119,10 +130,19 @@ var zitadelLogin = template.Must(template.New("").Parse(`<!DOCTYPE html>
 </form>
 `))
 
-// zitadelStorage adds where to go after a logout, which the example's clients do not have.
+// zitadelStorage adds where to go after a logout, which the example's clients do not have, and how long tokens last.
 type zitadelStorage struct {
 	*storage.Storage
 	postLogoutURI string
+	tokenTTL      time.Duration
+}
+
+func (s *zitadelStorage) CreateAccessAndRefreshTokens(ctx context.Context, request op.TokenRequest, refreshToken string) (string, string, time.Time, error) {
+	access, refresh, expiry, err := s.Storage.CreateAccessAndRefreshTokens(ctx, request, refreshToken)
+	if s.tokenTTL > 0 {
+		expiry = time.Now().Add(s.tokenTTL)
+	}
+	return access, refresh, expiry, err
 }
 
 func (s *zitadelStorage) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {

@@ -56,7 +56,7 @@ const provider = new Provider(issuer, {
       }),
     };
   },
-  features: { devInteractions: { enabled: true } },
+  features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
 });
 provider.on('server_error', (ctx, err) => console.error(err));
 
