@@ -291,8 +291,8 @@ func TestClientNeverRetriesTwice(t *testing.T) {
 	})
 }
 
-// FAPI2 fapi2-security-profile-final-client-test-refresh-token-test: the API
-// answers 401 again and again, and each time the rotated token serves.
+// The OpenID Foundation's fapi2-security-profile-final-client-refresh-token-test:
+// the API answers 401 again and again, and each time the rotated token serves.
 func TestClientRefreshesEachTokenThatIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

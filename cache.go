@@ -39,7 +39,7 @@ func (o opened) bytes() int {
 	const entry = 512 // map, struct and string headers, roughly
 	u, t := &o.record.user, &o.record.tokens
 	return entry + len(o.sealed) + len(u.Subject) + len(u.Name) + len(u.Email) + len(u.RawClaims) +
-		len(t.access) + len(t.refresh) + len(t.id) + len(t.scope)
+		len(t.access) + t.refresh.size() + t.id.size() + len(t.scope)
 }
 
 func (c *cache) get(v *sealedValue) (opened, bool) {

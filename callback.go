@@ -49,7 +49,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	case f.expired(time.Now()):
 		m.staleCallback(w, r, f.state, f, "flow_expired")
 		return
-	case !m.finished.add(f.state, f.returnPath):
+	case !m.finished.add(f.state, shortPath(f.returnPath)):
 		m.staleCallback(w, r, f.state, f, "flow_used")
 		return
 	}
@@ -74,7 +74,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	redirect(w, f.returnPath)
 }
 
-// signIn writes the new session, and counts the rounds.
+// signIn writes the new session.
 func (m *Middleware) signIn(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
 	old, _ := m.load(r) // before start, which deletes it from a store
 	if err := m.start(w, r, rec); err != nil {
@@ -84,15 +84,13 @@ func (m *Middleware) signIn(w http.ResponseWriter, r *http.Request, p *provider,
 		}
 		return failed
 	}
-	rounds := m.roundsOf(r)
+	m.countRound(w, r, rec, old != nil)
 	if old != nil {
-		rounds = 0
 		if old.user.Subject != rec.user.Subject || old.provider != rec.provider {
 			// A slow response that carries its cookie must not bring it back.
 			m.memory.end(old)
 		}
 	}
-	m.writeRounds(w, rounds+1)
 	m.event(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	return nil
 }
@@ -118,7 +116,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, answer 
 	case answer.errorCode == "access_denied":
 		return fail("access_denied", http.StatusBadRequest, nil)
 	case answer.hasError:
-		return fail("authorization_failed", http.StatusBadRequest, fmt.Errorf("authorization endpoint answered with error %q", printable(answer.errorCode)))
+		return fail("authorization_failed", http.StatusBadRequest, fmt.Errorf("authorization endpoint answered with error %q", errorCode(answer.errorCode)))
 	case answer.code == "":
 		return fail("invalid_request", http.StatusBadRequest, errors.New("callback has neither code nor error"))
 	}
@@ -156,7 +154,7 @@ func (p *provider) authenticate(ctx context.Context, md *metadata, f *flow, t *t
 		}
 		return user, nil
 	}
-	payload, claims, err := p.verifyIDToken(ctx, md, t.id, t.access)
+	payload, claims, err := p.verifyIDToken(ctx, md, t.id.whole, t.access)
 	if err == nil {
 		err = checkNonce(claims, f.nonce)
 	}
@@ -194,7 +192,7 @@ func classify(err error) (code string, status int) {
 // redirects only for a silent flow whose cookie came back: a browser without
 // cookies would go round for ever.
 func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state string, f *flow, code string) {
-	returnPath := m.finished.returnPath(state)
+	returnPath := m.finished.value(state)
 	if f != nil {
 		returnPath = f.returnPath
 	}

@@ -57,7 +57,7 @@ func edited(t *testing.T, rawURL string, change func(query url.Values)) string {
 }
 
 // wantRefused fails the test unless resp refused a login: no session, no
-// redirect, no token request. Afterwards a new login has to work.
+// redirect, no request to the provider. Afterwards a new login has to work.
 func (a *app) wantRefused(b *browser, resp *response, status int) {
 	b.t.Helper()
 	if resp.StatusCode != status || resp.location() != "" {
@@ -68,8 +68,10 @@ func (a *app) wantRefused(b *browser, resp *response, status int) {
 			b.t.Errorf("cookie %s was set", c.Name)
 		}
 	}
-	if n := a.provider.Count(oauthlogintest.Token); n > 0 {
-		b.t.Errorf("%d token requests", n)
+	for _, e := range []oauthlogintest.Endpoint{oauthlogintest.Token, oauthlogintest.JWKS, oauthlogintest.UserInfo} {
+		if n := a.provider.Count(e); n > 0 {
+			b.t.Errorf("%d requests to %s", n, e)
+		}
 	}
 	if b.signedIn() {
 		b.t.Error("signed in")
@@ -80,9 +82,11 @@ func (a *app) wantRefused(b *browser, resp *response, status int) {
 }
 
 // RFC 6749 sections 3.1, 4.1.2 and 10.12, RFC 9207 section 2.4, RFC 9700
-// section 4.7; ensure-authorization-response-with-invalid-state-fails,
-// invalid-authorization-response-iss and remove-authorization-response-iss of
-// the OpenID Foundation.
+// section 4.7. Of the OpenID Foundation's
+// fapi2-security-profile-final-client-test-ensure-authorization-response-with-invalid-state-fails,
+// fapi2-security-profile-final-client-test-ensure-authorization-response-with-invalid-missing-state-fails,
+// fapi2-security-profile-final-client-test-invalid-authorization-response-iss and
+// fapi2-security-profile-final-client-test-remove-authorization-response-iss.
 func TestCallbackRefuses(t *testing.T) {
 	t.Parallel()
 	query := func(change func(query url.Values)) func(string) string {
@@ -145,6 +149,7 @@ func TestCallbackRefuses(t *testing.T) {
 		{"a second issuer", add("iss", other), "invalid_request", false},
 		{"an error twice", denied(func(q url.Values) { q.Add("error", "server_error") }), "invalid_request", false},
 		{"a description twice", denied(func(q url.Values) { q["error_description"] = []string{"a", "b"} }), "invalid_request", false},
+		{"an error page twice", denied(func(q url.Values) { q["error_uri"] = []string{"a", "b"} }), "invalid_request", false},
 
 		{"a malformed escape", raw("&x=%zz"), "invalid_request", false},
 		{"a malformed escape at the end", raw("&x=%"), "invalid_request", false},
@@ -259,6 +264,9 @@ func TestCallbackIgnoresUnknownParameters(t *testing.T) {
 	if resp.StatusCode != http.StatusSeeOther || resp.location() != "/dashboard" {
 		t.Errorf("%d to %q: %s", resp.StatusCode, resp.location(), resp.body)
 	}
+	if n := a.provider.Count(oauthlogintest.Token); n != 1 || b.get("/").body != "home of alice" {
+		t.Errorf("%d token requests; nobody is signed in", n)
+	}
 }
 
 // CVE-2021-32702 of nextjs-auth0, CVE-2026-33758 of OpenBao, CVE-2021-45325 of
@@ -315,15 +323,20 @@ func TestCallbackReflectsNothing(t *testing.T) {
 	}
 	t.Run("an error code is logged, and nothing but a code", func(t *testing.T) {
 		t.Parallel()
-		a := newLocalApp(t, nil)
-		b := a.browser(t)
-		resp := b.get(edited(t, b.callbackURL("/login"), func(q url.Values) {
-			q.Set("error", "temporarily_unavailable\r\nlevel=ERROR\x1b[31m<b>\u202e"+strings.Repeat("x", 2000))
-		}))
-		log := a.log.String()
-		if strings.Contains(resp.body, "temporarily") || strings.Contains(log, "\nlevel=ERROR") || strings.ContainsAny(log, "\x1b\u202e") ||
-			strings.Contains(log, strings.Repeat("x", 100)) || !strings.Contains(log, "temporarily_unavailable") {
-			t.Errorf("body %s; log %s", resp.body, log)
+		for sent, logged := range map[string]string{
+			"temporarily_unavailable":                                 "temporarily_unavailable",
+			"temporarily_unavailable\r\nlevel=ERROR\x1b[31m<b>\u202e": "unknown",
+			"the code SplxlOBeZQQYbYS6WxSbIA":                         "unknown",
+			strings.Repeat("x", 2000):                                 "unknown",
+		} {
+			a := newLocalApp(t, nil)
+			b := a.browser(t)
+			resp := b.get(edited(t, b.callbackURL("/login"), func(q url.Values) { q.Set("error", sent) }))
+			log := a.log.String()
+			if !strings.Contains(log, `error \"`+logged+`\"`) || strings.Count(log, "level=ERROR")+strings.Count(log, "SplxlOBe") > 0 ||
+				strings.Contains(resp.body, sent) || resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("%q: body %s; log %s", sent, resp.body, log)
+			}
 		}
 	})
 }

@@ -92,7 +92,7 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 		return failing{noToken(failed)}.RoundTrip(r)
 	}
 	resp, err := t.send(ctx, r, rec.tokens.access)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || rec.tokens.refresh == "" {
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || rec.tokens.refresh.isZero() {
 		return resp, err
 	}
 	again, ok := replay(r)

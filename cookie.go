@@ -37,17 +37,37 @@ func (c *cookieScheme) rounds() string { return c.session + ".rounds" }
 
 func (c *cookieScheme) silent() string { return c.session + ".silent" }
 
+// isFlow reports whether a cookie may be that of a flow. Only an attacker sends
+// a longer name, to have it sent back.
+func (c *cookieScheme) isFlow(name string) bool {
+	return strings.HasPrefix(name, c.flowPrefix()) && len(name) <= len(c.flowPrefix())+64
+}
+
 // isOurs reports whether we may have set a cookie of this name.
 func (c *cookieScheme) isOurs(name string) bool {
 	switch name {
 	case c.session, c.rounds(), c.silent():
 		return true
 	}
-	if strings.HasPrefix(name, c.flowPrefix()) {
+	if c.isFlow(name) {
 		return true
 	}
 	_, _, ok := c.parseChunk(name + "=")
 	return ok
+}
+
+// sentTwice reports whether a cookie of the session is there twice, with two
+// values: whose session it is cannot be told (RFC 6265bis section 8.6.1).
+func (c *cookieScheme) sentTwice(r *http.Request) bool {
+	for i := range maxChunks {
+		cookies := r.CookiesNamed(c.chunk(i))
+		for _, cookie := range cookies {
+			if cookie.Value != cookies[0].Value {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // parseChunk reads name=value if the name is that of a chunk.
@@ -71,8 +91,13 @@ func (c *cookieScheme) options(maxAge int) *sessions.Options {
 // a shared cache would hand it to others.
 func (c *cookieScheme) set(w http.ResponseWriter, name, value string, maxAge int) {
 	c.unset(w, name)
-	cookie := sessions.NewCookie(name, value, c.options(maxAge))
-	w.Header().Add("Set-Cookie", cookie.String())
+	// Neither names nor values need quoting: New has checked the name, and all
+	// that we write is digits, base64url and separators of our own.
+	line := name + "=" + value + "; Path=/; Max-Age=" + strconv.Itoa(max(maxAge, 0)) + "; HttpOnly; SameSite=Lax"
+	if c.secure {
+		line += "; Secure"
+	}
+	w.Header().Add("Set-Cookie", line)
 	noStore(w)
 }
 
@@ -98,8 +123,12 @@ func (c *cookieScheme) expire(w http.ResponseWriter, name string) { c.set(w, nam
 // noStore sets Expires too: http.FileServer and http.ServeContent take
 // Cache-Control off their errors, and leave Set-Cookie.
 func noStore(w http.ResponseWriter) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Expires", "0")
+	h := w.Header()
+	if h.Get("Cache-Control") == "no-store" && h.Get("Expires") == "0" {
+		return
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("Expires", "0")
 }
 
 // clearCookies expires every cookie of ours that the browser sent, and the

@@ -1,11 +1,9 @@
 package oauthlogin
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
+	"iter"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -26,8 +24,8 @@ const (
 // as many cookies as it takes. It neither encrypts nor ages what it stores.
 //
 // The value of the first cookie is a digit, the number of chunks; then, in
-// every cookie, six characters that mark which write the chunk belongs to, a hash
-// of the whole; then its part. Chunks of two writes never join: their marks
+// every cookie, six characters that mark which write the chunk belongs to;
+// then its part. Chunks of two writes never join: their marks
 // differ, and if they did not, the whole would not open.
 type cookieStore struct{ scheme *cookieScheme }
 
@@ -93,19 +91,11 @@ func (v *sealedValue) is(whole string) bool {
 func (s *cookieStore) read(r *http.Request) sealedValue {
 	var v sealedValue
 	var seen [maxChunks]bool
-	for _, line := range r.Header["Cookie"] {
-		for line != "" {
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
-			i, value, ok := s.scheme.parseChunk(strings.Trim(pair, " \t"))
-			if !ok {
-				continue
-			}
-			if seen[i] && v.parts[i] != value {
-				return sealedValue{}
-			}
-			seen[i], v.parts[i] = true, value
+	for i, value := range s.sent(r) {
+		if seen[i] && v.parts[i] != value {
+			return sealedValue{}
 		}
+		seen[i], v.parts[i] = true, value
 	}
 	first := v.parts[0]
 	if len(first) < 1+markLength || first[0] < '1' || first[0] > '0'+maxChunks {
@@ -123,6 +113,21 @@ func (s *cookieStore) read(r *http.Request) sealedValue {
 	return v
 }
 
+// sent yields the chunks of a request as they come.
+func (s *cookieStore) sent(r *http.Request) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		for _, line := range r.Header["Cookie"] {
+			for line != "" {
+				var pair string
+				pair, line, _ = strings.Cut(line, ";")
+				if i, value, ok := s.scheme.parseChunk(strings.Trim(pair, " \t")); ok && !yield(i, value) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Save writes the session's value, or expires it when MaxAge is negative, and
 // expires the chunks of the request that are no longer part of it. It writes
 // all of this or, with an error, nothing.
@@ -138,24 +143,26 @@ func (s *cookieStore) Save(r *http.Request, w http.ResponseWriter, session *sess
 	for i, chunk := range chunks {
 		s.scheme.set(w, s.scheme.chunk(i), chunk, session.Options.MaxAge)
 	}
+	var sent [maxChunks]bool
+	for i := range s.sent(r) {
+		sent[i] = true
+	}
 	for i := len(chunks); i < maxChunks; i++ {
-		if _, err := r.Cookie(s.scheme.chunk(i)); err == nil || i == 0 {
+		if i == 0 || sent[i] {
 			s.scheme.expire(w, s.scheme.chunk(i))
 		}
 	}
 	return nil
 }
 
-// markOf returns the mark of a whole value.
+// markOf returns the mark of a whole value: six characters of the message
+// authentication code at its end, which no two writes have in common.
 func markOf(value string) string {
-	h := sha256.New()
-	var part [512]byte
-	for value != "" {
-		n := copy(part[:], value)
-		h.Write(part[:n])
-		value = value[n:]
+	end := len(value) - markLength // where base64 may be padded
+	if end < markLength {
+		return "000000" // nothing that was sealed is that short
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:markLength]
+	return value[end-markLength : end]
 }
 
 // unmark takes off the mark of a value, if it has the right one.
@@ -170,11 +177,13 @@ func (s *cookieStore) split(value string) []string {
 	mark := markOf(value)
 	room := maxCookieBytes - len(s.scheme.chunk(maxChunks-1)) - 1 - markLength
 	var chunks []string
-	for part := range slices.Chunk([]byte(value), room) {
-		chunks = append(chunks, mark+string(part))
-	}
-	if len(chunks) > 0 {
-		chunks[0] = strconv.Itoa(len(chunks)) + chunks[0]
+	n := (len(value) + room - 1) / room
+	for i := range n {
+		count := ""
+		if i == 0 {
+			count = strconv.Itoa(n)
+		}
+		chunks = append(chunks, count+mark+value[i*room:min((i+1)*room, len(value))])
 	}
 	return chunks
 }

@@ -51,8 +51,8 @@ func (s staticEndpoints) metadata(context.Context) (*metadata, error) { return (
 // discovery finds a provider's metadata on first use, and keeps it. One
 // request is under way at a time; after a failure none is sent for a while.
 type discovery struct {
-	issuer string
-	client *http.Client
+	issuer    string
+	transport *boundedTransport
 
 	group   singleflight.Group
 	mu      sync.Mutex
@@ -99,10 +99,9 @@ func (d *discovery) metadata(ctx context.Context) (*metadata, error) {
 }
 
 func (d *discovery) discover(ctx context.Context) (*metadata, error) {
-	client := *d.client
-	client.Transport = okTransport{d.client.Transport}
+	base := okTransport{d.transport}
 	// OpenID Connect Discovery section 4.3: NewProvider refuses another issuer.
-	doc, err := oidc.NewProvider(oidc.ClientContext(ctx, &client), d.issuer)
+	doc, err := oidc.NewProvider(oidc.ClientContext(ctx, &http.Client{Transport: base}), d.issuer)
 	var mismatch *oidc.IssuerMismatchError
 	if errors.As(err, &mismatch) {
 		return nil, fmt.Errorf("discover %s: %w", d.issuer, issuerMismatch(mismatch))
@@ -117,8 +116,8 @@ func (d *discovery) discover(ctx context.Context) (*metadata, error) {
 	if err := md.check(); err != nil {
 		return nil, fmt.Errorf("discover %s: %w", d.issuer, err)
 	}
-	client.Transport = &keyFetches{base: client.Transport}
-	md.keys = oidc.NewRemoteKeySet(oidc.ClientContext(ctx, &client), md.JWKSURL)
+	// Not ctx, which holds on to the request that happened to be the first.
+	md.keys = oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), &http.Client{Transport: &keyFetches{base: base}}), md.JWKSURL)
 	return &md, nil
 }
 
@@ -209,7 +208,8 @@ type keyFetches struct {
 	refetched time.Time
 }
 
-func (t *keyFetches) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *keyFetches) RoundTrip(r *http.Request) (_ *http.Response, err error) {
+	defer recovered(&err) // go-oidc fetches in a goroutine of its own
 	t.mu.Lock()
 	again := t.fetched
 	if again && time.Since(t.refetched) < keysCooldown {

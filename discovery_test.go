@@ -163,7 +163,8 @@ func TestDiscoveryRefused(t *testing.T) {
 		edit   func(doc object)
 		answer func(http.ResponseWriter, *http.Request, http.HandlerFunc)
 	}{
-		// oidcc-client-test-discovery-issuer-mismatch, fapi2 discovery-issuer-mismatch.
+		// oidcc-client-test-discovery-issuer-mismatch,
+		// fapi2-security-profile-final-client-test-discovery-issuer-mismatch.
 		{name: "another issuer", edit: set("issuer", "https://evil.test/hostile")},
 		{name: "an issuer with a slash more", edit: set("issuer", "https://provider.test/")},
 		{name: "an issuer in other case", edit: set("issuer", "https://PROVIDER.test")},
@@ -241,7 +242,7 @@ func TestDiscoveryRefused(t *testing.T) {
 }
 
 // The issuer is compared as it is written: OpenID Connect Discovery section 4.3,
-// and section 4.1 for where its metadata is.
+// and section 4.1 for where its metadata is; oidcc-client-test-discovery-openid-config.
 func TestIssuers(t *testing.T) {
 	t.Parallel()
 	for _, issuer := range []string{
@@ -283,10 +284,11 @@ func TestIssuerOnLoopback(t *testing.T) {
 	a.browser(t).login("/dashboard")
 }
 
-// The OpenID Foundation's oidcc-client-test-signing-key-rotation and
-// -signing-key-rotation-just-before-signing: the keys are fetched again at the
-// first unknown key id, and then not for a while (OpenID Connect Core section
-// 10.1.1).
+// The OpenID Foundation's oidcc-client-test-discovery-jwks-uri-keys,
+// oidcc-client-test-signing-key-rotation and
+// oidcc-client-test-signing-key-rotation-just-before-signing: the keys are fetched
+// again at the first unknown key id, and then not for a while (OpenID Connect Core
+// section 10.1.1).
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

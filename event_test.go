@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -245,97 +243,4 @@ func TestEventsOfFailedLogins(t *testing.T) {
 			a.events.want(t, "login test/ "+test.code)
 		})
 	}
-}
-
-// No tokens, codes, verifiers, states, cookies or keys in any event or log line,
-// at any level, and no e-mail address either.
-func TestEventsAndLogTellNoSecrets(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := newWatchedApp(t, offline{provider: oauthlogintest.Config{
-			Clients: []oauthlogintest.Client{{ID: "other", Secret: "s3cret-of-the-app", RedirectURIs: []string{"https://app.test/auth/callback"}}},
-		}})
-		a.more = func(mux *http.ServeMux) {
-			admins := a.auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})
-			recent := a.auth.Require(oauthlogin.Policy{MaxAge: time.Minute})
-			page := a.count(func(http.ResponseWriter, *http.Request) {})
-			mux.Handle("/admin/", admins(page))
-			mux.Handle("/recent", recent(page))
-			mux.Handle("/silent", a.auth.Silent(page))
-			mux.Handle("/end", a.auth.RequireAuth(http.HandlerFunc(a.auth.EndSession)))
-		}
-		// What a provider says freely repeats what it was sent.
-		reflect := func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
-			if r.ParseForm() != nil {
-				t.Error("malformed form")
-			}
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusBadRequest)
-			json.NewEncoder(w).Encode(map[string]string{"error": "invalid_request", "error_description": r.Form.Encode() + " alice@example.com"})
-		}
-		cookies := map[string]bool{}
-		b := a.browser(t)
-		note := func() {
-			for value := range maps.Values(b.cookies()) {
-				cookies[value] = len(value) > 8
-			}
-		}
-
-		b.login("/dashboard")
-		note()
-		b.get("/admin/alice@example.com?token=in-the-query")
-		b.get("/admin/alice@example.com?token=in-the-query", asScript...)
-		time.Sleep(3 * time.Minute)
-		b.get("/recent", asScript...)
-		b.follow("/recent")
-		note()
-		time.Sleep(59*time.Minute + 30*time.Second)
-		b.get("/dashboard")
-		note()
-		time.Sleep(59*time.Minute + 30*time.Second)
-		a.provider.Intercept(oauthlogintest.Token, reflect)
-		b.get("/dashboard")
-		b.follow("/login")
-		note()
-		a.provider.Intercept(oauthlogintest.Token, nil)
-		a.provider.Intercept(oauthlogintest.Revocation, reflect)
-		b.post("/logout", nil)
-		b.follow("/silent")
-		b.login("/")
-		note()
-		b.get("/end")
-		b.follow("/login?return_to=%2F%3Femail%3Dalice%40example.com&login_hint=alice@example.com")
-		a.wire.cutBy(func(*http.Request) (*http.Response, error) { return nil, errors.New("cut") })
-		b.post("/logout", nil)
-		b.follow("/login")
-
-		var text strings.Builder
-		text.WriteString(a.log.String())
-		events := a.events.take()
-		if len(events) < 10 {
-			t.Fatalf("%d events", len(events))
-		}
-		for _, e := range events {
-			text.WriteString(fmt.Sprintf("%v %+v\n", e, e))
-			if e.Err != nil {
-				text.WriteString(e.Err.Error() + "\n")
-			}
-		}
-		secrets := append(a.secrets(), "@example.com", "%40example.com", "in-the-query", string(testKey(1)))
-		for value, long := range cookies {
-			if long {
-				secrets = append(secrets, value)
-			}
-		}
-		if len(secrets) < 30 {
-			t.Fatalf("%d secrets", len(secrets))
-		}
-		for line := range strings.Lines(text.String()) {
-			for _, secret := range secrets {
-				if strings.Contains(line, secret) || strings.Contains(line, url.QueryEscape(secret)) {
-					t.Errorf("%.40q is in %q", secret, line)
-				}
-			}
-		}
-	})
 }

@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"math"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -68,12 +68,23 @@ func unpackFlow(packed []byte) (*flow, error) {
 	f.started = u.time()
 	f.returnPath = u.string()
 	hasMaxAge, maxAge := u.bool(), u.uint()
+	u.bad = u.bad || maxAge > math.MaxInt32
 	if hasMaxAge {
 		f.maxAge = time.Duration(maxAge) * time.Second
 	}
 	f.acrValues = u.string()
 	f.silent = u.bool()
 	return f, u.err()
+}
+
+// maxRemembered bounds a remembered return path, in bytes.
+const maxRemembered = 512
+
+func shortPath(returnPath string) string {
+	if len(returnPath) > maxRemembered {
+		return "/"
+	}
+	return returnPath
 }
 
 // flowCookie names the cookie of the flow with this state, without telling
@@ -131,7 +142,7 @@ func (m *Middleware) writeFlow(w http.ResponseWriter, r *http.Request, f *flow) 
 	var flows []pending
 	seen := map[string]bool{}
 	for _, cookie := range r.Cookies() {
-		if !strings.HasPrefix(cookie.Name, m.cookies.flowPrefix()) || seen[cookie.Name] {
+		if !m.cookies.isFlow(cookie.Name) || seen[cookie.Name] {
 			continue
 		}
 		seen[cookie.Name] = true

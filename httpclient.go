@@ -1,11 +1,14 @@
 package oauthlogin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -24,6 +27,7 @@ func newTransport(custom *http.Client) http.RoundTripper {
 	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: requestTimeout}).DialContext,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           100,
 		MaxIdleConnsPerHost:    32, // net/http's 2 make parallel logins reconnect
@@ -33,41 +37,64 @@ func newTransport(custom *http.Client) http.RoundTripper {
 	}
 }
 
-// boundedClient returns the client for all calls to providers.
-func boundedClient(base http.RoundTripper, custom *http.Client) *http.Client {
-	client := &http.Client{
-		Transport: &boundedTransport{base},
-		Timeout:   requestTimeout,
-		// RFC 9700 section 4.12: a 307 would carry code and secret elsewhere, and
-		// after a 302 another host's JSON would pass for the provider's.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	if custom != nil && custom.Timeout > 0 {
-		client.Timeout = custom.Timeout
-	}
-	return client
+// boundedTransport is what all calls to providers go through. It ends each one
+// after timeout, the reading of the answer included; cuts answers off at
+// maxBodyBytes, with an error; and takes the Location off, so that no client
+// follows a redirect. RFC 9700 section 4.12: a 307 would carry code and secret
+// elsewhere, and after a 302 another host's JSON would pass for the provider's.
+type boundedTransport struct {
+	base    http.RoundTripper
+	timeout time.Duration // http.Client.Timeout would take a goroutine for each call
+	token   string        // the access token to send; "": none
 }
 
-// boundedTransport cuts answers off at maxBodyBytes, with an error.
-type boundedTransport struct{ base http.RoundTripper }
+func newBoundedTransport(base http.RoundTripper, custom *http.Client) *boundedTransport {
+	t := &boundedTransport{base: base, timeout: requestTimeout}
+	if custom != nil && custom.Timeout > 0 {
+		t.timeout = custom.Timeout
+	}
+	return t
+}
 
 func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := t.base.RoundTrip(r)
+	ctx, cancel := context.WithTimeout(r.Context(), t.timeout)
+	sent := r.WithContext(ctx)
+	if t.token != "" {
+		if sent.Header = r.Header.Clone(); sent.Header == nil {
+			sent.Header = http.Header{}
+		}
+		sent.Header.Set("Authorization", "Bearer "+t.token)
+	}
+	resp, err := t.base.RoundTrip(sent)
+	if err == nil && (resp == nil || resp.Body == nil) {
+		err = errNoAnswer
+	}
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	resp.Body = &boundedBody{resp.Body, maxBodyBytes}
+	resp.Request = r
+	resp.Header.Del("Location")
+	resp.Body = &boundedBody{resp.Body, maxBodyBytes, ctx, cancel}
 	return resp, nil
 }
 
-var errBodyTooLarge = fmt.Errorf("answer of over %d bytes", maxBodyBytes)
+var (
+	errNoAnswer     = errors.New("transport returned neither answer nor error")
+	errBodyTooLarge = fmt.Errorf("answer of over %d bytes", maxBodyBytes)
+)
 
 type boundedBody struct {
 	io.ReadCloser
-	left int64
+	left   int64
+	ctx    context.Context
+	cancel context.CancelFunc
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil { // also where the transport knows no contexts
+		return 0, err
+	}
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}
@@ -78,24 +105,14 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// bearer adds an access token to requests for the hosts that are asked, and
-// takes it off where a redirect leads to another one.
-type bearer struct {
-	token string
-	base  http.RoundTripper
+func (b *boundedBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
-func (t *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	sent := r
-	if sameHostAsAsked(r) {
-		sent = r.Clone(r.Context())
-		sent.Header.Set("Authorization", "Bearer "+t.token)
-	}
-	resp, err := t.base.RoundTrip(sent)
-	if err == nil {
-		resp.Request = r // what sameHostAsAsked walks over, also if base forgets
-	}
-	return resp, err
+// Format keeps the access token out of whatever prints the client of Identify.
+func (t *boundedTransport) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "oauthlogin.transport{timeout:%v}", t.timeout)
 }
 
 // sameHostAsAsked walks back from a request over the redirects that led to
@@ -113,15 +130,22 @@ func sameHostAsAsked(r *http.Request) bool {
 
 // do sends a request to a provider.
 func (p *provider) do(r *http.Request) (*http.Response, error) {
-	resp, err := p.client.Do(r)
-	return resp, callFailed(err)
+	resp, err := p.transport.RoundTrip(r)
+	if err != nil {
+		return nil, &callError{err}
+	}
+	return resp, nil
 }
 
 // A callError is a call that brought no answer that we take.
 type callError struct{ err error }
 
 func (e *callError) Error() string { return "call failed: " + beforeQuote(e.err) }
-func (e *callError) Unwrap() error { return e.err }
+
+// Is and As look into the cause. There is no Unwrap: what walks down a chain of
+// errors to show it would show what the provider sent.
+func (e *callError) Is(target error) bool { return errors.Is(e.err, target) }
+func (e *callError) As(target any) bool   { return errors.As(e.err, target) }
 
 // callFailed makes a callError of what http.Client says, which begins with the
 // URL.
@@ -147,7 +171,11 @@ func beforeQuote(err error) string {
 // singleflight would end the process.
 func recovered(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		what := fmt.Sprintf("%T", p)
+		if fault, ok := p.(runtime.Error); ok {
+			what = fault.Error()
+		}
+		*err = fmt.Errorf("panic: %s\n%s", what, debug.Stack())
 	}
 }
 

@@ -145,7 +145,7 @@ func signInWith(t *testing.T, a *wiredApp, tt idTokenCase, status int, code stri
 }
 
 // OpenID Connect Core section 3.1.3.7, and the OpenID Foundation's tests of
-// relying parties: oidcc-client-test-* unless another name is given.
+// relying parties, by their names.
 func TestIDTokenRefused(t *testing.T) {
 	t.Parallel()
 	attacker, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -193,17 +193,20 @@ func TestIDTokenRefused(t *testing.T) {
 
 	for _, tt := range []idTokenCase{
 		// iss
-		{name: "iss of another issuer: invalid-iss, fapi2 invalid-iss", edit: claim("iss", "https://evil.test/hostile")},
+		// oidcc-client-test-invalid-iss, fapi2-security-profile-final-client-test-invalid-iss.
+		{name: "iss of another issuer", edit: claim("iss", "https://evil.test/hostile")},
 		{name: "iss with a slash more", edit: claim("iss", "https://provider.test/")},
 		{name: "iss in other case", edit: claim("iss", "https://Provider.test")},
-		{name: "no iss: fapi2 invalid-missing-iss", edit: without("iss")},
+		// fapi2-security-profile-final-client-test-invalid-missing-iss.
+		{name: "no iss", edit: without("iss")},
 		{name: "empty iss", edit: claim("iss", "")},
 		{name: "iss that is a list", edit: claim("iss", []any{"https://provider.test"})},
 		{name: "iss by the name ISS", edit: func(_, claims object) { claims["ISS"] = claims["iss"]; delete(claims, "iss") }},
 		{name: "iss of another issuer, then ours by the name Iss", edit: claim("iss", "https://evil.test"), sign: endingWith(`"Iss":"https://provider.test"`)},
 
 		// sub
-		{name: "no sub: missing-sub", edit: without("sub")},
+		// oidcc-client-test-missing-sub.
+		{name: "no sub", edit: without("sub")},
 		{name: "empty sub", edit: claim("sub", "")},
 		{name: "sub that is a number", edit: claim("sub", 12345)},
 		{name: "sub that is null", edit: claim("sub", nil)},
@@ -214,8 +217,10 @@ func TestIDTokenRefused(t *testing.T) {
 		{name: "sub by the name SUB", edit: func(_, claims object) { claims["SUB"] = claims["sub"]; delete(claims, "sub") }},
 
 		// aud, azp
-		{name: "aud of another client: invalid-aud, fapi2 invalid-aud", edit: claim("aud", "hostile")},
-		{name: "no aud: missing-aud, fapi2 invalid-missing-aud", edit: without("aud")},
+		// oidcc-client-test-invalid-aud, fapi2-security-profile-final-client-test-invalid-aud.
+		{name: "aud of another client", edit: claim("aud", "hostile")},
+		// oidcc-client-test-missing-aud, fapi2-security-profile-final-client-test-invalid-missing-aud.
+		{name: "no aud", edit: without("aud")},
 		{name: "empty aud", edit: claim("aud", "")},
 		{name: "aud that is an empty list", edit: claim("aud", []any{})},
 		{name: "aud that is null", edit: claim("aud", nil)},
@@ -225,14 +230,16 @@ func TestIDTokenRefused(t *testing.T) {
 		{name: "aud by the name AUD", edit: func(_, claims object) { claims["AUD"] = claims["aud"]; delete(claims, "aud") }},
 		{name: "aud of another client, then ours by the name Aud", edit: claim("aud", "other"), sign: endingWith(`"Aud":"app"`)},
 		{name: "aud a list without us", edit: claim("aud", []any{"hostile", "other"})},
-		{name: "aud with another client, azp ours: fapi2 invalid-secondary-aud", edit: claim("aud", append(ours, "hostile"))},
+		// fapi2-security-profile-final-client-test-invalid-secondary-aud.
+		{name: "aud with another client, azp ours", edit: claim("aud", append(ours, "hostile"))},
 		{name: "aud with another client, no azp", edit: func(_, claims object) { claims["aud"] = append(ours, "hostile"); delete(claims, "azp") }},
 		{name: "azp of another client", edit: claim("azp", "hostile")},
 		{name: "empty azp", edit: claim("azp", "")},
 		{name: "azp that is a list", edit: claim("azp", ours)},
 
 		// alg and keys: RFC 8725 section 3.1, CVE-2016-9122, CVE-2026-33322
-		{name: "alg none: idtoken-sig-none, fapi2 invalid-null-alg", sign: none("none")},
+		// oidcc-client-test-idtoken-sig-none, fapi2-security-profile-final-client-test-invalid-null-alg.
+		{name: "alg none", sign: none("none")},
 		{name: "alg None", sign: none("None")},
 		{name: "alg nOnE", sign: none("nOnE")},
 		{name: "no alg", edit: func(header, _ object) { delete(header, "alg") }},
@@ -244,11 +251,14 @@ func TestIDTokenRefused(t *testing.T) {
 		}},
 		{name: "alg RS256 without a signature", sign: func(_ *wiredApp, header, claims object) string { return compact(header, claims, unsigned) }},
 		{name: "alg HS256 by the public key as PEM", sign: hs(func(a *wiredApp) []byte { return a.provider.PublicKeyPEM() })},
-		{name: "alg HS256 by the client secret: invalid-sig-hs256, fapi2 invalid-alternate-alg", sign: hs(func(*wiredApp) []byte { return []byte("s3cret-of-the-app") })},
+		// oidcc-client-test-invalid-sig-hs256.
+		{name: "alg HS256 by the client secret", sign: hs(func(*wiredApp) []byte { return []byte("s3cret-of-the-app") })},
 		{name: "alg HS256 by an empty key", sign: hs(func(*wiredApp) []byte { return nil })},
 		{name: "alg RS512 over a signature of RS256", edit: in("alg", "RS512")},
-		{name: "alg ES256 over a signature of RS256: invalid-sig-es256", edit: in("alg", "ES256")},
-		{name: "signature of another token: invalid-sig-rs256", sign: serialized(func(_ *wiredApp, signed string) string {
+		// oidcc-client-test-invalid-sig-es256.
+		{name: "alg ES256 over a signature of RS256", edit: in("alg", "ES256")},
+		// oidcc-client-test-invalid-sig-rs256.
+		{name: "signature of another token", sign: serialized(func(_ *wiredApp, signed string) string {
 			head, signature := signed[:strings.LastIndex(signed, ".")], signed[strings.LastIndex(signed, "."):]
 			header, _, _ := strings.Cut(head, ".")
 			return header + "." + segment(object{"sub": "mallory"}) + signature
@@ -304,13 +314,16 @@ func TestIDTokenRefused(t *testing.T) {
 		{name: "an empty token", sign: constant("")},
 
 		// times
-		{name: "no iat: missing-iat", edit: without("iat")},
+		// oidcc-client-test-missing-iat.
+		{name: "no iat", edit: without("iat")},
 		{name: "iat in two minutes", edit: fromNow("iat", 2*time.Minute)},
 		{name: "iat that is a string", edit: claim("iat", "1700000000")},
 		{name: "iat that is null", edit: claim("iat", nil)},
-		{name: "no exp: fapi2 invalid-missing-exp", edit: without("exp")},
+		// fapi2-security-profile-final-client-test-invalid-missing-exp.
+		{name: "no exp", edit: without("exp")},
 		{name: "exp two minutes ago", edit: fromNow("exp", -2*time.Minute)},
-		{name: "exp six minutes ago: fapi2 invalid-expired-exp", edit: fromNow("exp", -6*time.Minute)},
+		// fapi2-security-profile-final-client-test-invalid-expired-exp.
+		{name: "exp six minutes ago", edit: fromNow("exp", -6*time.Minute)},
 		{name: "exp that is a string", edit: func(_, claims object) { claims["exp"] = "99999999999" }},
 		{name: "exp that is huge", edit: claim("exp", json.RawMessage("1e300"))},
 		{name: "exp that is past all numbers", edit: claim("exp", json.RawMessage("1e400"))},
@@ -325,15 +338,18 @@ func TestIDTokenRefused(t *testing.T) {
 		{name: "nbf that is a string", edit: claim("nbf", "0")},
 
 		// nonce
-		{name: "nonce of another login: nonce-invalid, fapi2 invalid-nonce", edit: claim("nonce", "hostile")},
-		{name: "no nonce: fapi2 invalid-missing-nonce", edit: without("nonce")},
+		// oidcc-client-test-nonce-invalid, fapi2-security-profile-final-client-test-invalid-nonce.
+		{name: "nonce of another login", edit: claim("nonce", "hostile")},
+		// fapi2-security-profile-final-client-test-invalid-missing-nonce.
+		{name: "no nonce", edit: without("nonce")},
 		{name: "empty nonce", edit: claim("nonce", "")},
 		{name: "nonce that is a list", edit: func(_, claims object) { claims["nonce"] = []any{claims["nonce"]} }},
 		{name: "nonce and more", edit: func(_, claims object) { claims["nonce"] = claims["nonce"].(string) + "A" }},
 		{name: "nonce by the name Nonce", edit: func(_, claims object) { claims["Nonce"] = claims["nonce"]; delete(claims, "nonce") }},
 
 		// at_hash: section 3.1.3.8
-		{name: "at_hash of another token: invalid-athash", edit: claim("at_hash", "AAAAAAAAAAAAAAAAAAAAAA")},
+		// oidcc-client-test-invalid-athash.
+		{name: "at_hash of another token", edit: claim("at_hash", "AAAAAAAAAAAAAAAAAAAAAA")},
 		{name: "empty at_hash", edit: claim("at_hash", "")},
 		{name: "at_hash that is null", edit: claim("at_hash", nil)},
 		{name: "at_hash that is a number", edit: claim("at_hash", 1)},
@@ -347,19 +363,24 @@ func TestIDTokenRefused(t *testing.T) {
 func TestIDTokenAccepted(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []idTokenCase{
-		{name: "as it is: oidcc-client-test, idtoken-sig-rs256"},
-		{name: "aud a list of us alone: fapi2 valid-aud-as-array", edit: claim("aud", []any{"app"})},
+		// oidcc-client-test, oidcc-client-test-idtoken-sig-rs256.
+		{name: "as it is"},
+		// fapi2-security-profile-final-client-test-valid-aud-as-array.
+		{name: "aud a list of us alone", edit: claim("aud", []any{"app"})},
 		{name: "no azp", edit: without("azp")},
-		{name: "no kid and one key: kid-absent-single-jwks", edit: func(header, _ object) { delete(header, "kid") }},
+		// oidcc-client-test-kid-absent-single-jwks.
+		{name: "no kid and one key", edit: func(header, _ object) { delete(header, "kid") }},
 		{name: "no typ", edit: func(header, _ object) { delete(header, "typ") }},
 		{name: "iat within the leeway", edit: fromNow("iat", 30*time.Second)},
 		{name: "iat a week ago", edit: fromNow("iat", -7*24*time.Hour)},
 		{name: "exp within the leeway", edit: fromNow("exp", -30*time.Second)},
 		{name: "exp with a fraction", edit: func(_, claims object) { claims["exp"] = float64(time.Now().Add(time.Hour).Unix()) + 0.5 }},
 		{name: "nbf within the leeway", edit: fromNow("nbf", 30*time.Second)},
+		// oidcc-client-test-missing-athash, which is for other flows.
 		{name: "no at_hash", edit: without("at_hash")},
+		// fapi2-security-profile-final-client-test-invalid-openbanking-intent-id.
 		{name: "claims that nobody knows", edit: claim("hostile", object{"hostile": []any{1}})},
-		// aggregated-claims and distributed-claims: never fetched.
+		// Aggregated and distributed claims are never fetched.
 		{name: "claims that are elsewhere", edit: func(_, claims object) {
 			claims["_claim_names"] = object{"age": "src1"}
 			claims["_claim_sources"] = object{"src1": object{"endpoint": "https://evil.test/evil", "access_token": "x"}}
@@ -433,7 +454,9 @@ func TestTrustedAudiences(t *testing.T) {
 }
 
 // RFC 8725 section 3.1: an algorithm is good if the provider's metadata has it
-// and it is asymmetric. oidcc-client-test-idtoken-sig-rs256 and its like.
+// and it is asymmetric. oidcc-client-test-idtoken-sig-rs256;
+// fapi2-security-profile-final-client-test-invalid-alternate-alg is RS256 where
+// that is not among them.
 func TestSigningAlgorithms(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -496,7 +519,11 @@ func TestNoKeyIDAndSeveralKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serveBoth := func(a *wiredApp) {
+	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := func(a *wiredApp, edit func(keys []object) []object) {
 		a.provider.Intercept(oauthlogintest.JWKS, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 			rec := httptest.NewRecorder()
 			next(rec, r)
@@ -504,24 +531,34 @@ func TestNoKeyIDAndSeveralKeys(t *testing.T) {
 			if err := json.Unmarshal(rec.Body.Bytes(), &set); err != nil {
 				t.Error(err)
 			}
-			set.Keys = append([]object{ecJWK(other, "other"), {"kty": "OKP", "crv": "Ed448", "x": "AAAA"}, {"kty": "hostile"}}, set.Keys...)
-			json.NewEncoder(w).Encode(object{"keys": set.Keys})
+			json.NewEncoder(w).Encode(object{"keys": edit(set.Keys)})
 		})
+	}
+	beside := func(keys []object) []object {
+		return append([]object{ecJWK(other, "other"), {"kty": "OKP", "crv": "Ed448", "x": "AAAA"}, {"kty": "hostile"}}, keys...)
 	}
 	noKID := func(header, _ object) { delete(header, "kid") }
 	t.Run("signed with one of them", func(t *testing.T) {
 		a := newWiredApp(t, offline{})
-		serveBoth(a)
+		serve(a, beside)
+		signInWith(t, a, idTokenCase{edit: noKID}, http.StatusOK, "")
+	})
+	// As that test has them: for the same algorithm, and without ids.
+	t.Run("signed with one of those that have no id either", func(t *testing.T) {
+		a := newWiredApp(t, offline{})
+		serve(a, func(keys []object) []object {
+			delete(keys[0], "kid")
+			return []object{
+				{"kty": "RSA", "use": "sig", "alg": "RS256", "e": "AQAB", "n": base64.RawURLEncoding.EncodeToString(stranger.N.Bytes())},
+				keys[0],
+			}
+		})
 		signInWith(t, a, idTokenCase{edit: noKID}, http.StatusOK, "")
 	})
 	t.Run("signed with another", func(t *testing.T) {
 		a := newWiredApp(t, offline{})
-		serveBoth(a)
-		signInWith(t, a, idTokenCase{edit: noKID, sign: func(a *wiredApp, header, claims object) string {
-			stranger, err := rsa.GenerateKey(rand.Reader, 2048)
-			if err != nil {
-				t.Fatal(err)
-			}
+		serve(a, beside)
+		signInWith(t, a, idTokenCase{edit: noKID, sign: func(_ *wiredApp, header, claims object) string {
 			return compact(header, claims, rs256(stranger))
 		}}, http.StatusBadGateway, "provider_rejected")
 	})

@@ -13,11 +13,28 @@ type object map[string]json.RawMessage
 
 // str returns a string member, "" when it is missing or no string.
 func (o object) str(name string) string {
+	raw, ok := o[name]
+	if !ok {
+		return ""
+	}
+	if n := len(raw); n >= 2 && raw[0] == '"' && isPlain(raw[1:n-1]) {
+		return string(raw[1 : n-1])
+	}
 	var s string
-	if json.Unmarshal(o[name], &s) != nil {
+	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
 	return s
+}
+
+// isPlain reports whether text is ASCII that JSON writes as it is, as most strings are.
+func isPlain(text []byte) bool {
+	for _, c := range text {
+		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // isTrue reports whether a member is the JSON value true.

@@ -201,6 +201,17 @@ func (m *Middleware) methodNotAllowed(w http.ResponseWriter, r *http.Request, al
 	m.fail(w, r, &Error{Code: "method_not_allowed", Status: http.StatusMethodNotAllowed, err: fmt.Errorf("method %q; allowed: %s", printable(r.Method), allow)})
 }
 
+// printable makes a word of a request fit for a log line: ASCII, and not much of it.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), 64)]
+}
+
 // redirect writes Location as it is: http.Redirect would clean it.
 func redirect(w http.ResponseWriter, location string) {
 	w.Header().Set("Location", location)

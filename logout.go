@@ -87,14 +87,14 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)
 	defer cancel()
-	if err := p.revoke(ctx, rec.tokens.refresh); err != nil {
+	if err := p.revoke(ctx, rec.tokens.refresh.text()); err != nil {
 		m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)
 	}
 	md, err := p.endpoints.metadata(ctx)
 	if err != nil || md.EndSessionURL == "" || returnTo == "" {
 		return returnTo
 	}
-	if location, err := m.endSessionURL(p, md, rec.tokens.id, returnTo); err == nil {
+	if location, err := m.endSessionURL(p, md, rec.tokens.id.text(), returnTo); err == nil {
 		return location
 	}
 	return returnTo

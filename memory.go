@@ -50,7 +50,7 @@ type liveSession struct {
 func (s *liveSession) bytes() int {
 	const entry = 512 // roughly, with map and list
 	t := &s.record.tokens
-	return entry + len(t.access) + len(t.refresh) + len(t.id) + len(t.scope) + len(s.record.user.RawClaims)
+	return entry + len(t.access) + t.refresh.size() + t.id.size() + len(t.scope) + len(s.record.user.RawClaims)
 }
 
 // look returns the record that is newer than the one in a request's cookie, or

@@ -30,10 +30,11 @@ type Middleware struct {
 	cookies       *cookieScheme
 	store         sessions.Store // Options.Store, or chunks
 	chunks        *cookieStore   // nil: Options.Store
-	opened        cache          // sealed sessions
+	opened        *cache         // sealed sessions
 	sessionSealer *sealer
 	flowSealer    *sealer
-	finished      finishedFlows
+	finished      recent // states, with return paths
+	signedIn      recent // provider and subject
 	memory        memory
 	flights       singleflight.Group // of refreshes
 	silent        atomic.Bool        // Silent is in use
@@ -55,12 +56,15 @@ func New(opts Options) (*Middleware, error) {
 		cookies:     newCookieScheme(opts.CookieName, isHTTPS(opts.Providers[0].OAuth2.RedirectURL)),
 		store:       opts.Store,
 		memory:      memory{maxAge: opts.IdleTimeout},
+		finished:    recent{maxAge: flowLifetime},
+		signedIn:    recent{maxAge: roundsAge},
 		crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if m.store == nil {
 		m.chunks = &cookieStore{m.cookies}
 		m.store = m.chunks
 	}
+	m.opened = &cache{}
 	var err error
 	if m.sessionSealer, err = newSealer(opts.Keys, "session"); err != nil {
 		return nil, err
@@ -70,9 +74,9 @@ func New(opts Options) (*Middleware, error) {
 	}
 	m.transport = newTransport(opts.HTTPClient)
 	m.opts.Keys = nil // the sealers have what they need
-	client := boundedClient(m.transport, opts.HTTPClient)
+	bounded := newBoundedTransport(m.transport, opts.HTTPClient)
 	for _, config := range opts.Providers {
-		p := newProvider(config, client)
+		p := newProvider(config, bounded)
 		m.providers = append(m.providers, p)
 		m.ownPaths = append(m.ownPaths, p.callbackPath)
 	}

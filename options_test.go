@@ -3,10 +3,7 @@ package oauthlogin_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -372,70 +369,6 @@ func TestNewDoesNoIO(t *testing.T) {
 	auth.RequireAuth(http.NotFoundHandler())
 	if n := provider.Count(oauthlogintest.Discovery); n > 0 {
 		t.Errorf("New asked the provider %d times", n)
-	}
-}
-
-// noSecrets fails the test if text has the client secret or a key in it, in
-// any form that a printer has for bytes.
-func noSecrets(t *testing.T, text string, keys [][]byte) {
-	t.Helper()
-	forms := []string{testSecret, fmt.Sprintf("%x", testSecret), fmt.Sprintf("%d", []byte(testSecret))}
-	for _, key := range keys {
-		if len(key) < 4 {
-			continue
-		}
-		for _, verb := range []string{"%d", "%o", "%b", "%#v", "%q", "%s", "%x", "%X", "%c", "%U"} {
-			printed := fmt.Sprintf(verb, key)
-			forms = append(forms, strings.TrimSuffix(strings.TrimPrefix(printed, "[]byte{"), "}"))
-		}
-		forms = append(forms, base64.StdEncoding.EncodeToString(key))
-	}
-	for _, form := range forms {
-		if strings.Contains(text, form) {
-			t.Errorf("a secret, as %.20s..., in %.80s...", form, text)
-			return
-		}
-	}
-}
-
-// Whoever prints a configuration for a look at it shows no key and no secret.
-func TestPrintingKeepsSecrets(t *testing.T) {
-	t.Parallel()
-	opts := validOptions()
-	opts.Keys = [][]byte{[]byte("thirty-two bytes of a key, or so."), testKey(3)}
-	auth := newAuth(t, opts)
-	type exported struct {
-		Options  oauthlogin.Options
-		Provider *oauthlogin.Provider
-		Auth     *oauthlogin.Middleware
-	}
-	for _, test := range []struct {
-		name  string
-		value any
-	}{
-		{"Options", opts},
-		{"a pointer to Options", &opts},
-		{"Provider", opts.Providers[0]},
-		{"a pointer to Provider", &opts.Providers[0]},
-		{"providers", opts.Providers},
-		{"a Middleware", auth},
-		{"a struct of all", exported{opts, &opts.Providers[0], auth}},
-		{"a map of Options", map[string]any{"options": opts, "provider": opts.Providers[0]}},
-		{"no Options", (*oauthlogin.Options)(nil)},
-		{"no Middleware", (*oauthlogin.Middleware)(nil)},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%o", "%b", "%c", "%U", "%T", "%10v", "%!"} {
-				noSecrets(t, fmt.Sprintf(verb, test.value), opts.Keys)
-			}
-			noSecrets(t, fmt.Sprintln(test.value), opts.Keys)
-			var logged bytes.Buffer
-			for _, handler := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
-				slog.New(handler).With("with", test.value).Info("configured", "value", test.value, slog.Group("group", "value", test.value))
-			}
-			noSecrets(t, logged.String(), opts.Keys)
-		})
 	}
 }
 

@@ -82,25 +82,55 @@ func (p *packer) bool(b bool) {
 }
 
 // token packs a JWT as its three segments, and anything else as it is.
-func (p *packer) token(s string) {
-	var segments [3][]byte
-	parts := strings.Split(s, ".")
-	isJWT := len(parts) == len(segments)
-	for i := 0; isJWT && i < len(segments); i++ {
-		var err error
-		segments[i], err = base64.RawURLEncoding.Strict().DecodeString(parts[i])
-		// The decoder skips line breaks: only what encodes back is packed.
-		isJWT = err == nil && base64.RawURLEncoding.EncodedLen(len(segments[i])) == len(parts[i])
-	}
+func (p *packer) token(t *token) {
+	segments, isJWT := t.jwt()
 	p.bool(isJWT)
 	if !isJWT {
-		p.string(s)
+		p.string(t.whole)
 		return
 	}
 	p.bytes(segments[0])
 	p.bytes(segments[1])
 	p.uint(uint64(len(segments[2])))
 	p.random = append(p.random, segments[2]...) // the signature
+}
+
+// splitJWT decodes three segments of base64url; ok is false if that is not what
+// s is.
+func splitJWT(s string) (segments [3][]byte, ok bool) {
+	if strings.Count(s, ".") != len(segments)-1 || s[0] == '.' {
+		return segments, false
+	}
+	i := 0
+	for part := range strings.SplitSeq(s, ".") {
+		segment, err := base64.RawURLEncoding.Strict().DecodeString(part)
+		// The decoder skips line breaks: only what encodes back is split.
+		if err != nil || base64.RawURLEncoding.EncodedLen(len(segment)) != len(part) {
+			return [3][]byte{}, false
+		}
+		segments[i] = segment
+		i++
+	}
+	return segments, true
+}
+
+func joinJWT(segments *[3][]byte) string {
+	size := len(segments) - 1
+	for _, segment := range segments {
+		size += base64.RawURLEncoding.EncodedLen(len(segment))
+	}
+	var jwt strings.Builder
+	jwt.Grow(size)
+	for i, segment := range segments {
+		if i > 0 {
+			jwt.WriteByte('.')
+		}
+		var encoded [512]byte // of 384 bytes, so that only the last is a part of four
+		for part := range slices.Chunk(segment, len(encoded)/4*3) {
+			jwt.Write(base64.RawURLEncoding.AppendEncode(encoded[:0], part))
+		}
+	}
+	return jwt.String()
 }
 
 // minDeflate is from how many bytes on fields are deflated: what is saved on
@@ -169,7 +199,9 @@ func unpack(packed []byte) (*unpacker, error) {
 	if n, err := io.ReadFull(r, inflated); uint64(n) != size || err != io.ErrUnexpectedEOF {
 		return nil, errPacked
 	}
-	return &unpacker{buf: inflated[:size], random: random}, nil
+	// A copy of what is random, which tokens point into: it does not hold on to
+	// all that was sealed.
+	return &unpacker{buf: inflated[:size], random: bytes.Clone(random)}, nil
 }
 
 func (u *unpacker) err() error {
@@ -245,27 +277,14 @@ func (u *unpacker) time() time.Time {
 	return time.UnixMilli(int64(v - 1))
 }
 
-func (u *unpacker) token() string {
+// token returns a token that points into what was unpacked.
+func (u *unpacker) token() token {
 	if !u.bool() {
-		return u.string()
+		return token{whole: u.string()}
 	}
-	var segments [3][]byte
-	size := len(segments) - 1
-	segments[0], segments[1] = u.bytes(), u.bytes()
-	segments[2] = u.takeRandom(u.uint())
-	for i := range segments {
-		size += base64.RawURLEncoding.EncodedLen(len(segments[i]))
-	}
-	var jwt strings.Builder
-	jwt.Grow(size)
-	for i, segment := range segments {
-		if i > 0 {
-			jwt.WriteByte('.')
-		}
-		var encoded [512]byte // of 384 bytes, so that only the last is a part of four
-		for part := range slices.Chunk(segment, len(encoded)/4*3) {
-			jwt.Write(base64.RawURLEncoding.AppendEncode(encoded[:0], part))
-		}
-	}
-	return jwt.String()
+	var t token
+	t.segments[0], t.segments[1] = u.bytes(), u.bytes()
+	t.segments[2] = u.takeRandom(u.uint())
+	u.bad = u.bad || len(t.segments[0]) == 0
+	return t
 }

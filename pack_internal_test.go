@@ -5,13 +5,17 @@ import (
 	"compress/flate"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/quick"
 	"time"
+
+	"golang.org/x/oauth2"
 )
 
 // sampleTokens are tokens of every kind, and what only looks like one.
@@ -54,20 +58,28 @@ func FuzzTokenPacking(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) { checkToken(t, token) })
 }
 
-func checkToken(t *testing.T, token string) {
+func checkToken(t *testing.T, text string) {
 	t.Helper()
 	var p packer
-	p.token(token)
+	p.token(&token{whole: text})
 	p.string("next")
 	u, err := unpack(p.pack())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := u.token(); got != token {
-		t.Errorf("%q became %q", token, got)
+	got := u.token()
+	if got.text() != text || got.isZero() != (text == "") {
+		t.Errorf("%q became %q", text, got.text())
 	}
 	if u.string() != "next" || u.err() != nil {
-		t.Errorf("%q upset what came after it", token)
+		t.Errorf("%q upset what came after it", text)
+	}
+	// What was unpacked is packed again without being encoded in between.
+	var again packer
+	again.token(&got)
+	again.string("next")
+	if !bytes.Equal(again.pack(), p.pack()) {
+		t.Errorf("%q is packed in another way the second time", text)
 	}
 }
 
@@ -76,7 +88,7 @@ func TestRecordsPackExactly(t *testing.T) {
 		at := func(i int) time.Time { return time.Unix(int64(times[i]), 0) }
 		rec := &record{
 			id: id, provider: tag, generation: generation, created: at(0), user: user,
-			tokens: tokens{access: access, refresh: refresh, id: idToken, scope: scope, issued: at(1), expiry: at(2)},
+			tokens: tokens{access: access, refresh: token{whole: refresh}, id: token{whole: idToken}, scope: scope, issued: at(1), expiry: at(2)},
 		}
 		if times[2]%4 == 0 {
 			rec.tokens.expiry = time.Time{}
@@ -86,7 +98,7 @@ func TestRecordsPackExactly(t *testing.T) {
 		}
 		rec.user.RawClaims = []byte(claims)
 		if fromIDToken {
-			rec.tokens.id = "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+			rec.tokens.id.whole = "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
 		}
 		// These follow from the provider.
 		rec.user.Provider, rec.user.Issuer = "", ""
@@ -101,6 +113,9 @@ func TestRecordsPackExactly(t *testing.T) {
 			return false
 		}
 		got.user.RawClaims = rec.user.RawClaims
+		for _, unpacked := range []*token{&got.tokens.refresh, &got.tokens.id} {
+			*unpacked = token{whole: unpacked.text()}
+		}
 		rec.written = written
 		if !reflect.DeepEqual(got, rec) {
 			t.Errorf("%+v became %+v", rec, got)
@@ -140,7 +155,7 @@ func sampleRecord() *record {
 		id: sessionID{1, 2, 3}, provider: providerTag{4, 5, 6}, created: time.Unix(1_700_000_000, 0),
 		user: User{Subject: "alice", Name: "Alice", Email: "alice@example.com", RawClaims: []byte(`{"sub":"alice"}`)},
 		tokens: tokens{
-			access: strings.Repeat("access", 200), refresh: "refresh", id: "e30.eyJzdWIiOiJhbGljZSJ9.c2ln",
+			access: strings.Repeat("access", 200), refresh: token{whole: "refresh"}, id: token{whole: "e30.eyJzdWIiOiJhbGljZSJ9.c2ln"},
 			scope: "openid", expiry: time.Unix(1_700_003_600, 0),
 		},
 	}
@@ -243,6 +258,21 @@ func TestSealersOfTwoPurposes(t *testing.T) {
 		}
 		return s, sealed
 	}
+	m, err := New(Options{Keys: keys, Providers: []Provider{{
+		Issuer: "https://provider.test",
+		OAuth2: &oauth2.Config{ClientID: "app", RedirectURL: "https://app.test/auth/callback", Scopes: []string{"openid"}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opens := func(one, other *sealer) bool {
+		sealed, err := other.seal("name", []byte("value"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = one.open("name", sealed)
+		return err == nil
+	}
 	s, sealed := seal(keys, "a", "name")
 	if value, oldKey, err := s.open("name", sealed); err != nil || oldKey || string(value) != "value" {
 		t.Errorf("%q, by an old key: %t, %v", value, oldKey, err)
@@ -253,6 +283,9 @@ func TestSealersOfTwoPurposes(t *testing.T) {
 	other, _ := seal(keys, "b", "name")
 	if _, _, err := other.open("name", sealed); err == nil {
 		t.Error("opened for another purpose")
+	}
+	if opens(m.flowSealer, m.sessionSealer) || opens(m.sessionSealer, m.flowSealer) {
+		t.Error("sessions and flows are sealed by the same keys")
 	}
 	rotated, _ := seal([][]byte{keys[1], keys[0]}, "a", "name")
 	if value, oldKey, err := rotated.open("name", sealed); err != nil || !oldKey || string(value) != "value" {
@@ -266,21 +299,32 @@ func FuzzUnpackRecord(f *testing.F) {
 	f.Add(bomb(1<<20, 1<<20))
 	f.Add([]byte{packVersion, 0})
 	f.Add(append([]byte{packVersion, 0}, bytes.Repeat([]byte{0xff}, 40)...))
+	for _, text := range sampleTokens {
+		rec := sampleRecord()
+		rec.generation, rec.tokens.access, rec.tokens.refresh, rec.tokens.id = 7, text, token{whole: text}, token{whole: text}
+		f.Add(rec.pack(rec.created.Add(time.Hour)))
+	}
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		rec, err := unpackRecord(packed)
 		if err != nil {
 			return
 		}
-		size := len(rec.user.Subject) + len(rec.user.Name) + len(rec.user.Email) + len(rec.tokens.access) + len(rec.tokens.refresh) + len(rec.tokens.scope)
+		size := len(rec.user.Subject) + len(rec.user.Name) + len(rec.user.Email) + len(rec.tokens.access) + rec.tokens.refresh.size() + len(rec.tokens.scope)
 		if size > 2*maxUnpackedBytes { // segments grow when they are encoded
 			t.Errorf("%d bytes became %d", len(packed), size)
 		}
-		// What unpacks packs, and stays what it is.
+		// What unpacks packs, and stays what it is. Times that no clock shows do not.
 		again, err := unpackRecord(rec.pack(rec.written))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.tokens.access != rec.tokens.access || again.user.Subject != rec.user.Subject || !bytes.Equal(again.user.RawClaims, rec.user.RawClaims) {
+		if !ordinaryTime(rec.created, rec.written, rec.tokens.issued, rec.tokens.expiry) {
+			again.created, again.written, again.tokens.issued, again.tokens.expiry = rec.created, rec.written, rec.tokens.issued, rec.tokens.expiry
+		}
+		if len(again.user.RawClaims)+len(rec.user.RawClaims) == 0 {
+			again.user.RawClaims = rec.user.RawClaims // nil or empty
+		}
+		if !reflect.DeepEqual(again, rec) {
 			t.Errorf("%+v became %+v", rec, again)
 		}
 		opts := Options{}.withDefaults()
@@ -292,6 +336,11 @@ func FuzzUnpackFlow(f *testing.F) {
 	f.Add(sampleFlow().pack())
 	f.Add(sampleRecord().pack(time.Unix(1_700_000_000, 0)))
 	f.Add(bomb(1<<20, 1<<20))
+	silent, stepUp := sampleFlow(), sampleFlow()
+	silent.silent, silent.returnPath = true, "/"+strings.Repeat("a", 1023)
+	stepUp.maxAge, stepUp.acrValues = 0, "phr phrh"
+	f.Add(silent.pack())
+	f.Add(stepUp.pack())
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		flow, err := unpackFlow(packed)
 		if err != nil {
@@ -301,11 +350,70 @@ func FuzzUnpackFlow(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.state != flow.state || again.returnPath != flow.returnPath {
+		if !ordinaryTime(flow.started) {
+			again.started = flow.started
+		}
+		// A login without max_age has none; none is over 2^31 seconds, or no whole number of them.
+		if flow.maxAge < 0 || flow.maxAge > 1<<31*time.Second || flow.maxAge%time.Second > 0 {
+			again.maxAge = flow.maxAge
+		}
+		if !reflect.DeepEqual(again, flow) {
 			t.Errorf("%+v became %+v", flow, again)
 		}
 		flow.expired(time.Now())
 	})
+}
+
+// ordinaryTime reports whether all times are of this age, to the millisecond, or
+// zero.
+func ordinaryTime(times ...time.Time) bool {
+	return !slices.ContainsFunc(times, func(t time.Time) bool {
+		return !t.IsZero() && (t.Before(time.UnixMilli(0)) || t.After(time.UnixMilli(1<<42)) || t.Nanosecond()%1e6 > 0)
+	})
+}
+
+// joined is what the chunks of the lines of a Cookie header join to, by a reader
+// of its own, and the mark that they have in common: "" unless all of them are
+// there, each with one value.
+func joined(name string, lines ...string) (whole, mark string) {
+	values, ambiguous := map[string]string{}, map[string]bool{}
+	for _, line := range lines {
+		for pair := range strings.SplitSeq(line, ";") {
+			cookie, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
+			if other, twice := values[cookie]; ok && twice && other != value {
+				ambiguous[cookie] = true
+			}
+			if ok {
+				values[cookie] = value
+			}
+		}
+	}
+	// Two values of any chunk make all of them doubtful, also of one past the end.
+	for i := range maxChunks {
+		if ambiguous[chunkName(name, i)] {
+			return "", ""
+		}
+	}
+	first := values[name]
+	if len(first) < 7 || first[0] < '1' || first[0] > '5' {
+		return "", ""
+	}
+	mark, whole = first[1:7], first[7:]
+	for i := 1; i < int(first[0]-'0'); i++ {
+		part, ok := strings.CutPrefix(values[chunkName(name, i)], mark)
+		if !ok {
+			return "", ""
+		}
+		whole += part
+	}
+	return whole, mark
+}
+
+func chunkName(name string, i int) string {
+	if i == 0 {
+		return name
+	}
+	return fmt.Sprint(name, ".", i)
 }
 
 // mod_auth_openidc CVE-2023-28625, CVE-2024-24814: what a Cookie header can do.
@@ -318,12 +426,18 @@ func FuzzReadChunks(f *testing.F) {
 	f.Add(name+"="+long[0], name+".2="+long[2]+";"+name+".1="+long[1])
 	f.Add(name+"="+long[0]+"; "+name+".1="+long[2], name+"=")
 	f.Add(name+"=99999999", name+".99999999=x; "+name+".-1=y; "+name+".0=z")
+	f.Add(name+"="+long[0], name+"="+long[0]+"; "+name+".1="+long[1]+"; "+name+".2="+long[2]+"; "+name+".4="+long[1]+"; "+name+".4=")
+	f.Add(name+"=1AAAAAAA", name+"=1AAAAAAA") // shorter than a mark
 	f.Add(name+"=;;; ="+name+"; "+name, `"`+name+`"="x"`)
 	f.Fuzz(func(t *testing.T, first, second string) {
 		r := &http.Request{Header: http.Header{"Cookie": {first, second}}}
 		value := storedValue(t, store, r)
-		if len(value) > len(first)+len(second) {
-			t.Errorf("%d bytes of header became %d", len(first)+len(second), len(value))
+		want, mark := joined(name, first, second)
+		if markOf(want) != mark {
+			want = ""
+		}
+		if value != want {
+			t.Errorf("header became %q, want %q", value, want)
 		}
 		for _, chunk := range store.split(value) {
 			if len(chunk)+len(name)+2 > maxCookieBytes {

@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"golang.org/x/oauth2"
 
@@ -273,47 +271,6 @@ func TestIdentifyClient(t *testing.T) {
 	}
 	if len(seen) != 4 {
 		t.Errorf("%d requests", len(seen))
-	}
-}
-
-// Identify does not wait for ever, whatever it asks.
-func TestIdentifyHangs(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name     string
-		identify func(context.Context, *http.Client) (oauthlogin.User, error)
-		took     time.Duration
-	}{
-		{"in one request", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
-			_, err := read(ctx, client, "https://api.test/hang")
-			return oauthlogin.User{}, err
-		}, 10 * time.Second},
-		{"in one request after the other", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
-			for ctx.Err() == nil {
-				read(ctx, client, "https://api.test/hang")
-			}
-			return oauthlogin.User{}, ctx.Err()
-		}, 30 * time.Second},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				a := newPlainApp(t, tt.identify, nil)
-				a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
-					if r.URL.Path != "/hang" {
-						return nil, nil
-					}
-					<-r.Context().Done()
-					return nil, r.Context().Err()
-				})
-				b := a.browser(t)
-				start := time.Now()
-				resp := failingLogin(b)
-				if took := time.Since(start); took != tt.took {
-					t.Errorf("took %v, want %v", took, tt.took)
-				}
-				a.refused(t, b, resp, http.StatusBadGateway, "provider_")
-			})
-		})
 	}
 }
 

@@ -107,7 +107,7 @@ func (p *Policy) check(rec *record, now time.Time) (v verdict, lacks string) {
 		return forbidden, "sign-in"
 	case p.MaxAge == 0 && len(p.ACR) == 0:
 		return allowed, ""
-	case rec.tokens.id == "":
+	case rec.tokens.id.isZero():
 		return forbidden, "ID token"
 	}
 	if p.MaxAge > 0 {

@@ -202,7 +202,7 @@ type provider struct {
 	callbackPath string
 	// postLogoutPath is the path of PostLogoutRedirectURL, "" if it is elsewhere.
 	postLogoutPath string
-	client         *http.Client // bounded
+	transport      *boundedTransport
 	endpoints      endpointSource
 }
 
@@ -211,8 +211,8 @@ type provider struct {
 // keys they share.
 type providerTag [8]byte
 
-func newProvider(config Provider, client *http.Client) *provider {
-	p := &provider{Provider: config, issuer: config.Issuer, client: client}
+func newProvider(config Provider, transport *boundedTransport) *provider {
+	p := &provider{Provider: config, issuer: config.Issuer, transport: transport}
 	redirect, _ := url.Parse(config.OAuth2.RedirectURL) // validated
 	p.callbackPath = redirect.Path
 	if p.PostLogoutRedirectURL == "" {
@@ -222,7 +222,7 @@ func newProvider(config Provider, client *http.Client) *provider {
 		p.postLogoutPath = cmp.Or(u.Path, "/")
 	}
 	if config.Issuer != "" {
-		p.endpoints = &discovery{issuer: config.Issuer, client: client}
+		p.endpoints = &discovery{issuer: config.Issuer, transport: transport}
 	} else {
 		auth, _ := url.Parse(config.OAuth2.Endpoint.AuthURL) // validated
 		p.issuer = originOf(auth)
@@ -241,13 +241,11 @@ var errNoSubject = errors.New("the provider named no subject")
 
 // identify asks Identify who the access token belongs to.
 func (p *provider) identify(ctx context.Context, accessToken string) (User, error) {
-	user, err := p.Identify(ctx, &http.Client{
-		Transport:     &bearer{token: accessToken, base: p.client.Transport},
-		CheckRedirect: p.client.CheckRedirect,
-		Timeout:       p.client.Timeout,
-	})
+	transport := *p.transport
+	transport.token = accessToken
+	user, err := p.Identify(ctx, &http.Client{Transport: &transport})
 	if err != nil {
-		return User{}, err
+		return User{}, callFailed(err)
 	}
 	if user.Subject == "" {
 		return User{}, errNoSubject

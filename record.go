@@ -3,8 +3,6 @@ package oauthlogin
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/base64"
-	"strings"
 	"time"
 )
 
@@ -35,8 +33,8 @@ func (rec *record) pack(written time.Time) []byte {
 	p.uint(rec.generation)
 	p.time(rec.created)
 	p.timeFrom(rec.created, written)
-	p.token(rec.tokens.id)
-	fromIDToken := bytes.Equal(rec.user.RawClaims, payloadOf(rec.tokens.id))
+	p.token(&rec.tokens.id)
+	fromIDToken := len(rec.user.RawClaims) > 0 && bytes.Equal(rec.user.RawClaims, rec.tokens.id.payload())
 	p.bool(fromIDToken)
 	if !fromIDToken {
 		p.bytes(rec.user.RawClaims)
@@ -45,8 +43,8 @@ func (rec *record) pack(written time.Time) []byte {
 	p.stringIn(rec.user.RawClaims, rec.user.Name)
 	p.stringIn(rec.user.RawClaims, rec.user.Email)
 	p.bool(rec.user.EmailVerified)
-	p.token(rec.tokens.access)
-	p.token(rec.tokens.refresh)
+	p.token(&token{whole: rec.tokens.access})
+	p.token(&rec.tokens.refresh)
 	p.string(rec.tokens.scope)
 	p.timeFrom(rec.created, rec.tokens.issued)
 	p.bool(!rec.tokens.expiry.IsZero())
@@ -69,7 +67,7 @@ func unpackRecord(packed []byte) (*record, error) {
 	rec.written = u.timeFrom(rec.created)
 	rec.tokens.id = u.token()
 	if u.bool() {
-		rec.user.RawClaims = payloadOf(rec.tokens.id)
+		rec.user.RawClaims = rec.tokens.id.payload()
 	} else {
 		rec.user.RawClaims = bytes.Clone(u.bytes()) // or it would keep all that was inflated
 	}
@@ -77,7 +75,8 @@ func unpackRecord(packed []byte) (*record, error) {
 	rec.user.Name = u.stringIn(rec.user.RawClaims)
 	rec.user.Email = u.stringIn(rec.user.RawClaims)
 	rec.user.EmailVerified = u.bool()
-	rec.tokens.access = u.token()
+	access := u.token()
+	rec.tokens.access = access.text()
 	rec.tokens.refresh = u.token()
 	rec.tokens.scope = u.string()
 	rec.tokens.issued = u.timeFrom(rec.created)
@@ -87,26 +86,14 @@ func unpackRecord(packed []byte) (*record, error) {
 	return rec, u.err()
 }
 
-// payloadOf returns the payload of a JWT that was verified before, nil if it is
-// none.
-func payloadOf(jwt string) []byte {
-	_, rest, _ := strings.Cut(jwt, ".")
-	segment, _, _ := strings.Cut(rest, ".")
-	payload, err := base64.RawURLEncoding.DecodeString(segment)
-	if err != nil || len(payload) == 0 {
-		return nil
-	}
-	return payload
-}
-
-// expired reports whether a limit of opts has ended the session.
+// expired reports whether a session that is in use has come to its end.
 func (rec *record) expired(opts *Options, now time.Time) bool {
-	if !now.Before(rec.created.Add(opts.MaxLifetime)) || !now.Before(rec.written.Add(opts.IdleTimeout)) {
+	if !now.Before(rec.created.Add(opts.MaxLifetime)) {
 		return true
 	}
 	// Without a refresh token, the provider's word is as good as its last token.
 	t := &rec.tokens
-	return t.refresh == "" && t.expiry.After(t.issued) && !t.valid(now) && !opts.InsecureOutliveTokens
+	return t.refresh.isZero() && t.expiry.After(t.issued) && !t.valid(now) && !opts.InsecureOutliveTokens
 }
 
 // ownUser returns a user that a handler may do with as it likes.

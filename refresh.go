@@ -24,7 +24,7 @@ const noExpiryRefresh = time.Minute
 // refreshDue reports whether it is time for a refresh: that long before the
 // tokens expire, but never before three quarters of their lifetime.
 func (t *tokens) refreshDue(before time.Duration, now time.Time) bool {
-	if t.refresh == "" || t.expiry.IsZero() {
+	if t.refresh.isZero() || t.expiry.IsZero() {
 		return false
 	}
 	lifetime := t.expiry.Sub(t.issued)
@@ -40,7 +40,7 @@ func (t *tokens) refreshDue(before time.Duration, now time.Time) bool {
 // more; any other failure is the provider's, and leaves the session as it is.
 func (m *Middleware) freshen(w http.ResponseWriter, r *http.Request, s *Session) error {
 	old := s.current()
-	if old.tokens.refresh == "" || !old.tokens.refreshDue(m.opts.RefreshBefore, time.Now()) { // reading the clock takes time
+	if old.tokens.refresh.isZero() || !old.tokens.refreshDue(m.opts.RefreshBefore, time.Now()) { // reading the clock takes time
 		return nil
 	}
 	if err := m.refresh(r.Context(), s, old); err != nil {
@@ -108,7 +108,7 @@ func (m *Middleware) refreshOnce(ctx context.Context, old *record) (*record, err
 	}
 	if !m.memory.refreshed(fresh, time.Now()) {
 		// Signed out while the answer was on its way: nobody may use it.
-		if err := p.revoke(ctx, fresh.tokens.refresh); err != nil {
+		if err := p.revoke(ctx, fresh.tokens.refresh.text()); err != nil {
 			m.log.WarnContext(ctx, "oauthlogin: tokens of an ended session not revoked", "provider", p.Name, "error", err)
 		}
 		return nil, errSessionEnded
@@ -134,7 +134,7 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 	}
 	t, err := p.tokenRequest(ctx, md, url.Values{
 		"grant_type":    {"refresh_token"},
-		"refresh_token": {old.tokens.refresh},
+		"refresh_token": {old.tokens.refresh.text()},
 	})
 	var refused *tokenError
 	if errors.As(err, &refused) && (refused.code == "invalid_grant" || refused.code == "bad_refresh_token") { // the latter is GitHub's
@@ -145,30 +145,30 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 	}
 	fresh := *old
 	fresh.generation++
-	if t.refresh == "" {
+	if t.refresh.isZero() {
 		t.refresh = old.tokens.refresh
 	}
 	if !t.hasScope {
 		t.scope = old.tokens.scope
 	}
-	if p.Issuer != "" && t.id != "" {
-		_, claims, err := p.verifyIDToken(ctx, md, t.id, t.access)
+	if p.Issuer != "" && !t.id.isZero() {
+		_, claims, err := p.verifyIDToken(ctx, md, t.id.whole, t.access)
 		var noKeys *keysError
 		switch {
 		case errors.As(err, &noKeys):
 			// The refresh token is spent: giving up its successor because keys
 			// cannot be read now would end the session for the provider's fault.
-			t.id = ""
+			t.id = token{}
 		case err != nil:
 			return nil, &refusedError{fmt.Errorf("verify ID token: %w", err)}
 		default:
 			if err := checkSameUser(old, claims); err != nil {
 				return nil, &refusedError{fmt.Errorf("verify ID token: %w", err)}
 			}
-			fresh.user = old.user.updated(old.tokens.id, claims)
+			fresh.user = old.user.updated(&old.tokens.id, claims)
 		}
 	}
-	if t.id == "" {
+	if t.id.isZero() {
 		t.id = old.tokens.id
 	}
 	fresh.tokens = *t
@@ -198,14 +198,14 @@ var profileClaims = []string{"name", "preferred_username", "email", "email_verif
 
 // updated returns u with the claims of a refreshed ID token. When and how the
 // user signed in stays as it was: a refresh is no sign-in.
-func (u User) updated(lastIDToken string, claims object) User {
+func (u User) updated(lastIDToken *token, claims object) User {
 	known, err := parseObject(u.RawClaims)
 	if err != nil {
 		known = object{}
 	}
 	// What the last ID token said and this one does not is so no more, but for
 	// the profile, which many providers leave out of refreshed ID tokens.
-	last, _ := parseObject(payloadOf(lastIDToken))
+	last, _ := parseObject(lastIDToken.payload())
 	for name := range last {
 		if _, still := claims[name]; !still && !slices.Contains(authenticationClaims, name) && !slices.Contains(profileClaims, name) {
 			delete(known, name)

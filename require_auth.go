@@ -57,6 +57,12 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 
 func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 	if isNavigation(r) {
+		// Without __Host-, a cookie of a longer path survives every login: the
+		// browser would go round.
+		if !m.cookies.secure && m.cookies.sentTwice(r) {
+			m.fail(w, r, &Error{Code: "cookies_lost", Status: http.StatusBadRequest, err: errors.New("the session cookie is there twice, with two values")})
+			return
+		}
 		noStore(w)
 		w.Header().Set("Location", m.loginURL("", m.requestPath(r)))
 		w.WriteHeader(http.StatusFound)

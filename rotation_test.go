@@ -79,7 +79,8 @@ func TestAnswerWithoutRefreshToken(t *testing.T) {
 
 // OpenID Connect Core section 12.2: what the ID token of a refresh has to be,
 // if there is one. OpenID Foundation:
-// oidcc-client-test-refresh-token-invalid-issuer, -invalid-sub.
+// oidcc-client-test-refresh-token-invalid-issuer,
+// oidcc-client-test-refresh-token-invalid-sub.
 func TestIDTokenOfRefresh(t *testing.T) {
 	t.Parallel()
 	set := func(name string, value any) func(*tokenApp) {

@@ -36,6 +36,22 @@ func (m *Middleware) roundsOf(r *http.Request) uint64 {
 	return n
 }
 
+// countRound counts a login that completed. A user's first one in a while writes
+// no cookie, and one with a session ends the count.
+func (m *Middleware) countRound(w http.ResponseWriter, r *http.Request, rec *record, hadSession bool) {
+	again := !m.signedIn.add(string(rec.provider[:])+rec.user.Subject, "")
+	rounds := m.roundsOf(r)
+	switch {
+	case hadSession && rounds > 0:
+		m.cookies.expire(w, m.cookies.rounds())
+	case hadSession:
+	case rounds > 0:
+		m.writeRounds(w, rounds+1)
+	case again:
+		m.writeRounds(w, 2)
+	}
+}
+
 func (m *Middleware) writeRounds(w http.ResponseWriter, n uint64) {
 	var p packer
 	p.uint(n)

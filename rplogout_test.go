@@ -167,7 +167,8 @@ func refreshes(a *watchedApp) (events []string) {
 }
 
 // What comes back leads on with a state of ours alone, and shows the page
-// otherwise: oidcc-client-test-rp-init-logout-other-state, -no-state.
+// otherwise: oidcc-client-test-rp-init-logout-other-state,
+// oidcc-client-test-rp-init-logout-no-state.
 func TestReturnFromLogout(t *testing.T) {
 	t.Parallel()
 	const left = "/left?q=a%20b"

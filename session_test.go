@@ -1,16 +1,10 @@
 package oauthlogin_test
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -187,134 +181,6 @@ func TestFromContext(t *testing.T) {
 	}
 	if s, ok := oauthlogin.FromContext(t.Context()); ok || s != nil {
 		t.Error("a session out of nothing")
-	}
-}
-
-// Nothing that opens anything is in a log line, on a page or in what fmt and
-// encoding/json make of our types.
-func TestNoSecrets(t *testing.T) {
-	t.Parallel()
-	key := []byte("a key of 32 bytes in plain text!")
-	a := newOfflineApp(t, offline{provider: oauthlogintest.Config{JWTAccessTokens: true}, change: func(opts *oauthlogin.Options) {
-		opts.Keys = [][]byte{key}
-	}})
-	secrets := map[string]string{
-		"client secret":  "s3cret-of-the-app",
-		"key":            string(key),
-		"key, as bytes":  strings.Trim(fmt.Sprint(key[:8]), "[]"),
-		"key, in hex":    hex.EncodeToString(key[:8]),
-		"key, in base64": base64.StdEncoding.EncodeToString(key[:9]),
-		"key, as Go":     strings.TrimSuffix(fmt.Sprintf("%#v", key[:4])[len("[]byte{"):], "}"),
-		"e-mail address": "alice@example.com",
-	}
-	var pages, printed bytes.Buffer
-	tokens := 0
-	a.provider.MapTokenResponse(func(resp map[string]any) {
-		tokens++
-		for _, name := range []string{"access_token", "refresh_token", "id_token"} {
-			secrets[fmt.Sprint(name, " ", tokens)] = resp[name].(string)
-		}
-	})
-	jsonLog := slog.New(slog.NewJSONHandler(&printed, nil))
-	a.more = func(mux *http.ServeMux) {
-		mux.HandleFunc("/print", func(_ http.ResponseWriter, r *http.Request) {
-			s, _ := oauthlogin.FromContext(r.Context())
-			printAll(&printed, s, &s, []any{s}, struct{ S *oauthlogin.Session }{s}, a.auth, struct{ M *oauthlogin.Middleware }{a.auth})
-			printAll(&printed, r.Context())
-			client := a.auth.Client(r.Context())
-			fmt.Fprintf(&printed, "%v %+v %#v %v %+v", client, client, client, client.Transport, client.Transport)
-			jsonLog.Info("session", "s", s, "auth", a.auth)
-			slog.New(slog.NewTextHandler(&printed, nil)).Info("session", "s", s)
-			s.User = oauthlogin.User{} // is the handler's to show
-			b, err := json.Marshal(s)
-			fmt.Fprintf(&printed, "%s %v", b, err)
-		})
-	}
-	b := a.browser(t)
-	keep := func(resp *response) *response {
-		fmt.Fprintln(&pages, resp.body)
-		return resp
-	}
-
-	keep(b.get("/dashboard"))
-	keep(b.get("/login?return_to=/dashboard"))
-	callback := b.callbackURL("/login?return_to=/print")
-	keep(b.get(callback))
-	keep(b.get("/print"))
-	keep(b.get(callback))                                            // signed in
-	keep(a.browser(t).get(callback))                                 // another browser
-	keep(a.bare(t).get("/api/me", "Cookie", sessionCookie+"=1junk")) // a cookie that does not open
-	keep(a.bare(t).get("/api/me", "Cookie", sessionCookie+"="+b.cookies()[sessionCookie]+"x"))
-	for name, intercept := range map[string]http.HandlerFunc{
-		"an error that repeats the request": func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusBadRequest)
-			json.NewEncoder(w).Encode(map[string]string{"error": "invalid_grant", "error_description": string(body) + r.Header.Get("Authorization")})
-		},
-		"a failure that repeats the request": func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			http.Error(w, string(body), http.StatusInternalServerError)
-		},
-	} {
-		a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { intercept(w, r) })
-		if resp := keep(b.get(b.callbackURL("/login"))); resp.StatusCode < 400 {
-			t.Errorf("%s: %d", name, resp.StatusCode)
-		}
-	}
-	a.provider.Intercept(oauthlogintest.Token, nil)
-	a.provider.MapIDToken(func(_, claims map[string]any) { claims["nonce"] = "other" })
-	keep(b.get(b.callbackURL("/login")))
-	a.provider.MapIDToken(nil)
-	a.provider.SignWith(func(_, _ map[string]any) string { return "e30.e30.e30" })
-	keep(b.get(b.callbackURL("/login")))
-	a.provider.SignWith(nil)
-	keep(b.post("/logout", nil))
-
-	for _, r := range a.provider.Requests(oauthlogintest.Token) {
-		for _, name := range []string{"code", "code_verifier"} {
-			secrets[name+" "+r.Form.Get(name)] = r.Form.Get(name)
-		}
-	}
-	for _, r := range a.provider.Requests(oauthlogintest.Authorization) {
-		for _, name := range []string{"state", "nonce"} {
-			secrets[name+" "+r.Query.Get(name)] = r.Query.Get(name)
-		}
-	}
-	for name, value := range b.cookies() {
-		secrets["cookie "+name] = value[min(len(value), 10):]
-	}
-
-	opts := a.options(a.URL, func(opts *oauthlogin.Options) { opts.Keys = [][]byte{key} })
-	for _, v := range []any{opts, &opts, opts.Providers[0], &opts.Providers[0], opts.Providers, struct{ O oauthlogin.Options }{opts}} {
-		printAll(&printed, v)
-		b, err := json.Marshal(v)
-		fmt.Fprintf(&printed, "%s %v", b, err)
-		jsonLog.Info("options", "v", v)
-	}
-
-	if tokens == 0 || len(secrets) < 20 || !strings.Contains(printed.String(), "alice") || !strings.Contains(a.log.String(), "provider_rejected") {
-		t.Fatalf("little to look for, or to look at: %d secrets\n%s", len(secrets), a.log)
-	}
-	for where, text := range map[string]string{"log": a.log.String(), "pages": pages.String(), "printed": printed.String()} {
-		for name, secret := range secrets {
-			if len(secret) < 8 {
-				t.Errorf("%s is too short to look for", name)
-			}
-			for _, form := range []string{secret, url.QueryEscape(secret)} {
-				if i := strings.Index(text, form); i >= 0 {
-					t.Errorf("%s: %s: ...%.200s", where, name, text[max(0, i-100):])
-				}
-			}
-		}
-	}
-}
-
-func printAll(w io.Writer, values ...any) {
-	for _, v := range values {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X"} {
-			fmt.Fprintf(w, verb+"\n", v)
-		}
 	}
 }
 

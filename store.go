@@ -86,9 +86,12 @@ func (m *Middleware) sealed(r *http.Request) sealedValue {
 	if m.chunks != nil {
 		return m.chunks.read(r)
 	}
+	if m.cookies.sentTwice(r) { // a store would take the first
+		return sealedValue{}
+	}
 	stored, err := m.store.New(r, m.cookies.session)
 	if err != nil || stored == nil || stored.IsNew {
-		m.logStoreError(r, err)
+		m.logStoreError(r, stored, err)
 		return sealedValue{}
 	}
 	sealed, _ := stored.Values[valueKey].(string)
@@ -123,7 +126,7 @@ func (m *Middleware) open(sealed string) (o opened, ok bool) {
 func (m *Middleware) save(w http.ResponseWriter, r *http.Request, rec *record) error {
 	stored, err := m.store.New(r, m.cookies.session)
 	if err != nil {
-		return fmt.Errorf("read session: %w", err)
+		return fmt.Errorf("read session: %s", withoutID(stored, err))
 	}
 	// Signed out meanwhile: stores would make the session anew, under its old id.
 	latest, ended := m.memory.latest(rec)
@@ -156,7 +159,7 @@ func (m *Middleware) write(w http.ResponseWriter, r *http.Request, stored *sessi
 	noStore(w)
 	m.cookies.unset(w, m.cookies.session)
 	if err := m.store.Save(r, w, stored); err != nil {
-		return storeError(err)
+		return storeError(stored, err)
 	}
 	if m.chunks != nil && len(sealed) > warnCookieBytes {
 		m.log.WarnContext(r.Context(), "oauthlogin: session cookies are large; nginx and Apache refuse more than 8 KiB of request headers, "+
@@ -168,14 +171,14 @@ func (m *Middleware) write(w http.ResponseWriter, r *http.Request, stored *sessi
 
 // storeError says what to do about the limit that securecookie, and with it
 // most gorilla stores, puts on values.
-func storeError(err error) error {
+func storeError(stored *sessions.Session, err error) error {
 	if errors.Is(err, errTooLargeForCookies) {
 		return err
 	}
 	if text := err.Error(); strings.Contains(text, "too long") || strings.Contains(text, "too big") {
-		return fmt.Errorf("%w (%w); raise its limit, for example with its MaxLength or SetMaxLength method", errTooLargeForStore, err)
+		return fmt.Errorf("%w (%s); raise its limit, for example with its MaxLength or SetMaxLength method", errTooLargeForStore, withoutID(stored, err))
 	}
-	return fmt.Errorf("save session: %w", err)
+	return fmt.Errorf("save session: %s", withoutID(stored, err))
 }
 
 // forget deletes the request's session on the server, if it is kept there.
@@ -185,7 +188,7 @@ func (m *Middleware) forget(r *http.Request) {
 	}
 	stored, err := m.store.New(r, m.cookies.session)
 	if err != nil || stored == nil || stored.IsNew {
-		m.logStoreError(r, err)
+		m.logStoreError(r, stored, err)
 		return
 	}
 	stored.Options = m.cookies.options(-1)
@@ -193,16 +196,25 @@ func (m *Middleware) forget(r *http.Request) {
 	// The store's own deletion cookie goes nowhere: there is one Set-Cookie for
 	// each name, and it is ours.
 	if err := m.store.Save(r, discardHeader{}, stored); err != nil {
-		m.log.ErrorContext(r.Context(), "oauthlogin: session not deleted from Options.Store", "error", err)
+		m.log.ErrorContext(r.Context(), "oauthlogin: session not deleted from Options.Store", "error", withoutID(stored, err))
 	}
 }
 
-func (m *Middleware) logStoreError(r *http.Request, err error) {
+func (m *Middleware) logStoreError(r *http.Request, stored *sessions.Session, err error) {
 	var cookieError securecookie.Error
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.As(err, &cookieError) && cookieError.IsDecode() {
 		return // somebody's old or broken cookie
 	}
-	m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request counts as signed out", "error", err)
+	m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request counts as signed out", "error", withoutID(stored, err))
+}
+
+// withoutID is the text of a store's error without the session's id, which
+// some stores name it by.
+func withoutID(stored *sessions.Session, err error) string {
+	if stored == nil || stored.ID == "" {
+		return err.Error()
+	}
+	return strings.ReplaceAll(err.Error(), stored.ID, "[id]")
 }
 
 // discardHeader is a ResponseWriter for what must not reach the response.

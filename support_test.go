@@ -10,7 +10,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -18,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -229,7 +229,7 @@ func (a *app) called(path string) int {
 	return a.calls[path]
 }
 
-// A browser keeps cookies and follows no redirect by itself.
+// A browser keeps cookies in a cookieStore, and follows no redirect by itself.
 type browser struct {
 	t      *testing.T
 	client *http.Client
@@ -238,17 +238,13 @@ type browser struct {
 
 func (a *app) browser(t *testing.T) *browser {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	transport := http.RoundTripper(a.net)
 	if a.net == nil {
 		transport = a.Client().Transport
 	}
 	return &browser{t: t, origin: a.URL, client: &http.Client{
 		Transport:     transport,
-		Jar:           jar,
+		Jar:           &cookieStore{},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -261,10 +257,14 @@ type response struct {
 func (r *response) location() string { return r.Header.Get("Location") }
 
 // get asks for a path of the application, or for a whole URL. header is name,
-// value, name, value.
+// value, name, value; without any, it is an address that the user typed.
 func (b *browser) get(path string, header ...string) *response {
 	b.t.Helper()
-	return b.do(b.request(http.MethodGet, path, nil, header...))
+	r := b.request(http.MethodGet, path, nil, header...)
+	if len(header) == 0 {
+		(&cause{}).describe(r)
+	}
+	return b.do(r)
 }
 
 // post sends a form as a page of the application would.
@@ -272,7 +272,11 @@ func (b *browser) post(path string, form url.Values, header ...string) *response
 	b.t.Helper()
 	r := b.request(http.MethodPost, path, strings.NewReader(form.Encode()), header...)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return b.do(r)
+	why := cause{page: webOrigin(r.URL)}
+	if len(header) == 0 {
+		why.describe(r)
+	}
+	return b.send(r, why)
 }
 
 func (b *browser) request(method, path string, body io.Reader, header ...string) *http.Request {
@@ -291,18 +295,10 @@ func (b *browser) request(method, path string, body io.Reader, header ...string)
 	return r
 }
 
+// do sends a request as it is, and the cookies with it.
 func (b *browser) do(r *http.Request) *response {
 	b.t.Helper()
-	resp, err := b.client.Do(r)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return &response{resp, string(body)}
+	return b.send(r, cause{})
 }
 
 // follow is get, and then whatever the answers redirect to.
@@ -327,7 +323,7 @@ func (b *browser) followUntil(path string, stop func(target string) bool) *respo
 		if stop(target.String()) {
 			return resp
 		}
-		resp = b.get(target.String())
+		resp = b.redirected(resp)
 	}
 	b.t.Fatalf("redirected 20 times, last to %s", resp.location())
 	return nil
@@ -378,7 +374,7 @@ func (b *browser) cookies() map[string]string {
 	b.t.Helper()
 	u, _ := url.Parse(b.origin)
 	cookies := map[string]string{}
-	for _, c := range b.client.Jar.Cookies(u) {
+	for _, c := range b.store().Cookies(u) {
 		if !strings.HasPrefix(c.Name, "oauthlogintest") {
 			cookies[c.Name] = c.Value
 		}
@@ -397,15 +393,23 @@ func (b *browser) cookieNames(prefix string) (names []string) {
 	return names
 }
 
-// setCookie puts a cookie into the browser; "" removes it.
+// setCookie puts a cookie like the ones we set into the browser; "" removes it.
+// It is whoever owns the browser, to whom none of its rules applies.
 func (b *browser) setCookie(name, value string) {
 	b.t.Helper()
 	u, _ := url.Parse(b.origin)
-	c := &http.Cookie{Name: name, Value: value, Path: "/", Secure: u.Scheme == "https"}
-	if value == "" {
-		c.MaxAge = -1
+	now := time.Now()
+	c := &keptCookie{
+		name: name, value: value, domain: u.Hostname(), path: "/", sameSite: "lax",
+		hostOnly: true, secure: u.Scheme == "https", httpOnly: true, created: now, used: now,
 	}
-	b.client.Jar.SetCookies(u, []*http.Cookie{c})
+	if value == "" {
+		c.expires = now
+	}
+	store := b.store()
+	store.mu.Lock()
+	defer store.mu.Unlock()
+	store.put(c, false, now)
 }
 
 const (

@@ -18,11 +18,49 @@ import (
 
 // tokens is a successful answer of the token endpoint (RFC 6749 section 5.1).
 type tokens struct {
-	access, refresh, id string
-	scope               string    // granted
-	hasScope            bool      // the answer said so
-	issued              time.Time // when we asked for them
-	expiry              time.Time // zero: the provider did not say
+	access      string
+	refresh, id token
+	scope       string    // granted
+	hasScope    bool      // the answer said so
+	issued      time.Time // when we asked for them
+	expiry      time.Time // zero: the provider did not say
+}
+
+// A token is a token that requests seldom need. A JWT that was unpacked stays
+// in its segments until one does: encoding them takes time.
+type token struct {
+	whole    string
+	segments [3][]byte // of a JWT, decoded, the first of them not empty; whole is "" then
+}
+
+func (t *token) isZero() bool { return t.whole == "" && len(t.segments[0]) == 0 }
+
+// text returns what the provider issued, "" for no token.
+func (t *token) text() string {
+	if len(t.segments[0]) == 0 {
+		return t.whole
+	}
+	return joinJWT(&t.segments)
+}
+
+// payload returns the payload of a JWT that was verified before, nil if it is
+// none.
+func (t *token) payload() []byte {
+	segments, _ := t.jwt()
+	return segments[1]
+}
+
+// jwt returns the segments of a JWT; ok is false for what is none.
+func (t *token) jwt() (segments [3][]byte, ok bool) {
+	if len(t.segments[0]) > 0 {
+		return t.segments, true
+	}
+	return splitJWT(t.whole)
+}
+
+// size returns how many bytes the token takes.
+func (t *token) size() int {
+	return len(t.whole) + len(t.segments[0]) + len(t.segments[1]) + len(t.segments[2])
 }
 
 // A tokenError is an error answer of the token endpoint (RFC 6749 section
@@ -73,14 +111,14 @@ func (p *provider) tokenRequest(ctx context.Context, md *metadata, form url.Valu
 	}
 	// GitHub answers errors with status 200.
 	if code := answer.str("error"); code != "" && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
-		return nil, &tokenError{resp.StatusCode, printable(code)}
+		return nil, &tokenError{resp.StatusCode, errorCode(code)}
 	}
 	if resp.StatusCode/100 != 2 {
 		return nil, statusError(resp.StatusCode)
 	}
 	t, err := answer.tokens(sent)
 	if err == nil && p.Issuer == "" {
-		t.id = "" // nobody verifies it
+		t.id = token{} // nobody verifies it
 	}
 	return t, err
 }
@@ -127,20 +165,24 @@ func parseTokenAnswer(contentType string, body []byte) (object, error) {
 
 func (o object) tokens(sent time.Time) (*tokens, error) {
 	t := &tokens{
-		access: o.str("access_token"), refresh: o.str("refresh_token"), id: o.str("id_token"),
+		access: o.str("access_token"), refresh: token{whole: o.str("refresh_token")}, id: token{whole: o.str("id_token")},
 		scope: o.str("scope"), issued: sent,
 	}
 	if t.access == "" {
 		return nil, errors.New("answer has no access_token")
 	}
-	for _, token := range []string{t.access, t.refresh} {
+	for _, token := range []string{t.access, t.refresh.whole} {
 		if strings.IndexFunc(token, func(r rune) bool { return r < 0x20 || r > 0x7e }) >= 0 {
 			return nil, errors.New("answer has a token with characters that no header can carry")
 		}
 	}
 	// RFC 6749 section 7.1: no token of a type that we do not understand.
-	if kind := o.str("token_type"); kind != "" && !strings.EqualFold(kind, "bearer") {
-		return nil, fmt.Errorf("answer has a token of type %q", printable(kind))
+	switch raw := string(o["token_type"]); raw {
+	case "", "null", `""`: // some providers leave it out
+	default:
+		if !strings.EqualFold(o.str("token_type"), "bearer") {
+			return nil, errors.New("answer has a token of a type that is not Bearer")
+		}
 	}
 	if raw, ok := o["scope"]; ok && string(raw) != "null" {
 		t.hasScope = true
@@ -168,16 +210,13 @@ func parseExpiresIn(raw json.RawMessage) time.Duration {
 	return time.Duration(n * float64(time.Second))
 }
 
-// printable makes a protocol error code fit for a log line: the characters of
-// RFC 6749 section 5.2, and no more of them than a code has.
-func printable(code string) string {
-	code = strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
-			return -1
-		}
-		return r
-	}, code)
-	return code[:min(len(code), 64)]
+// errorCode is an error code as it may be shown. Registered ones are lower-case
+// letters and underscores; anything else may repeat what we sent.
+func errorCode(code string) string {
+	if len(code) > 64 || strings.ContainsFunc(code, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+		return "unknown"
+	}
+	return code
 }
 
 // authStyle decides how the client authenticates at the token endpoint.

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
+	"strings"
+	"unicode"
 )
 
 // userFromClaims makes a User of an ID token, and of user info when that is
@@ -21,14 +24,11 @@ func (p *provider) userFromClaims(ctx context.Context, md *metadata, payload jso
 		if info != nil && info.str("sub") != claims.str("sub") {
 			return User{}, errors.New("user info is of another subject")
 		}
-		// How the user signed in is for the ID token to say.
-		for _, name := range authenticationClaims {
-			delete(info, name)
-		}
-		// What the provider signed goes before what it did not. An e-mail address
-		// and its verification come from one place or the other, never mixed.
+		// How the user signed in is for the ID token to say. An e-mail address and
+		// its verification come from one place or the other, never mixed.
+		signed := slices.Clone(authenticationClaims)
 		if claims.str("email") != "" {
-			delete(info, "email_verified")
+			signed = append(signed, "email_verified")
 		} else if info.str("email") != "" {
 			delete(claims, "email")
 			delete(claims, "email_verified")
@@ -38,6 +38,13 @@ func (p *provider) userFromClaims(ctx context.Context, md *metadata, payload jso
 				delete(claims, name)
 			}
 		}
+		// What the provider signed goes before what it did not, also for readers
+		// that ignore case, as encoding/json does.
+		names := map[string]bool{}
+		for _, name := range slices.AppendSeq(signed, maps.Keys(claims)) {
+			names[folded(name)] = true
+		}
+		maps.DeleteFunc(info, func(name string, _ json.RawMessage) bool { return names[folded(name)] })
 		merged := object{}
 		maps.Copy(merged, info)
 		maps.Copy(merged, claims)
@@ -48,6 +55,19 @@ func (p *provider) userFromClaims(ctx context.Context, md *metadata, payload jso
 		}
 	}
 	return userOf(claims, payload), nil
+}
+
+// folded is a name as encoding/json compares it with those of struct fields.
+func folded(name string) string {
+	return strings.Map(func(r rune) rune {
+		for {
+			next := unicode.SimpleFold(r)
+			if next <= r {
+				return next
+			}
+			r = next
+		}
+	}, name)
 }
 
 // userOf reads the standard claims (OpenID Connect Core section 5.1).

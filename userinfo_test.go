@@ -20,7 +20,7 @@ func userOf(t *testing.T, resp *response) (user oauthlogin.User) {
 }
 
 // OpenID Connect Core sections 5.3 and 5.7. The OpenID Foundation's
-// oidcc-client-test-scope-userinfo-claims and -userinfo-bearer-header.
+// oidcc-client-test-scope-userinfo-claims and oidcc-client-test-userinfo-bearer-header.
 func TestUserInfoClaims(t *testing.T) {
 	t.Parallel()
 	type user struct {

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -42,9 +43,10 @@ const (
 type Provider struct {
 	Issuer string
 
-	size Size
-	key  *rsa.PrivateKey
-	keys []byte // as a JSON Web Key Set
+	size  Size
+	users atomic.Uint32 // who have signed in
+	key   *rsa.PrivateKey
+	keys  []byte // as a JSON Web Key Set
 
 	// unsigned has tokens that only the provider reads carry random bytes, as
 	// many as a signature has: for making thousands of sessions.
@@ -90,7 +92,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(t)
 	case "/user":
 		w.Header().Set("Content-Type", "application/json")
-		w.Write([]byte(smallUser))
+		fmt.Fprintf(w, smallUser, 100_000+p.users.Add(1)%900_000)
 	case "/.well-known/openid-configuration":
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(map[string]any{
@@ -111,7 +113,8 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-const smallUser = `{"login":"octocat","id":583231,"name":"The Octocat","email":"octocat@github.com"}`
+// smallUser is another one for each request.
+const smallUser = `{"login":"octocat","id":%d,"name":"The Octocat","email":"octocat@github.com"}`
 
 type tokenAnswer struct {
 	AccessToken  string `json:"access_token"`
