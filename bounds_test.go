@@ -1,0 +1,456 @@
+package oauthlogin_test
+
+import (
+	"compress/gzip"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+	"weak"
+
+	"github.com/oauthlogin/oauthlogin"
+)
+
+// leavesNothing fails the test if do leaves over 2 MiB on the heap or a
+// goroutine behind. Tests that use it are not parallel, so that the heap is
+// their own.
+func leavesNothing(t *testing.T, do func()) {
+	t.Helper()
+	before, goroutines := heapBytes(), runtime.NumGoroutine()
+	do()
+	if grown := heapBytes() - before; grown > 2<<20 {
+		t.Errorf("heap grew by %d KiB", grown>>10)
+	}
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines more than before", runtime.NumGoroutine()-goroutines)
+		}
+	}
+}
+
+// answers is a network on which everybody answers the same.
+type answers func(*http.Request) (*http.Response, error)
+
+func (f answers) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// newBareAuth is a Middleware with a plain OAuth 2.0 provider that refuses
+// every code, and without anything that keeps what was said.
+func newBareAuth(t *testing.T) *oauthlogin.Middleware {
+	t.Helper()
+	return newAuth(t, oauthlogin.Options{
+		Providers: []oauthlogin.Provider{plainProvider("test", "https://app.test/auth/callback")},
+		Keys:      [][]byte{testKey(1)},
+		Logger:    slog.New(slog.DiscardHandler),
+		HTTPClient: &http.Client{Transport: answers(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 400, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"error":"invalid_grant"}`))}, nil
+		})},
+	})
+}
+
+// CVE-2026-55512 of nebula-mesh, CVE-2026-67437 of OliveTin, CVE-2021-22119 of
+// Spring Security: logins that nobody completes cost no memory. A state alone
+// would be over 4 MiB of them.
+func TestLoginKeepsNothing(t *testing.T) {
+	const logins, each = 100_000, 2
+	auth := newBareAuth(t)
+	leavesNothing(t, func() {
+		var clients sync.WaitGroup
+		for client := range each {
+			clients.Go(func() {
+				r := httptest.NewRequest(http.MethodGet, "/login", nil)
+				w := headerOnly{}
+				for i := range logins / each {
+					r.URL.RawQuery = "return_to=/" + strconv.Itoa(client) + "/" + strconv.Itoa(i)
+					clear(w)
+					if auth.Login(w, r); len(w["Set-Cookie"]) != 1 || len(w["Location"]) != 1 {
+						t.Errorf("login %d: %v", i, w)
+						return
+					}
+				}
+			})
+		}
+		clients.Wait()
+	})
+	runtime.KeepAlive(auth) // with whatever it holds
+}
+
+// Nor do callbacks that lead nowhere. What is remembered of those of a real
+// login is bounded.
+func TestBadCallbacksKeepNothing(t *testing.T) {
+	auth := newBareAuth(t)
+	login := func(path string) (state string, cookie string) {
+		w := httptest.NewRecorder()
+		auth.Login(w, httptest.NewRequest(http.MethodGet, "/login?return_to="+path, nil))
+		cookie, _, _ = strings.Cut(w.Header().Get("Set-Cookie"), ";")
+		return queryOf(w.Header().Get("Location")).Get("state"), cookie
+	}
+	_, elsewhere := login("/elsewhere")
+	for _, test := range []struct {
+		name     string
+		times    int
+		callback func(i string) (query, cookie string)
+	}{
+		{"a state that nobody knows", 5000, func(i string) (string, string) { return "code=c&state=unknown-" + i, "" }},
+		{"a state of another login", 1000, func(i string) (string, string) { return "code=c&state=unknown-" + i, elsewhere }},
+		{"a state that is there twice", 1000, func(i string) (string, string) { return "code=c&state=a&state=" + i, elsewhere }},
+		{"a cookie that does not open", 1000, func(i string) (string, string) { return "code=c&state=a", flowPrefix + i + "=" + elsewhere }},
+		{"a user who says no", 1500, func(i string) (string, string) {
+			state, cookie := login("/" + strings.Repeat(i, 100))
+			return "error=access_denied&state=" + state, cookie
+		}},
+		{"a code that is wrong", 500, func(i string) (string, string) {
+			state, cookie := login("/" + strings.Repeat(i, 100))
+			return "code=" + i + "&state=" + state, cookie
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			leavesNothing(t, func() {
+				w := &statusOnly{headerOnly: headerOnly{}}
+				for i := range test.times {
+					query, cookie := test.callback(strconv.Itoa(i))
+					r := httptest.NewRequest(http.MethodGet, "/auth/callback?"+query, nil)
+					r.Header.Set("Cookie", cookie)
+					clear(w.headerOnly)
+					if auth.Callback(w, r); w.status != http.StatusBadRequest {
+						t.Fatalf("callback %d: %d", i, w.status)
+					}
+				}
+			})
+		})
+	}
+	runtime.KeepAlive(auth)
+}
+
+// statusOnly is a headerOnly that knows its status.
+type statusOnly struct {
+	headerOnly
+	status int
+}
+
+func (w *statusOnly) WriteHeader(status int) { w.status = status }
+
+// What was found of a provider does not hold on to the request that asked.
+func TestDiscoveryKeepsNoRequest(t *testing.T) {
+	a := newLocalApp(t, nil)
+	type key struct{}
+	login := func() weak.Pointer[[1 << 20]byte] {
+		value := new([1 << 20]byte)
+		ctx := context.WithValue(t.Context(), key{}, value)
+		w := httptest.NewRecorder()
+		a.auth.Login(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/login", nil))
+		if w.Code != http.StatusSeeOther {
+			t.Fatal(w.Code)
+		}
+		return weak.Make(value)
+	}
+	value := login()
+	heapBytes()
+	if value.Value() != nil {
+		t.Error("a value of the first request's context is kept")
+	}
+	runtime.KeepAlive(a)
+}
+
+// A providerCall is one of the calls to a provider, and what a request is to
+// that waits for it.
+type providerCall struct {
+	name, path string
+	identify   func(context.Context, *http.Client) (oauthlogin.User, error)
+	ready      func(a *app, b *browser) *http.Request
+	wait       time.Duration // until it is time for the request
+	limit      time.Duration
+	status     int
+	unread     bool // the answer's body is
+}
+
+var providerCalls = []providerCall{
+	{name: "discovery", path: "/.well-known/openid-configuration", limit: 10 * time.Second, status: 502, ready: func(_ *app, b *browser) *http.Request {
+		return b.withCookies(http.MethodGet, "/login")
+	}},
+	{name: "keys", path: "/jwks", limit: 10 * time.Second, status: 502, ready: atCallback},
+	{name: "a code", path: "/token", limit: 10 * time.Second, status: 502, ready: atCallback},
+	{name: "user info", path: "/userinfo", limit: 10 * time.Second, status: 502, ready: func(a *app, b *browser) *http.Request {
+		a.provider.MapIDToken(without("name"))
+		return atCallback(a, b)
+	}},
+	{name: "Identify", path: "/userinfo", identify: byUserInfo, limit: 10 * time.Second, status: 502, ready: atCallback},
+	{name: "a refresh", path: "/token", limit: 10 * time.Second, status: 200, wait: untilRefresh, ready: func(_ *app, b *browser) *http.Request {
+		b.login("/dashboard")
+		return b.withCookies(http.MethodGet, "/dashboard")
+	}},
+	{name: "revocation", path: "/revoke", limit: 3 * time.Second, status: 303, unread: true, ready: func(_ *app, b *browser) *http.Request {
+		b.login("/dashboard")
+		return b.withCookies(http.MethodPost, "/logout")
+	}},
+}
+
+func atCallback(_ *app, b *browser) *http.Request {
+	return b.withCookies(http.MethodGet, b.callbackURL("/login"))
+}
+
+// withCookies is a request that goes past the browser's jar.
+func (b *browser) withCookies(method, path string) *http.Request {
+	r := b.request(method, path, http.NoBody)
+	r.RequestURI = r.URL.RequestURI()
+	for name, value := range b.cookies() {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	return r
+}
+
+// A faultyNetwork is one of net/http, over pipes, on which one path of the
+// provider can be answered by hand.
+type faultyNetwork struct {
+	*app
+	fault atomic.Pointer[fault]
+	path  string
+	read  atomic.Int64 // bytes of answers by hand that were taken
+}
+
+// A fault writes an answer until nobody reads it any more.
+type fault func(w io.Writer) error
+
+// newFaultyNetwork is one whose provider is a plain OAuth 2.0 one if identify
+// is not nil.
+func newFaultyNetwork(t *testing.T, path string, identify func(context.Context, *http.Client) (oauthlogin.User, error)) *faultyNetwork {
+	t.Helper()
+	n := &faultyNetwork{path: path}
+	p := servePipes(t, n)
+	n.app = newOfflineApp(t, offline{change: func(opts *oauthlogin.Options) {
+		opts.HTTPClient = &http.Client{Transport: p.Transport}
+		if identify != nil {
+			plainOAuth(opts)
+			opts.Providers[0].Identify = identify
+		}
+	}})
+	n.provider.SetKeyAlg("EdDSA")
+	return n
+}
+
+func (n *faultyNetwork) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	fault := n.fault.Load()
+	if fault == nil || r.URL.Path != n.path {
+		n.provider.ServeHTTP(w, r)
+		return
+	}
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	for gone := (*fault)(counted{conn, &n.read}); gone == nil; {
+		gone = waitFor(conn)
+	}
+}
+
+// waitFor waits for a client to hang up.
+func waitFor(conn net.Conn) error {
+	_, err := conn.Read(make([]byte, 512))
+	return err
+}
+
+type counted struct {
+	io.Writer
+	n *atomic.Int64
+}
+
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// again writes the same until nobody reads it any more, or it was much more
+// than anybody should have read.
+func again(w io.Writer, text string, pause time.Duration) error {
+	for range 1 << 10 {
+		if _, err := io.WriteString(w, text); err != nil {
+			return err
+		}
+		time.Sleep(pause)
+	}
+	return nil
+}
+
+var silence = fault(func(io.Writer) error { return nil })
+
+const (
+	statusLine = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+	chunked    = statusLine + "Transfer-Encoding: chunked\r\n"
+)
+
+// Every call to a provider is bounded in time and in size: ten seconds and one
+// MiB, and three seconds for all that a logout waits for.
+func TestProviderHangs(t *testing.T) {
+	t.Parallel()
+	for _, f := range []struct {
+		name   string
+		fault  fault
+		inBody bool
+		atOnce bool // nobody waits
+	}{
+		{"says nothing", silence, false, false},
+		{"stops within the header", func(w io.Writer) error { _, err := io.WriteString(w, statusLine); return err }, false, false},
+		{"says a byte of the header a second", func(w io.Writer) error {
+			io.WriteString(w, statusLine+"X-Slow: ")
+			return again(w, "a", time.Second)
+		}, false, false},
+		{"goes on with 100s, one a second", func(w io.Writer) error { return again(w, "HTTP/1.1 100 Continue\r\n\r\n", time.Second) }, false, false},
+		{"stops before the body", func(w io.Writer) error { _, err := io.WriteString(w, chunked+"\r\n"); return err }, true, false},
+		{"stops within the body", func(w io.Writer) error { _, err := io.WriteString(w, chunked+"\r\n1\r\n{\r\n"); return err }, true, false},
+		{"says a byte of the body a second", func(w io.Writer) error {
+			io.WriteString(w, chunked+"\r\n")
+			return again(w, "1\r\n \r\n", time.Second)
+		}, true, false},
+		{"has a body without end", func(w io.Writer) error {
+			io.WriteString(w, statusLine+"\r\n{")
+			return again(w, strings.Repeat(" ", 8<<10), 0)
+		}, true, true},
+		{"has a body without end that is compressed", func(w io.Writer) error {
+			io.WriteString(w, chunked+"Content-Encoding: gzip\r\n\r\n")
+			z, _ := gzip.NewWriterLevel(httputil.NewChunkedWriter(w), gzip.BestSpeed)
+			return again(z, strings.Repeat(" ", 64<<10), 0)
+		}, true, true},
+	} {
+		for _, call := range providerCalls {
+			t.Run(f.name+", asked for "+call.name, func(t *testing.T) {
+				// With the bubble every goroutine has to end.
+				synctest.Test(t, func(t *testing.T) {
+					n := newFaultyNetwork(t, call.path, call.identify)
+					clients := 1
+					if f.name == "says nothing" {
+						clients = 5
+					}
+					var requests []*http.Request
+					for range clients {
+						requests = append(requests, call.ready(n.app, n.browser(t)))
+					}
+					time.Sleep(call.wait)
+					n.fault.Store(&f.fault)
+					want := call.limit
+					if f.atOnce || f.inBody && call.unread {
+						want = 0
+					}
+					served := n.called("/dashboard")
+					var waiting sync.WaitGroup
+					for _, r := range requests {
+						waiting.Go(func() {
+							start := time.Now()
+							w := httptest.NewRecorder()
+							n.net["app.test"].ServeHTTP(w, r)
+							if took := time.Since(start); took != want || w.Code != call.status {
+								t.Errorf("%d after %v, want %d after %v: %s", w.Code, took, call.status, want, w.Body)
+							}
+							if setsSession(w) {
+								t.Error("there is a session")
+							}
+						})
+					}
+					waiting.Wait()
+					if ran := n.called("/dashboard") - served; (ran == clients) != (call.status == http.StatusOK) {
+						t.Errorf("the handler ran %d times", ran)
+					}
+					if read := n.read.Load(); read > int64(clients)*(1<<20+64<<10) {
+						t.Errorf("%d bytes of the answer were read", read)
+					}
+					n.fault.Store(nil)
+					time.Sleep(31 * time.Second) // cool-downs
+					n.browser(t).login("/dashboard")
+				})
+			})
+		}
+	}
+}
+
+// A client that hangs up while a provider is asked is not served for longer,
+// but for a logout, and what goes on without it ends.
+func TestClientHangsUp(t *testing.T) {
+	t.Parallel()
+	for _, call := range providerCalls {
+		t.Run("while the provider is asked for "+call.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newFaultyNetwork(t, call.path, call.identify)
+				r := call.ready(n.app, n.browser(t))
+				time.Sleep(call.wait)
+				n.fault.Store(&silence)
+				ctx, hangUp := context.WithTimeout(t.Context(), time.Second)
+				defer hangUp()
+				served := n.called("/dashboard")
+				want := time.Second
+				if call.unread {
+					want = call.limit
+				}
+				start := time.Now()
+				w := httptest.NewRecorder()
+				n.net["app.test"].ServeHTTP(w, r.WithContext(ctx))
+				if took := time.Since(start); took != want {
+					t.Errorf("served for %v, want %v", took, want)
+				}
+				if setsSession(w) || n.called("/dashboard") > served {
+					t.Errorf("%d, and the handler ran %d times", w.Code, n.called("/dashboard")-served)
+				}
+				n.fault.Store(nil)
+				time.Sleep(41 * time.Second) // limits and cool-downs
+				n.browser(t).login("/dashboard")
+			})
+		})
+	}
+}
+
+// Identify does not wait for ever, whatever it asks: it may ask as often as it likes, for as long as a callback may take.
+func TestIdentifyHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		n := newFaultyNetwork(t, "/userinfo", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+			for ; ctx.Err() == nil; asked++ {
+				byUserInfo(ctx, client)
+			}
+			return oauthlogin.User{}, ctx.Err()
+		})
+		r := atCallback(n.app, n.browser(t))
+		n.fault.Store(&silence)
+		start := time.Now()
+		w := httptest.NewRecorder()
+		n.net["app.test"].ServeHTTP(w, r)
+		if took := time.Since(start); took != 30*time.Second || asked < 3 || w.Code != http.StatusBadGateway || setsSession(w) {
+			t.Errorf("%d after %v and %d requests", w.Code, took, asked)
+		}
+	})
+}
+
+// Providers that nobody hears from leave nothing behind, however many wait.
+func TestHangingProviderLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients = 200
+		n := newFaultyNetwork(t, "/token", nil)
+		n.browser(t).login("/dashboard")
+		round := func() {
+			var requests []*http.Request
+			for range clients {
+				requests = append(requests, atCallback(n.app, n.browser(t)))
+			}
+			n.fault.Store(&silence)
+			var waiting sync.WaitGroup
+			for _, r := range requests {
+				waiting.Go(func() { n.net["app.test"].ServeHTTP(httptest.NewRecorder(), r) })
+			}
+			waiting.Wait()
+			n.fault.Store(nil)
+			synctest.Wait()
+		}
+		round()
+		leavesNothing(t, round)
+	})
+}

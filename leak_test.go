@@ -1,0 +1,1113 @@
+package oauthlogin_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"html"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// A leakHunt learns the secrets of a run, keeps whatever is said during it, and
+// finds the one in the other.
+type leakHunt struct {
+	log, jsonLog logBuffer
+
+	mu      sync.Mutex
+	secrets map[string]string // what each is
+	said    map[saying]bool
+	printed map[string]bool // exported types
+}
+
+// A saying is a text, and where it could be read.
+type saying struct{ where, text string }
+
+func newLeakHunt() *leakHunt {
+	return &leakHunt{secrets: map[string]string{}, said: map[saying]bool{}, printed: map[string]bool{}}
+}
+
+// documented are the places where a secret belongs, and whose decision that is.
+var documented = []struct{ where, secrets, why string }{
+	{`^GET \S+: Set-Cookie$`, `^cookie$`, "what is sealed is for the browser to keep"},
+	{`^GET \S+: Location to https://\S+/authorize$`, `^(state|nonce|code_challenge)$`, "RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2.1, RFC 7636 section 4.3"},
+	{`^request for \S+/authorize: URL$`, `^(state|nonce|code_challenge)$`, "the same, by the browser"},
+	{`^POST /logout: Location to https://provider\.test/end_session$`, `^(id_token|payload of a JWT|nonce|e-mail address|state)$`, "OpenID Connect RP-Initiated Logout section 2, and what the ID token has in it"},
+	{`^request for https://provider\.test/end_session: URL$`, `^(id_token|payload of a JWT|nonce|e-mail address|state)$`, "the same, by the browser"},
+	{`^GET /recent: body$`, `^step_up$`, "a script gets the URL that the user has to go to"},
+	{`^request for \S+token: body$`, `^(code|code_verifier|refresh_token|client_secret)$`, "RFC 6749 sections 2.3.1, 4.1.3 and 6, RFC 7636 section 4.5"},
+	{`^request for \S+/revoke: body$`, `^refresh_token$`, "RFC 7009 section 2.1"},
+	{`^request for \S+/(token|revoke): Authorization$`, `^client_secret$`, "RFC 6749 section 2.3.1"},
+	{`^request for \S+(/userinfo|/api/v3/user|/api/v3/user/emails|//api\.test/\S*): Authorization$`, `^(access_token|payload of a JWT)$`, "RFC 6750 section 2.1"},
+	{`^sealed value$`, `^cookie$`, "it is taken apart to see what is in it"},
+	{`^print of \S*(User|Session)\b`, `^(e-mail address|nonce)$`, "a User is what the provider says of somebody, with RawClaims"},
+	{`^print of oauthlogin\.Options by value in an unexported field$`, `^key$`, "fmt calls no method of a value that it finds there"},
+}
+
+// secret teaches the hunt a secret. What is shorter than a piece is none.
+func (h *leakHunt) secret(what string, values ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, value := range values {
+		if h.secrets[value] == "" && len(value) >= shortPiece {
+			h.secrets[value] = what
+		}
+	}
+}
+
+func (h *leakHunt) says(where, text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.said[saying{where, text}] = true
+}
+
+// A secret counts as found when a piece of any of its forms is: this many
+// characters, and more of forms that use many for each byte.
+const shortPiece, longPiece = 16, 48
+
+// formsOf returns what becomes of a secret on its way through printers and
+// encoders.
+func formsOf(secret string) (short, long []string) {
+	b := []byte(secret)
+	inner := func(quoted string) string { return quoted[1 : len(quoted)-1] }
+	inJSON, _ := json.Marshal(secret)
+	short = []string{
+		secret, url.QueryEscape(secret), url.QueryEscape(url.QueryEscape(secret)), url.PathEscape(secret), html.EscapeString(secret),
+		inner(strconv.Quote(secret)), inner(strconv.QuoteToASCII(secret)), inner(strconv.Quote(strconv.Quote(secret))), inner(string(inJSON)),
+		fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret),
+	}
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+		for shift, first := range []int{0, 2, 3} { // what stands before it moves the bits
+			encoded := encoding.EncodeToString(append(make([]byte, shift), b...))
+			short = append(short, strings.TrimRight(encoded, "=")[first:])
+		}
+	}
+	for _, verb := range []string{"% x", "% X", "%d", "%o", "%b", "%c", "%U", "%#v"} {
+		long = append(long, strings.Trim(strings.TrimPrefix(fmt.Sprintf(verb, b), "[]byte"), "[]{}"))
+	}
+	return short, long
+}
+
+// A leak is a secret where it does not belong.
+type leak struct{ what, where, excerpt string }
+
+// leaks returns what of the secrets was said, but for what is documented; and
+// which of documented was met.
+func (h *leakHunt) leaks() (found []leak, met map[int]bool) {
+	h.says("log", h.log.String())
+	h.says("log in JSON", h.jsonLog.String())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	pieces := map[int]map[string][]string{shortPiece: {}, longPiece: {}}
+	begins := make([]bool, 1<<20) // whether a piece may, by hash of four bytes; most do not
+	hash := func(s string) uint32 {
+		return (uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24) * 2654435761 >> 12
+	}
+	for secret, what := range h.secrets {
+		short, long := formsOf(secret)
+		for size, forms := range map[int][]string{shortPiece: short, longPiece: long} {
+			for _, form := range forms {
+				for i := 0; i+size <= len(form); i += size {
+					if piece := form[i : i+size]; !slices.Contains(pieces[size][piece], what) {
+						pieces[size][piece] = append(pieces[size][piece], what)
+						begins[hash(piece)] = true
+					}
+				}
+			}
+		}
+	}
+	met = map[int]bool{}
+	for s := range h.said {
+		seen := map[string]bool{}
+		for size, pieces := range pieces {
+			for i := 0; i+size <= len(s.text); i++ {
+				if !begins[hash(s.text[i:])] {
+					continue
+				}
+				kinds, ok := pieces[s.text[i:i+size]]
+				if !ok || seen[strings.Join(kinds, "|")] {
+					continue
+				}
+				seen[strings.Join(kinds, "|")] = true
+				allowed := slices.IndexFunc(documentedPatterns, func(d [2]*regexp.Regexp) bool {
+					return d[0].MatchString(s.where) && slices.ContainsFunc(kinds, d[1].MatchString)
+				})
+				if allowed >= 0 {
+					met[allowed] = true
+					continue
+				}
+				found = append(found, leak{strings.Join(kinds, "|"), s.where, s.text[max(0, i-80):min(len(s.text), i+size+20)]})
+			}
+		}
+	}
+	return found, met
+}
+
+var documentedPatterns = func() (patterns [][2]*regexp.Regexp) {
+	for _, d := range documented {
+		patterns = append(patterns, [2]*regexp.Regexp{regexp.MustCompile(d.where), regexp.MustCompile(d.secrets)})
+	}
+	return patterns
+}()
+
+// report fails the test for every secret that was said, with a few of the
+// places.
+func (h *leakHunt) report(t *testing.T) (met map[int]bool) {
+	t.Helper()
+	found, met := h.leaks()
+	places := map[string]map[string]string{}
+	for _, l := range found {
+		if places[l.what] == nil {
+			places[l.what] = map[string]string{}
+		}
+		places[l.what][l.where] = l.excerpt
+	}
+	for what, excerpts := range places {
+		for i, where := range slices.Sorted(maps.Keys(excerpts)) {
+			if i == 10 {
+				t.Errorf("%s in %d more places", what, len(excerpts)-i)
+				break
+			}
+			t.Errorf("%s in %s: ...%q...", what, where, excerpts[where])
+		}
+	}
+	return met
+}
+
+// noSecrets fails the test if text has the client secret or a key in it.
+func noSecrets(t *testing.T, text string, keys [][]byte) {
+	t.Helper()
+	h := newLeakHunt()
+	h.secret("client_secret", testSecret)
+	for _, key := range keys {
+		h.secret("key", string(key))
+	}
+	h.says("text", text)
+	h.report(t)
+}
+
+// saysError keeps the text of an error and of all that it wraps: reporters of
+// errors walk down the chain.
+func (h *leakHunt) saysError(where string, err error) {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%q", "%s", "%d"} {
+		h.says(where, fmt.Sprintf(verb, err))
+	}
+	encoded, _ := json.Marshal(err)
+	h.says(where, string(encoded))
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := wrapped.Unwrap(); inner != nil {
+			h.saysError(strings.TrimSuffix(where, ", unwrapped")+", unwrapped", inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range wrapped.Unwrap() {
+			h.saysError(strings.TrimSuffix(where, ", unwrapped")+", unwrapped", inner)
+		}
+	}
+}
+
+// prints has v printed in every way there is, by itself and inside of others.
+func prints[T any](h *leakHunt, v T) {
+	exported := strings.TrimPrefix(reflect.TypeFor[T]().String(), "*")
+	h.mu.Lock()
+	h.printed[exported] = true
+	h.mu.Unlock()
+	shapes := map[string]any{
+		"":                                   v,
+		" by pointer":                        &v,
+		" in a slice":                        []T{v},
+		" in a map":                          map[string]any{"v": v},
+		" in a field":                        struct{ V T }{v},
+		" by pointer in a field":             struct{ V *T }{&v},
+		" in an error":                       fmt.Errorf("around %v, %+v and %#v", v, v, v),
+		" by pointer in an unexported field": struct{ v *T }{&v},
+	}
+	if reflect.TypeFor[T]().Kind() == reflect.Pointer {
+		// What vet lets nobody copy.
+		shapes[" by value"] = reflect.ValueOf(v).Elem()
+		shapes[" in an unexported field"] = struct{ v T }{v}
+	} else {
+		shapes[" by value in an unexported field"] = struct{ v T }{v}
+	}
+	for shape, v := range shapes {
+		h.show("print of "+exported+shape, v)
+	}
+}
+
+// show prints one value.
+func (h *leakHunt) show(where string, v any) {
+	verbs := []string{"%v", "%+v", "%#v", "%10v", "%T", "%s", "%q", "%d", "%x", "%X", "%o", "%b", "%c", "%U", "%!"}
+	if strings.Contains(where, "by value") || strings.Contains(where, "unexported") {
+		verbs = verbs[:5] // wrong verbs make fmt follow pointers, where it calls no method
+	}
+	for _, verb := range verbs {
+		h.says(where, fmt.Sprintf(verb, v))
+	}
+	h.says(where, fmt.Sprintln(v))
+	if _, ok := v.(reflect.Value); ok {
+		return
+	}
+	encoded, err := json.Marshal(v)
+	h.says(where, fmt.Sprintf("%s %v", encoded, err))
+	var logged bytes.Buffer
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
+		slog.New(handler).With("with", v).Info("shown", "value", v, slog.Group("group", "value", v))
+	}
+	h.says(where, logged.String())
+}
+
+// hook has everything that the middleware tells the application kept.
+func (h *leakHunt) hook(opts *oauthlogin.Options) {
+	debug := &slog.HandlerOptions{Level: slog.LevelDebug}
+	opts.Logger = slog.New(slog.NewMultiHandler(slog.NewTextHandler(&h.log, debug), slog.NewJSONHandler(&h.jsonLog, debug)))
+	opts.OnEvent = func(_ context.Context, e oauthlogin.Event) {
+		prints(h, e)
+		prints(h, e.Kind)
+		if e.Err != nil {
+			h.saysError("event "+string(e.Kind), e.Err)
+		}
+	}
+	for _, key := range opts.Keys {
+		h.secret("key", string(key))
+	}
+}
+
+// handleError is an Options.ErrorHandler that shows nothing.
+func (h *leakHunt) handleError(w http.ResponseWriter, _ *http.Request, err error) {
+	failed := err.(*oauthlogin.Error)
+	prints(h, failed)
+	h.saysError("error "+failed.Code, err)
+	w.WriteHeader(failed.Status)
+}
+
+// secretParameters are those of requests, by the names that the RFCs give them.
+var secretParameters = []string{
+	"state", "nonce", "code_challenge", "code", "code_verifier", "refresh_token", "access_token", "client_secret", "step_up",
+}
+
+func (h *leakHunt) learnParameters(query url.Values) {
+	for _, name := range secretParameters {
+		for _, value := range query[name] {
+			if decoded, err := base64.URLEncoding.DecodeString(value); err == nil && bytes.Contains(decoded[:min(len(decoded), 12)], []byte("|")) {
+				value = value[min(len(value), sealedTime):]
+			}
+			h.secret(name, value)
+		}
+	}
+}
+
+// learnTokens learns the tokens of an answer, and of JWTs the parts that are
+// no one else's.
+func (h *leakHunt) learnTokens(body []byte) {
+	var answer map[string]any
+	if json.Unmarshal(body, &answer) != nil {
+		return
+	}
+	for _, name := range []string{"access_token", "refresh_token", "id_token"} {
+		if value, ok := answer[name].(string); ok {
+			h.learnToken(name, value)
+		}
+	}
+}
+
+func (h *leakHunt) learnToken(name, value string) {
+	parts := strings.Split(value, ".")
+	if len(parts) != 3 || !strings.HasPrefix(value, "eyJ") {
+		if name != "id_token" {
+			h.secret(name, value)
+		}
+		return
+	}
+	signature, _ := base64.RawURLEncoding.DecodeString(parts[2])
+	h.secret(name, parts[2], string(signature))
+	h.secret("payload of a JWT", parts[1]) // of which several have parts in common
+}
+
+// learnCookies learns what is sealed in the cookies of a response, and says
+// what there is to read in it without a key.
+func (h *leakHunt) learnCookies(header http.Header) {
+	sealed := map[string]string{}
+	for _, line := range header["Set-Cookie"] {
+		c, err := http.ParseSetCookie(line)
+		if err != nil || len(c.Value) < 64 {
+			continue
+		}
+		switch rest, chunk := strings.CutPrefix(c.Name, sessionCookie); {
+		case chunk && rest == "": // "2", a mark of six characters
+			sealed[sessionCookie] = c.Value[min(7, len(c.Value)):] + sealed[sessionCookie]
+		case chunk && len(rest) == 2:
+			sealed[sessionCookie] += c.Value[6:]
+		default:
+			sealed[c.Name] = c.Value
+		}
+	}
+	for _, value := range sealed {
+		h.learnSealed(value)
+	}
+}
+
+// sealedTime is how much of a sealed value tells little more than the time.
+const sealedTime = 32
+
+// learnSealed takes securecookie's encoding apart: base64 of "time|value|MAC",
+// whose value is base64 again. The time is no secret.
+func (h *leakHunt) learnSealed(sealed string) {
+	h.secret("cookie", sealed[min(len(sealed), sealedTime):])
+	decoded, err := base64.URLEncoding.DecodeString(sealed)
+	if err != nil {
+		return
+	}
+	h.says("sealed value", string(decoded))
+	_, rest, _ := bytes.Cut(decoded, []byte("|"))
+	value, mac, _ := bytes.Cut(rest, []byte("|"))
+	h.secret("cookie", string(value), string(mac))
+	if decoded, err = base64.URLEncoding.DecodeString(string(value)); err == nil {
+		h.secret("cookie", string(decoded))
+		h.says("sealed value", string(decoded))
+	}
+}
+
+// tap listens to a host of the network: to what the application answers, and
+// to what everybody else is asked.
+func (h *leakHunt) tap(host string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		form, _ := url.ParseQuery(string(body))
+		h.learnParameters(form)
+		h.learnParameters(r.URL.Query())
+		h.learnToken("id_token", r.URL.Query().Get("id_token_hint"))
+		if host != "app.test" {
+			where := "request for https://" + host + r.URL.Path + ": "
+			h.says(where+"URL", r.URL.String())
+			h.says(where+"body", string(body))
+			for name, values := range r.Header {
+				text := strings.Join(values, "\n")
+				if credentials, ok := strings.CutPrefix(text, "Basic "); ok {
+					decoded, _ := base64.StdEncoding.DecodeString(credentials)
+					text = string(decoded)
+				}
+				if name != "Cookie" { // which is the browser's and the provider's
+					h.says(where+name, text)
+				}
+			}
+		}
+
+		rec := httptest.NewRecorder()
+		next.ServeHTTP(rec, r)
+		if host == "app.test" {
+			h.learnCookies(rec.Header())
+			h.answered(r.Method+" "+r.URL.Path+": ", rec)
+		} else if strings.HasSuffix(r.URL.Path, "token") {
+			h.learnTokens(rec.Body.Bytes())
+		}
+		maps.Copy(w.Header(), rec.Header())
+		w.WriteHeader(rec.Code)
+		w.Write(rec.Body.Bytes())
+	})
+}
+
+// answered keeps an answer of the application.
+func (h *leakHunt) answered(where string, rec *httptest.ResponseRecorder) {
+	h.says(where+"body", rec.Body.String())
+	var links map[string]string
+	if json.Unmarshal(rec.Body.Bytes(), &links) == nil {
+		if u, err := url.Parse(links["login_url"]); err == nil {
+			h.learnParameters(u.Query())
+		}
+	}
+	for name, values := range rec.Header() {
+		place := where + name
+		if u, err := url.Parse(rec.Header().Get(name)); err == nil && name == "Location" && u.Host != "" {
+			h.learnParameters(u.Query())
+			u.RawQuery = ""
+			place += " to " + u.String()
+		}
+		h.says(place, strings.Join(values, "\n"))
+	}
+}
+
+// echoes are answers that repeat what was asked, told being the most secret
+// word of it.
+var echoes = []struct {
+	name   string
+	answer func(w http.ResponseWriter, told, heard string)
+}{
+	{"in the description of an error", func(w http.ResponseWriter, told, heard string) {
+		answerJSON(w, 400, object{"error": "invalid_request", "error_description": heard, "error_uri": "https://evil.test/?" + heard})
+	}},
+	{"in place of an error code", func(w http.ResponseWriter, told, heard string) {
+		answerJSON(w, 400, object{"error": "no good: " + told})
+	}},
+	{"as an error code", func(w http.ResponseWriter, told, heard string) { answerJSON(w, 400, object{"error": told}) }},
+	{"in a failure", func(w http.ResponseWriter, told, heard string) { http.Error(w, heard, 500) }},
+	{"in half an answer", func(w http.ResponseWriter, told, heard string) {
+		fmt.Fprintf(w, `{"access_token":%q,"sub":%[1]q,"issuer":%[1]q,"keys":[%[1]q`, heard)
+	}},
+	{"before an answer", func(w http.ResponseWriter, told, heard string) { fmt.Fprint(w, told, `{}`) }},
+	{"in every member", func(w http.ResponseWriter, told, heard string) {
+		w.Header().Set("Content-Type", "application/json; x="+told)
+		answerJSON(w, 200, object{
+			"access_token": "an-access-token-of-no-type", "token_type": told, "scope": told, "expires_in": told, "id_token": told,
+			"issuer": told, "token_endpoint": told, "keys": []object{{"kty": told, "kid": told}},
+		})
+	}},
+	{"in headers", func(w http.ResponseWriter, told, heard string) {
+		w.Header().Set("WWW-Authenticate", `Bearer error="`+told+`"`)
+		w.Header().Set("Content-Type", told)
+		w.Header().Set("X-Echo", strconv.Quote(heard))
+		http.SetCookie(w, &http.Cookie{Name: "echo", Value: told})
+		w.WriteHeader(401)
+	}},
+	{"in a redirect", func(w http.ResponseWriter, told, heard string) {
+		w.Header().Set("Location", "https://evil.test/?"+url.QueryEscape(heard))
+		w.WriteHeader(307)
+	}},
+	{"in a redirect to what is no URL", func(w http.ResponseWriter, told, heard string) {
+		w.Header().Set("Location", "https://evil.test/%zz"+told)
+		w.WriteHeader(302)
+	}},
+}
+
+func answerJSON(w http.ResponseWriter, status int, v object) {
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v)
+}
+
+// echo makes an endpoint repeat what it is asked.
+func echo(answer func(w http.ResponseWriter, told, heard string)) func(http.ResponseWriter, *http.Request, http.HandlerFunc) {
+	return func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+		told, heard := heardOf(r)
+		answer(w, told, heard)
+	}
+}
+
+// heardOf returns the most secret word of a request, and all of it.
+func heardOf(r *http.Request) (told, heard string) {
+	body, _ := io.ReadAll(r.Body)
+	form, _ := url.ParseQuery(string(body))
+	_, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	told = cmp.Or(form.Get("refresh_token"), form.Get("token"), form.Get("code"), bearer, r.URL.String())
+	return told, fmt.Sprint(told, " ", r.URL, " ", string(body), " ", r.Header)
+}
+
+// breaks are ways to fail below HTTP, in the words of net/http and of transports
+// around it.
+var breaks = []struct {
+	name string
+	err  func(r *http.Request, told, heard string) error
+}{
+	{"a URL in an error", func(r *http.Request, told, _ string) error {
+		return &url.Error{Op: "Post", URL: r.URL.String() + "?x=" + told, Err: errors.New("refused")}
+	}},
+	{"a URL in an error within", func(r *http.Request, told, _ string) error {
+		return fmt.Errorf("try again: %w", &url.Error{Op: "Post", URL: r.URL.String() + "?x=" + told, Err: errors.New("refused")})
+	}},
+	{"an answer that is no HTTP", func(_ *http.Request, told, _ string) error {
+		return fmt.Errorf("net/http: HTTP/1.x transport connection broken: %w", fmt.Errorf("malformed HTTP response %q", told))
+	}},
+	{"a panic", func(_ *http.Request, _, heard string) error { panic("transport: " + heard) }},
+}
+
+// tries calls do once for each way in which the requests for path can go
+// wrong, and before each of them before, while all is well.
+func tries(a *tokenApp, path string, panics bool, before, do func()) {
+	endpoint := map[string]oauthlogintest.Endpoint{
+		"/.well-known/openid-configuration": oauthlogintest.Discovery, "/jwks": oauthlogintest.JWKS, "/token": oauthlogintest.Token,
+		"/userinfo": oauthlogintest.UserInfo, "/revoke": oauthlogintest.Revocation,
+	}[path]
+	for _, e := range echoes {
+		before()
+		a.provider.Intercept(endpoint, echo(e.answer))
+		do()
+		a.provider.Intercept(endpoint, nil)
+	}
+	for _, b := range breaks {
+		if b.name == "a panic" && !panics {
+			continue
+		}
+		before()
+		a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path != path {
+				return nil, nil
+			}
+			form := r.Clone(r.Context())
+			if r.GetBody != nil {
+				form.Body, _ = r.GetBody()
+			} else {
+				form.Body = http.NoBody
+			}
+			told, heard := heardOf(form)
+			return nil, b.err(r, told, heard)
+		})
+		do()
+		a.wire.cutBy(nil)
+	}
+}
+
+// A namingStore fails when told to, and then names the session, as databases
+// do.
+type namingStore struct {
+	*sessions.FilesystemStore
+	failNew, failSave bool
+}
+
+func (s *namingStore) New(r *http.Request, name string) (*sessions.Session, error) {
+	session, err := s.FilesystemStore.New(r, name)
+	if s.failNew && err == nil {
+		err = fmt.Errorf("read session %s: connection reset", session.ID)
+	}
+	return session, err
+}
+
+func (s *namingStore) Get(r *http.Request, name string) (*sessions.Session, error) {
+	return s.New(r, name)
+}
+
+func (s *namingStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
+	if s.failSave {
+		return fmt.Errorf("write session %s: connection reset", session.ID)
+	}
+	return s.FilesystemStore.Save(r, w, session)
+}
+
+// learnStore learns the ids of the sessions in dir, and says what there is to
+// read in them without our keys.
+func (h *leakHunt) learnStore(t *testing.T, dir string) {
+	t.Helper()
+	for name, content := range sessionFiles(t, dir) {
+		h.secret("id in the store", strings.TrimPrefix(name, "session_"))
+		var values map[any]any
+		if err := securecookie.DecodeMulti(sessionCookie, content, &values, securecookie.CodecsFromPairs(testKey(5))...); err != nil {
+			t.Fatal(err)
+		}
+		if len(values) != 1 {
+			t.Errorf("the store has %d values", len(values))
+		}
+		for _, value := range values {
+			h.learnSealed(value.(string))
+		}
+	}
+}
+
+// newHuntedApp is a tokenApp that h listens to, with guarded paths that show
+// nothing.
+func newHuntedApp(t *testing.T, h *leakHunt, with offline) *tokenApp {
+	t.Helper()
+	change := with.change
+	with.change = func(opts *oauthlogin.Options) {
+		if change != nil {
+			change(opts)
+		}
+		h.hook(opts)
+	}
+	a := newTokenApp(t, with)
+	h.secret("client_secret", "s3cret-of-the-app")
+	h.secret("e-mail address", "alice@example.com")
+	for host, next := range a.net {
+		a.net[host] = h.tap(host, next)
+	}
+	quiet := a.count(func(http.ResponseWriter, *http.Request) {})
+	a.guarded["/page"] = quiet
+	a.guarded["/end"] = func(w http.ResponseWriter, r *http.Request) { a.auth.EndSession(w, r) }
+	a.guarded["/print"] = func(_ http.ResponseWriter, r *http.Request) {
+		s, _ := oauthlogin.FromContext(r.Context())
+		prints(h, s)
+		prints(h, s.User)
+		ctx, cancel := context.WithCancel(context.WithValue(r.Context(), t, s))
+		defer cancel()
+		client := a.auth.Client(ctx)
+		for name, v := range map[string]any{"a context": r.Context(), "another context": ctx, "a client": client, "a client's transport, which is unexported": client.Transport} {
+			h.show("print of "+name, v)
+		}
+	}
+	a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+		for _, path := range []string{"/ok", "/unauthorized", "/elsewhere", "/nowhere", "/down"} {
+			resp, err := a.auth.Client(r.Context()).Post("https://api.test"+path, "text/plain", strings.NewReader("body"))
+			if err != nil {
+				h.saysError("error of a call", err)
+				continue
+			}
+			resp.Body.Close()
+		}
+	}
+	a.net["api.test"] = h.tap("api.test", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		told, _ := heardOf(r)
+		switch r.URL.Path {
+		case "/unauthorized":
+			w.Header().Set("WWW-Authenticate", told)
+			w.WriteHeader(401)
+		case "/elsewhere":
+			http.Redirect(w, r, "https://evil.test/", http.StatusTemporaryRedirect)
+		case "/nowhere":
+			http.Redirect(w, r, "https://evil.test/%zz", http.StatusTemporaryRedirect)
+		}
+	}))
+	a.net["evil.test"] = h.tap("evil.test", quiet)
+	more := a.more
+	a.more = func(mux *http.ServeMux) {
+		more(mux)
+		mux.Handle("/admin", a.auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})(quiet))
+		mux.Handle("/recent", a.auth.Require(oauthlogin.Policy{MaxAge: time.Minute})(quiet))
+		mux.Handle("/silent", a.auth.Silent(quiet))
+	}
+	prints(h, a.opts)
+	prints(h, a.opts.Providers[0])
+	prints(h, a.auth)
+	prints(h, oauthlogin.LoginOptions{ReturnTo: "/page"})
+	prints(h, oauthlogin.Policy{Scopes: []string{"openid"}})
+	return a
+}
+
+const untilRefresh = 59*time.Minute + 30*time.Second
+
+// everything does with an application whatever there is to do.
+func (h *leakHunt) everything(t *testing.T, a *tokenApp) {
+	b := a.browser(t)
+	bare := a.browser(t)
+	const login = "/login?return_to=%2Fpage"
+
+	// Without a session, and with what is none.
+	b.get("/page")
+	b.get("/page", asScript...)
+	b.setCookie(sessionCookie, "1junk")
+	b.get("/page")
+
+	// Discovery that fails.
+	restart := func() { a.restart(t) }
+	tries(a, "/.well-known/openid-configuration", true, restart, func() {
+		b.get(login)
+		b.get("/silent")
+	})
+	a.restart(t)
+
+	// Callbacks, good and bad.
+	b.get("/login")
+	callback := b.callbackURL(login)
+	for _, change := range []func(url.Values){
+		func(q url.Values) { q.Set("state", q.Get("state")+"x") },
+		func(q url.Values) { q.Del("state") },
+		func(q url.Values) { q.Add("code", q.Get("state")) },
+		func(q url.Values) { q.Set("code", strings.Repeat(q.Get("code"), 1000)) },
+	} {
+		b.get(edited(t, callback, change))
+	}
+	b.get(callback + "&%zz" + queryOf(callback).Get("code"))
+	b.post(callback, nil)
+	bare.get(callback)
+	b.get(callback)
+	b.get(callback)
+	bare.get(callback)
+	for _, change := range []func(url.Values){
+		func(q url.Values) { q.Set("iss", q.Get("state")) },
+		func(q url.Values) { q.Del("iss") },
+		func(q url.Values) { q.Del("code") },
+		func(q url.Values) { q.Set("error", "access_denied"); q.Set("error_description", q.Encode()) },
+		func(q url.Values) { q.Set("error", "no good: "+q.Get("code")); q.Set("error_uri", q.Encode()) },
+		func(q url.Values) { q.Set("error", q.Get("state")) },
+	} {
+		b.get(edited(t, b.callbackURL(login), change))
+	}
+	late := b.callbackURL(login)
+	time.Sleep(6 * time.Minute)
+	bare.get(late)
+	b.get(late)
+
+	// Calls for a code that fail: for keys no one has, for user info that is
+	// asked, for tokens.
+	logIn := func() { b.follow(login) }
+	tries(a, "/jwks", false, restart, logIn)
+	a.provider.MapIDToken(without("name"))
+	tries(a, "/userinfo", false, func() {}, logIn)
+	a.provider.MapIDToken(nil)
+	tries(a, "/token", false, func() {}, logIn)
+	for _, edit := range []func(header, claims object){
+		claim("nonce", "another"), claim("aud", "alice@example.com"), claim("exp", 1), claim("sub", 1),
+		func(header, claims object) { claims["iss"] = claims["nonce"] },
+		func(header, claims object) { header["kid"] = claims["nonce"] },
+		func(header, claims object) { header["alg"] = claims["nonce"] },
+	} {
+		a.provider.MapIDToken(edit)
+		b.follow(login)
+	}
+	a.provider.MapIDToken(nil)
+	a.provider.SignWith(func(_, claims object) string { return fmt.Sprint(claims) })
+	b.follow(login)
+	a.provider.SignWith(nil)
+
+	// A session, and refreshes that work and fail.
+	b.login("/page")
+	b.get("/print")
+	b.get("/call")
+	time.Sleep(untilRefresh)
+	b.get("/print")
+	b.get("/call")
+	tries(a, "/token", true, func() { b.login("/page") }, func() {
+		time.Sleep(untilRefresh)
+		b.get("/page")
+		b.get("/call")
+		time.Sleep(time.Minute) // after which there is no token
+		b.get("/call")
+	})
+	b.login("/page")
+	time.Sleep(untilRefresh)
+	a.provider.Intercept(oauthlogintest.Token, echo(func(w http.ResponseWriter, told, heard string) {
+		answerJSON(w, 400, object{"error": "invalid_grant", "error_description": heard})
+	}))
+	b.get("/page")
+	a.provider.Intercept(oauthlogintest.Token, nil)
+	a.provider.MapIDToken(claim("sub", "mallory"))
+	b.get("/page")
+	a.provider.MapIDToken(nil)
+
+	// What a session is not enough for.
+	b.login("/page")
+	b.get("/admin?token=alice@example.com")
+	b.get("/admin", asScript...)
+	time.Sleep(3 * time.Minute)
+	var stepUp struct {
+		URL string `json:"login_url"`
+	}
+	if err := json.Unmarshal([]byte(b.get("/recent", asScript...).body), &stepUp); err != nil {
+		t.Fatal(err)
+	}
+	b.get(stepUp.URL + "x")
+	b.follow(stepUp.URL)
+	time.Sleep(3 * time.Minute)
+	b.follow("/recent")
+
+	// The end.
+	b.get("/logout")
+	b.post("/logout", nil, "Sec-Fetch-Site", "cross-site")
+	b.follow(b.post("/logout", nil).location())
+	tries(a, "/revoke", false, func() { b.login("/page") }, func() { b.post("/logout", nil) })
+	time.Sleep(11 * time.Minute)
+	b.follow("/silent")
+	b.login("/page")
+	b.get("/end")
+	b.get(login + "&provider=alice@example.com&login_hint=alice@example.com")
+	synctest.Wait() // its locks are copied
+	prints(h, a.auth)
+}
+
+// No token, code, verifier, state, nonce, cookie, key, or e-mail address is in
+// any log line, page, header, error or event, in any URL but those that
+// specifications put it into, or in what fmt, slog and encoding/json make of our
+// types; whatever providers, networks and stores repeat of it.
+func TestNoSecrets(t *testing.T) {
+	t.Parallel()
+	textKey := []byte("a key of 32 bytes in plain text!")
+	tests := []struct {
+		name string
+		run  func(t *testing.T, h *leakHunt)
+	}{
+		{"cookies, and our own pages", func(t *testing.T, h *leakHunt) {
+			a := newHuntedApp(t, h, offline{
+				provider: oauthlogintest.Config{JWTAccessTokens: true},
+				change:   func(opts *oauthlogin.Options) { opts.Keys = [][]byte{textKey, testKey(1)} },
+			})
+			h.everything(t, a)
+		}},
+		{"a store, an ErrorHandler and two providers", func(t *testing.T, h *leakHunt) {
+			dir := t.TempDir()
+			store := &namingStore{FilesystemStore: sessions.NewFilesystemStore(dir, testKey(5))}
+			a := newHuntedApp(t, h, offline{change: func(opts *oauthlogin.Options) {
+				opts.Store, opts.ErrorHandler = store, h.handleError
+			}})
+			h.everything(t, a)
+
+			b := a.browser(t)
+			b.login("/page")
+			h.learnStore(t, dir)
+			if chunks := b.cookieNames(sessionCookie + "."); len(chunks) != 1 { // the rounds
+				t.Errorf("cookies %v", chunks)
+			}
+			time.Sleep(untilRefresh)
+			for _, fail := range []*bool{&store.failNew, &store.failSave} {
+				*fail = true
+				b.get("/page")
+				b.follow("/login")
+				h.learnStore(t, dir)
+				*fail = false
+			}
+			store.failSave = true
+			b.post("/logout", nil)
+			store.failSave = false
+			b.login("/page")
+			h.learnStore(t, dir)
+			for name := range sessionFiles(t, dir) { // in whose place there is a directory
+				if err := errors.Join(os.Remove(dir+"/"+name), os.Mkdir(dir+"/"+name, 0o700)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.get("/page")
+			b.follow("/login")
+
+			a.opts.Providers = append(a.opts.Providers, plainProvider("two", "https://app.test/auth/callback/two"))
+			a.opts.Providers[1].OAuth2.ClientSecret = "s3cret-of-the-app"
+			a.restart(t)
+			b.get("/login")
+			b.get("/login?provider=two")
+			callback := b.callbackURL("/login?provider=test")
+			b.get(strings.Replace(callback, "/auth/callback", "/auth/callback/two", 1))
+			prints(h, a.opts)
+			synctest.Wait()
+			prints(h, a.auth)
+		}},
+		{"plain OAuth 2.0", func(t *testing.T, h *leakHunt) {
+			a := newHuntedApp(t, h, offline{change: func(opts *oauthlogin.Options) {
+				plainOAuth(opts)
+				opts.Providers[0].Identify = func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+					h.show("print of Identify's client", client)
+					h.show("print of Identify's client, by value", *client)
+					h.show("print of Identify's transport, which is unexported", client.Transport)
+					return byUserInfo(ctx, client)
+				}
+			}})
+			b := a.browser(t)
+			for _, path := range []string{"/userinfo", "/token"} {
+				tries(a, path, false, func() {}, func() { b.follow("/login?return_to=%2Fpage") })
+			}
+			b.login("/page")
+			b.get("/print")
+		}},
+		{"GitHub", func(t *testing.T, h *leakHunt) {
+			g := &fakeGitHub{
+				token: says(200, `{"access_token":"`+gitHubToken+`","scope":"user:email","token_type":"bearer"}`),
+				user:  says(200, gitHubUser), emails: says(200, gitHubEmails), api: "/api/v3", requests: map[string][]*http.Request{},
+			}
+			h.secret("e-mail address", "octocat@example.com", "public@example.com")
+			a := newHuntedApp(t, h, offline{change: func(opts *oauthlogin.Options) {
+				client := *opts.Providers[0].OAuth2
+				client.Endpoint.AuthURL, client.Endpoint.TokenURL = "https://git.test/login/oauth/authorize", "https://git.test/login/oauth/access_token"
+				opts.Providers[0] = oauthlogin.GitHub(&client)
+			}})
+			a.net["git.test"] = h.tap("git.test", g)
+			b := a.browser(t)
+			for _, handler := range []*http.HandlerFunc{&g.token, &g.user, &g.emails} {
+				works := *handler
+				for _, e := range echoes {
+					*handler = func(w http.ResponseWriter, r *http.Request) {
+						told, heard := heardOf(r)
+						e.answer(w, cmp.Or(r.Form.Get("code"), told), heard+r.Form.Encode())
+					}
+					b.follow("/login?return_to=%2Fpage")
+				}
+				*handler = works
+			}
+			b.login("/page")
+			b.get("/print")
+		}},
+	}
+	met, printed, complete := map[int]bool{}, map[string]bool{}, 0
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newLeakHunt()
+			synctest.Test(t, func(t *testing.T) { tt.run(t, h) })
+			if len(h.secrets) < 20 || len(h.said) < 100 || h.log.String() == "" {
+				t.Fatalf("%d secrets, %d texts", len(h.secrets), len(h.said))
+			}
+			maps.Copy(met, h.report(t))
+			maps.Copy(printed, h.printed)
+			complete++
+		})
+	}
+	if complete < len(tests) {
+		return // some failed, or were not asked for
+	}
+	for i, d := range documented {
+		if !met[i] {
+			t.Errorf("nothing of %s is said in %s any more", d.secrets, d.where)
+		}
+	}
+	for _, name := range exportedTypes(t) {
+		if !printed["oauthlogin."+name] {
+			t.Errorf("no %s was printed", name)
+		}
+	}
+}
+
+// exportedTypes returns the names of all types of the package.
+func exportedTypes(t *testing.T) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), entry.Name(), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range file.Decls {
+			if types, ok := decl.(*ast.GenDecl); ok && types.Tok == token.TYPE {
+				for _, spec := range types.Specs {
+					if name := spec.(*ast.TypeSpec).Name; name.IsExported() {
+						names = append(names, name.Name)
+					}
+				}
+			}
+		}
+	}
+	if len(names) == 0 {
+		t.Fatal("no types")
+	}
+	return names
+}
+
+// The hunt finds what is planted, in every form and every place, and nothing
+// else.
+func TestLeakHuntFinds(t *testing.T) {
+	t.Parallel()
+	const secret = "\"s3cret\"/of+the&<rün> that \x00 is \\ long enough"
+	hunt := func() *leakHunt {
+		h := newLeakHunt()
+		h.secret("access_token", secret)
+		return h
+	}
+	inJSON, _ := json.Marshal(map[string]string{"v": secret})
+	for name, text := range map[string]string{
+		"as it is":                  secret,
+		"its beginning":             secret[:len(secret)/2],
+		"its end":                   secret[len(secret)/2:],
+		"in a query":                url.Values{"q": {secret}}.Encode(),
+		"in a query in a query":     url.Values{"q": {url.Values{"q": {secret}}.Encode()}}.Encode(),
+		"in a path":                 (&url.URL{Path: "/x/" + secret}).String() + url.PathEscape(secret),
+		"quoted":                    fmt.Sprintf("%q", secret),
+		"quoted in ASCII":           fmt.Sprintf("%+q", secret),
+		"quoted twice":              fmt.Sprintf("%q", fmt.Sprintf("%q", secret)),
+		"in JSON":                   string(inJSON),
+		"in HTML":                   html.EscapeString(secret),
+		"in hex":                    fmt.Sprintf("%x", secret),
+		"in hex, in capitals":       fmt.Sprintf("%X", secret),
+		"in hex, byte by byte":      fmt.Sprintf("% x", secret),
+		"in base64":                 base64.StdEncoding.EncodeToString([]byte(secret)),
+		"in base64, for a URL":      base64.RawURLEncoding.EncodeToString([]byte(secret)),
+		"in base64, after one byte": base64.StdEncoding.EncodeToString([]byte("x" + secret + "y")),
+		"in base64, after two":      base64.URLEncoding.EncodeToString([]byte("xx" + secret + "y")),
+		"as bytes":                  fmt.Sprint([]byte(secret)),
+		"as bytes, in Go":           fmt.Sprintf("%#v", []byte(secret)),
+		"as bytes, in binary":       fmt.Sprintf("%b", []byte(secret)),
+		"as bytes, in octal":        fmt.Sprintf("%o", []byte(secret)),
+		"as characters":             fmt.Sprintf("%c", []byte(secret)),
+		"as code points":            fmt.Sprintf("%U", []byte(secret)),
+	} {
+		h := hunt()
+		h.says("text", "before "+text+" after")
+		if found, _ := h.leaks(); len(found) == 0 {
+			t.Errorf("%s: not found", name)
+		}
+	}
+
+	serve := func(h *leakHunt, host, path string, answer http.HandlerFunc, change func(*http.Request)) {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("body"))
+		if change != nil {
+			change(r)
+		}
+		h.tap(host, answer).ServeHTTP(httptest.NewRecorder(), r)
+	}
+	nothing := func(http.ResponseWriter, *http.Request) {}
+	type holder struct{ token string }
+	for name, plant := range map[string]func(h *leakHunt, opts *oauthlogin.Options){
+		"a log line":       func(_ *leakHunt, opts *oauthlogin.Options) { opts.Logger.Debug("x", "token", secret) },
+		"a group in a log": func(_ *leakHunt, opts *oauthlogin.Options) { opts.Logger.Debug("x", slog.Group("g", "token", secret)) },
+		"an event": func(_ *leakHunt, opts *oauthlogin.Options) {
+			opts.OnEvent(t.Context(), oauthlogin.Event{Subject: secret})
+		},
+		"an event's error": func(_ *leakHunt, opts *oauthlogin.Options) {
+			opts.OnEvent(t.Context(), oauthlogin.Event{Err: errors.New(secret)})
+		},
+		"an error":          func(h *leakHunt, _ *oauthlogin.Options) { h.saysError("error", errors.New(secret)) },
+		"what an error has": func(h *leakHunt, _ *oauthlogin.Options) { h.saysError("error", &url.Error{URL: secret, Err: io.EOF}) },
+		"an error's cause": func(h *leakHunt, _ *oauthlogin.Options) {
+			h.saysError("error", quietError{errors.Join(io.EOF, errors.New(secret))})
+		},
+		"a page": func(h *leakHunt, _ *oauthlogin.Options) {
+			serve(h, "app.test", "/page", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, secret) }, nil)
+		},
+		"a header": func(h *leakHunt, _ *oauthlogin.Options) {
+			serve(h, "app.test", "/page", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", secret) }, nil)
+		},
+		"a cookie that is not sealed": func(h *leakHunt, _ *oauthlogin.Options) {
+			serve(h, "app.test", "/page", func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Set-Cookie", "x="+url.QueryEscape(secret))
+			}, nil)
+		},
+		"a cookie that is only signed": func(h *leakHunt, _ *oauthlogin.Options) {
+			signed, err := securecookie.New(testKey(1), nil).SetSerializer(securecookie.NopEncoder{}).Encode("x", []byte(secret))
+			if err != nil {
+				t.Fatal(err)
+			}
+			serve(h, "app.test", "/page", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "x="+signed) }, nil)
+		},
+		"a redirect to the provider": func(h *leakHunt, _ *oauthlogin.Options) {
+			serve(h, "app.test", "/login", func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", "https://provider.test/authorize?x="+url.QueryEscape(secret))
+			}, nil)
+		},
+		"the URL of a request": func(h *leakHunt, _ *oauthlogin.Options) {
+			serve(h, "provider.test", "/userinfo", nothing, func(r *http.Request) { r.URL.RawQuery = "x=" + url.QueryEscape(secret) })
+		},
+		"the body of a request": func(h *leakHunt, _ *oauthlogin.Options) {
+			serve(h, "api.test", "/", nothing, func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(secret)) })
+		},
+		"a header of a request": func(h *leakHunt, _ *oauthlogin.Options) {
+			serve(h, "evil.test", "/", nothing, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) })
+		},
+		"a value":         func(h *leakHunt, _ *oauthlogin.Options) { prints(h, holder{secret}) },
+		"a pointed value": func(h *leakHunt, _ *oauthlogin.Options) { prints(h, &holder{secret}) },
+	} {
+		h, opts := hunt(), oauthlogin.Options{}
+		h.hook(&opts)
+		plant(h, &opts)
+		if found, _ := h.leaks(); len(found) == 0 {
+			t.Errorf("in %s: not found", name)
+		}
+	}
+
+	h := hunt()
+	serve(h, "api.test", "/", nothing, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) }) // is documented
+	h.says("text", secret[:shortPiece-1]+" and "+strings.ToUpper(secret))
+	if found, met := h.leaks(); len(found) > 0 || len(met) != 1 {
+		t.Errorf("found %v; %d places are documented", found, len(met))
+	}
+}
+
+// A quietError does not say what it is about.
+type quietError struct{ error }
+
+func (quietError) Error() string   { return "quiet" }
+func (e quietError) Unwrap() error { return e.error }
