@@ -1,0 +1,912 @@
+package oauthlogin_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha512" // for crypto.SHA384 and SHA512
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// A declaration is a function, variable or constant of the test files.
+type declaration struct {
+	source   string   // with its comments
+	literals []string // strings
+	names    []string // of all that it may use
+}
+
+// testDeclarations returns those of all test files of the directory, by name.
+func testDeclarations(t *testing.T) map[string]declaration {
+	t.Helper()
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declarations := map[string]declaration{}
+	for _, name := range files {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		positions := token.NewFileSet()
+		file, err := parser.ParseFile(positions, name, source, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, node := range file.Decls {
+			var d declaration
+			var names []string
+			begin := node.Pos()
+			switch node := node.(type) {
+			case *ast.FuncDecl:
+				names = []string{node.Name.Name}
+				if node.Doc != nil {
+					begin = node.Doc.Pos()
+				}
+			case *ast.GenDecl:
+				if node.Doc != nil {
+					begin = node.Doc.Pos()
+				}
+				for _, spec := range node.Specs {
+					if spec, ok := spec.(*ast.ValueSpec); ok {
+						for _, name := range spec.Names {
+							names = append(names, name.Name)
+						}
+					}
+				}
+			}
+			d.source = string(source[positions.Position(begin).Offset:positions.Position(node.End()).Offset])
+			ast.Inspect(node, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.Ident:
+					d.names = append(d.names, n.Name)
+				case *ast.BasicLit:
+					if literal, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING {
+						d.literals = append(d.literals, literal)
+					}
+				}
+				return true
+			})
+			for _, name := range names {
+				declarations[name] = d
+			}
+		}
+	}
+	return declarations
+}
+
+// withTables returns a declaration and those that it names: a test's table may
+// be a function or a variable.
+func withTables(declarations map[string]declaration, name string) (all []declaration) {
+	d := declarations[name]
+	all = append(all, d)
+	for _, used := range slices.Compact(slices.Sorted(slices.Values(d.names))) {
+		if table, ok := declarations[used]; ok && used != name {
+			all = append(all, table)
+		}
+	}
+	return all
+}
+
+var (
+	codeSpan     = regexp.MustCompile("`([^`\n]+)`")
+	testName     = regexp.MustCompile(`\b(?:Test|Fuzz|Example)[A-Z]\w*`)
+	officialName = regexp.MustCompile(`(?:oidcc-client|fapi2-security-profile-final-client)-[a-z0-9_-]*[a-z0-9]`)
+)
+
+// testsNamed returns the tests, or tests and subtests, that a text names.
+func testsNamed(text string) (names []string) {
+	for _, span := range codeSpan.FindAllStringSubmatch(text, -1) {
+		if loc := testName.FindStringIndex(span[1]); loc != nil && loc[0] == 0 {
+			names = append(names, span[1])
+		}
+	}
+	return names
+}
+
+// A document that names a test that is gone says what is not so.
+func TestDocumentsNameTests(t *testing.T) {
+	t.Parallel()
+	declarations := testDeclarations(t)
+	for _, document := range []struct {
+		name  string
+		least int // names of tests
+	}{{"docs/conformance.md", 100}, {"docs/threat-model.md", 40}, {"SECURITY.md", 0}, {"README.md", 0}} {
+		text, err := os.ReadFile(document.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range testName.FindAllString(string(text), -1) {
+			if _, ok := declarations[name]; !ok {
+				t.Errorf("%s: there is no %s", document.name, name)
+			}
+		}
+		named := testsNamed(string(text))
+		if len(named) < document.least {
+			t.Errorf("%s: names %d tests", document.name, len(named))
+		}
+		for _, name := range named {
+			test, row, ok := strings.Cut(name, "/")
+			if ok && !slices.ContainsFunc(withTables(declarations, test), func(d declaration) bool { return slices.Contains(d.literals, row) }) {
+				t.Errorf("%s: %s has no %q", document.name, test, row)
+			}
+		}
+	}
+}
+
+// Each row of the tables of docs/conformance.md names its tests, and each test of
+// the OpenID Foundation is named by one of those, and the other way round.
+func TestConformanceDocument(t *testing.T) {
+	t.Parallel()
+	declarations := testDeclarations(t)
+	text, err := os.ReadFile("docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	official := map[string]bool{}
+	rows := 0
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		tests := testsNamed(cells[len(cells)-1])
+		switch {
+		case !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| ---"), strings.HasSuffix(line, " tests |\n"):
+			continue
+		case len(tests) == 0:
+			t.Errorf("names no test: %s", line)
+		}
+		rows++
+		for _, name := range officialName.FindAllString(cells[0], -1) {
+			official[name] = true
+			beside := regexp.MustCompile(regexp.QuoteMeta(name) + `([^a-z0-9_-]|$)`)
+			if !slices.ContainsFunc(tests, func(test string) bool {
+				test, _, _ = strings.Cut(test, "/")
+				return slices.ContainsFunc(withTables(declarations, test), func(d declaration) bool { return beside.MatchString(d.source) })
+			}) {
+				t.Errorf("%s is beside none of %q", name, tests)
+			}
+		}
+	}
+	if rows < 100 || len(official) < 60 {
+		t.Errorf("%d rows, %d tests of the OpenID Foundation", rows, len(official))
+	}
+	for name, d := range declarations {
+		for _, test := range officialName.FindAllString(d.source, -1) {
+			if strings.HasPrefix(name, "Test") && !official[test] {
+				t.Errorf("%s, of %s, is not in the document", test, name)
+			}
+		}
+	}
+}
+
+// Tokens in the answer (RFC 9700 section 2.1.2), OAuth 2.0 Form Post Response
+// Mode and JARM are not offered, and what comes that way signs nobody in. Of the
+// OpenID Foundation's oidcc-client-test-form-post-error,
+// fapi2-security-profile-final-client-test-ensure-jarm-signature-is-not-none,
+// fapi2-security-profile-final-client-test-ensure-jarm-with-expired-exp-fails,
+// fapi2-security-profile-final-client-test-ensure-jarm-with-invalid-aud-fails,
+// fapi2-security-profile-final-client-test-ensure-jarm-with-invalid-iss-fails,
+// fapi2-security-profile-final-client-test-ensure-jarm-with-invalid-sig-fails,
+// fapi2-security-profile-final-client-test-ensure-jarm-without-aud-fails,
+// fapi2-security-profile-final-client-test-ensure-jarm-without-exp-fails,
+// fapi2-security-profile-final-client-test-ensure-jarm-without-iss-fails.
+func TestAnswersOfOtherKinds(t *testing.T) {
+	t.Parallel()
+	withoutCode := func(params ...string) func(*app, url.Values) {
+		return func(_ *app, q url.Values) {
+			q.Del("code")
+			for i := 0; i < len(params); i += 2 {
+				q.Set(params[i], params[i+1])
+			}
+		}
+	}
+	idToken := segment(object{"alg": "none"}) + "." + segment(object{"iss": "https://provider.test", "sub": "hostile", "aud": "app"}) + "."
+	// A JARM response has its parameters in a JWT; keep are those beside it.
+	jarm := func(alg string, keep ...string) func(*app, url.Values) {
+		return func(a *app, q url.Values) {
+			claims := object{"iss": a.provider.Issuer(), "aud": "app", "exp": time.Now().Add(time.Minute).Unix(), "hostile": true}
+			for name := range q {
+				claims[name] = q.Get(name)
+				if !slices.Contains(keep, name) {
+					delete(q, name)
+				}
+			}
+			key, kid := a.provider.SigningKey()
+			sign := es256(key.(*ecdsa.PrivateKey))
+			if alg == "none" {
+				sign = unsigned
+			}
+			q.Set("response", compact(object{"alg": alg, "kid": kid}, claims, sign))
+		}
+	}
+	for _, test := range []struct {
+		name string
+		edit func(a *app, q url.Values)
+		post bool
+		code string
+		ends bool // the flow
+	}{
+		{"an access token", withoutCode("access_token", "hostile", "token_type", "Bearer", "expires_in", "3600"), false, "invalid_request", true},
+		{"an ID token", withoutCode("id_token", idToken), false, "invalid_request", true},
+		{"both", withoutCode("access_token", "hostile", "token_type", "Bearer", "id_token", idToken), false, "invalid_request", true},
+		{"a signed response in a JWT", jarm("ES256"), false, "flow_not_found", false},
+		{"a response in a JWT without a signature", jarm("none"), false, "flow_not_found", false},
+		{"a signed response in a JWT, with state and issuer beside it", jarm("ES256", "state", "iss"), false, "invalid_request", true},
+		{"a response in a JWT without a signature, with state and issuer beside it", jarm("none", "state", "iss"), false, "invalid_request", true},
+		{"a form", func(*app, url.Values) {}, true, "method_not_allowed", false},
+		{"a form with an error", withoutCode("error", "login_required", "error_description", "hostile"), true, "method_not_allowed", false},
+		{"a form with tokens", withoutCode("access_token", "hostile", "id_token", idToken), true, "method_not_allowed", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := newLocalApp(t, nil)
+			b := a.browser(t)
+			cb := b.callbackURL("/login?return_to=%2Fdashboard")
+			answer := edited(t, cb, func(q url.Values) { test.edit(a, q) })
+			status := http.StatusBadRequest
+			var resp *response
+			if test.post {
+				status = http.StatusMethodNotAllowed
+				resp = b.post("/auth/callback", queryOf(answer), "Origin", "https://provider.test", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate")
+			} else {
+				resp = b.get(answer)
+			}
+			a.wantRefused(b, resp, status)
+			for _, fault := range pageFaults(resp) {
+				t.Error(fault)
+			}
+			if !strings.Contains(a.log.String(), "code="+test.code) {
+				t.Errorf("log has no %s: %s", test.code, a.log)
+			}
+			if strings.Contains(resp.body+a.log.String(), "hostile") || strings.Contains(a.log.String(), idToken) {
+				t.Errorf("reflected: %s\n%s", resp.body, a.log)
+			}
+			resp = b.get(cb)
+			if ended := resp.StatusCode != http.StatusSeeOther; ended != test.ends {
+				t.Errorf("the true callback then: %d; want the login ended: %t", resp.StatusCode, test.ends)
+			}
+			b.login("/dashboard")
+		})
+	}
+}
+
+// The hybrid flow is not offered: of such an answer the code counts, and no
+// token. c_hash belongs to that flow and is not read here (OpenID Connect Core
+// section 3.3.2.11). The OpenID Foundation's oidcc-client-test-missing-chash,
+// oidcc-client-test-invalid-chash and oidcc-client-test-nonce-unless-code-flow.
+func TestHybridAnswer(t *testing.T) {
+	t.Parallel()
+	a := newTokenApp(t, offline{})
+	a.provider.MapIDToken(claim("c_hash", "AAAAAAAAAAAAAAAAAAAAAA"))
+	var issued string
+	a.provider.MapTokenResponse(func(resp object) { issued = resp["access_token"].(string) })
+	b := a.browser(t)
+	_, params := b.startLogin("/login?return_to=%2Fdashboard")
+	if params.Get("response_type") != "code" || params.Get("nonce") == "" {
+		t.Errorf("authorization request %v", params)
+	}
+	resp := b.get(edited(t, b.callbackURL("/login?return_to=%2Fdashboard"), func(q url.Values) {
+		q.Set("id_token", segment(object{"alg": "none"})+"."+segment(object{"iss": a.provider.Issuer(), "sub": "mallory", "aud": "app"})+".")
+		q.Set("access_token", "hostile-token")
+		q.Set("token_type", "mac")
+		q.Set("expires_in", "1")
+		q.Set("scope", "admin")
+	}))
+	if resp.StatusCode != http.StatusSeeOther || resp.location() != "/dashboard" || a.provider.Count(oauthlogintest.Token) != 1 {
+		t.Fatalf("%d to %q after %d token requests", resp.StatusCode, resp.location(), a.provider.Count(oauthlogintest.Token))
+	}
+	if user := userOf(t, b.get("/dashboard")); user.Subject != "alice" {
+		t.Errorf("signed in as %s", user.Subject)
+	}
+	if got := b.get("/access").body; got != issued || issued == "" {
+		t.Errorf("access token %q; the token endpoint gave %q", got, issued)
+	}
+	a.leaks(t, resp.body)
+}
+
+// RFC 9126, RFC 8705, RFC 9449, RFC 7591, RFC 9101, OpenID Connect Session
+// Management, WebFinger and the rest: metadata may advertise what it likes, and
+// nothing of it is called or sent. The OpenID Foundation's
+// oidcc-client-test-mtls-endpoint-aliases, oidcc-client-test-dynamic-registration,
+// oidcc-client-test-discovery-webfinger-acct, oidcc-client-test-discovery-webfinger-url,
+// oidcc-client-test-request-uri-signed-rs256, oidcc-client-test-request-uri-signed-none,
+// oidcc-client-test-session-management, oidcc-client-test-userinfo-bearer-body,
+// fapi2-security-profile-final-client-test-happy-path,
+// fapi2-security-profile-final-client-test-happy-path-no-dpop-nonce and
+// fapi2-security-profile-final-client-test-happy-path-no-mtls-endpoint-aliases.
+func TestMetadataOfWhatIsNotOffered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newTokenApp(t, offline{})
+		a.net["evil.test"] = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) })
+		paths := map[string]int{}
+		a.net["provider.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			paths[r.Method+" "+r.URL.Path]++
+			if body, _ := io.ReadAll(r.Body); len(body) > 0 {
+				r.Body = io.NopCloser(strings.NewReader(string(body)))
+				if form := queryOf("?" + string(body)); form.Has("client_assertion") || form.Has("resource") || form.Has("request") || form.Has("access_token") {
+					t.Errorf("%s has %v", r.URL.Path, slices.Sorted(maps.Keys(form)))
+				}
+			}
+			if r.Header.Get("DPoP") != "" {
+				t.Errorf("%s has a DPoP proof", r.URL.Path)
+			}
+			a.provider.ServeHTTP(w, r)
+		})
+		a.provider.MapIDToken(func(_, claims object) { delete(claims, "name") }) // so that user info is asked
+		a.provider.MapDiscovery(func(doc object) {
+			for _, name := range []string{
+				"pushed_authorization_request_endpoint", "registration_endpoint", "introspection_endpoint", "check_session_iframe",
+				"device_authorization_endpoint", "backchannel_authentication_endpoint", "grant_management_endpoint",
+				"op_policy_uri", "op_tos_uri", "service_documentation",
+			} {
+				doc[name] = "https://evil.test/" + name
+			}
+			doc["mtls_endpoint_aliases"] = object{
+				"token_endpoint": "https://evil.test/token", "userinfo_endpoint": "https://evil.test/userinfo", "revocation_endpoint": "https://evil.test/revoke",
+			}
+			for _, name := range []string{
+				"require_pushed_authorization_requests", "require_signed_request_object", "request_parameter_supported", "request_uri_parameter_supported",
+				"claims_parameter_supported", "tls_client_certificate_bound_access_tokens", "backchannel_logout_supported",
+				"backchannel_logout_session_supported", "frontchannel_logout_supported", "frontchannel_logout_session_supported",
+			} {
+				doc[name] = true
+			}
+			doc["response_modes_supported"] = []string{"form_post", "fragment", "jwt"}
+			doc["response_types_supported"] = []string{"id_token token", "code id_token", "code"}
+			doc["dpop_signing_alg_values_supported"] = []string{"ES256"}
+			doc["authorization_signing_alg_values_supported"] = []string{"ES256"}
+			doc["userinfo_signing_alg_values_supported"] = []string{"ES256"}
+			doc["id_token_encryption_alg_values_supported"] = []string{"RSA-OAEP"}
+			doc["claim_types_supported"] = []string{"normal", "aggregated", "distributed"}
+			doc["token_endpoint_auth_methods_supported"] = []string{"private_key_jwt", "tls_client_auth", "client_secret_basic"}
+			doc["signed_metadata"] = segment(object{"alg": "none"}) + "." + segment(object{"token_endpoint": "https://evil.test/token"}) + "."
+		})
+		b := a.browser(t)
+		b.login("/dashboard")
+		time.Sleep(time.Hour)
+		if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body == "" {
+			t.Errorf("after a refresh: %d, token %q", resp.StatusCode, resp.body)
+		}
+		out := b.logOut("/")
+		if !strings.HasPrefix(out.location(), "https://provider.test/end_session?") {
+			t.Errorf("logout led to %s", out.location())
+		}
+		b.follow(out.location())
+
+		query := a.provider.Requests(oauthlogintest.Authorization)[0].Query
+		if got, want := slices.Sorted(maps.Keys(query)), []string{
+			"client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri", "response_type", "scope", "state",
+		}; !slices.Equal(got, want) || query.Get("response_type") != "code" {
+			t.Errorf("authorization request %v", query)
+		}
+		if want := map[string]int{
+			"GET /.well-known/openid-configuration": 1, "GET /authorize": 1, "POST /token": 2, "GET /jwks": 1, "GET /userinfo": 1,
+			"POST /revoke": 1, "GET /end_session": 1,
+		}; !maps.Equal(paths, want) {
+			t.Errorf("requests to the provider %v; want %v", paths, want)
+		}
+	})
+}
+
+// RFC 9449 is not offered: an API that asks for a proof is one that says no, and
+// costs one refresh. The OpenID Foundation's
+// fapi2-security-profile-final-client-test-rs-dpop-auth-scheme-case-insensitivity.
+func TestAPIAsksForDPoP(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"DPoP", "dpOp"} {
+		a := newTokenApp(t, offline{})
+		var sent []http.Header
+		a.net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			sent = append(sent, r.Header.Clone())
+			w.Header().Set("WWW-Authenticate", scheme+` error="use_dpop_nonce"`)
+			w.Header().Set("DPoP-Nonce", "hostile")
+			w.WriteHeader(http.StatusUnauthorized)
+		})
+		a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+			if got := answered(a.auth.Client(r.Context()).Get("https://api.test/")); got != "401 " {
+				t.Errorf("answer is %q", got)
+			}
+		}
+		b := a.browser(t)
+		b.login("/dashboard")
+		b.get("/call")
+		if len(sent) != 2 {
+			t.Fatalf("%d calls", len(sent))
+		}
+		for _, header := range sent {
+			if !strings.HasPrefix(header.Get("Authorization"), "Bearer ") || header.Get("DPoP") != "" {
+				t.Errorf("headers %v", slices.Sorted(maps.Keys(header)))
+			}
+		}
+		a.wantRefreshes(t, 1)
+		if !b.signedIn() {
+			t.Error("signed out")
+		}
+	}
+}
+
+// OpenID Connect Core section 4 is not offered: who sends users to /login decides
+// nothing but the provider, among ours, and a local return path. The OpenID
+// Foundation's oidcc-client-test-3rd-party-init-login.
+func TestThirdPartyInitiatedLogin(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, query string }{
+		{"by our provider", "iss=https%3A%2F%2Fprovider.test&login_hint=mallory&target_link_uri=https%3A%2F%2Fapp.test%2Fdashboard"},
+		{"by another provider", "iss=https%3A%2F%2Fevil.test&login_hint=mallory&target_link_uri=https%3A%2F%2Fapp.test%2Fdashboard"},
+		{"by a provider over http", "iss=http%3A%2F%2Fprovider.test&target_link_uri=%2Fdashboard"},
+		{"to a page elsewhere", "iss=https%3A%2F%2Fprovider.test&target_link_uri=https%3A%2F%2Fevil.test%2F&return_to=https%3A%2F%2Fevil.test%2F"},
+		{"with an id_token_hint", "iss=https%3A%2F%2Fprovider.test&id_token_hint=mallory&prompt=none"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := newLocalApp(t, nil)
+			a.net["evil.test"] = a.count(func(http.ResponseWriter, *http.Request) {})
+			b := a.browser(t)
+			resp := b.get("/login?"+test.query, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate")
+			if !strings.HasPrefix(resp.location(), "https://provider.test/authorize?") || strings.Contains(resp.location(), "mallory") || len(queryOf(resp.location())) != 8 {
+				t.Fatalf("%d to %s", resp.StatusCode, resp.location())
+			}
+			if resp := b.follow(resp.location()); resp.Request.URL.String() != "https://app.test/" || resp.body != "home of alice" {
+				t.Errorf("led to %s: %s", resp.Request.URL, resp.body)
+			}
+			if a.called("/") != 1 || a.called("/dashboard") > 0 {
+				t.Errorf("handlers ran %d and %d times", a.called("/"), a.called("/dashboard"))
+			}
+			posted := a.browser(t).post("/login", queryOf("?"+test.query), "Origin", "https://provider.test", "Sec-Fetch-Site", "cross-site")
+			if posted.StatusCode != http.StatusMethodNotAllowed || posted.location() != "" || len(posted.Cookies()) > 0 {
+				t.Errorf("a form: %d to %q", posted.StatusCode, posted.location())
+			}
+		})
+	}
+}
+
+// OpenID Connect Core section 5.3.2: user info in a JWT is not offered and not
+// believed, whoever signed it. oidcc-client-test-userinfo-signed.
+func TestSignedUserInfo(t *testing.T) {
+	t.Parallel()
+	claims := object{"iss": "https://provider.test", "aud": "app", "sub": "alice", "name": "hostile", "email": "hostile@example.com"}
+	bySigner := func(a *wiredApp) string {
+		key, kid := a.provider.SigningKey()
+		return compact(object{"alg": "RS256", "kid": kid}, claims, rs256(key))
+	}
+	for _, tt := range []struct {
+		name, contentType string
+		body              func(a *wiredApp) string
+	}{
+		{"signed by the provider", "application/jwt", bySigner},
+		{"signed by the provider, as JSON", "application/json", bySigner},
+		{"not signed", "application/jwt", func(*wiredApp) string { return compact(object{"alg": "none"}, claims, unsigned) }},
+		{"encrypted", "application/jwt", func(*wiredApp) string {
+			return segment(object{"alg": "RSA-OAEP", "enc": "A256GCM", "cty": "JWT"}) + ".AAAA.AAAA.AAAA.AAAA"
+		}},
+		{"in a JSON string", "application/json", func(a *wiredApp) string { return `"` + bySigner(a) + `"` }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newWiredApp(t, offline{})
+			a.provider.MapIDToken(func(_, claims object) { delete(claims, "name") })
+			a.provider.Intercept(oauthlogintest.UserInfo, answerWith(200, tt.body(a), "Content-Type", tt.contentType))
+			b := a.browser(t)
+			a.refused(t, b, failingLogin(b), http.StatusBadGateway, "provider_rejected")
+			if n := a.provider.Count(oauthlogintest.UserInfo); n != 1 {
+				t.Errorf("%d user info requests", n)
+			}
+			a.provider.Intercept(oauthlogintest.UserInfo, nil)
+			a.recovers(t, b)
+		})
+	}
+}
+
+// OpenID Connect Core section 5.6.2: claims of other sources are left as they
+// are. None is fetched, and none becomes the user's. The OpenID Foundation's
+// oidcc-client-test-aggregated-claims and oidcc-client-test-distributed-claims.
+func TestAggregatedAndDistributedClaims(t *testing.T) {
+	t.Parallel()
+	names := object{"email": "aggregated", "email_verified": "aggregated", "name": "aggregated", "credit_score": "distributed", "sub": "distributed"}
+	from := object{
+		"aggregated":  object{"JWT": compact(object{"alg": "none"}, object{"email": "mallory@evil.test", "email_verified": true, "name": "Mallory", "sub": "mallory"}, unsigned)},
+		"distributed": object{"endpoint": "https://evil.test/claims", "access_token": "a-token-of-others"},
+	}
+	add := func(claims object) {
+		for _, name := range []string{"name", "email", "email_verified"} {
+			delete(claims, name)
+		}
+		claims["_claim_names"], claims["_claim_sources"] = names, from
+	}
+	for _, tt := range []struct {
+		name     string
+		idToken  func(object)
+		userInfo func(object)
+	}{
+		{"in the ID token", add, func(claims object) { add(claims); delete(claims, "_claim_names"); delete(claims, "_claim_sources") }},
+		{"in user info", func(claims object) { add(claims); delete(claims, "_claim_names"); delete(claims, "_claim_sources") }, add},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a := newWiredApp(t, offline{})
+			a.net["evil.test"] = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) })
+			a.provider.MapIDToken(func(_, claims object) { tt.idToken(claims) })
+			a.provider.MapUserInfo(tt.userInfo)
+			user := userOf(t, a.browser(t).login("/dashboard"))
+			if user.Subject != "alice" || user.Name != "" || user.Email != "" || user.EmailVerified {
+				t.Errorf("user is %+v", user)
+			}
+			var claims, want object
+			if err := user.Claims(&claims); err != nil {
+				t.Fatal(err)
+			}
+			b, _ := json.Marshal(object{"_claim_names": names, "_claim_sources": from})
+			json.Unmarshal(b, &want)
+			for name := range want {
+				if fmt.Sprint(claims[name]) != fmt.Sprint(want[name]) {
+					t.Errorf("%s is %v; want %v", name, claims[name], want[name])
+				}
+			}
+			if claims["credit_score"] != nil {
+				t.Error("a claim was fetched")
+			}
+		})
+	}
+}
+
+// OpenID Connect Core section 3.1.3.8: at_hash is by the hash of the algorithm
+// that signed, whichever that is; and each signature is verified.
+func TestEveryAlgorithm(t *testing.T) {
+	t.Parallel()
+	pss := func(h crypto.Hash) crypto.SignerOpts {
+		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: h}
+	}
+	for _, tt := range []struct {
+		alg, key string // the algorithm that the provider makes a key for; or the curve
+		hash     crypto.Hash
+		opts     crypto.SignerOpts // nil: ECDSA
+	}{
+		{"RS256", "RS256", crypto.SHA256, crypto.SHA256},
+		{"RS384", "RS256", crypto.SHA384, crypto.SHA384},
+		{"RS512", "RS256", crypto.SHA512, crypto.SHA512},
+		{"PS256", "RS256", crypto.SHA256, pss(crypto.SHA256)},
+		{"PS384", "RS256", crypto.SHA384, pss(crypto.SHA384)},
+		{"PS512", "RS256", crypto.SHA512, pss(crypto.SHA512)},
+		{"ES256", "ES256", crypto.SHA256, nil},
+		{"ES384", "P-384", crypto.SHA384, nil},
+		{"ES512", "P-521", crypto.SHA512, nil},
+		{"EdDSA", "EdDSA", crypto.SHA512, crypto.Hash(0)},
+	} {
+		t.Run(tt.alg, func(t *testing.T) {
+			t.Parallel()
+			a := newWiredApp(t, offline{})
+			var key crypto.Signer
+			kid := "k"
+			if curve := map[string]elliptic.Curve{"P-384": elliptic.P384(), "P-521": elliptic.P521()}[tt.key]; curve != nil {
+				own, err := ecdsa.GenerateKey(curve, rand.Reader)
+				if err != nil {
+					t.Fatal(err)
+				}
+				point, _ := own.PublicKey.Bytes()
+				half := len(point) / 2
+				jwk := object{
+					"kty": "EC", "crv": tt.key, "kid": kid,
+					"x": base64.RawURLEncoding.EncodeToString(point[1 : 1+half]), "y": base64.RawURLEncoding.EncodeToString(point[1+half:]),
+				}
+				keys, _ := json.Marshal(object{"keys": []object{jwk}})
+				a.provider.Intercept(oauthlogintest.JWKS, answerWith(200, string(keys)))
+				key = own
+			} else {
+				a.provider.SetKeyAlg(tt.key)
+				key, kid = a.provider.SigningKey()
+			}
+			sign := func(input string) []byte {
+				message := []byte(input)
+				if tt.opts != crypto.Hash(0) {
+					h := tt.hash.New()
+					h.Write(message)
+					message = h.Sum(nil)
+				}
+				if own, ok := key.(*ecdsa.PrivateKey); ok {
+					r, s, _ := ecdsa.Sign(rand.Reader, own, message)
+					size := (own.Curve.Params().BitSize + 7) / 8
+					return append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
+				}
+				signature, err := key.Sign(rand.Reader, message, tt.opts)
+				if err != nil {
+					t.Error(err)
+				}
+				return signature
+			}
+			leftHalf := func(hash crypto.Hash, token string) string {
+				h := hash.New()
+				io.WriteString(h, token)
+				return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:hash.Size()/2])
+			}
+			other := crypto.SHA256
+			if tt.hash == crypto.SHA256 {
+				other = crypto.SHA512
+			}
+			a.provider.MapDiscovery(func(doc object) { doc["id_token_signing_alg_values_supported"] = []string{tt.alg} })
+			var claims object
+			a.provider.MapIDToken(func(_, c object) { claims = maps.Clone(c) })
+			for _, token := range []struct {
+				name string
+				hash crypto.Hash
+				sign func(string) []byte
+				ok   bool
+			}{
+				{"right", tt.hash, sign, true},
+				{"with an at_hash by another hash", other, sign, false},
+				{"with a bit of the signature flipped", tt.hash, func(input string) []byte {
+					signature := sign(input)
+					signature[len(signature)/2] ^= 1
+					return signature
+				}, false},
+				{"with the signature of another", tt.hash, func(input string) []byte { return sign(input + "x") }, false},
+				{"right again", tt.hash, sign, true},
+			} {
+				a.provider.MapTokenResponse(func(resp object) {
+					claims["at_hash"] = leftHalf(token.hash, resp["access_token"].(string))
+					resp["id_token"] = compact(object{"alg": tt.alg, "kid": kid}, claims, token.sign)
+				})
+				b, before := a.browser(t), a.called("/dashboard")
+				resp := failingLogin(b)
+				if ok := resp.StatusCode == http.StatusOK; ok != token.ok || b.signedIn() != token.ok || (a.called("/dashboard") > before) != token.ok {
+					t.Errorf("%s: %d %s", token.name, resp.StatusCode, a.log)
+				}
+				a.leaks(t, "")
+			}
+		})
+	}
+}
+
+// RFC 6750 section 5.3, OAuth 2.1 section 5.1: over a life with everything in it,
+// no token, verifier or secret is in a URL or Referer, of ours or of the provider.
+// The exception is the ID token on its way back to who issued it (OpenID Connect
+// RP-Initiated Logout section 2).
+func TestTokensInNoURL(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newTokenApp(t, offline{provider: oauthlogintest.Config{JWTAccessTokens: true}})
+		refusals := 1
+		a.net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if refusals--; refusals >= 0 {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		})
+		a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+			if got := answered(a.auth.Client(r.Context()).Get("https://api.test/things?q=1")); got != "200 " {
+				t.Errorf("API answers %q", got)
+			}
+		}
+		a.provider.MapIDToken(func(_, claims object) { delete(claims, "name") }) // so that user info is asked
+		var mu sync.Mutex
+		var urls []string
+		for host, h := range a.net {
+			a.net[host] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				urls = append(urls, r.URL.String(), r.Referer())
+				mu.Unlock()
+				h.ServeHTTP(w, r)
+				mu.Lock()
+				urls = append(urls, w.Header().Get("Location"))
+				mu.Unlock()
+			})
+		}
+		b := a.browser(t)
+		b.login("/dashboard")
+		b.get("/call") // with a refresh, because the API says no once
+		time.Sleep(time.Hour)
+		b.get("/access") // with another
+		b.follow(b.logOut("/left").location())
+		b.follow("/login?return_to=%2Fdashboard")
+		a.wantRefreshes(t, 2)
+
+		tokens := map[string]string{"client secret": "s3cret-of-the-app"}
+		for i, r := range a.provider.Requests(oauthlogintest.Token) {
+			tokens[fmt.Sprint("verifier ", i)] = r.Form.Get("code_verifier")
+		}
+		for i, answer := range a.wire.answers {
+			var resp object
+			if json.Unmarshal([]byte(answer), &resp) != nil {
+				continue // of the revocation
+			}
+			for _, name := range []string{"access_token", "refresh_token", "id_token"} {
+				tokens[fmt.Sprint(name, " ", i)], _ = resp[name].(string)
+			}
+		}
+		maps.DeleteFunc(tokens, func(_, token string) bool { return token == "" })
+		hints := 0
+		for _, u := range urls {
+			for name, token := range tokens {
+				switch {
+				case !strings.Contains(u, token) && !strings.Contains(u, url.QueryEscape(token)):
+				case strings.HasPrefix(name, "id_token") && strings.HasPrefix(u, "https://provider.test/end_session?id_token_hint="), strings.HasPrefix(name, "id_token") && queryOf(u).Get("id_token_hint") == token:
+					hints++
+				default:
+					t.Errorf("%s is in %.60s...", name, u)
+				}
+			}
+		}
+		if len(tokens) < 14 || len(urls) < 50 || hints != 2 { // asked for, and followed
+			t.Errorf("%d tokens, %d URLs, %d hints", len(tokens), len(urls), hints)
+		}
+	})
+}
+
+// OAuth 2.1 section 7.1.3.2: the chain of certificates is verified, and so is the
+// name in it. There is no option against that.
+func TestProviderCertificates(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, host string
+		client     func(*x509.Certificate) *http.Client
+		ok         bool
+	}{
+		{"of an authority that is trusted", "127.0.0.1", trusting, true},
+		{"of an authority that nobody trusts", "127.0.0.1", func(*x509.Certificate) *http.Client { return nil }, false},
+		{"of an authority that nobody trusts, with a client that says nothing of it", "127.0.0.1", func(*x509.Certificate) *http.Client { return &http.Client{} }, false},
+		{"for another host", "localhost", trusting, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var provider *oauthlogintest.Provider
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { provider.ServeHTTP(w, r) }))
+			_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if provider, err = oauthlogintest.New(oauthlogintest.Config{Issuer: "https://" + net.JoinHostPort(test.host, port)}); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(provider.Close)
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			a := newOfflineApp(t, offline{change: func(opts *oauthlogin.Options) {
+				opts.Providers[0].Issuer, opts.HTTPClient = provider.Issuer(), test.client(server.Certificate())
+			}})
+			b := a.browser(t)
+			if test.ok {
+				b.startLogin("/login")
+				return
+			}
+			a.wantRefused(b, b.get("/login"), http.StatusBadGateway)
+			if n := provider.Count(oauthlogintest.Discovery); n > 0 || !strings.Contains(a.log.String(), "provider_unavailable") {
+				t.Errorf("%d discoveries: %s", n, a.log)
+			}
+		})
+	}
+}
+
+// trusting is a client for which the certificate is an authority.
+func trusting(authority *x509.Certificate) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
+	transport.TLSClientConfig.RootCAs.AddCert(authority)
+	return &http.Client{Transport: transport}
+}
+
+// OpenID Connect Front-Channel and Back-Channel Logout are not offered: nothing
+// that is asked for that way ends a session, or a token (mod_auth_openidc revoked
+// them for whoever asked). The OpenID Foundation's
+// oidcc-client-test-rp-frontchannel-rpinitlogout,
+// oidcc-client-test-rp-backchannel-rpinitlogout,
+// oidcc-client-test-rp-backchannel-rpinitlogout-alg-none,
+// oidcc-client-test-rp-backchannel-rpinitlogout-no-event,
+// oidcc-client-test-rp-backchannel-rpinitlogout-with-nonce,
+// oidcc-client-test-rp-backchannel-rpinitlogout-wrong-alg,
+// oidcc-client-test-rp-backchannel-rpinitlogout-wrong-aud,
+// oidcc-client-test-rp-backchannel-rpinitlogout-wrong-event and
+// oidcc-client-test-rp-backchannel-rpinitlogout-wrong-iss.
+func TestLogoutsOfOtherKinds(t *testing.T) {
+	t.Parallel()
+	logoutToken := func(a *app, alg string) url.Values {
+		key, kid := a.provider.SigningKey()
+		sign := es256(key.(*ecdsa.PrivateKey))
+		if alg == "none" {
+			sign = unsigned
+		}
+		return url.Values{"logout_token": {compact(object{"alg": alg, "kid": kid, "typ": "logout+jwt"}, object{
+			"iss": a.provider.Issuer(), "aud": "app", "sub": "alice", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(), "jti": "x",
+			"events": object{"http://schemas.openid.net/event/backchannel-logout": object{}},
+		}, sign)}}
+	}
+	inFrame := []string{"Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "cross-site", "Referer", "https://provider.test/"}
+	for _, test := range []struct {
+		name   string
+		ask    func(a *app, b *browser) *response
+		status int
+	}{
+		{"a frame of the provider's", func(_ *app, b *browser) *response {
+			return b.get("/logout?iss=https%3A%2F%2Fprovider.test&sid=08a5019c", inFrame...)
+		}, http.StatusMethodNotAllowed},
+		{"a frame without iss and sid", func(_ *app, b *browser) *response { return b.get("/logout", inFrame...) }, http.StatusMethodNotAllowed},
+		{"a frame of another issuer's", func(_ *app, b *browser) *response {
+			return b.get("/logout?iss=https%3A%2F%2Fevil.test&sid=08a5019c", inFrame...)
+		}, http.StatusMethodNotAllowed},
+		// What answers a server is a redirect, which is neither 200 nor 204.
+		{"the provider's server", func(a *app, _ *browser) *response { return a.bare(t).post("/logout", logoutToken(a, "ES256")) }, http.StatusSeeOther},
+		{"a server without a signature", func(a *app, _ *browser) *response { return a.bare(t).post("/logout", logoutToken(a, "none")) }, http.StatusSeeOther},
+		{"a page with a logout token", func(a *app, b *browser) *response {
+			return b.post("/logout", logoutToken(a, "ES256"), "Origin", "https://provider.test", "Sec-Fetch-Site", "cross-site")
+		}, http.StatusForbidden},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := newLocalApp(t, nil)
+			b := a.browser(t)
+			b.login("/dashboard")
+			cookies, calls := b.cookies(), a.provider.Count(oauthlogintest.Token)+a.provider.Count(oauthlogintest.JWKS)
+			resp := test.ask(a, b)
+			if resp.StatusCode != test.status || strings.HasPrefix(resp.location(), "http") {
+				t.Errorf("%d to %q: %s", resp.StatusCode, resp.location(), resp.body)
+			}
+			if resp.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("Cache-Control %q", resp.Header.Get("Cache-Control"))
+			}
+			if !b.signedIn() || !maps.Equal(b.cookies(), cookies) {
+				t.Error("the session has ended")
+			}
+			if n := a.provider.Count(oauthlogintest.Token) + a.provider.Count(oauthlogintest.JWKS); n != calls || a.provider.Count(oauthlogintest.Revocation) > 0 {
+				t.Errorf("%d calls, %d revocations", n-calls, a.provider.Count(oauthlogintest.Revocation))
+			}
+		})
+	}
+}
+
+// OAuth 2.0 for Browser-Based Applications section 6.1.3.3: an application that
+// has to fear siblings, which are of the same site, puts
+// http.CrossOriginProtection around all of it. Logins go on to work.
+func TestCrossOriginProtectionAround(t *testing.T) {
+	t.Parallel()
+	a := newLocalApp(t, nil)
+	a.net["app.test"] = http.NewCrossOriginProtection().Handler(a)
+	b := a.browser(t)
+	for _, site := range []string{"cross-site", "same-site", "same-origin", "none"} {
+		// The browser says of the callback where its chain of redirects began.
+		if resp := b.get(b.callbackURL("/login?return_to=%2Fdashboard"), "Sec-Fetch-Site", site, "Sec-Fetch-Mode", "navigate"); resp.location() != "/dashboard" {
+			t.Errorf("callback, %s: %d to %q", site, resp.StatusCode, resp.location())
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		header []string
+		status int
+	}{
+		{"our own page", []string{"Sec-Fetch-Site", "same-origin", "Origin", "https://app.test"}, http.StatusOK},
+		{"a sibling", []string{"Sec-Fetch-Site", "same-site", "Origin", "https://other.app.test"}, http.StatusForbidden},
+		{"another site", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"}, http.StatusForbidden},
+		{"another site, in an old browser", []string{"Origin", "https://evil.test"}, http.StatusForbidden},
+	} {
+		before := a.called("/api/me")
+		resp := b.post("/api/me", nil, test.header...)
+		if resp.StatusCode != test.status || (a.called("/api/me") > before) != (test.status == http.StatusOK) {
+			t.Errorf("%s: %d, handler ran %d times", test.name, resp.StatusCode, a.called("/api/me")-before)
+		}
+	}
+}
