@@ -1459,7 +1459,7 @@ func everyBit(t *testing.T) {
 	one := map[string]string{sessionCookie: b.cookies()[sessionCookie]}
 	flip("a session", "/page", one, sessionCookie, 8, "302", "200secrets")
 
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(2000) })
+	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(2600) })
 	b.login("/")
 	two := map[string]string{sessionCookie: b.cookies()[sessionCookie], sessionCookie + ".1": b.cookies()[sessionCookie+".1"]}
 	for name := range two {

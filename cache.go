@@ -24,7 +24,7 @@ const maxCacheBytes = 64 << 20
 // used since is dropped. A hit in the young generation changes nothing.
 type cache struct {
 	mu         sync.RWMutex
-	young, old map[string]opened // by the first part
+	young, old map[string]opened // by sealedValue.key
 	youngBytes int
 }
 
@@ -43,10 +43,11 @@ func (o opened) bytes() int {
 }
 
 func (c *cache) get(v *sealedValue) (opened, bool) {
+	key := v.key()
 	c.mu.RLock()
-	o, young := c.young[v.parts[0]]
+	o, young := c.young[key]
 	if !young {
-		o = c.old[v.parts[0]]
+		o = c.old[key]
 	}
 	c.mu.RUnlock()
 	if o.record == nil || !v.is(o.sealed) {
@@ -65,15 +66,15 @@ func (c *cache) put(v *sealedValue, o opened) {
 	}
 	// Copies, which do not hold on to the request's header.
 	o.sealed = strings.Clone(o.sealed)
-	first := o.sealed[:len(v.parts[0])]
+	key := o.sealed[len(o.sealed)-len(v.key()):]
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old, ok := c.young[first]; ok && old.sealed == o.sealed {
+	if old, ok := c.young[key]; ok && old.sealed == o.sealed {
 		return
 	}
 	if c.young == nil || c.youngBytes+size > maxCacheBytes/2 {
 		c.old, c.young, c.youngBytes = c.young, map[string]opened{}, 0
 	}
-	c.young[first] = o
+	c.young[key] = o
 	c.youngBytes += size
 }

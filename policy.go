@@ -96,7 +96,10 @@ func (p *Policy) check(rec *record, now time.Time) (v verdict, lacks string) {
 		}
 	}
 	// GitHub separates granted scopes with commas.
-	granted := strings.FieldsFunc(rec.tokens.scope, func(r rune) bool { return r == ' ' || r == ',' })
+	var granted []string
+	if len(p.Scopes) > 0 {
+		granted = strings.FieldsFunc(rec.tokens.scope, func(r rune) bool { return r == ' ' || r == ',' })
+	}
 	for _, scope := range p.Scopes {
 		if !slices.Contains(granted, scope) {
 			return forbidden, "scope " + strconv.Quote(scope)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/oauth2"
 )
@@ -249,6 +250,9 @@ func (p *provider) identify(ctx context.Context, accessToken string) (User, erro
 	}
 	if user.Subject == "" {
 		return User{}, errNoSubject
+	}
+	if strings.ContainsFunc(user.Subject, unicode.IsControl) {
+		return User{}, errors.New("the provider named a subject with control characters")
 	}
 	return user, nil
 }

@@ -51,8 +51,10 @@ func (m *Middleware) returnPath(p string) string {
 // isOwnPath sees through what routers clean away: /./login, //login, /login/.
 func (m *Middleware) isOwnPath(p string) bool {
 	page, _, _ := strings.Cut(p, "#")
+	// As browsers resolve it, to whom an empty segment is one that .. takes away.
+	resolved := (&url.URL{Path: "/"}).ResolveReference(&url.URL{Path: p}).Path
 	for _, own := range m.ownPaths {
-		if own = path.Clean(own); own == path.Clean("/"+p) || own == path.Clean("/"+page) {
+		if own = path.Clean(own); own == path.Clean("/"+p) || own == path.Clean("/"+page) || own == path.Clean("/"+resolved) {
 			return true
 		}
 	}

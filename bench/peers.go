@@ -29,7 +29,7 @@ type session struct {
 	Email   string
 	ID      string
 
-	packed []byte // all of it, by a peer that only opens
+	packed []byte // by a peer that only opens: the tail of its access token, and as much more as there is to open
 }
 
 // A peer is another way to give a request its session.
@@ -313,7 +313,7 @@ func nopEncoder(cookieBytes int) (peer, error) {
 	return peer{
 		name: "securecookie, NopEncoder, as many bytes of cookie as ours",
 		store: func(s *session) ([]*http.Cookie, error) {
-			copy(plain, s.Token.AccessToken+"\n")
+			copy(plain, tail(s.Token.AccessToken))
 			value, err := codec.Encode(peerCookie, plain)
 			return []*http.Cookie{{Name: peerCookie, Value: value}}, err
 		},
@@ -330,3 +330,8 @@ func nopEncoder(cookieBytes int) (peer, error) {
 		},
 	}, nil
 }
+
+// tailBytes of an access token tell it from others.
+const tailBytes = 32
+
+func tail(token string) string { return token[len(token)-tailBytes:] }

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -143,11 +142,11 @@ func target(peer peer, size Size, logins []Login) *Target {
 		Name: peer.name, Size: size,
 		serve: func(next http.Handler) (http.Handler, error) { return peer.protect(next), nil },
 	}
+	byTail := map[string]string{}
 	t.token = func(r *http.Request) string {
 		s := r.Context().Value(contextKey{}).(*session)
 		if s.packed != nil {
-			token, _, _ := bytes.Cut(s.packed, []byte("\n"))
-			return string(token)
+			return byTail[string(s.packed[:tailBytes])]
 		}
 		return s.Token.AccessToken
 	}
@@ -159,6 +158,7 @@ func target(peer peer, size Size, logins []Login) *Target {
 		}
 		t.requests = append(t.requests, newRequest(publicOrigin+"/dashboard", cookies))
 		t.wants = append(t.wants, login.session.Token.AccessToken)
+		byTail[tail(login.session.Token.AccessToken)] = login.session.Token.AccessToken
 		t.CookieBytes = cookieBytes(cookies)
 	}
 	return t
