@@ -183,6 +183,9 @@ func TestIdentifyRefuses(t *testing.T) {
 		{"a name and an address, but no subject", func(context.Context, *http.Client) (oauthlogin.User, error) {
 			return oauthlogin.User{Name: "Alice", Email: "alice@example.com", EmailVerified: true}, nil
 		}, "provider_rejected"},
+		{"a subject that would break log lines", func(context.Context, *http.Client) (oauthlogin.User, error) {
+			return oauthlogin.User{Subject: "alice\nlevel=ERROR"}, nil
+		}, "provider_rejected"},
 		{"an error", failure(errNotOneOfUs), "provider_rejected"},
 		{"an error of a request", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
 			_, err := read(ctx, client, "https://nowhere.test/user")

@@ -136,7 +136,7 @@ var mutants = []mutant{
 	},
 	{
 		"tokens of any type are used", "token.go",
-		`if kind := o.str("token_type"); kind != "" && !strings.EqualFold(kind, "bearer") {`, "if kind := o.str(\"token_type\"); false && kind != \"\" {",
+		`if !strings.EqualFold(o.str("token_type"), "bearer") {`, "if false {",
 		"TestTokenAnswer|TestTokenEndpointRefuses",
 	},
 	{
@@ -293,5 +293,45 @@ var mutants = []mutant{
 		"handlers share the claims of cached sessions", "record.go",
 		"	user.RawClaims = bytes.Clone(user.RawClaims)\n", "	_ = bytes.Clone(user.RawClaims)\n",
 		"TestHandlersGrantThemselvesNothing|TestHandlersCannotChangeCachedSessions",
+	},
+	{
+		"an error code is shown as it is", "token.go",
+		`return "unknown"`, "return code",
+		"TestNoSecrets|TestCallbackReflectsNothing",
+	},
+	{
+		"errors of transports are shown whole", "httpclient.go",
+		`return "call failed: " + beforeQuote(e.err)`, `return "call failed: " + e.err.Error()`,
+		"TestNoSecrets",
+	},
+	{
+		"a store takes the first of two session cookies", "store.go",
+		"if m.cookies.sentTwice(r) {", "if false {",
+		"TestSessionThatIsThereTwice",
+	},
+	{
+		"cookie names of any length are sent back", "cookie.go",
+		"strings.HasPrefix(name, c.flowPrefix()) && len(name) <= len(c.flowPrefix())+64", "strings.HasPrefix(name, c.flowPrefix())",
+		"TestAdvisories",
+	},
+	{
+		"user info overrides signed claims in other letters", "userinfo.go",
+		"names[folded(name)] = true", "names[name] = true",
+		"FuzzUserInfo",
+	},
+	{
+		"calls to the provider wait for ever", "httpclient.go",
+		"context.WithTimeout(r.Context(), t.timeout)", "context.WithCancel(r.Context())",
+		"TestTransportsOfTheApplication",
+	},
+	{
+		"keys hold on to the first request", "discovery.go",
+		"oidc.ClientContext(context.Background(), &http", "oidc.ClientContext(ctx, &http",
+		"TestDiscoveryKeepsNoRequest",
+	},
+	{
+		"logins are kept until they come back", "login.go",
+		"	redirect(w, location)\n}\n\n// authorizationRequest", "	m.signedIn.add(f.state, strings.Repeat(\"x\", 1<<10))\n	redirect(w, location)\n}\n\n// authorizationRequest",
+		"TestLoginKeepsNothing",
 	},
 }
