@@ -91,8 +91,8 @@ func (c *cookieScheme) options(maxAge int) *sessions.Options {
 // a shared cache would hand it to others.
 func (c *cookieScheme) set(w http.ResponseWriter, name, value string, maxAge int) {
 	c.unset(w, name)
-	// Neither names nor values need quoting: New has checked the name, and all
-	// that we write is digits, base64url and separators of our own.
+	// Neither names nor values need quoting: net/http has read the names that New
+	// did not make, and all that we write is digits and base64url.
 	line := name + "=" + value + "; Path=/; Max-Age=" + strconv.Itoa(max(maxAge, 0)) + "; HttpOnly; SameSite=Lax"
 	if c.secure {
 		line += "; Secure"
