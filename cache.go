@@ -69,8 +69,11 @@ func (c *cache) put(v *sealedValue, o opened) {
 	key := o.sealed[len(o.sealed)-len(v.key()):]
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old, ok := c.young[key]; ok && old.sealed == o.sealed {
-		return
+	if old, ok := c.young[key]; ok {
+		if old.sealed == o.sealed {
+			return
+		}
+		c.youngBytes -= old.bytes() // it goes
 	}
 	if c.young == nil || c.youngBytes+size > maxCacheBytes/2 {
 		c.old, c.young, c.youngBytes = c.young, map[string]opened{}, 0

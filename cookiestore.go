@@ -74,6 +74,9 @@ func (v *sealedValue) String() string {
 // at its end. Hashing it takes less time than hashing all of the value.
 func (v *sealedValue) key() string {
 	last := v.parts[v.n-1]
+	if len(last) < 32 && v.n > 1 { // or values of one length would share a key
+		last = v.parts[v.n-2] + last
+	}
 	return last[max(0, len(last)-32):]
 }
 

@@ -208,8 +208,7 @@ type keyFetches struct {
 	refetched time.Time
 }
 
-func (t *keyFetches) RoundTrip(r *http.Request) (_ *http.Response, err error) {
-	defer recovered(&err) // go-oidc fetches in a goroutine of its own
+func (t *keyFetches) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.mu.Lock()
 	again := t.fetched
 	if again && time.Since(t.refetched) < keysCooldown {
@@ -221,10 +220,7 @@ func (t *keyFetches) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 	}
 	t.mu.Unlock()
 
-	resp, err := t.base.RoundTrip(r)
-	if err == nil {
-		err = readKeys(resp)
-	}
+	resp, err := t.fetch(r)
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -238,6 +234,15 @@ func (t *keyFetches) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 		return nil, err
 	}
 	return resp, nil
+}
+
+// fetch runs in a goroutine of go-oidc's own.
+func (t *keyFetches) fetch(r *http.Request) (resp *http.Response, err error) {
+	defer recovered(&err)
+	if resp, err = t.base.RoundTrip(r); err == nil {
+		err = readKeys(resp)
+	}
+	return resp, err
 }
 
 // readKeys makes sure that an answer is a set of keys, and keeps it for go-oidc:

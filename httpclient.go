@@ -80,7 +80,7 @@ func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 var (
-	errNoAnswer     = errors.New("transport returned neither answer nor error")
+	errNoAnswer     = errors.New("transport returned no answer with a body")
 	errBodyTooLarge = fmt.Errorf("answer of over %d bytes", maxBodyBytes)
 )
 
@@ -191,8 +191,11 @@ func (e statusError) Error() string {
 func readBody(resp *http.Response) ([]byte, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read answer: %w", err)
+	switch {
+	case errors.Is(err, errBodyTooLarge):
+		return nil, err
+	case err != nil:
+		return nil, &callError{fmt.Errorf("read answer: %w", err)}
 	}
 	return body, nil
 }

@@ -2,9 +2,11 @@ package oauthlogin_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -42,6 +44,9 @@ func TestTransportsOfTheApplication(t *testing.T) {
 		{"waits, and the client has a timeout of its own", 3 * time.Second, untilDone, 3 * time.Second, http.StatusBadGateway},
 		{"returns neither answer nor error", 0, func(*http.Request) (*http.Response, error) { return nil, nil }, 0, http.StatusBadGateway},
 		{"returns no body", 0, func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil }, 0, http.StatusBadGateway},
+		{"breaks off, and quotes what it read", 0, func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(iotest.ErrReader(errors.New(`malformed: "s3cret-of-the-app"`)))}, nil
+		}, 0, http.StatusBadGateway},
 		{"has a body that knows no context", 0, func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: slow}, nil
 		}, time.Minute, http.StatusBadGateway},
@@ -64,6 +69,9 @@ func TestTransportsOfTheApplication(t *testing.T) {
 				resp := b.follow("/login?return_to=/dashboard")
 				if waited := time.Since(start); resp.StatusCode != tt.status || waited != tt.waited || b.signedIn() || a.called("/dashboard") > 0 {
 					t.Errorf("%d after %v: %s", resp.StatusCode, waited, a.log)
+				}
+				if log := a.log.String(); !strings.Contains(log, "provider_unavailable") || strings.Contains(log, "s3cret") {
+					t.Errorf("log %s", log)
 				}
 				if n := a.provider.Count(oauthlogintest.Token); n > 0 {
 					t.Errorf("%d requests came through", n)

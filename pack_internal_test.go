@@ -3,6 +3,7 @@ package oauthlogin
 import (
 	"bytes"
 	"compress/flate"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -125,6 +126,39 @@ func TestRecordsPackExactly(t *testing.T) {
 	}
 	if err := quick.Check(check, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// With another dictionary, what was sealed before inflates to other text.
+func TestDictionaryBelongsToVersion(t *testing.T) {
+	if got := fmt.Sprintf("%d %x", packVersion, sha256.Sum256([]byte(dictionary))); !strings.HasPrefix(got, "1 2a0bbed3ba7f9408") {
+		t.Errorf("%s: change packVersion with the dictionary", got)
+	}
+}
+
+// Whoever presents a session may cut its cookies anywhere: sessions do not push
+// each other out, and are not counted twice.
+func TestCacheKeys(t *testing.T) {
+	value := func(first string) *sealedValue {
+		return &sealedValue{parts: [maxChunks]string{strings.Repeat(first, 3000), "="}, n: 2}
+	}
+	one, other := value("1"), value("2")
+	if one.key() == other.key() {
+		t.Errorf("both are found by %q", one.key())
+	}
+	var c cache
+	rec := sampleRecord()
+	size := opened{sealed: one.String(), record: rec}.bytes()
+	same := &sealedValue{parts: [maxChunks]string{"2" + one.String()[1:]}, n: 1}
+	for range 3 {
+		c.put(one, opened{sealed: one.String(), record: rec})
+		c.put(same, opened{sealed: same.String(), record: rec})
+	}
+	if len(c.young) != 1 || c.youngBytes != size {
+		t.Errorf("%d sessions of %d bytes count as %d", len(c.young), size, c.youngBytes)
+	}
+	if _, ok := c.get(one); ok {
+		t.Error("found by its key alone")
 	}
 }
 

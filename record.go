@@ -69,7 +69,7 @@ func unpackRecord(packed []byte) (*record, error) {
 	if u.bool() {
 		rec.user.RawClaims = rec.tokens.id.payload()
 	} else {
-		rec.user.RawClaims = bytes.Clone(u.bytes()) // or it would keep all that was inflated
+		rec.user.RawClaims = u.bytes() // handlers get copies, and tokens point into the same bytes
 	}
 	rec.user.Subject = u.stringIn(rec.user.RawClaims)
 	rec.user.Name = u.stringIn(rec.user.RawClaims)
