@@ -836,7 +836,10 @@ func fuzzRefresh(t *testing.T, s *stage, l pendingLogin, a answer, idToken strin
 		t.Errorf("%d token requests", n)
 	}
 
-	good := v.good && (v.id == "" || v.id == idToken)
+	// An ID token that no key verifies is passed over while keys were just fetched:
+	// what becomes of it depends on the runs before.
+	unsure := v.good && v.id != idToken && strings.Count(v.id, ".") == 2
+	good := v.good && (v.id == "" || v.id == idToken || unsure)
 	for i, bearer := range s.bearers {
 		if bearer != "Bearer a-first-token" && !(i > 0 && good && bearer == "Bearer "+v.access) || !printableASCII(bearer) {
 			t.Errorf("sent %q", bearer)
@@ -848,11 +851,11 @@ func fuzzRefresh(t *testing.T, s *stage, l pendingLogin, a answer, idToken strin
 	switch {
 	case alive && s.user.Subject != "alice":
 		t.Errorf("signed in as %q", s.user.Subject)
-	case !alive && !ends, alive && ends && v.sure:
+	case !alive && !ends, alive && ends && v.sure && !unsure:
 		t.Errorf("signed in: %t; want the session ended: %t; %s", alive, ends, s.log)
 	case alive && s.token != nil && s.token.AccessToken != "a-first-token" && !(good && s.token.AccessToken == v.access):
 		t.Errorf("token is %q", s.token.AccessToken)
-	case alive && good && v.sure && s.token != nil && s.token.AccessToken != v.access:
+	case alive && good && v.sure && !unsure && s.token != nil && s.token.AccessToken != v.access:
 		t.Errorf("the new token is lost: %s", s.log)
 	}
 	s.quiet(t, idToken)
