@@ -25,8 +25,8 @@ const (
 //
 // The value of the first cookie is a digit, the number of chunks; then, in
 // every cookie, six characters that mark which write the chunk belongs to;
-// then its part. Chunks of two writes never join: their marks
-// differ, and if they did not, the whole would not open.
+// then its part. Chunks of two writes never join: their marks differ, and if
+// they did not, the whole would not open.
 type cookieStore struct{ scheme *cookieScheme }
 
 // valueKey is where a gorilla session keeps our sealed value.
