@@ -39,12 +39,13 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	}
 
 	// Bound to this browser before anything else: RFC 6749 section 10.12.
-	f := m.findFlow(r, answer.state)
+	name := m.flowCookie(answer.state)
+	f := m.findFlow(r, name, answer.state)
 	if f == nil {
 		m.staleCallback(w, r, answer.state, nil, "flow_not_found")
 		return
 	}
-	m.cookies.expire(w, m.flowCookie(f.state))
+	m.cookies.expire(w, name)
 	switch {
 	case f.expired(time.Now()):
 		m.staleCallback(w, r, f.state, f, "flow_expired")

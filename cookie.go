@@ -11,8 +11,10 @@ import (
 
 // A cookieScheme names our cookies and gives them their attributes.
 type cookieScheme struct {
-	session string // name of the session cookie; its other chunks and all else add to it
-	secure  bool
+	session                    string // name of the session cookie; all others add to it
+	flowPrefix, rounds, silent string
+	chunks                     [maxChunks]string // the first is session
+	secure                     bool
 }
 
 // newCookieScheme is __Host- and Secure, unless the redirect URL is plain http on
@@ -21,32 +23,26 @@ func newCookieScheme(stem string, secure bool) *cookieScheme {
 	if secure {
 		stem = "__Host-" + stem
 	}
-	return &cookieScheme{session: stem, secure: secure}
-}
-
-func (c *cookieScheme) chunk(i int) string {
-	if i == 0 {
-		return c.session
+	c := &cookieScheme{
+		session: stem, flowPrefix: stem + ".flow.", rounds: stem + ".rounds", silent: stem + ".silent",
+		chunks: [maxChunks]string{stem}, secure: secure,
 	}
-	return c.session + "." + strconv.Itoa(i)
+	for i := 1; i < maxChunks; i++ {
+		c.chunks[i] = stem + "." + strconv.Itoa(i)
+	}
+	return c
 }
-
-func (c *cookieScheme) flowPrefix() string { return c.session + ".flow." }
-
-func (c *cookieScheme) rounds() string { return c.session + ".rounds" }
-
-func (c *cookieScheme) silent() string { return c.session + ".silent" }
 
 // isFlow reports whether a cookie may be that of a flow. Only an attacker sends
 // a longer name, to have it sent back.
 func (c *cookieScheme) isFlow(name string) bool {
-	return strings.HasPrefix(name, c.flowPrefix()) && len(name) <= len(c.flowPrefix())+64
+	return strings.HasPrefix(name, c.flowPrefix) && len(name) <= len(c.flowPrefix)+64
 }
 
 // isOurs reports whether we may have set a cookie of this name.
 func (c *cookieScheme) isOurs(name string) bool {
 	switch name {
-	case c.session, c.rounds(), c.silent():
+	case c.session, c.rounds, c.silent:
 		return true
 	}
 	if c.isFlow(name) {
@@ -59,8 +55,8 @@ func (c *cookieScheme) isOurs(name string) bool {
 // sentTwice reports whether a cookie of the session is there twice, with two
 // values: whose session it is cannot be told (RFC 6265bis section 8.6.1).
 func (c *cookieScheme) sentTwice(r *http.Request) bool {
-	for i := range maxChunks {
-		cookies := r.CookiesNamed(c.chunk(i))
+	for _, name := range c.chunks {
+		cookies := r.CookiesNamed(name)
 		for _, cookie := range cookies {
 			if cookie.Value != cookies[0].Value {
 				return true

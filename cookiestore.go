@@ -151,7 +151,7 @@ func (s *cookieStore) Save(r *http.Request, w http.ResponseWriter, session *sess
 		}
 	}
 	for i, chunk := range chunks {
-		s.scheme.set(w, s.scheme.chunk(i), chunk, session.Options.MaxAge)
+		s.scheme.set(w, s.scheme.chunks[i], chunk, session.Options.MaxAge)
 	}
 	var sent [maxChunks]bool
 	for i := range s.sent(r) {
@@ -159,7 +159,7 @@ func (s *cookieStore) Save(r *http.Request, w http.ResponseWriter, session *sess
 	}
 	for i := len(chunks); i < maxChunks; i++ {
 		if i == 0 || sent[i] {
-			s.scheme.expire(w, s.scheme.chunk(i))
+			s.scheme.expire(w, s.scheme.chunks[i])
 		}
 	}
 	return nil
@@ -185,7 +185,7 @@ func unmark(marked string) (value string, ok bool) {
 
 func (s *cookieStore) split(value string) []string {
 	mark := markOf(value)
-	room := maxCookieBytes - len(s.scheme.chunk(maxChunks-1)) - 1 - markLength
+	room := maxCookieBytes - len(s.scheme.chunks[maxChunks-1]) - 1 - markLength
 	var chunks []string
 	n := (len(value) + room - 1) / room
 	for i := range n {

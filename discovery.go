@@ -46,7 +46,7 @@ type endpointSource interface {
 
 type staticEndpoints metadata
 
-func (s staticEndpoints) metadata(context.Context) (*metadata, error) { return (*metadata)(&s), nil }
+func (s *staticEndpoints) metadata(context.Context) (*metadata, error) { return (*metadata)(s), nil }
 
 // discovery finds a provider's metadata on first use, and keeps it. One
 // request is under way at a time; after a failure none is sent for a while.

@@ -40,7 +40,7 @@ type flow struct {
 func (f *flow) expired(now time.Time) bool { return !now.Before(f.started.Add(flowLifetime)) }
 
 func (f *flow) pack() []byte {
-	var p packer
+	p := packer{buf: make([]byte, 0, packedBytes)}
 	p.raw(f.provider[:])
 	for _, random := range []string{f.state, f.nonce, f.verifier} {
 		b, _ := base64.RawURLEncoding.DecodeString(random) // randomToken made it
@@ -91,12 +91,12 @@ func shortPath(returnPath string) string {
 // any of the state.
 func (m *Middleware) flowCookie(state string) string {
 	sum := sha256.Sum256([]byte(state))
-	return m.cookies.flowPrefix() + base64.RawURLEncoding.EncodeToString(sum[:12])
+	return m.cookies.flowPrefix + base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
-// findFlow returns the flow that state names in this browser, or nil.
-func (m *Middleware) findFlow(r *http.Request, state string) *flow {
-	name := m.flowCookie(state)
+// findFlow returns the flow of state if it is pending in this browser, in the
+// cookie of this name; nil otherwise.
+func (m *Middleware) findFlow(r *http.Request, name, state string) *flow {
 	for _, cookie := range r.CookiesNamed(name) {
 		f := m.openFlow(name, cookie.Value)
 		if f != nil && subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) == 1 {

@@ -96,7 +96,7 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 	}
 	if m.roundsOf(r) >= maxRounds {
 		if rec, _ := m.load(r); rec == nil {
-			m.cookies.expire(w, m.cookies.rounds())
+			m.cookies.expire(w, m.cookies.rounds)
 			m.fail(w, r, m.loginError(p, opts.ReturnTo, "cookies_lost", http.StatusBadRequest, errors.New("login after login, and no session")))
 			return
 		}
@@ -125,41 +125,41 @@ func (p *provider) authorizationRequest(md *metadata, opts LoginOptions) (*flow,
 	if err := checkAuthParams(opts.AuthParams); err != nil {
 		return nil, "", fmt.Errorf("LoginOptions.AuthParams %w", err)
 	}
-	u, err := url.Parse(md.AuthURL)
-	if err != nil {
-		return nil, "", err
-	}
-	query := u.Query()
-	for _, params := range []url.Values{p.AuthParams, opts.AuthParams} {
-		maps.Copy(query, params)
-	}
+	endpoint, rawQuery, _ := strings.Cut(md.AuthURL, "?")
+	others, _ := url.ParseQuery(rawQuery) // what of it is a query
+	maps.DeleteFunc(others, func(name string, _ []string) bool { return isOwnParam(name) })
+	maps.Copy(others, p.AuthParams)
+	maps.Copy(others, opts.AuthParams)
 	// Values of their own for each flow: RFC 9700 section 2.1.1.
 	f := &flow{
-		provider: p.tag, state: randomToken(), nonce: randomToken(), verifier: randomToken(),
+		provider: p.tag, state: randomToken(), verifier: randomToken(),
 		started: time.Now(), returnPath: opts.ReturnTo, maxAge: -1,
-		acrValues: strings.Join(query["acr_values"], " "),
+		acrValues: strings.Join(others["acr_values"], " "),
 	}
-	if query.Has("max_age") {
-		if f.maxAge, err = parseMaxAge(query.Get("max_age")); err != nil {
+	if others.Has("max_age") {
+		var err error
+		if f.maxAge, err = parseMaxAge(others.Get("max_age")); err != nil {
 			return nil, "", err
 		}
 	}
-	query.Set("client_id", p.OAuth2.ClientID)
-	query.Set("redirect_uri", p.OAuth2.RedirectURL)
-	query.Set("response_type", "code")
-	query.Set("state", f.state)
 	// RFC 9700 section 2.1.1: PKCE whatever the provider advertises, and
 	// RFC 7636 section 4.2: S256 and no other method.
-	query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(f.verifier))
-	query.Set("code_challenge_method", "S256")
+	params := []string{
+		"client_id", p.OAuth2.ClientID, "redirect_uri", p.OAuth2.RedirectURL, "response_type", "code", "state", f.state,
+		"code_challenge", oauth2.S256ChallengeFromVerifier(f.verifier), "code_challenge_method", "S256",
+	}
 	if len(p.OAuth2.Scopes) > 0 {
-		query.Set("scope", strings.Join(p.OAuth2.Scopes, " "))
+		params = append(params, "scope", strings.Join(p.OAuth2.Scopes, " "))
 	}
 	if p.Issuer != "" {
-		query.Set("nonce", f.nonce)
+		f.nonce = randomToken()
+		params = append(params, "nonce", f.nonce)
 	}
-	u.RawQuery = query.Encode()
-	return f, u.String(), nil
+	location := encodeParams(endpoint+"?", params...)
+	if more := others.Encode(); more != "" {
+		location += "&" + more
+	}
+	return f, location, nil
 }
 
 func parseMaxAge(s string) (time.Duration, error) {

@@ -138,10 +138,10 @@ func (p *provider) revoke(ctx context.Context, refreshToken string) error {
 	if err != nil || md.RevocationURL == "" {
 		return err
 	}
-	resp, err := p.clientRequest(ctx, md, md.RevocationURL, url.Values{
-		"token":           {refreshToken},
-		"token_type_hint": {"refresh_token"},
-	})
+	resp, err := p.clientRequest(ctx, md, md.RevocationURL,
+		"token", refreshToken,
+		"token_type_hint", "refresh_token",
+	)
 	if err != nil {
 		return fmt.Errorf("revoke refresh token: %w", err)
 	}

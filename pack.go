@@ -33,6 +33,9 @@ type packer struct {
 	random []byte // kept apart: deflating it would take time and save nothing
 }
 
+// packedBytes is more than most flows and small sessions take.
+const packedBytes = 256
+
 func (p *packer) uint(v uint64) { p.buf = binary.AppendUvarint(p.buf, v) }
 
 func (p *packer) raw(b []byte) { p.buf = append(p.buf, b...) }
@@ -141,21 +144,27 @@ const minDeflate = 512
 // if they are not deflated; the length of what is random, and that; and the
 // fields.
 func (p *packer) pack() []byte {
-	random := append(binary.AppendUvarint(nil, uint64(len(p.random))), p.random...)
 	if len(p.buf) >= minDeflate && len(p.buf) <= maxUnpackedBytes {
-		var b bytes.Buffer
-		b.Write(binary.AppendUvarint([]byte{packVersion}, uint64(len(p.buf))))
-		b.Write(random)
+		b := bytes.NewBuffer(p.packHeader(len(p.buf)))
+		before := b.Len()
 		w := deflaters.Get().(*flate.Writer)
 		defer deflaters.Put(w)
-		w.Reset(&b)
+		w.Reset(b)
 		w.Write(p.buf) // a bytes.Buffer takes everything
 		w.Close()
-		if b.Len() < 2+len(random)+len(p.buf) {
+		if b.Len()-before < len(p.buf) {
 			return b.Bytes()
 		}
 	}
-	return slices.Concat([]byte{packVersion, 0}, random, p.buf)
+	return append(p.packHeader(0), p.buf...)
+}
+
+// packHeader returns all but the fields, with room for them.
+func (p *packer) packHeader(inflated int) []byte {
+	b := make([]byte, 0, 1+2*binary.MaxVarintLen32+len(p.random)+len(p.buf))
+	b = binary.AppendUvarint(append(b, packVersion), uint64(inflated))
+	b = binary.AppendUvarint(b, uint64(len(p.random)))
+	return append(b, p.random...)
 }
 
 var deflaters = sync.Pool{New: func() any {

@@ -511,10 +511,10 @@ func TestChunksJoin(t *testing.T) {
 				t.Errorf("%d bytes in %d chunks, want %d", n, len(parts), chunks)
 			}
 			for i, part := range parts {
-				if len(part)+len(store.scheme.chunk(i)) > maxCookieBytes {
+				if len(part)+len(store.scheme.chunks[i]) > maxCookieBytes {
 					t.Errorf("chunk %d of %d has %d bytes", i, chunks, len(part))
 				}
-				r.Header.Add("Cookie", store.scheme.chunk(i)+"="+part)
+				r.Header.Add("Cookie", store.scheme.chunks[i]+"="+part)
 			}
 			if got := storedValue(t, store, r); got != value {
 				t.Errorf("%d bytes in %d chunks came back as %d", n, chunks, len(got))

@@ -326,3 +326,19 @@ func TestPlainOAuthIss(t *testing.T) {
 		})
 	}
 }
+
+// A login that began before the provider's configuration became one of OpenID
+// Connect has no nonce, which no ID token can match.
+func TestProviderOfAnotherKind(t *testing.T) {
+	t.Parallel()
+	a := newPlainApp(t, byUserInfo, func(opts *oauthlogin.Options) { opts.Providers[0].OAuth2.Scopes = []string{"openid"} })
+	b := a.browser(t)
+	callback := b.callbackURL("/login?return_to=/dashboard")
+	a.auth = newAuth(t, a.options("https://app.test", func(opts *oauthlogin.Options) { opts.HTTPClient = &http.Client{Transport: a.net} }))
+	if resp := b.get(callback); resp.StatusCode != http.StatusBadGateway || b.signedIn() {
+		t.Errorf("%d to %q; signed in: %t", resp.StatusCode, resp.location(), b.signedIn())
+	}
+	if !strings.Contains(a.log.String(), "nonce") {
+		t.Errorf("not refused for the nonce\n%s", a.log)
+	}
+}

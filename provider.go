@@ -184,13 +184,19 @@ var ownParams = []string{
 	"code_challenge", "code_challenge_method", "request", "request_uri",
 }
 
+func isOwnParam(name string) bool { return slices.Contains(ownParams, strings.ToLower(name)) }
+
 // checkAuthParams refuses parameters that would override our own: see
 // CVE-2025-67716 of nextjs-auth0 for what comes of allowing it.
 func checkAuthParams(params url.Values) error {
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		if slices.Contains(ownParams, strings.ToLower(name)) {
-			return fmt.Errorf("sets %q, which the package sets itself", name)
+	var own []string
+	for name := range params {
+		if isOwnParam(name) {
+			own = append(own, name)
 		}
+	}
+	if len(own) > 0 {
+		return fmt.Errorf("sets %q, which the package sets itself", slices.Min(own))
 	}
 	return nil
 }
@@ -227,7 +233,7 @@ func newProvider(config Provider, transport *boundedTransport) *provider {
 	} else {
 		auth, _ := url.Parse(config.OAuth2.Endpoint.AuthURL) // validated
 		p.issuer = originOf(auth)
-		p.endpoints = staticEndpoints{
+		p.endpoints = &staticEndpoints{
 			AuthURL:  config.OAuth2.Endpoint.AuthURL,
 			TokenURL: config.OAuth2.Endpoint.TokenURL,
 		}

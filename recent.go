@@ -1,50 +1,49 @@
 package oauthlogin
 
 import (
-	"crypto/sha256"
+	"hash/maphash"
 	"sync"
 	"time"
 )
 
-// maxRecent bounds what a recent remembers.
-const maxRecent = 4096
+// maxRecent bounds what a recent remembers; half of it at least is remembered
+// for maxAge.
+const maxRecent = 2048
 
 // A recent remembers for a while what this instance has just seen: states that
 // came back, so that a code does not go out again when a browser puts its flow
-// cookie back, and users who signed in. When it is full, the oldest goes.
+// cookie back, and users who signed in. Like a cache, it keeps two generations.
 type recent struct {
 	maxAge time.Duration
 
-	mu     sync.Mutex
-	values map[recentKey]string
-	order  []recentEntry // oldest first
+	mu         sync.Mutex
+	young, old map[uint64]string // by hash
+	since      time.Time         // when the young generation began
 }
 
-type recentKey [sha256.Size]byte
-
-type recentEntry struct {
-	key recentKey
-	at  time.Time
-}
+// recentSeed is nobody's to know: two names with one hash cannot be made.
+var recentSeed = maphash.MakeSeed()
 
 // add reports whether name is new, and remembers it with a value.
 func (r *recent) add(name, value string) bool {
-	key := recentKey(sha256.Sum256([]byte(name)))
+	key := maphash.String(recentSeed, name)
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(r.order) > 0 && (len(r.order) >= maxRecent || now.Sub(r.order[0].at) > r.maxAge) {
-		delete(r.values, r.order[0].key)
-		r.order = r.order[1:]
+	if age := now.Sub(r.since); age > r.maxAge || len(r.young) >= maxRecent/2 {
+		r.young, r.old, r.since = r.old, r.young, now
+		clear(r.young)
+		if age > 2*r.maxAge {
+			clear(r.old)
+		}
+		if r.young == nil {
+			r.young = map[uint64]string{}
+		}
 	}
-	if _, known := r.values[key]; known {
+	if _, known := r.lookup(key); known {
 		return false
 	}
-	if r.values == nil {
-		r.values = map[recentKey]string{}
-	}
-	r.values[key] = value
-	r.order = append(r.order, recentEntry{key, now})
+	r.young[key] = value
 	return true
 }
 
@@ -52,5 +51,13 @@ func (r *recent) add(name, value string) bool {
 func (r *recent) value(name string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.values[sha256.Sum256([]byte(name))]
+	value, _ := r.lookup(maphash.String(recentSeed, name))
+	return value
+}
+
+func (r *recent) lookup(key uint64) (value string, known bool) {
+	if value, known = r.young[key]; !known {
+		value, known = r.old[key]
+	}
+	return value, known
 }

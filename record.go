@@ -27,7 +27,7 @@ func newRecord(p *provider, user User, t *tokens) *record {
 
 // pack returns the record as it is sealed at the time written.
 func (rec *record) pack(written time.Time) []byte {
-	var p packer
+	p := packer{buf: make([]byte, 0, packedBytes)}
 	p.raw(rec.provider[:])
 	p.raw(rec.id[:])
 	p.uint(rec.generation)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -132,10 +131,10 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := p.tokenRequest(ctx, md, url.Values{
-		"grant_type":    {"refresh_token"},
-		"refresh_token": {old.tokens.refresh.text()},
-	})
+	t, err := p.tokenRequest(ctx, md,
+		"grant_type", "refresh_token",
+		"refresh_token", old.tokens.refresh.text(),
+	)
 	var refused *tokenError
 	if errors.As(err, &refused) && (refused.code == "invalid_grant" || refused.code == "bad_refresh_token") { // the latter is GitHub's
 		return nil, &refusedError{err}

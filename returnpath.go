@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -42,6 +43,9 @@ func safeReturnPath(p string) string {
 // to return to the login page, the callback or the logout.
 func (m *Middleware) returnPath(p string) string {
 	p = safeReturnPath(p)
+	if p == "/" {
+		return p
+	}
 	if u, err := url.ParseRequestURI(p); err != nil || m.isOwnPath(u.Path) {
 		return "/"
 	}
@@ -53,12 +57,8 @@ func (m *Middleware) isOwnPath(p string) bool {
 	page, _, _ := strings.Cut(p, "#")
 	// As browsers resolve it, to whom an empty segment is one that .. takes away.
 	resolved := (&url.URL{Path: "/"}).ResolveReference(&url.URL{Path: p}).Path
-	for _, own := range m.ownPaths {
-		if own = path.Clean(own); own == path.Clean("/"+p) || own == path.Clean("/"+page) || own == path.Clean("/"+resolved) {
-			return true
-		}
-	}
-	return false
+	cleaned := []string{path.Clean("/" + p), path.Clean("/" + page), path.Clean("/" + resolved)}
+	return slices.ContainsFunc(m.ownPaths, func(own string) bool { return slices.Contains(cleaned, path.Clean(own)) })
 }
 
 // requestPath returns the path and query of a request, byte for byte, as a

@@ -16,7 +16,7 @@ const (
 // it, a browser that loses the session cookie would go round between us and a
 // provider that asks no questions.
 func (m *Middleware) roundsOf(r *http.Request) uint64 {
-	name := m.cookies.rounds()
+	name := m.cookies.rounds
 	cookie, err := r.Cookie(name)
 	if err != nil {
 		return 0
@@ -43,7 +43,7 @@ func (m *Middleware) countRound(w http.ResponseWriter, r *http.Request, rec *rec
 	rounds := m.roundsOf(r)
 	switch {
 	case hadSession && rounds > 0:
-		m.cookies.expire(w, m.cookies.rounds())
+		m.cookies.expire(w, m.cookies.rounds)
 	case hadSession:
 	case rounds > 0:
 		m.writeRounds(w, rounds+1)
@@ -56,7 +56,7 @@ func (m *Middleware) writeRounds(w http.ResponseWriter, n uint64) {
 	var p packer
 	p.uint(n)
 	p.time(time.Now())
-	if sealed, err := m.flowSealer.seal(m.cookies.rounds(), p.pack()); err == nil {
-		m.cookies.set(w, m.cookies.rounds(), sealed, int(roundsAge/time.Second))
+	if sealed, err := m.flowSealer.seal(m.cookies.rounds, p.pack()); err == nil {
+		m.cookies.set(w, m.cookies.rounds, sealed, int(roundsAge/time.Second))
 	}
 }

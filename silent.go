@@ -60,7 +60,7 @@ func (m *Middleware) startSilent(w http.ResponseWriter, r *http.Request) bool {
 	if len(returnTo) > maxSilentReturn || returnTo == "/" && r.URL.RequestURI() != "/" {
 		return false // the way back would lead elsewhere
 	}
-	if _, err := r.Cookie(m.cookies.silent()); err == nil {
+	if _, err := r.Cookie(m.cookies.silent); err == nil {
 		return false
 	}
 	// Discovery goes on without us; this page does not wait for it.
@@ -91,7 +91,7 @@ func (m *Middleware) startSilent(w http.ResponseWriter, r *http.Request) bool {
 
 // pauseSilent keeps the browser from being sent to the provider for a while.
 func (m *Middleware) pauseSilent(w http.ResponseWriter) {
-	m.cookies.set(w, m.cookies.silent(), "1", int(silentCookieAge/time.Second))
+	m.cookies.set(w, m.cookies.silent, "1", int(silentCookieAge/time.Second))
 }
 
 // isQuiet reports whether a failed login is to be passed over: the user did

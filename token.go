@@ -90,20 +90,20 @@ const maxExpiresIn = 365 * 24 * time.Hour
 // exchange redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636
 // section 4.5).
 func (p *provider) exchange(ctx context.Context, md *metadata, code, verifier string) (*tokens, error) {
-	return p.tokenRequest(ctx, md, url.Values{
-		"grant_type":    {"authorization_code"},
-		"code":          {code},
-		"redirect_uri":  {p.OAuth2.RedirectURL},
-		"code_verifier": {verifier},
-	})
+	return p.tokenRequest(ctx, md,
+		"grant_type", "authorization_code",
+		"code", code,
+		"redirect_uri", p.OAuth2.RedirectURL,
+		"code_verifier", verifier,
+	)
 }
 
 // tokenRequest sends one request to the token endpoint, and never a second:
 // oauth2.Config.Exchange tries client authentication methods in turn with the
 // same code, and refuses or misreads values of expires_in that providers send.
-func (p *provider) tokenRequest(ctx context.Context, md *metadata, form url.Values) (*tokens, error) {
+func (p *provider) tokenRequest(ctx context.Context, md *metadata, params ...string) (*tokens, error) {
 	sent := time.Now()
-	resp, err := p.clientRequest(ctx, md, md.TokenURL, form)
+	resp, err := p.clientRequest(ctx, md, md.TokenURL, params...)
 	if err != nil {
 		return nil, err
 	}
@@ -132,17 +132,17 @@ func (p *provider) tokenRequest(ctx context.Context, md *metadata, form url.Valu
 	return t, err
 }
 
-// clientRequest posts form as the client, authenticated one way (RFC 6749
+// clientRequest posts a form of params, names and values, as the client, authenticated one way (RFC 6749
 // section 2.3).
-func (p *provider) clientRequest(ctx context.Context, md *metadata, endpoint string, form url.Values) (*http.Response, error) {
+func (p *provider) clientRequest(ctx context.Context, md *metadata, endpoint string, params ...string) (*http.Response, error) {
 	inParams := md.authStyle(p.OAuth2) == oauth2.AuthStyleInParams
 	if inParams {
-		form.Set("client_id", p.OAuth2.ClientID)
+		params = append(params, "client_id", p.OAuth2.ClientID)
 		if p.OAuth2.ClientSecret != "" {
-			form.Set("client_secret", p.OAuth2.ClientSecret)
+			params = append(params, "client_secret", p.OAuth2.ClientSecret)
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(encodeParams("", params...)))
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,28 @@ func isLoopback(host string) bool {
 	return err == nil && addr.Zone() == "" && addr.Unmap().IsLoopback()
 }
 
+// encodeParams encodes names and values, which take turns, as a form or, after
+// the URL in front, as its query.
+func encodeParams(front string, params ...string) string {
+	size := len(front)
+	for _, text := range params {
+		size += len(text) + 8 // some need escapes
+	}
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteString(front)
+	for i, text := range params {
+		switch {
+		case i%2 == 1:
+			b.WriteByte('=')
+		case i > 0:
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(text))
+	}
+	return b.String()
+}
+
 // originOf returns scheme://host[:port], lower case and without a default port.
 func originOf(u *url.URL) string {
 	host, port := strings.ToLower(u.Hostname()), u.Port()

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -15,13 +16,19 @@ type Server struct {
 	Cookie  string // of the request; "" for none
 }
 
-// Servers returns, for each size of session, one that ignores the cookie and
-// one of ours that is sent the same; and a peer that is sent a cookie of its
-// own.
+// Servers returns, for each size of session, one that ignores the cookie, one
+// that does no more than every response with a session needs, and one of ours
+// that are sent the same; and a peer that is sent a cookie of its own.
 func Servers() ([]*Server, error) {
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Hello.\n") })
 	plain := http.NewServeMux()
 	plain.Handle("GET /dashboard", hello)
+	least := http.NewServeMux()
+	least.Handle("GET /dashboard", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Cache-Control"] = []string{"private"}
+		w.Header()["Vary"] = []string{"Cookie"}
+		hello(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, r)))
+	}))
 	servers := []*Server{{Name: "plain handler", Handler: plain}}
 	for _, size := range []Size{Small, Large} {
 		p, err := NewProvider("https://provider.example.com", size)
@@ -40,6 +47,7 @@ func Servers() ([]*Server, error) {
 		servers = append(
 			servers,
 			&Server{Name: "plain handler, the cookie ignored", Size: size, Handler: plain, Cookie: cookie},
+			&Server{Name: "two headers and a context with a value, the cookie ignored", Size: size, Handler: least, Cookie: cookie},
 			&Server{Name: "oauthlogin Handler, http.ServeMux and RequireAuth", Size: size, Ours: true, Handler: ours, Cookie: cookie},
 		)
 		peer := gorillaGob()

@@ -5,8 +5,8 @@ package main
 var mutants = []mutant{
 	{
 		"state need not be this browser's", "callback.go",
-		"	f := m.findFlow(r, answer.state)\n",
-		"	f := m.findFlow(r, answer.state)\n	if f == nil {\n		f = &flow{provider: m.providers[0].tag, state: answer.state, verifier: randomToken(), nonce: randomToken(), started: time.Now(), returnPath: \"/\", maxAge: -1}\n	}\n",
+		"	f := m.findFlow(r, name, answer.state)\n",
+		"	f := m.findFlow(r, name, answer.state)\n	if f == nil {\n		f = &flow{provider: m.providers[0].tag, state: answer.state, verifier: randomToken(), nonce: randomToken(), started: time.Now(), returnPath: \"/\", maxAge: -1}\n	}\n",
 		"TestCallbackRefuses|TestAnswerOfAnotherBrowser|TestNoCookiesNoLoop",
 	},
 	{
@@ -21,18 +21,23 @@ var mutants = []mutant{
 	},
 	{
 		"PKCE is plain", "login.go",
-		`query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(f.verifier))`, `query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(f.verifier)[:0]+f.verifier)`,
+		`"code_challenge", oauth2.S256ChallengeFromVerifier(f.verifier),`, `"code_challenge", oauth2.S256ChallengeFromVerifier(f.verifier)[:0] + f.verifier,`,
 		"TestAuthorizationRequest|TestLogin",
 	},
 	{
 		"no PKCE", "token.go",
-		"		\"code_verifier\": {verifier},\n", "",
+		"		\"code_verifier\", verifier,\n", "",
 		"TestAuthorizationRequest|TestLogin",
 	},
 	{
 		"the nonce is not compared", "idtoken.go",
-		"if subtle.ConstantTimeCompare([]byte(claims.str(\"nonce\")), []byte(nonce)) != 1 {", "if subtle.ConstantTimeCompare(nil, nil) != 1 {",
+		"subtle.ConstantTimeCompare([]byte(claims.str(\"nonce\")), []byte(nonce)) != 1 {", "subtle.ConstantTimeCompare(nil, nil) != 1 {",
 		"TestIDTokenRefused",
+	},
+	{
+		"a login without a nonce is one with an empty nonce", "idtoken.go",
+		"if nonce == \"\" || subtle", "if subtle",
+		"TestProviderOfAnotherKind",
 	},
 	{
 		"iss of the answer is not compared", "callback.go",
@@ -321,7 +326,7 @@ var mutants = []mutant{
 	},
 	{
 		"cookie names of any length are sent back", "cookie.go",
-		"strings.HasPrefix(name, c.flowPrefix()) && len(name) <= len(c.flowPrefix())+64", "strings.HasPrefix(name, c.flowPrefix())",
+		"strings.HasPrefix(name, c.flowPrefix) && len(name) <= len(c.flowPrefix)+64", "strings.HasPrefix(name, c.flowPrefix)",
 		"TestAdvisories",
 	},
 	{
