@@ -346,7 +346,7 @@ var mutants = []mutant{
 	},
 	{
 		"logins are kept until they come back", "login.go",
-		"	redirect(w, location)\n}\n\n// authorizationRequest", "	m.signedIn.add(f.state, strings.Repeat(\"x\", 1<<10))\n	redirect(w, location)\n}\n\n// authorizationRequest",
+		"	redirect(w, location)\n}\n\n// authorizationRequest", "	m.signedIn.add(f.state, strings.Repeat(\"x\", 1<<14))\n	redirect(w, location)\n}\n\n// authorizationRequest",
 		"TestLoginKeepsNothing",
 	},
 }
