@@ -31,7 +31,7 @@ type Application struct {
 // then ours, then the peers.
 func Applications() []Application {
 	return []Application{
-		{"ceiling: the same requests, nothing sealed, nothing checked", newBare},
+		{"ceiling: as many requests, nothing sealed, nothing checked", newBare},
 		{"oauthlogin", newOurs},
 		{"zitadel/oidc rp with CookieHandler", newZitadelRP},
 		{"gorilla/sessions and x/oauth2 by hand", newByHand},
@@ -55,8 +55,8 @@ func newOurs(p *Provider, origin string, client *http.Client) (http.Handler, err
 	return auth.Handler(http.NotFoundHandler()), nil
 }
 
-// newBare sends the provider what a login has to send: the code, and who the
-// token belongs to.
+// newBare sends the provider the least that it answers: a code, without PKCE,
+// and who the token belongs to.
 func newBare(p *Provider, origin string, client *http.Client) (http.Handler, error) {
 	config := p.config(origin)
 	location := config.AuthCodeURL("state")

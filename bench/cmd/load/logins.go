@@ -2,11 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -87,7 +88,7 @@ func signIns(address string, clients int, turn time.Duration) (rate float64, eac
 	start, used := time.Now(), bench.CPUTime()
 	for range clients {
 		wg.Go(func() {
-			v := visitor{}
+			v := visitor{end: start.Add(turn + 10*time.Second), open: map[string]*connection{}}
 			defer v.close()
 			for time.Since(start) < turn {
 				if err := v.signIn(address); err != nil {
@@ -110,79 +111,124 @@ func signIns(address string, clients int, turn time.Duration) (rate float64, eac
 }
 
 // A visitor is a browser that keeps one connection to each host, and cookies
-// for the length of one login.
-type visitor map[string]*visit
+// for the length of one login. It does little else: its time counts as that of
+// the application.
+type visitor struct {
+	end   time.Time // of everything, at the latest
+	open  map[string]*connection
+	bytes []byte // of the last request
+}
 
-type visit struct {
+type connection struct {
 	net.Conn
 	*bufio.Reader
 }
 
-func (v visitor) close() {
-	for _, open := range v {
-		open.Conn.Close()
+// An answer is what of a response leads on.
+type answer struct {
+	location string
+	cookies  []string // name=value
+}
+
+func (v *visitor) close() {
+	for _, c := range v.open {
+		c.Conn.Close()
 	}
 }
 
-func (v visitor) signIn(address string) error {
+func (v *visitor) signIn(address string) error {
 	start, err := v.get("http://"+address+"/login", nil)
 	if err != nil {
 		return err
 	}
-	back, err := v.get(start.Header.Get("Location"), nil)
+	back, err := v.get(start.location, nil)
 	if err != nil {
 		return err
 	}
-	done, err := v.get(back.Header.Get("Location"), start.Cookies())
+	done, err := v.get(back.location, start.cookies)
 	if err != nil {
 		return err
 	}
-	if done.Header.Get("Location") != "/" || len(done.Cookies()) == 0 {
-		return fmt.Errorf("login ends with %d to %q and %d cookies", done.StatusCode, done.Header.Get("Location"), len(done.Cookies()))
+	if done.location != "/" || len(done.cookies) == 0 {
+		return fmt.Errorf("login ends at %q with %d cookies", done.location, len(done.cookies))
 	}
 	return nil
 }
 
-func (v visitor) get(target string, cookies []*http.Cookie) (*http.Response, error) {
-	u, err := url.Parse(target)
-	if err != nil {
-		return nil, err
+func (v *visitor) get(target string, cookies []string) (a answer, err error) {
+	address, ok := strings.CutPrefix(target, "http://")
+	i := strings.IndexByte(address, '/')
+	if !ok || i < 0 {
+		return a, fmt.Errorf("led to %q", target)
 	}
-	open := v[u.Host]
-	if open == nil {
-		conn, err := net.Dial("tcp", u.Host)
+	host, path := address[:i], address[i:]
+	c := v.open[host]
+	if c == nil {
+		conn, err := net.Dial("tcp", host)
 		if err != nil {
-			return nil, err
+			return a, err
 		}
-		open = &visit{conn, bufio.NewReader(conn)}
-		v[u.Host] = open
+		c = &connection{conn, bufio.NewReader(conn)}
+		v.open[host] = c
+		if err := c.SetDeadline(v.end); err != nil {
+			return a, err
+		}
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/html\r\n", u.RequestURI(), u.Host)
-	for i, c := range cookies {
+	v.bytes = fmt.Appendf(v.bytes[:0], "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/html\r\n", path, host)
+	for i, cookie := range cookies {
 		separator := "; "
 		if i == 0 {
 			separator = "Cookie: "
 		}
-		b.WriteString(separator + c.Name + "=" + c.Value)
+		v.bytes = append(append(v.bytes, separator...), cookie...)
 	}
 	if len(cookies) > 0 {
-		b.WriteString("\r\n")
+		v.bytes = append(v.bytes, "\r\n"...)
 	}
-	b.WriteString("\r\n")
-	if err := open.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		return nil, err
+	if _, err := c.Write(append(v.bytes, "\r\n"...)); err != nil {
+		return a, err
 	}
-	if _, err := open.Conn.Write([]byte(b.String())); err != nil {
-		return nil, err
-	}
-	resp, err := http.ReadResponse(open.Reader, nil)
+	a, err = c.answer()
 	if err != nil {
-		return nil, err
+		err = fmt.Errorf("%s: %w", path, err)
 	}
-	resp.Body.Close() // which reads what there is
-	if resp.StatusCode != http.StatusFound && resp.StatusCode != http.StatusSeeOther {
-		return nil, fmt.Errorf("%s answers %d", u.Path, resp.StatusCode)
+	return a, err
+}
+
+// answer reads a redirect of net/http's server.
+func (c *connection) answer() (a answer, err error) {
+	line, err := c.ReadSlice('\n')
+	if err != nil {
+		return a, err
 	}
-	return resp, nil
+	if !bytes.HasPrefix(line, []byte("HTTP/1.1 302 ")) && !bytes.HasPrefix(line, []byte("HTTP/1.1 303 ")) {
+		return a, fmt.Errorf("answer %q", line)
+	}
+	length := -1
+	for {
+		if line, err = c.ReadSlice('\n'); err != nil {
+			return a, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			break
+		}
+		name, value, _ := bytes.Cut(line, []byte(": "))
+		switch string(name) {
+		case "Location":
+			a.location = string(value)
+		case "Set-Cookie":
+			pair, _, _ := bytes.Cut(value, []byte(";"))
+			a.cookies = append(a.cookies, string(pair))
+		case "Content-Length":
+			if length, err = strconv.Atoi(string(value)); err != nil {
+				return a, err
+			}
+		}
+	}
+	if length < 0 {
+		return a, errors.New("answer without Content-Length")
+	}
+	_, err = c.Discard(length)
+	return a, err
 }
