@@ -97,7 +97,7 @@ func (m *Middleware) signIn(w http.ResponseWriter, r *http.Request, p *provider,
 }
 
 // complete makes a session of the provider's answer.
-func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, answer *authorizationResponse, path string) (*record, *Error) {
+func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, answer authorizationResponse, path string) (*record, *Error) {
 	fail := func(code string, status int, err error) (*record, *Error) {
 		return nil, m.loginError(p, f.returnPath, code, status, err)
 	}
@@ -223,20 +223,20 @@ const maxParam = 8 << 10
 
 // parseAuthorizationResponse refuses parameters that occur twice (RFC 6749
 // section 3.1) and ignores those that it does not know (section 4.1.2).
-func parseAuthorizationResponse(rawQuery string) (*authorizationResponse, error) {
+func parseAuthorizationResponse(rawQuery string) (answer authorizationResponse, err error) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return nil, errors.New("malformed query")
+		return answer, errors.New("malformed query")
 	}
 	for _, name := range []string{"state", "code", "iss", "error", "error_description", "error_uri"} {
 		switch values := query[name]; {
 		case len(values) > 1:
-			return nil, fmt.Errorf("parameter %s occurs more than once", name)
+			return answer, fmt.Errorf("parameter %s occurs more than once", name)
 		case len(values) == 1 && len(values[0]) > maxParam:
-			return nil, fmt.Errorf("parameter %s is too long", name)
+			return answer, fmt.Errorf("parameter %s is too long", name)
 		}
 	}
-	return &authorizationResponse{
+	return authorizationResponse{
 		state: query.Get("state"), code: query.Get("code"), iss: query.Get("iss"), errorCode: query.Get("error"),
 		hasISS: query.Has("iss"), hasError: query.Has("error"),
 	}, nil
@@ -244,7 +244,7 @@ func parseAuthorizationResponse(rawQuery string) (*authorizationResponse, error)
 
 // checkIssuer is RFC 9207 section 2.4: iss is compared whenever it is there,
 // and has to be there when metadata says so, in error responses too.
-func (p *provider) checkIssuer(md *metadata, answer *authorizationResponse) error {
+func (p *provider) checkIssuer(md *metadata, answer authorizationResponse) error {
 	switch {
 	case !answer.hasISS && !md.IssInResponse:
 		return nil

@@ -123,8 +123,8 @@ func noStore(w http.ResponseWriter) {
 	if h.Get("Cache-Control") == "no-store" && h.Get("Expires") == "0" {
 		return
 	}
-	h.Set("Cache-Control", "no-store")
-	h.Set("Expires", "0")
+	values := [...]string{"no-store", "0"} // one allocation for both
+	h["Cache-Control"], h["Expires"] = values[0:1:1], values[1:2:2]
 }
 
 // clearCookies expires every cookie of ours that the browser sent, and the

@@ -63,7 +63,7 @@ func unpackFlow(packed []byte) (*flow, error) {
 	f := &flow{maxAge: -1}
 	copy(f.provider[:], u.take(uint64(len(f.provider))))
 	for _, random := range []*string{&f.state, &f.nonce, &f.verifier} {
-		*random = base64.RawURLEncoding.EncodeToString(u.bytes())
+		*random = encode(u.bytes())
 	}
 	f.started = u.time()
 	f.returnPath = u.string()
@@ -91,7 +91,7 @@ func shortPath(returnPath string) string {
 // any of the state.
 func (m *Middleware) flowCookie(state string) string {
 	sum := sha256.Sum256([]byte(state))
-	return m.cookies.flowPrefix + base64.RawURLEncoding.EncodeToString(sum[:12])
+	return m.cookies.flowPrefix + encode(sum[:12])
 }
 
 // findFlow returns the flow of state if it is pending in this browser, in the

@@ -59,5 +59,11 @@ func (s *sealer) open(name, sealed string) (value []byte, oldKey bool, err error
 func randomToken() string {
 	var b [32]byte
 	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return encode(b[:])
+}
+
+// encode is base64url without padding, of at most 48 bytes in one allocation.
+func encode(b []byte) string {
+	var text [64]byte
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], b))
 }

@@ -1,12 +1,13 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"encoding/gob"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/sessions"
@@ -27,11 +28,12 @@ type Application struct {
 	New func(p *Provider, origin string, client *http.Client) (http.Handler, error)
 }
 
-// Applications returns the bare one, which is what a login cannot do without,
+// Applications returns the bare ones, which do what a login cannot do without,
 // then ours, then the peers.
 func Applications() []Application {
 	return []Application{
-		{"ceiling: as many requests, nothing sealed, nothing checked", newBare},
+		{"ceiling: as many requests, nothing sealed, nothing checked", newBare(false)},
+		{"the same, with the parameters of PKCE and client authentication", newBare(true)},
 		{"oauthlogin", newOurs},
 		{"zitadel/oidc rp with CookieHandler", newZitadelRP},
 		{"gorilla/sessions and x/oauth2 by hand", newByHand},
@@ -55,19 +57,33 @@ func newOurs(p *Provider, origin string, client *http.Client) (http.Handler, err
 	return auth.Handler(http.NotFoundHandler()), nil
 }
 
-// newBare sends the provider the least that it answers: a code, without PKCE,
-// and who the token belongs to.
-func newBare(p *Provider, origin string, client *http.Client) (http.Handler, error) {
-	config := p.config(origin)
-	location := config.AuthCodeURL("state")
-	form := []byte("grant_type=authorization_code&code=code&client_id=" + ClientID)
+// newBare sends the provider the least that it answers: a code, and who the
+// token belongs to. With full, the parameters are as many as ours, made once.
+func newBare(full bool) func(*Provider, string, *http.Client) (http.Handler, error) {
+	return func(p *Provider, origin string, client *http.Client) (http.Handler, error) {
+		config := p.config(origin)
+		location := config.AuthCodeURL("state")
+		form := "grant_type=authorization_code&code=code&client_id=" + ClientID
+		if full {
+			verifier := oauth2.GenerateVerifier()
+			location = config.AuthCodeURL(oauth2.GenerateVerifier(), oauth2.S256ChallengeOption(verifier))
+			form = url.Values{
+				"grant_type": {"authorization_code"}, "code": {randomText(16)}, "redirect_uri": {config.RedirectURL}, "code_verifier": {verifier},
+				"client_id": {ClientID}, "client_secret": {clientSecret},
+			}.Encode()
+		}
+		return bare(p, client, location, config.Endpoint.TokenURL, form), nil
+	}
+}
+
+func bare(p *Provider, client *http.Client, location, tokenURL, form string) http.Handler {
 	return loginRoutes(
 		func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", location)
 			w.WriteHeader(http.StatusSeeOther)
 		},
 		func(w http.ResponseWriter, r *http.Request) {
-			req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, config.Endpoint.TokenURL, bytes.NewReader(form))
+			req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, tokenURL, strings.NewReader(form))
 			if err != nil {
 				fail(w, err)
 				return
@@ -91,7 +107,7 @@ func newBare(p *Provider, origin string, client *http.Client) (http.Handler, err
 			w.Header().Set("Set-Cookie", "session="+t.AccessToken)
 			home(w)
 		},
-	), nil
+	)
 }
 
 func newZitadelRP(p *Provider, origin string, client *http.Client) (http.Handler, error) {
