@@ -125,8 +125,11 @@ func (p *provider) authorizationRequest(md *metadata, opts LoginOptions) (*flow,
 	if err := checkAuthParams(opts.AuthParams); err != nil {
 		return nil, "", fmt.Errorf("LoginOptions.AuthParams %w", err)
 	}
-	endpoint, rawQuery, _ := strings.Cut(md.AuthURL, "?")
-	others, _ := url.ParseQuery(rawQuery) // what of it is a query
+	u, err := url.Parse(md.AuthURL)
+	if err != nil {
+		return nil, "", err
+	}
+	others := u.Query()
 	maps.DeleteFunc(others, func(name string, _ []string) bool { return isOwnParam(name) })
 	maps.Copy(others, p.AuthParams)
 	maps.Copy(others, opts.AuthParams)
@@ -137,7 +140,6 @@ func (p *provider) authorizationRequest(md *metadata, opts LoginOptions) (*flow,
 		acrValues: strings.Join(others["acr_values"], " "),
 	}
 	if others.Has("max_age") {
-		var err error
 		if f.maxAge, err = parseMaxAge(others.Get("max_age")); err != nil {
 			return nil, "", err
 		}
@@ -155,11 +157,11 @@ func (p *provider) authorizationRequest(md *metadata, opts LoginOptions) (*flow,
 		f.nonce = randomToken()
 		params = append(params, "nonce", f.nonce)
 	}
-	location := encodeParams(endpoint+"?", params...)
+	u.RawQuery = encodeParams(params...)
 	if more := others.Encode(); more != "" {
-		location += "&" + more
+		u.RawQuery += "&" + more
 	}
-	return f, location, nil
+	return f, u.String(), nil // not as it came: it may need escapes
 }
 
 func parseMaxAge(s string) (time.Duration, error) {

@@ -142,7 +142,7 @@ func (p *provider) clientRequest(ctx context.Context, md *metadata, endpoint str
 			params = append(params, "client_secret", p.OAuth2.ClientSecret)
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(encodeParams("", params...)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(encodeParams(params...)))
 	if err != nil {
 		return nil, err
 	}

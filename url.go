@@ -59,16 +59,14 @@ func isLoopback(host string) bool {
 	return err == nil && addr.Zone() == "" && addr.Unmap().IsLoopback()
 }
 
-// encodeParams encodes names and values, which take turns, as a form or, after
-// the URL in front, as its query.
-func encodeParams(front string, params ...string) string {
-	size := len(front)
+// encodeParams encodes names and values, which take turns, as a query or a form.
+func encodeParams(params ...string) string {
+	size := 0
 	for _, text := range params {
 		size += len(text) + 8 // some need escapes
 	}
 	var b strings.Builder
 	b.Grow(size)
-	b.WriteString(front)
 	for i, text := range params {
 		switch {
 		case i%2 == 1:
