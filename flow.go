@@ -29,7 +29,7 @@ const (
 // of its own, and the server keeps nothing.
 type flow struct {
 	provider               providerTag
-	state, nonce, verifier string
+	state, nonce, verifier string // nonce: "" for plain OAuth 2.0
 	started                time.Time
 	returnPath             string
 	maxAge                 time.Duration // that the authorization request asked for; negative: none

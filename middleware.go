@@ -15,10 +15,10 @@ import (
 // [New]: the zero Middleware lets nobody through.
 //
 // What it promises does not depend on options: the authorization code flow
-// with PKCE S256, state and nonce (RFC 9700 section 2.1), a new session at every
-// login, cookies that are HttpOnly, SameSite=Lax and, but for http on
-// loopback, Secure with the prefix __Host-, and return paths on our own
-// origin.
+// with PKCE S256 and state, and a nonce with OpenID Connect (RFC 9700 section
+// 2.1), a new session at every login, cookies that are HttpOnly, SameSite=Lax
+// and, but for http on loopback, Secure with the prefix __Host-, and return
+// paths on our own origin.
 //
 // What it does not do: a cookie that was stolen stays valid until a limit
 // ends it, also after a logout, unless sessions are kept in Options.Store.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// maxRecent bounds what a recent remembers; half of it at least is remembered
-// for maxAge.
+// maxRecent bounds what a recent remembers. The last half of that is remembered
+// for maxAge at least.
 const maxRecent = 2048
 
 // A recent remembers for a while what this instance has just seen: states that
