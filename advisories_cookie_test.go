@@ -145,7 +145,7 @@ func sealedTwice(t *testing.T) {
 
 func chunkCounts(t *testing.T) {
 	a := newAttackedApp(t, offline{})
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(3000) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(3000) })
 	hers := a.browser(t)
 	hers.login("/")
 	first, second := hers.cookies()[sessionCookie], hers.cookies()[sessionCookie+".1"]
@@ -172,7 +172,7 @@ func chunkCounts(t *testing.T) {
 // Headers made of pieces of real ones, and of bytes that parsers trip over.
 func cookieHeaders(t *testing.T) {
 	a := newAttackedApp(t, offline{})
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(3000) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(3000) })
 	hers := a.browser(t)
 	hers.login("/")
 	state := queryOf(hers.get("/login").location()).Get("state")
@@ -268,7 +268,7 @@ func everyBit(t *testing.T) {
 	one := map[string]string{sessionCookie: b.cookies()[sessionCookie]}
 	flip("a session", "/page", one, sessionCookie, 8, "302", "200secrets")
 
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(2600) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(2600) })
 	b.login("/")
 	two := map[string]string{sessionCookie: b.cookies()[sessionCookie], sessionCookie + ".1": b.cookies()[sessionCookie+".1"]}
 	for name := range two {
@@ -294,7 +294,7 @@ func everyBit(t *testing.T) {
 
 func insecureCookies(t *testing.T) {
 	a := newAttackedApp(t, offline{}) // audited looks at every cookie
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
 	b := a.browser(t)
 	seen := map[string]bool{}
 	for _, header := range forwarded {

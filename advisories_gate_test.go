@@ -162,7 +162,7 @@ func identityHeaders(t *testing.T) {
 // page is behind the answer's.
 func pageAfterRefusal(t *testing.T) {
 	a := newAttackedApp(t, offline{})
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["expires_in"] = 600 })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 600 })
 	b := a.browser(t)
 	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "Get", "head", "HOSTILE"}
 	refuses := func(t *testing.T, why string) {
@@ -220,7 +220,7 @@ func brokenProvider(t *testing.T) {
 		t.Errorf("no configuration: %v, %v", auth, err)
 	}
 	for _, auth := range []*oauthlogin.Middleware{nil, {}} {
-		for _, h := range []http.Handler{auth.RequireAuth(a), auth.Handler(a), auth.Silent(a), auth.Require(oauthlogin.Policy{})(a)} {
+		for _, h := range []http.Handler{auth.RequireAuth(a), auth.Handler(a), auth.SilentLogin(a), auth.Require(oauthlogin.Policy{})(a)} {
 			if resp := a.raw(b, h, "GET /dashboard"); resp.StatusCode != http.StatusInternalServerError {
 				t.Errorf("a middleware that nobody made: %d %s", resp.StatusCode, resp.body)
 			}

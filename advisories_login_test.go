@@ -196,12 +196,12 @@ func codeInjection(t *testing.T) {
 	a = newAttackedApp(t, offline{})
 	b = a.browser(t)
 	var hersNonce string
-	a.provider.MapIDToken(func(_, claims object) { hersNonce, _ = claims["nonce"].(string) })
+	a.provider.EditIDToken(func(_, claims object) { hersNonce, _ = claims["nonce"].(string) })
 	hers = a.browser(t)
 	a.provider.AutoApprove("mallory")
 	hers.login("/")
 	asked := a.provider.Count(oauthlogintest.UserInfo)
-	a.provider.MapIDToken(func(_, claims object) { claims["nonce"] = hersNonce })
+	a.provider.EditIDToken(func(_, claims object) { claims["nonce"] = hersNonce })
 	a.expect("her ID token", b.get(b.callbackURL("/login")), http.StatusBadGateway, "")
 	if n := a.provider.Count(oauthlogintest.UserInfo); n > asked { // RFC 9700 section 4.5.3.2
 		t.Errorf("%d user info requests", n-asked)
@@ -221,7 +221,7 @@ func mixUp(t *testing.T) {
 			return edited(t, cb, func(q url.Values) { q.Del("iss") })
 		}
 		for _, p := range []*oauthlogintest.Provider{a.provider, two} {
-			p.MapDiscovery(func(doc map[string]any) {
+			p.EditDiscovery(func(doc map[string]any) {
 				if !sendsISS {
 					delete(doc, "authorization_response_iss_parameter_supported")
 				}

@@ -87,7 +87,7 @@ func logInjection(t *testing.T) {
 			oauthlogintest.JWKS:     {value, jsonOf("keys", value)},
 			oauthlogintest.UserInfo: {value, jsonOf("sub", value)},
 		}
-		a.provider.MapIDToken(without("name"))
+		a.provider.EditIDToken(without("name"))
 		for endpoint, bodies := range answers {
 			for _, body := range bodies {
 				a.provider.RotateKeys() // so that keys are asked for
@@ -123,7 +123,7 @@ func tokensInPages(t *testing.T) {
 		t.Errorf("an admin: %d", resp.StatusCode)
 	}
 	// What the provider says is no more goes with the next refresh.
-	a.provider.MapIDToken(without("groups"))
+	a.provider.EditIDToken(without("groups"))
 	time.Sleep(time.Hour)
 	if resp := a.raw(b, gate, "GET /admin/", "Accept", "text/html"); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("an admin no more: %d", resp.StatusCode)

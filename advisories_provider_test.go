@@ -89,7 +89,7 @@ func unverifiedTLS(t *testing.T) {
 
 func serverSideRequests(t *testing.T) {
 	a := newAttackedApp(t, offline{})
-	a.provider.MapIDToken(without("name")) // so that user info is asked for
+	a.provider.EditIDToken(without("name")) // so that user info is asked for
 	codes := 0
 	for _, row := range []struct {
 		endpoint oauthlogintest.Endpoint
@@ -126,13 +126,13 @@ func serverSideRequests(t *testing.T) {
 		claims["_claim_names"] = object{"name": "a", "groups": "a", "email": "a"}
 		claims["_claim_sources"] = object{"a": object{"endpoint": target, "access_token": "x"}, "b": object{"JWT": "e30.e30.e30"}}
 	}
-	a.provider.MapIDToken(func(header, claims object) {
+	a.provider.EditIDToken(func(header, claims object) {
 		delete(claims, "name")
 		edit(claims)
 		header["jku"], header["x5u"] = "https://hostile.test/jwks", "https://hostile.test/jwks"
 	})
-	a.provider.MapUserInfo(edit)
-	a.provider.MapTokenResponse(func(resp object) { resp["userinfo_endpoint"] = "https://hostile.test/userinfo" })
+	a.provider.EditUserInfo(edit)
+	a.provider.EditTokenResponse(func(resp object) { resp["userinfo_endpoint"] = "https://hostile.test/userinfo" })
 	time.Sleep(time.Minute)
 	b := a.browser(t)
 	b.login("/")
@@ -230,8 +230,8 @@ func manyDots(t *testing.T) {
 	a.browser(t).login("/") // with all that is made once
 	dots := strings.Repeat(".", 1_000_000)
 	for token, status := range map[string]int{"id_token": http.StatusBadGateway, "access_token": http.StatusSeeOther, "refresh_token": http.StatusSeeOther} {
-		a.provider.MapIDToken(without("at_hash")) // of another access token
-		a.provider.MapTokenResponse(func(resp map[string]any) { resp[token] = dots })
+		a.provider.EditIDToken(without("at_hash")) // of another access token
+		a.provider.EditTokenResponse(func(resp map[string]any) { resp[token] = dots })
 		b := a.browser(t)
 		cb := b.callbackURL("/login")
 		var resp *response
@@ -261,7 +261,7 @@ func inflatedAnswers(t *testing.T) {
 		provider := func(w http.ResponseWriter, r *http.Request) { a.provider.ServeHTTP(w, r) }
 		opts.HTTPClient = &http.Client{Transport: servePipes(t, http.HandlerFunc(provider))}
 	}})
-	a.provider.MapIDToken(without("name")) // so that user info is asked for
+	a.provider.EditIDToken(without("name")) // so that user info is asked for
 	padding := bytes.Repeat([]byte(" "), 8<<20)
 	var b *browser
 	codes := 0

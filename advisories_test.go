@@ -275,11 +275,11 @@ func (a *attackedApp) leaves(b *browser, want aftermath) {
 	}
 	a.leaks(t, said)
 
-	a.provider.MapDiscovery(nil)
-	a.provider.MapTokenResponse(nil)
-	a.provider.MapIDToken(nil)
+	a.provider.EditDiscovery(nil)
+	a.provider.EditTokenResponse(nil)
+	a.provider.EditIDToken(nil)
 	a.provider.SignWith(nil)
-	a.provider.MapUserInfo(nil)
+	a.provider.EditUserInfo(nil)
 	for _, e := range []oauthlogintest.Endpoint{
 		oauthlogintest.Discovery, oauthlogintest.JWKS, oauthlogintest.Authorization, oauthlogintest.Token,
 		oauthlogintest.UserInfo, oauthlogintest.Revocation, oauthlogintest.EndSession,

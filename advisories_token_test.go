@@ -23,7 +23,7 @@ import (
 // provider issues ID tokens like this, and name and e-mail are not asked for.
 func (a *attackedApp) refusesTokens(what string, edit func(header, claims object), sign func(a *wiredApp, header, claims object) string) {
 	a.t.Helper()
-	a.provider.MapIDToken(func(header, claims object) {
+	a.provider.EditIDToken(func(header, claims object) {
 		delete(claims, "name")
 		if edit != nil {
 			edit(header, claims)
@@ -53,7 +53,7 @@ func errorWithStatusOK(t *testing.T) {
 	}
 	// Not even with tokens that are good: and neither in a form.
 	a.provider.Intercept(oauthlogintest.Token, nil)
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["error"] = "invalid_grant" })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["error"] = "invalid_grant" })
 	a.expect("good tokens with an error", b.get(b.callbackURL("/login")), http.StatusBadRequest, "")
 	a.provider.Intercept(oauthlogintest.Token, answerWith(http.StatusOK, "error=attack&access_token=hostile", "Content-Type", "application/x-www-form-urlencoded"))
 	a.expect("a form", b.get(b.callbackURL("/login")), http.StatusBadGateway, "")
@@ -73,7 +73,7 @@ func keyConfusion(t *testing.T) {
 		tries++
 		a.refusesTokens(what, edit, sign)
 	}
-	pemKey := a.provider.PublicKeyPEM()
+	pemKey := publicKeyPEM(a.provider)
 	block, _ := pem.Decode(pemKey)
 	for what, key := range map[string][]byte{"the public key as PEM": pemKey, "the public key as PEM, trimmed": bytes.TrimSpace(pemKey), "the public key as DER": block.Bytes, "the client secret": []byte("s3cret-of-the-app"), "nothing": nil} {
 		for _, alg := range []string{"HS256", "RS256", "none"} {
@@ -196,13 +196,13 @@ func coercedClaims(t *testing.T) {
 	logins := 0
 	for _, verified := range []any{"true", "false", 1, "1", nil, []any{true}, object{}, "yes", false} {
 		logins++
-		a.provider.MapIDToken(claim("email_verified", verified))
+		a.provider.EditIDToken(claim("email_verified", verified))
 		if user := userOf(t, a.browser(t).login("/dashboard")); user.EmailVerified || user.Email != "alice@example.com" {
 			t.Errorf("email_verified %#v: %+v", verified, user)
 		}
 	}
 	logins++
-	a.provider.MapIDToken(without("email_verified"))
+	a.provider.EditIDToken(without("email_verified"))
 	if user := userOf(t, a.browser(t).login("/dashboard")); user.EmailVerified {
 		t.Error("no email_verified, and verified")
 	}
@@ -214,7 +214,7 @@ func coercedClaims(t *testing.T) {
 		a.refusesTokens(what, edit, nil)
 	}
 	// The same address, verified, at the same provider: another user.
-	a.provider.MapIDToken(func(_, claims object) { claims["email"], claims["email_verified"] = "alice@example.com", true })
+	a.provider.EditIDToken(func(_, claims object) { claims["email"], claims["email_verified"] = "alice@example.com", true })
 	a.provider.SignWith(nil)
 	a.provider.AutoApprove("mallory")
 	b := a.browser(t)
@@ -236,7 +236,7 @@ func emailAddresses(t *testing.T) {
 	}
 	a.provider.AutoApprove("mallory")
 	for _, address := range addresses {
-		a.provider.MapIDToken(func(_, claims object) { claims["email"], claims["email_verified"] = address, true })
+		a.provider.EditIDToken(func(_, claims object) { claims["email"], claims["email_verified"] = address, true })
 		b = a.browser(t)
 		if user := userOf(t, b.login("/dashboard")); user.Email != address || user.Subject != "mallory" {
 			t.Errorf("%q became %+v", address, user)

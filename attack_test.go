@@ -31,7 +31,7 @@ func TestUnverifiedIDTokenSatisfiesNoPolicy(t *testing.T) {
 		}
 	}})
 	a.guardedBy(oauthlogin.Policy{MaxAge: time.Hour, ACR: []string{"phr"}})
-	a.provider.MapTokenResponse(func(r map[string]any) { r["id_token"] = "not.even.verified" })
+	a.provider.EditTokenResponse(func(r map[string]any) { r["id_token"] = "not.even.verified" })
 	b := a.browser(t)
 	b.login("/dashboard")
 	if resp := b.get("/guarded"); resp.StatusCode != http.StatusForbidden {
@@ -43,7 +43,7 @@ func TestUnverifiedIDTokenSatisfiesNoPolicy(t *testing.T) {
 func TestUnverifiedIDTokenGoesRoundNowhere(t *testing.T) {
 	a := newWatchedApp(t, offline{change: plainOAuth})
 	a.guardedBy(oauthlogin.Policy{ACR: []string{"phr"}})
-	a.provider.MapTokenResponse(func(r map[string]any) { r["id_token"] = "x" })
+	a.provider.EditTokenResponse(func(r map[string]any) { r["id_token"] = "x" })
 	b := a.browser(t)
 	b.login("/dashboard")
 	next := "/guarded"
@@ -63,7 +63,7 @@ func TestUnverifiedIDTokenGoesRoundNowhere(t *testing.T) {
 }
 
 // A session that a handler around the gate has ended opens it no more.
-func TestGateIsClosedAfterEndSession(t *testing.T) {
+func TestGateIsClosedAfterSignOut(t *testing.T) {
 	a := newOfflineApp(t, offline{})
 	var client *http.Client
 	a.net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Header.Get("Authorization") != "") })
@@ -75,7 +75,7 @@ func TestGateIsClosedAfterEndSession(t *testing.T) {
 	}))
 	a.more = func(mux *http.ServeMux) {
 		mux.HandleFunc("/secret", func(w http.ResponseWriter, r *http.Request) {
-			a.auth.EndSession(w, r) // account deleted
+			a.auth.SignOut(w, r) // account deleted
 			inner.ServeHTTP(w, r)
 		})
 	}
@@ -83,7 +83,7 @@ func TestGateIsClosedAfterEndSession(t *testing.T) {
 	b.login("/dashboard")
 	resp := b.get("/secret")
 	if a.called("/secret") > 0 {
-		t.Errorf("next ran after EndSession: %d %s", resp.StatusCode, resp.body)
+		t.Errorf("next ran after SignOut: %d %s", resp.StatusCode, resp.body)
 	}
 }
 
@@ -136,7 +136,7 @@ func TestRemovedGroupIsGoneAfterRefresh(t *testing.T) {
 		if b.get("/guarded").StatusCode != 200 {
 			t.Fatal("not admitted")
 		}
-		a.provider.MapIDToken(func(_, c map[string]any) { delete(c, "groups") })
+		a.provider.EditIDToken(func(_, c map[string]any) { delete(c, "groups") })
 		time.Sleep(time.Hour)
 		if resp := b.get("/guarded"); resp.StatusCode != 403 {
 			t.Errorf("after the group is gone from the refreshed, verified ID token: %d (refreshes %d)", resp.StatusCode, a.provider.Count(oauthlogintest.Token))

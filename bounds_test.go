@@ -181,7 +181,7 @@ var providerCalls = []providerCall{
 	{name: "keys", path: "/jwks", limit: 10 * time.Second, status: 502, ready: atCallback},
 	{name: "a code", path: "/token", limit: 10 * time.Second, status: 502, ready: atCallback},
 	{name: "user info", path: "/userinfo", limit: 10 * time.Second, status: 502, ready: func(a *app, b *browser) *http.Request {
-		a.provider.MapIDToken(without("name"))
+		a.provider.EditIDToken(without("name"))
 		return atCallback(a, b)
 	}},
 	{name: "Identify", path: "/userinfo", identify: byUserInfo, limit: 10 * time.Second, status: 502, ready: atCallback},

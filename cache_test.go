@@ -59,10 +59,10 @@ func TestCachedSessionsNeverMix(t *testing.T) {
 			var cookies [users]map[string]string
 			for i := range cookies {
 				subject := fmt.Sprintf("user-%02d", i)
-				a.provider.MapTokenResponse(func(resp map[string]any) {
+				a.provider.EditTokenResponse(func(resp map[string]any) {
 					resp["access_token"] = "token-of-" + subject + size.more(subject)
 				})
-				a.provider.MapIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
+				a.provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
 				cookies[i] = a.signInAs(t, subject)
 			}
 			// Two that have the same keys, and opened nothing yet: at first all
@@ -226,8 +226,8 @@ func TestRemovedKeyOfCachedSession(t *testing.T) {
 // The cache is looked up by the first chunk.
 func TestChunksOfCachedSessions(t *testing.T) {
 	a := newOfflineApp(t, offline{})
-	a.provider.MapIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["access_token"] = noise(3000) })
+	a.provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = noise(3000) })
 	alice, bob := a.signInAs(t, "alice"), a.signInAs(t, "bob")
 	const second = sessionCookie + ".1"
 	if alice[second] == "" || bob[second] == "" {
@@ -274,7 +274,7 @@ func TestCacheIsBounded(t *testing.T) {
 	)
 	a := newOfflineApp(t, offline{change: plainOAuth})
 	// Long in memory, and short in a cookie.
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["access_token"] = strings.Repeat("a", 100_000) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = strings.Repeat("a", 100_000) })
 	cookies := a.signInAs(t, "alice")
 	with := func(keys ...[]byte) *oauthlogin.Middleware {
 		return newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) {

@@ -238,7 +238,7 @@ func TestCallbackAcceptsIssuer(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			a := newLocalApp(t, test.change)
-			a.provider.MapDiscovery(func(doc map[string]any) { advertise(doc, test.advertised) })
+			a.provider.EditDiscovery(func(doc map[string]any) { advertise(doc, test.advertised) })
 			b := a.browser(t)
 			cb := edited(t, b.callbackURL("/login?return_to=%2Fdashboard"), func(q url.Values) { q["iss"] = test.iss })
 			resp := b.get(cb)

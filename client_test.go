@@ -258,7 +258,7 @@ func TestClientOfManyUsersAtOnce(t *testing.T) {
 	for i := range 5 {
 		name := fmt.Sprintf("user%d", i)
 		a.provider.AutoApprove(name)
-		a.provider.MapTokenResponse(func(resp map[string]any) { tokens[name] = resp["access_token"].(string) })
+		a.provider.EditTokenResponse(func(resp map[string]any) { tokens[name] = resp["access_token"].(string) })
 		b := a.browser(t)
 		b.login("/")
 		browsers = append(browsers, b)

@@ -128,9 +128,9 @@ func TestAnswersOfOtherKinds(t *testing.T) {
 func TestHybridAnswer(t *testing.T) {
 	t.Parallel()
 	a := newTokenApp(t, offline{})
-	a.provider.MapIDToken(claim("c_hash", "AAAAAAAAAAAAAAAAAAAAAA"))
+	a.provider.EditIDToken(claim("c_hash", "AAAAAAAAAAAAAAAAAAAAAA"))
 	var issued string
-	a.provider.MapTokenResponse(func(resp object) { issued = resp["access_token"].(string) })
+	a.provider.EditTokenResponse(func(resp object) { issued = resp["access_token"].(string) })
 	b := a.browser(t)
 	_, params := b.startLogin("/login?return_to=%2Fdashboard")
 	if params.Get("response_type") != "code" || params.Get("nonce") == "" {
@@ -184,8 +184,8 @@ func TestMetadataOfWhatIsNotOffered(t *testing.T) {
 			}
 			a.provider.ServeHTTP(w, r)
 		})
-		a.provider.MapIDToken(func(_, claims object) { delete(claims, "name") }) // so that user info is asked
-		a.provider.MapDiscovery(func(doc object) {
+		a.provider.EditIDToken(func(_, claims object) { delete(claims, "name") }) // so that user info is asked
+		a.provider.EditDiscovery(func(doc object) {
 			for _, name := range []string{
 				"pushed_authorization_request_endpoint", "registration_endpoint", "introspection_endpoint", "check_session_iframe",
 				"device_authorization_endpoint", "backchannel_authentication_endpoint", "grant_management_endpoint",
@@ -335,7 +335,7 @@ func TestSignedUserInfo(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newWiredApp(t, offline{})
-			a.provider.MapIDToken(func(_, claims object) { delete(claims, "name") })
+			a.provider.EditIDToken(func(_, claims object) { delete(claims, "name") })
 			a.provider.Intercept(oauthlogintest.UserInfo, answerWith(200, tt.body(a), "Content-Type", tt.contentType))
 			b := a.browser(t)
 			a.refused(t, b, failingLogin(b), http.StatusBadGateway, "provider_rejected")
@@ -376,8 +376,8 @@ func TestAggregatedAndDistributedClaims(t *testing.T) {
 			t.Parallel()
 			a := newWiredApp(t, offline{})
 			a.net["evil.test"] = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) })
-			a.provider.MapIDToken(func(_, claims object) { tt.idToken(claims) })
-			a.provider.MapUserInfo(tt.userInfo)
+			a.provider.EditIDToken(func(_, claims object) { tt.idToken(claims) })
+			a.provider.EditUserInfo(tt.userInfo)
 			user := userOf(t, a.browser(t).login("/dashboard"))
 			if user.Subject != "alice" || user.Name != "" || user.Email != "" || user.EmailVerified {
 				t.Errorf("user is %+v", user)
@@ -473,9 +473,9 @@ func TestEveryAlgorithm(t *testing.T) {
 			if tt.hash == crypto.SHA256 {
 				other = crypto.SHA512
 			}
-			a.provider.MapDiscovery(func(doc object) { doc["id_token_signing_alg_values_supported"] = []string{tt.alg} })
+			a.provider.EditDiscovery(func(doc object) { doc["id_token_signing_alg_values_supported"] = []string{tt.alg} })
 			var claims object
-			a.provider.MapIDToken(func(_, c object) { claims = maps.Clone(c) })
+			a.provider.EditIDToken(func(_, c object) { claims = maps.Clone(c) })
 			for _, token := range []struct {
 				name string
 				hash crypto.Hash
@@ -492,7 +492,7 @@ func TestEveryAlgorithm(t *testing.T) {
 				{"with the signature of another", tt.hash, func(input string) []byte { return sign(input + "x") }, false},
 				{"right again", tt.hash, sign, true},
 			} {
-				a.provider.MapTokenResponse(func(resp object) {
+				a.provider.EditTokenResponse(func(resp object) {
 					claims["at_hash"] = leftHalf(token.hash, resp["access_token"].(string))
 					resp["id_token"] = compact(object{"alg": tt.alg, "kid": kid}, claims, token.sign)
 				})
@@ -526,7 +526,7 @@ func TestTokensInNoURL(t *testing.T) {
 				t.Errorf("API answers %q", got)
 			}
 		}
-		a.provider.MapIDToken(func(_, claims object) { delete(claims, "name") }) // so that user info is asked
+		a.provider.EditIDToken(func(_, claims object) { delete(claims, "name") }) // so that user info is asked
 		var mu sync.Mutex
 		var urls []string
 		for host, h := range a.net {

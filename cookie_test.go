@@ -31,7 +31,7 @@ func TestCookieAttributes(t *testing.T) {
 			t.Parallel()
 			a := newOfflineApp(t, offline{origin: origin})
 			a.logoutStaysHere()
-			a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
+			a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
 			b := a.browser(t)
 			name := "oauthlogin"
 			if strings.HasPrefix(origin, "https:") {
@@ -288,8 +288,8 @@ func TestBrokenSessionCookies(t *testing.T) {
 	t.Parallel()
 	a := newOfflineApp(t, offline{})
 	signIn := func(extra int) map[string]string {
-		a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(extra) })
-		defer a.provider.MapTokenResponse(nil)
+		a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(extra) })
+		defer a.provider.EditTokenResponse(nil)
 		b := a.browser(t)
 		b.login("/dashboard")
 		return b.cookies()
@@ -385,7 +385,7 @@ func TestFlippedBits(t *testing.T) {
 	t.Parallel()
 	a := newOfflineApp(t, offline{})
 	for name, extra := range map[string]int{"one cookie": 10, "several cookies": 3000} {
-		a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(extra) })
+		a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(extra) })
 		b := a.browser(t)
 		b.login("/dashboard")
 		cookies := b.cookies()
@@ -451,13 +451,13 @@ func TestCookieSizes(t *testing.T) {
 			a.logoutStaysHere()
 			var access string
 			tokenBytes := 0
-			a.provider.MapIDToken(func(_, claims map[string]any) {
+			a.provider.EditIDToken(func(_, claims map[string]any) {
 				delete(claims, "at_hash") // of the access token that is replaced below
 				if tt.groups >= 0 {
 					claims["realm_access"] = keycloak("ID", tt.groups)["realm_access"]
 				}
 			})
-			a.provider.MapTokenResponse(func(resp map[string]any) {
+			a.provider.EditTokenResponse(func(resp map[string]any) {
 				access = "gho_" + strings.Repeat("aB3xY9", 6)
 				delete(resp, "refresh_token")
 				delete(resp, "scope")
@@ -496,7 +496,7 @@ func TestCookieSizes(t *testing.T) {
 			if tt.warns && (!strings.Contains(log, "Options.Store") || !strings.Contains(log, "8 KiB")) {
 				t.Errorf("the warning does not say what to do:\n%s", log)
 			}
-			a.provider.MapTokenResponse(nil)
+			a.provider.EditTokenResponse(nil)
 			b.post("/logout", nil)
 			if left := b.cookies(); len(left) > 0 {
 				t.Errorf("%d cookies left after logout", len(left))
@@ -513,7 +513,7 @@ func TestSessionTooLarge(t *testing.T) {
 	b.login("/dashboard")
 	before := b.cookies()
 
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(14000) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(14000) })
 	resp := b.get(b.callbackURL("/login?return_to=/dashboard"))
 	if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(resp.body, "more than this site can keep") {
 		t.Errorf("%d %s", resp.StatusCode, resp.body)
@@ -532,7 +532,7 @@ func TestSessionTooLarge(t *testing.T) {
 	if stranger := a.browser(t); stranger.follow("/login").StatusCode != http.StatusInternalServerError || stranger.signedIn() {
 		t.Error("half a session")
 	}
-	a.provider.MapTokenResponse(nil)
+	a.provider.EditTokenResponse(nil)
 	b.login("/dashboard")
 }
 
@@ -542,7 +542,7 @@ func TestSmallerSessionExpiresStaleChunks(t *testing.T) {
 	a := newOfflineApp(t, offline{})
 	b := a.browser(t)
 	for _, size := range []struct{ tokens, cookies int }{{5000, 3}, {3000, 2}, {8000, 4}, {11500, 5}, {10, 1}} {
-		a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(size.tokens) })
+		a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(size.tokens) })
 		b.login("/dashboard")
 		chunks := b.cookies()
 		delete(chunks, sessionCookie+".rounds")

@@ -224,7 +224,7 @@ func TestDiscoveryRefused(t *testing.T) {
 					r.URL.Path = "/.well-known/openid-configuration"
 					a.provider.ServeHTTP(w, r)
 				})
-				a.provider.MapDiscovery(tt.edit)
+				a.provider.EditDiscovery(tt.edit)
 				a.provider.Intercept(oauthlogintest.Discovery, tt.answer)
 				b := a.browser(t)
 				resp := b.get("/login?return_to=/dashboard")
@@ -232,7 +232,7 @@ func TestDiscoveryRefused(t *testing.T) {
 				if a.called("/evil") > 0 || a.provider.Count(oauthlogintest.Discovery) != 1 {
 					t.Errorf("%d discoveries, %d elsewhere", a.provider.Count(oauthlogintest.Discovery), a.called("/evil"))
 				}
-				a.provider.MapDiscovery(nil)
+				a.provider.EditDiscovery(nil)
 				a.provider.Intercept(oauthlogintest.Discovery, nil)
 				time.Sleep(discoveryCooldown)
 				a.recovers(t, b)
@@ -322,12 +322,12 @@ func TestKeyRotation(t *testing.T) {
 		login("after the cool-down", true, 3)
 		time.Sleep(keysCooldown)
 
-		a.provider.MapIDToken(in("kid", "hostile"))
+		a.provider.EditIDToken(in("kid", "hostile"))
 		login("unknown kid", false, 4)
 		for range 10 {
 			login("unknown kid again", false, 4)
 		}
-		a.provider.MapIDToken(nil)
+		a.provider.EditIDToken(nil)
 		login("the good key meanwhile", true, 4)
 		time.Sleep(keysCooldown)
 
@@ -414,11 +414,11 @@ func TestKeysFailWhileKnown(t *testing.T) {
 	b.login("/dashboard")
 	a.provider.Intercept(oauthlogintest.JWKS, answerWith(500, ""))
 	b.login("/dashboard")
-	a.provider.MapIDToken(in("kid", "hostile"))
+	a.provider.EditIDToken(in("kid", "hostile"))
 	b.post("/logout", nil)
 	if resp := failingLogin(b); resp.StatusCode != http.StatusBadGateway || b.signedIn() {
 		t.Errorf("answer is %d: %s", resp.StatusCode, resp.body)
 	}
-	a.provider.MapIDToken(nil)
+	a.provider.EditIDToken(nil)
 	b.login("/dashboard")
 }

@@ -12,7 +12,7 @@ type EventKind string
 const (
 	// EventLogin is a login that has ended: well, or with Err, also when it could
 	// not start because the provider was down. A callback that belongs to no
-	// login is none, nor is a [Middleware.Silent] that signed nobody in.
+	// login is none, nor is a [Middleware.SilentLogin] that signed nobody in.
 	EventLogin EventKind = "login"
 	// EventLogout is a session that its user or a handler has ended.
 	EventLogout EventKind = "logout"

@@ -187,11 +187,11 @@ func ExampleMiddleware_StartLogin() {
 }
 
 // Deleting an account ends its session.
-func ExampleMiddleware_EndSession() {
+func ExampleMiddleware_SignOut() {
 	auth := mustNew(exampleOptions())
 	deleteAccount := func(w http.ResponseWriter, r *http.Request) {
 		// ... delete what belongs to the account, then:
-		auth.EndSession(w, r)
+		auth.SignOut(w, r)
 		fmt.Fprint(w, "Good-bye")
 	}
 	_ = auth.RequireAuth(http.HandlerFunc(deleteAccount))

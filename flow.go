@@ -34,7 +34,7 @@ type flow struct {
 	returnPath             string
 	maxAge                 time.Duration // that the authorization request asked for; negative: none
 	acrValues              string
-	silent                 bool // the user did not ask for it: see Middleware.Silent
+	silent                 bool // the user did not ask for it: see Middleware.SilentLogin
 }
 
 func (f *flow) expired(now time.Time) bool { return !now.Before(f.started.Add(flowLifetime)) }

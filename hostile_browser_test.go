@@ -169,9 +169,9 @@ func TestOtherPortPlantsCookies(t *testing.T) {
 		a.net[host+":4000"] = neighbor
 		mallory := a.mallory(t)
 		theirs := mallory.cookies()["oauthlogin"]
-		a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
+		a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
 		large := a.mallory(t).cookies()
-		a.provider.MapTokenResponse(nil)
+		a.provider.EditTokenResponse(nil)
 		for _, tt := range []struct {
 			name  string
 			lines []string
@@ -271,7 +271,7 @@ func TestSiblingOverflowsTheJar(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newHostileApp(t, offline{})
-				a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
+				a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
 				b := a.browser(t)
 				b.login("/dashboard")
 				time.Sleep(2 * accessThreshold)
@@ -318,7 +318,7 @@ func TestOneCookieIsEvicted(t *testing.T) {
 	t.Parallel()
 	for _, chunk := range []string{"", ".1", ".2"} {
 		a := newHostileApp(t, offline{})
-		a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
+		a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
 		b := a.browser(t)
 		// The 30 oldest go with it.
 		b.login("/dashboard")
@@ -571,8 +571,8 @@ func TestBrowserKeepsLargeSessions(t *testing.T) {
 	seen := map[int]bool{}
 	for size := 100; size < 13500; size += 457 {
 		token := noise(size)
-		a.provider.MapTokenResponse(func(resp map[string]any) { resp["access_token"] = token })
-		a.provider.MapIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
+		a.provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = token })
+		a.provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
 		resp := b.follow("/login?return_to=%2Ftoken-itself")
 		switch {
 		case resp.StatusCode == http.StatusInternalServerError && size > 11000:
@@ -604,7 +604,7 @@ func (a *hostileApp) guardedToken() {
 func TestAbandonedLoginsEvictNothing(t *testing.T) {
 	t.Parallel()
 	a := newHostileApp(t, offline{})
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(8000) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(8000) })
 	b := a.browser(t)
 	b.login("/dashboard")
 	before := b.cookies()
@@ -633,7 +633,7 @@ func TestAbandonedLoginsEvictNothing(t *testing.T) {
 func TestCookiesChangeInTheBrowser(t *testing.T) {
 	t.Parallel()
 	a := newHostileApp(t, offline{})
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
 	mallory := a.mallory(t)
 	theirCallback := mallory.callbackURL("/login?return_to=%2Fdashboard")
 	theirs := mallory.cookies()

@@ -8,8 +8,10 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -109,7 +111,7 @@ type idTokenCase struct {
 func signInWith(t *testing.T, a *wiredApp, tt idTokenCase, status int, code string) {
 	t.Helper()
 	a.net["evil.test"] = a.count(func(http.ResponseWriter, *http.Request) {})
-	a.provider.MapIDToken(func(header, claims object) {
+	a.provider.EditIDToken(func(header, claims object) {
 		delete(claims, "name")
 		if tt.edit != nil {
 			tt.edit(header, claims)
@@ -135,7 +137,7 @@ func signInWith(t *testing.T, a *wiredApp, tt idTokenCase, status int, code stri
 			t.Error("user info was asked for")
 		}
 		a.refused(t, b, resp, status, code)
-		a.provider.MapIDToken(nil)
+		a.provider.EditIDToken(nil)
 		a.provider.SignWith(nil)
 		a.recovers(t, a.browser(t))
 	}
@@ -250,7 +252,7 @@ func TestIDTokenRefused(t *testing.T) {
 			return compact(header, claims, rs256(key))
 		}},
 		{name: "alg RS256 without a signature", sign: func(_ *wiredApp, header, claims object) string { return compact(header, claims, unsigned) }},
-		{name: "alg HS256 by the public key as PEM", sign: hs(func(a *wiredApp) []byte { return a.provider.PublicKeyPEM() })},
+		{name: "alg HS256 by the public key as PEM", sign: hs(func(a *wiredApp) []byte { return publicKeyPEM(a.provider) })},
 		// oidcc-client-test-invalid-sig-hs256.
 		{name: "alg HS256 by the client secret", sign: hs(func(*wiredApp) []byte { return []byte("s3cret-of-the-app") })},
 		{name: "alg HS256 by an empty key", sign: hs(func(*wiredApp) []byte { return nil })},
@@ -480,7 +482,7 @@ func TestSigningAlgorithms(t *testing.T) {
 		t.Run(fmt.Sprint(tt.alg, " of ", tt.advertised), func(t *testing.T) {
 			a := newWiredApp(t, offline{})
 			a.provider.SetKeyAlg(tt.alg)
-			a.provider.MapDiscovery(func(doc object) {
+			a.provider.EditDiscovery(func(doc object) {
 				doc["id_token_signing_alg_values_supported"] = tt.advertised
 			})
 			if tt.ok {
@@ -503,7 +505,7 @@ func TestSymmetricAlgorithmsAdvertised(t *testing.T) {
 	for _, alg := range []string{"HS256", "none"} {
 		t.Run(alg, func(t *testing.T) {
 			a := newWiredApp(t, offline{})
-			a.provider.MapDiscovery(func(doc object) {
+			a.provider.EditDiscovery(func(doc object) {
 				doc["id_token_signing_alg_values_supported"] = []string{"RS256", "HS256", "none"}
 			})
 			signInWith(t, a, idTokenCase{edit: in("alg", alg)}, http.StatusBadGateway, "provider_rejected")
@@ -581,13 +583,13 @@ func TestNoIDToken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newWiredApp(t, offline{})
 			b := a.browser(t)
-			a.provider.MapTokenResponse(tt.edit)
+			a.provider.EditTokenResponse(tt.edit)
 			resp := failingLogin(b)
 			a.refused(t, b, resp, http.StatusBadGateway, "provider_rejected")
 			if n := a.provider.Count(oauthlogintest.UserInfo); n > 0 {
 				t.Errorf("%d user info requests", n)
 			}
-			a.provider.MapTokenResponse(nil)
+			a.provider.EditTokenResponse(nil)
 			a.recovers(t, b)
 		})
 	}
@@ -629,4 +631,15 @@ func TestRequestedAuthentication(t *testing.T) {
 			signInWith(t, a, idTokenCase{edit: tt.edit}, status, code)
 		})
 	}
+}
+
+// publicKeyPEM is what a relying party that confuses HS256 with RS256 would take
+// for the shared secret.
+func publicKeyPEM(p *oauthlogintest.Provider) []byte {
+	key, _ := p.SigningKey()
+	der, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }

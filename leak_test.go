@@ -216,7 +216,7 @@ func newHuntedApp(t *testing.T, h *leakHunt, with offline) *tokenApp {
 	}
 	quiet := a.count(func(http.ResponseWriter, *http.Request) {})
 	a.guarded["/page"] = quiet
-	a.guarded["/end"] = func(w http.ResponseWriter, r *http.Request) { a.auth.EndSession(w, r) }
+	a.guarded["/end"] = func(w http.ResponseWriter, r *http.Request) { a.auth.SignOut(w, r) }
 	a.guarded["/print"] = func(_ http.ResponseWriter, r *http.Request) {
 		s, _ := oauthlogin.FromContext(r.Context())
 		prints(h, s)
@@ -256,7 +256,7 @@ func newHuntedApp(t *testing.T, h *leakHunt, with offline) *tokenApp {
 		more(mux)
 		mux.Handle("/admin", a.auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})(quiet))
 		mux.Handle("/recent", a.auth.Require(oauthlogin.Policy{MaxAge: time.Minute})(quiet))
-		mux.Handle("/silent", a.auth.Silent(quiet))
+		mux.Handle("/silent", a.auth.SilentLogin(quiet))
 	}
 	prints(h, a.opts)
 	prints(h, a.opts.Providers[0])
@@ -324,9 +324,9 @@ func (h *leakHunt) everything(t *testing.T, a *tokenApp) {
 	// asked, for tokens.
 	logIn := func() { b.follow(login) }
 	tries(a, "/jwks", false, restart, logIn)
-	a.provider.MapIDToken(without("name"))
+	a.provider.EditIDToken(without("name"))
 	tries(a, "/userinfo", false, func() {}, logIn)
-	a.provider.MapIDToken(nil)
+	a.provider.EditIDToken(nil)
 	tries(a, "/token", false, func() {}, logIn)
 	for _, edit := range []func(header, claims object){
 		claim("nonce", "another"), claim("aud", "alice@example.com"), claim("exp", 1), claim("sub", 1),
@@ -334,10 +334,10 @@ func (h *leakHunt) everything(t *testing.T, a *tokenApp) {
 		func(header, claims object) { header["kid"] = claims["nonce"] },
 		func(header, claims object) { header["alg"] = claims["nonce"] },
 	} {
-		a.provider.MapIDToken(edit)
+		a.provider.EditIDToken(edit)
 		b.follow(login)
 	}
-	a.provider.MapIDToken(nil)
+	a.provider.EditIDToken(nil)
 	a.provider.SignWith(func(_, claims object) string { return fmt.Sprint(claims) })
 	b.follow(login)
 	a.provider.SignWith(nil)
@@ -363,9 +363,9 @@ func (h *leakHunt) everything(t *testing.T, a *tokenApp) {
 	}))
 	b.get("/page")
 	a.provider.Intercept(oauthlogintest.Token, nil)
-	a.provider.MapIDToken(claim("sub", "mallory"))
+	a.provider.EditIDToken(claim("sub", "mallory"))
 	b.get("/page")
-	a.provider.MapIDToken(nil)
+	a.provider.EditIDToken(nil)
 
 	// What a session is not enough for.
 	b.login("/page")

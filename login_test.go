@@ -47,7 +47,7 @@ func TestAuthorizationRequest(t *testing.T) {
 	t.Parallel()
 	advertise := func(methods any) func(*app) {
 		return func(a *app) {
-			a.provider.MapDiscovery(func(doc map[string]any) {
+			a.provider.EditDiscovery(func(doc map[string]any) {
 				if delete(doc, "code_challenge_methods_supported"); methods != nil {
 					doc["code_challenge_methods_supported"] = methods
 				}
@@ -338,7 +338,7 @@ func TestMaxAgeAndACRAreVerified(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			a := newLocalApp(t, func(o *oauthlogin.Options) { o.Providers[0].AuthParams = test.params })
-			a.provider.MapIDToken(func(_, claims map[string]any) { test.edit(claims) })
+			a.provider.EditIDToken(func(_, claims map[string]any) { test.edit(claims) })
 			w := httptest.NewRecorder()
 			a.auth.StartLogin(w, httptest.NewRequest(http.MethodGet, "/", nil), oauthlogin.LoginOptions{ReturnTo: "/dashboard", AuthParams: test.login})
 			b := a.browser(t)

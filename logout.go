@@ -50,11 +50,11 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 	redirect(w, m.endSession(w, r, returnTo))
 }
 
-// EndSession ends the session of a request from within a handler, for example
+// SignOut ends the session of a request from within a handler, for example
 // when an account was deleted: as [Middleware.Logout] does, but without
 // sending the user to the provider. It has to be called before the handler
 // writes its answer.
-func (m *Middleware) EndSession(w http.ResponseWriter, r *http.Request) {
+func (m *Middleware) SignOut(w http.ResponseWriter, r *http.Request) {
 	if m == nil || m.providers == nil {
 		return
 	}

@@ -16,7 +16,7 @@ import (
 
 // logoutStaysHere makes the provider one without an end_session_endpoint.
 func (a *app) logoutStaysHere() {
-	a.provider.MapDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
+	a.provider.EditDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
 }
 
 // goiabada#411: a logout by <img>. gorilla/csrf CVE-2025-24358, CVE-2025-47909:
@@ -85,7 +85,7 @@ func TestLogoutClearsEveryCookie(t *testing.T) {
 		a := newOfflineApp(t, offline{})
 		a.logoutStaysHere()
 		b := a.browser(t)
-		a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
+		a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
 		b.login("/dashboard")
 		b.get("/login")
 		b.get("/login")

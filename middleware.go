@@ -37,7 +37,7 @@ type Middleware struct {
 	signedIn      recent // provider and subject
 	memory        memory
 	flights       singleflight.Group // of refreshes
-	silent        atomic.Bool        // Silent is in use
+	silent        atomic.Bool        // SilentLogin is in use
 	crossOrigin   *http.CrossOriginProtection
 	transport     http.RoundTripper // of calls to users' APIs
 }

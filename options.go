@@ -82,7 +82,7 @@ type Options struct {
 	// CookieName is the stem of all cookie names: "oauthlogin" by default.
 	// Applications on one host need different ones. The cookies are NAME and, for
 	// large sessions, NAME.1 to NAME.4; NAME.flow.* while a login is pending;
-	// NAME.rounds for a minute after one; NAME.silent if [Middleware.Silent] is
+	// NAME.rounds for a minute after one; NAME.silent if [Middleware.SilentLogin] is
 	// used. On https their names begin with "__Host-".
 	CookieName string
 

@@ -321,7 +321,7 @@ func TestNewCopiesOptions(t *testing.T) {
 		o.Providers[0].TrustedAudiences = []string{"trusted"}
 		given = o
 	})
-	a.provider.MapIDToken(func(_, claims map[string]any) { claims["aud"] = []string{"app", "trusted"} })
+	a.provider.EditIDToken(func(_, claims map[string]any) { claims["aud"] = []string{"app", "trusted"} })
 	b := a.browser(t)
 	b.login("/dashboard")
 	_, before := b.startLogin("/login")

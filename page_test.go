@@ -67,7 +67,7 @@ func pageFailures() []pageFailure {
 		{"a provider that is down", "provider_unavailable", 502, back, token(503, "<b>down</b>")},
 		{"an answer that is none", "provider_rejected", 502, back, token(200, `{"access_token":"<b>x</b>"}`)},
 		{"a session too large", "session_too_large", 500, "", func(a *app, b *browser) *response {
-			a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(40000) })
+			a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(40000) })
 			return b.follow(back)
 		}},
 		{"a session that gets lost", "cookies_lost", 400, back, func(_ *app, b *browser) *response { return b.followLosing(back) }},

@@ -140,7 +140,7 @@ func TestTokenAnswerForms(t *testing.T) {
 			a := newPlainApp(t, byUserInfo, nil)
 			b := a.browser(t)
 			var tokens object
-			a.provider.MapTokenResponse(func(resp object) { tokens = resp })
+			a.provider.EditTokenResponse(func(resp object) { tokens = resp })
 			a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 				next(discardResponse{}, r)
 				w.Header().Set("Content-Type", tt.contentType)

@@ -112,7 +112,7 @@ func TestPolicyScopes(t *testing.T) {
 	t.Parallel()
 	scope := func(v any) func(*watchedApp) {
 		return func(a *watchedApp) {
-			a.provider.MapTokenResponse(func(resp map[string]any) {
+			a.provider.EditTokenResponse(func(resp map[string]any) {
 				if resp["scope"] = v; v == nil {
 					delete(resp, "scope")
 				}
@@ -183,7 +183,7 @@ func TestPolicyScopesWithCommas(t *testing.T) {
 		{"", http.StatusForbidden},
 	} {
 		a := newWatchedApp(t, offline{change: plainOAuth})
-		a.provider.MapTokenResponse(func(resp map[string]any) { resp["scope"] = test.granted })
+		a.provider.EditTokenResponse(func(resp map[string]any) { resp["scope"] = test.granted })
 		a.guardedBy(oauthlogin.Policy{Scopes: []string{"profile", "read:user"}})
 		b := a.browser(t)
 		b.login("/dashboard")

@@ -181,7 +181,7 @@ func TestMixUp(t *testing.T) {
 				strip := func(cb string) string { return cb }
 				if !withISS {
 					for _, p := range []*oauthlogintest.Provider{a.provider, two} {
-						p.MapDiscovery(func(doc map[string]any) { delete(doc, "authorization_response_iss_parameter_supported") })
+						p.EditDiscovery(func(doc map[string]any) { delete(doc, "authorization_response_iss_parameter_supported") })
 					}
 					strip = func(cb string) string { return edited(t, cb, func(q url.Values) { q.Del("iss") }) }
 				}

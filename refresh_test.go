@@ -168,7 +168,7 @@ func TestOneRefresh(t *testing.T) {
 func TestOneRefreshOnSockets(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, nil)
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["expires_in"] = 1 })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 1 })
 	held := func(w http.ResponseWriter, r *http.Request) {
 		s, _ := oauthlogin.FromContext(r.Context())
 		fmt.Fprint(w, s.Token() != nil)
@@ -182,7 +182,7 @@ func TestOneRefreshOnSockets(t *testing.T) {
 	for b.get("/held").body != "false" { // after a second
 		time.Sleep(20 * time.Millisecond)
 	}
-	a.provider.MapTokenResponse(nil)
+	a.provider.EditTokenResponse(nil)
 	before := a.provider.Count(oauthlogintest.Token)
 	cookie := sessionCookie + "=" + b.cookies()[sessionCookie]
 	transport := b.client.Transport.(*http.Transport).Clone()
@@ -387,7 +387,7 @@ func TestExpiresInOfRefresh(t *testing.T) {
 				b := a.browser(t)
 				b.login("/dashboard")
 				time.Sleep(time.Hour)
-				a.provider.MapTokenResponse(func(resp map[string]any) {
+				a.provider.EditTokenResponse(func(resp map[string]any) {
 					delete(resp, "expires_in")
 					if tt.expiresIn != "" {
 						resp["expires_in"] = json.RawMessage(tt.expiresIn)
@@ -430,7 +430,7 @@ func TestSessionWithoutRefreshToken(t *testing.T) {
 					provider: oauthlogintest.Config{NoRefreshTokens: true},
 					change:   func(opts *oauthlogin.Options) { opts.InsecureOutliveTokens = tt.outlive },
 				})
-				a.provider.MapTokenResponse(func(resp map[string]any) {
+				a.provider.EditTokenResponse(func(resp map[string]any) {
 					if tt.endless {
 						delete(resp, "expires_in")
 					}

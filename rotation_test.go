@@ -85,22 +85,22 @@ func TestIDTokenOfRefresh(t *testing.T) {
 	t.Parallel()
 	set := func(name string, value any) func(*tokenApp) {
 		return func(a *tokenApp) {
-			a.provider.MapIDToken(func(_, claims map[string]any) { claims[name] = value })
+			a.provider.EditIDToken(func(_, claims map[string]any) { claims[name] = value })
 		}
 	}
 	drop := func(name string) func(*tokenApp) {
 		return func(a *tokenApp) {
-			a.provider.MapIDToken(func(_, claims map[string]any) { delete(claims, name) })
+			a.provider.EditIDToken(func(_, claims map[string]any) { delete(claims, name) })
 		}
 	}
 	alg := func(name string) func(*tokenApp) {
 		return func(a *tokenApp) {
-			a.provider.MapIDToken(func(header, _ map[string]any) { header["alg"] = name })
+			a.provider.EditIDToken(func(header, _ map[string]any) { header["alg"] = name })
 		}
 	}
 	answer := func(value any) func(*tokenApp) {
 		return func(a *tokenApp) {
-			a.provider.MapTokenResponse(func(resp map[string]any) {
+			a.provider.EditTokenResponse(func(resp map[string]any) {
 				resp["id_token"] = value
 				if value == nil {
 					delete(resp, "id_token")
@@ -110,12 +110,12 @@ func TestIDTokenOfRefresh(t *testing.T) {
 	}
 	edit := func(f func(idToken string) string) func(*tokenApp) {
 		return func(a *tokenApp) {
-			a.provider.MapTokenResponse(func(resp map[string]any) { resp["id_token"] = f(resp["id_token"].(string)) })
+			a.provider.EditTokenResponse(func(resp map[string]any) { resp["id_token"] = f(resp["id_token"].(string)) })
 		}
 	}
 	fromNow := func(name string, d time.Duration) func(*tokenApp) {
 		return func(a *tokenApp) {
-			a.provider.MapIDToken(func(_, claims map[string]any) { claims[name] = time.Now().Add(d).Unix() })
+			a.provider.EditIDToken(func(_, claims map[string]any) { claims[name] = time.Now().Add(d).Unix() })
 		}
 	}
 	nonce := func(a *tokenApp) string {
@@ -208,8 +208,8 @@ func TestIDTokenOfRefresh(t *testing.T) {
 				}
 				b.get("/access")
 				a.wantRefreshes(t, 1)
-				a.provider.MapIDToken(nil)
-				a.provider.MapTokenResponse(nil)
+				a.provider.EditIDToken(nil)
+				a.provider.EditTokenResponse(nil)
 				b.login("/dashboard")
 			})
 		})
@@ -238,7 +238,7 @@ func TestNonceOfLaterRefresh(t *testing.T) {
 				if tt.same {
 					nonce = a.provider.Requests(oauthlogintest.Authorization)[0].Query.Get("nonce")
 				}
-				a.provider.MapIDToken(func(_, claims map[string]any) { claims["nonce"] = nonce })
+				a.provider.EditIDToken(func(_, claims map[string]any) { claims["nonce"] = nonce })
 				time.Sleep(time.Hour)
 				if resp := b.get("/access"); (resp.StatusCode == http.StatusOK) != tt.same {
 					t.Errorf("answer is %d", resp.StatusCode)
@@ -268,7 +268,7 @@ func TestAudienceOfRefresh(t *testing.T) {
 					opts.Providers[0].TrustedAudiences = []string{"api"}
 				}})
 				audience := func(aud any) {
-					a.provider.MapIDToken(func(_, claims map[string]any) { claims["aud"] = aud })
+					a.provider.EditIDToken(func(_, claims map[string]any) { claims["aud"] = aud })
 				}
 				audience(tt.login)
 				b := a.browser(t)
@@ -315,7 +315,7 @@ func TestRefreshUpdatesUser(t *testing.T) {
 		b.login("/dashboard")
 		before := user()
 
-		a.provider.MapIDToken(func(_, claims map[string]any) {
+		a.provider.EditIDToken(func(_, claims map[string]any) {
 			claims["name"], claims["email"] = "Alice Archer", "new@example.com"
 			delete(claims, "email_verified")
 			claims["groups"] = []string{"staff"}

@@ -63,7 +63,7 @@ func TestRPInitiatedLogout(t *testing.T) {
 		{
 			name: "an endpoint with a query of its own",
 			setUp: func(a *watchedApp) {
-				a.provider.MapDiscovery(func(doc map[string]any) {
+				a.provider.EditDiscovery(func(doc map[string]any) {
 					doc["end_session_endpoint"] = "https://provider.test/end_session?tenant=a%20b&empty="
 				})
 			},
@@ -76,7 +76,7 @@ func TestRPInitiatedLogout(t *testing.T) {
 				b.get("/")
 			},
 			setUp: func(a *watchedApp) {
-				a.provider.MapIDToken(func(_, claims map[string]any) { claims["exp"] = time.Now().Add(time.Minute).Unix() })
+				a.provider.EditIDToken(func(_, claims map[string]any) { claims["exp"] = time.Now().Add(time.Minute).Unix() })
 			},
 		},
 		{
@@ -86,7 +86,7 @@ func TestRPInitiatedLogout(t *testing.T) {
 		{
 			name: "an ID token too long for a request line",
 			setUp: func(a *watchedApp) {
-				a.provider.MapIDToken(func(_, claims map[string]any) { claims["long"] = strings.Repeat("long", 1<<10) })
+				a.provider.EditIDToken(func(_, claims map[string]any) { claims["long"] = strings.Repeat("long", 1<<10) })
 			},
 			noHint: true,
 		},
@@ -256,7 +256,7 @@ func TestLogoutIsNoOpenRedirect(t *testing.T) {
 	for _, local := range []bool{false, true} {
 		a := newWatchedApp(t, offline{})
 		if local {
-			a.provider.MapDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
+			a.provider.EditDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
 		}
 		b := a.browser(t)
 		for _, returnTo := range []string{
@@ -309,7 +309,7 @@ func TestLogoutRevokesTheRefreshToken(t *testing.T) {
 			c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 		}},
 		{name: "parameters if metadata says so", form: []string{"client_id", "client_secret"}, setUp: func(a *watchedApp) {
-			a.provider.MapDiscovery(func(doc map[string]any) {
+			a.provider.EditDiscovery(func(doc map[string]any) {
 				doc["token_endpoint_auth_methods_supported"] = []string{"client_secret_post"}
 			})
 		}},
@@ -327,7 +327,7 @@ func TestLogoutRevokesTheRefreshToken(t *testing.T) {
 		{name: "with a refresh due, which nobody needs any more", basic: true, signedIn: func(*watchedApp, *browser) { untilRefresh() }},
 		{name: "no refresh token", provider: oauthlogintest.Config{NoRefreshTokens: true}, none: true},
 		{name: "no revocation_endpoint", none: true, setUp: func(a *watchedApp) {
-			a.provider.MapDiscovery(func(doc map[string]any) { delete(doc, "revocation_endpoint") })
+			a.provider.EditDiscovery(func(doc map[string]any) { delete(doc, "revocation_endpoint") })
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -473,7 +473,7 @@ func TestLogoutWithoutCalls(t *testing.T) {
 		subject  string // whose session ends; "": none does
 	}{
 		{name: "no end_session_endpoint and no revocation_endpoint", subject: "alice", setUp: func(a *watchedApp) {
-			a.provider.MapDiscovery(func(doc map[string]any) {
+			a.provider.EditDiscovery(func(doc map[string]any) {
 				delete(doc, "end_session_endpoint")
 				delete(doc, "revocation_endpoint")
 			})
@@ -536,9 +536,9 @@ func TestLogoutWithoutCalls(t *testing.T) {
 	}
 }
 
-// EndSession in a handler ends all that a logout does, with one Set-Cookie
+// SignOut in a handler ends all that a logout does, with one Set-Cookie
 // for each name, and leaves the answer to the handler.
-func TestEndSession(t *testing.T) {
+func TestSignOut(t *testing.T) {
 	t.Parallel()
 	untilRefresh := func(*watchedApp) { time.Sleep(59*time.Minute + 30*time.Second) }
 	for _, test := range []struct {
@@ -553,7 +553,7 @@ func TestEndSession(t *testing.T) {
 		{name: "after a refresh in the same request", path: "/end", before: untilRefresh, refreshed: true},
 		{name: "after a refresh that made the session larger", path: "/end", refreshed: true, before: func(a *watchedApp) {
 			untilRefresh(a)
-			a.provider.MapTokenResponse(func(resp map[string]any) {
+			a.provider.EditTokenResponse(func(resp map[string]any) {
 				var long strings.Builder
 				for long.Len() < 6000 {
 					long.WriteString(rand.Text())
@@ -570,9 +570,9 @@ func TestEndSession(t *testing.T) {
 				a := newWatchedApp(t, offline{})
 				a.more = func(mux *http.ServeMux) {
 					end := a.count(func(w http.ResponseWriter, r *http.Request) {
-						a.auth.EndSession(w, r)
+						a.auth.SignOut(w, r)
 						if r.URL.Path == "/end/twice" {
-							a.auth.EndSession(w, r)
+							a.auth.SignOut(w, r)
 						}
 						fmt.Fprint(w, "account deleted")
 					})
@@ -612,7 +612,7 @@ func TestEndSession(t *testing.T) {
 				if len(revoked) != 1 || revoked[0].Form.Get("token") != a.issued("refresh_token") {
 					t.Errorf("%d revocations", len(revoked))
 				}
-				a.provider.MapTokenResponse(nil)
+				a.provider.EditTokenResponse(nil)
 				b.login("/dashboard")
 			})
 		})
@@ -620,7 +620,7 @@ func TestEndSession(t *testing.T) {
 	t.Run("without a session", func(t *testing.T) {
 		t.Parallel()
 		a := newWatchedApp(t, offline{})
-		a.more = func(mux *http.ServeMux) { mux.HandleFunc("/end", a.auth.EndSession) }
+		a.more = func(mux *http.ServeMux) { mux.HandleFunc("/end", a.auth.SignOut) }
 		b := a.browser(t)
 		b.setCookie(sessionCookie, "nonsense")
 		if resp := b.get("/end"); resp.StatusCode != http.StatusOK || len(b.cookies()) > 0 {
@@ -632,14 +632,14 @@ func TestEndSession(t *testing.T) {
 
 // A handler whose request began before a refresh elsewhere revokes what that
 // brought, and not what it knows: an old token says little to a provider.
-func TestEndSessionAfterARefreshElsewhere(t *testing.T) {
+func TestSignOutAfterARefreshElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newWatchedApp(t, offline{})
 		a.more = func(mux *http.ServeMux) {
 			mux.Handle("/slow", a.auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				time.Sleep(2 * time.Minute)
-				a.auth.EndSession(w, r)
+				a.auth.SignOut(w, r)
 			})))
 		}
 		b := a.browser(t)

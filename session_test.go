@@ -170,7 +170,7 @@ func TestFromContext(t *testing.T) {
 			s.User.RawClaims[0] = 'x'
 		})))
 	}
-	a.provider.MapIDToken(func(_, claims map[string]any) { claims["nick"] = "Ali" })
+	a.provider.EditIDToken(func(_, claims map[string]any) { claims["nick"] = "Ali" })
 	b := a.browser(t)
 	b.login("/")
 	for range 2 {
@@ -189,7 +189,7 @@ func TestCookieIsEncrypted(t *testing.T) {
 	t.Parallel()
 	a := newOfflineApp(t, offline{})
 	var access string
-	a.provider.MapTokenResponse(func(resp map[string]any) { access = resp["access_token"].(string) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { access = resp["access_token"].(string) })
 	b := a.browser(t)
 	b.get("/login?return_to=/a/return/path")
 	b.login("/dashboard")

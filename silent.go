@@ -18,7 +18,7 @@ const (
 	maxSilentReturn = 1024
 )
 
-// Silent signs users in without asking them anything, on pages that are public:
+// SilentLogin signs users in without asking them anything, on pages that are public:
 // a page navigation without a session goes to the provider with prompt=none
 // once, and comes back signed in if the user is signed in there (OpenID Connect
 // Core section 3.1.2.1). Otherwise, and when the provider cannot be reached or
@@ -26,11 +26,11 @@ const (
 // session.
 //
 // A browser that keeps no cookies, and a crawler, meets an error page instead of
-// the page: keep Silent off pages that are for those as well.
+// the page: keep SilentLogin off pages that are for those as well.
 //
 // It does nothing where the user would have to choose: with several providers,
 // or with one that is not OpenID Connect.
-func (m *Middleware) Silent(next http.Handler) http.Handler {
+func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
 	if m != nil {
 		m.silent.Store(true)
 	}

@@ -35,21 +35,21 @@ func (b *browser) visit(path string) (resp *response, led []string) {
 	return resp, led
 }
 
-// newSilentApp has public pages below /public/ behind Silent, and a
+// newSilentApp has public pages below /public/ behind SilentLogin, and a
 // provider that asks who signs in.
 func newSilentApp(t *testing.T, change func(*oauthlogin.Options)) *watchedApp {
 	t.Helper()
 	a := newWatchedApp(t, offline{change: change})
 	a.provider.AutoApprove("")
 	a.more = func(mux *http.ServeMux) {
-		mux.Handle("/public/", a.auth.Silent(a.count(func(w http.ResponseWriter, r *http.Request) {
+		mux.Handle("/public/", a.auth.SilentLogin(a.count(func(w http.ResponseWriter, r *http.Request) {
 			if s, ok := oauthlogin.FromContext(r.Context()); ok {
 				w.Write([]byte("page for " + s.User.Subject))
 				return
 			}
 			w.Write([]byte("page for nobody"))
 		})))
-		mux.HandleFunc("/end", a.auth.EndSession)
+		mux.HandleFunc("/end", a.auth.SignOut)
 	}
 	return a
 }
@@ -339,7 +339,7 @@ func TestSilentAfterLogout(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newSilentApp(t, nil)
 				if !test.ask {
-					a.provider.MapDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
+					a.provider.EditDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
 				}
 				b := a.knownAtProvider(t)
 				if resp, _ := b.visit("/public/"); resp.body != "page for alice" {
@@ -419,13 +419,13 @@ func TestSilentAnswerInAnotherBrowser(t *testing.T) {
 	}
 }
 
-// Behind Silent with no Handler around it, and behind one that New did not
+// Behind SilentLogin with no Handler around it, and behind one that New did not
 // make.
 func TestSilentAlone(t *testing.T) {
 	t.Parallel()
 	a := newSilentApp(t, nil)
 	b := a.knownAtProvider(t)
-	a.net["app.test"] = audited(t, true, a.auth.Silent(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a.net["app.test"] = audited(t, true, a.auth.SilentLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, ok := oauthlogin.FromContext(r.Context())
 		if ok {
 			w.Write([]byte("somebody"))
@@ -435,7 +435,7 @@ func TestSilentAlone(t *testing.T) {
 		t.Errorf("led to %q: %d %s", led, resp.StatusCode, resp.body)
 	}
 	for _, m := range []*oauthlogin.Middleware{nil, {}} {
-		a.net["app.test"] = m.Silent(a)
+		a.net["app.test"] = m.SilentLogin(a)
 		if resp, led := b.visit("/public/"); resp.StatusCode != http.StatusInternalServerError || len(led) > 0 || a.called("/public/") > 0 {
 			t.Errorf("%d %s", resp.StatusCode, resp.body)
 		}

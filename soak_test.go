@@ -50,7 +50,7 @@ func (d *dice) upTo(most time.Duration) time.Duration {
 func soak(t *testing.T, seed uint64, long time.Duration) {
 	chance := &dice{Rand: rand.New(rand.NewPCG(seed, 0))}
 	a := newTokenApp(t, offline{})
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["expires_in"] = 5 + chance.below(56) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 5 + chance.below(56) })
 
 	var mu sync.Mutex
 	spent := map[string]bool{}

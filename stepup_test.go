@@ -29,7 +29,7 @@ func TestStepUp(t *testing.T) {
 			opts.Providers[0].AuthParams = url.Values{"prompt": {"consent"}, "access_type": {"offline"}}
 		}})
 		a.guardedBy(oauthlogin.Policy{MaxAge: 10 * time.Minute, ACR: []string{"phr", "phrh"}})
-		a.provider.MapIDToken(func(_, claims map[string]any) { claims["acr"] = "phrh" })
+		a.provider.EditIDToken(func(_, claims map[string]any) { claims["acr"] = "phrh" })
 		b := a.browser(t)
 		b.login("/dashboard")
 		if resp := b.get(guardedPath); resp.StatusCode != http.StatusOK {
@@ -67,7 +67,7 @@ func TestStepUp(t *testing.T) {
 			t.Errorf("the old session gets %d", resp.StatusCode)
 		}
 		// A refresh is no sign-in, whatever its ID token says.
-		a.provider.MapIDToken(func(_, claims map[string]any) { claims["acr"], claims["auth_time"] = "phrh", time.Now().Unix() })
+		a.provider.EditIDToken(func(_, claims map[string]any) { claims["acr"], claims["auth_time"] = "phrh", time.Now().Unix() })
 		time.Sleep(59*time.Minute + 30*time.Second)
 		if resp := b.get(guardedPath); resp.StatusCode != http.StatusSeeOther || a.provider.Count(oauthlogintest.Token) != 3 {
 			t.Errorf("after a refresh: %d, %d token calls", resp.StatusCode, a.provider.Count(oauthlogintest.Token))
@@ -84,7 +84,7 @@ func TestStepUpIsVerified(t *testing.T) {
 	strong := oauthlogin.Policy{ACR: []string{"phr"}}
 	claim := func(name string, value func() any) func(a *watchedApp) {
 		return func(a *watchedApp) {
-			a.provider.MapIDToken(func(_, claims map[string]any) {
+			a.provider.EditIDToken(func(_, claims map[string]any) {
 				if claims[name] = value(); claims[name] == nil {
 					delete(claims, name)
 				}
@@ -105,11 +105,11 @@ func TestStepUpIsVerified(t *testing.T) {
 		{"an auth_time in the future", recent, claim("auth_time", func() any { return time.Now().Add(time.Hour).Unix() })},
 		{"an auth_time of 0", recent, claim("auth_time", is(0))},
 		{"an auth_time that user info alone has", recent, func(a *watchedApp) {
-			a.provider.MapIDToken(func(_, claims map[string]any) {
+			a.provider.EditIDToken(func(_, claims map[string]any) {
 				delete(claims, "auth_time")
 				delete(claims, "email")
 			})
-			a.provider.MapUserInfo(func(claims map[string]any) { claims["auth_time"] = time.Now().Unix() })
+			a.provider.EditUserInfo(func(claims map[string]any) { claims["auth_time"] = time.Now().Unix() })
 		}},
 		{"another acr", strong, claim("acr", is("0"))},
 		{"no acr", strong, claim("acr", is(nil))},
@@ -145,8 +145,8 @@ func TestStepUpIsVerified(t *testing.T) {
 					t.Error("the old session has gone")
 				}
 				// And when the provider does as asked:
-				a.provider.MapIDToken(nil)
-				a.provider.MapUserInfo(nil)
+				a.provider.EditIDToken(nil)
+				a.provider.EditUserInfo(nil)
 				if resp := b.follow(guardedPath); resp.body != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
 					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.body)
 				}
@@ -173,13 +173,13 @@ func TestPolicyBelievesTheIDTokenAlone(t *testing.T) {
 			t.Parallel()
 			a := newWatchedApp(t, offline{})
 			a.guardedBy(test.policy)
-			a.provider.MapIDToken(func(_, claims map[string]any) {
+			a.provider.EditIDToken(func(_, claims map[string]any) {
 				for _, name := range []string{"acr", "auth_time", "email"} {
 					delete(claims, name)
 				}
 				maps.Copy(claims, test.idToken)
 			})
-			a.provider.MapUserInfo(func(claims map[string]any) {
+			a.provider.EditUserInfo(func(claims map[string]any) {
 				maps.Copy(claims, test.info)
 			})
 			b := a.browser(t)
@@ -274,11 +274,11 @@ func TestStepUpForScripts(t *testing.T) {
 			}
 		}
 		// What it asks for is verified all the same.
-		a.provider.MapIDToken(func(_, claims map[string]any) { claims["acr"] = "0" })
+		a.provider.EditIDToken(func(_, claims map[string]any) { claims["acr"] = "0" })
 		if resp := b.follow(loginURL.String()); resp.StatusCode != http.StatusForbidden {
 			t.Errorf("%d %s", resp.StatusCode, resp.body)
 		}
-		a.provider.MapIDToken(nil)
+		a.provider.EditIDToken(nil)
 		if resp := b.follow(loginURL.String()); resp.body != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
 			t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.body)
 		}
@@ -449,7 +449,7 @@ func TestStepUpNeverGoesRound(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					a := newWatchedApp(t, offline{})
 					a.guardedBy(test.policy)
-					a.provider.MapIDToken(func(_, claims map[string]any) {
+					a.provider.EditIDToken(func(_, claims map[string]any) {
 						if claims["acr"] = acr; acr == nil {
 							delete(claims, "acr")
 						}

@@ -110,7 +110,7 @@ func TestStoreLimits(t *testing.T) {
 		}
 	}})
 	tooLarge := func(resp map[string]any) { resp["refresh_token"] = noise(5000) }
-	a.provider.MapTokenResponse(tooLarge)
+	a.provider.EditTokenResponse(tooLarge)
 	b := a.browser(t)
 	resp := b.follow("/login")
 	var failure *oauthlogin.Error
@@ -126,7 +126,7 @@ func TestStoreLimits(t *testing.T) {
 
 	// Without an ErrorHandler: in the log, and not on the page.
 	a, _ = newStoreApp(t, offline{})
-	a.provider.MapTokenResponse(tooLarge)
+	a.provider.EditTokenResponse(tooLarge)
 	page := a.browser(t).follow("/login").body
 	if !strings.Contains(page, "more than this site can keep") || strings.Contains(page, "MaxLength") {
 		t.Error(page)
@@ -139,7 +139,7 @@ func TestStoreLimits(t *testing.T) {
 	a, _ = newStoreApp(t, offline{change: func(opts *oauthlogin.Options) {
 		opts.Store.(*sessions.FilesystemStore).MaxLength(0)
 	}})
-	a.provider.MapTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(100_000) })
+	a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(100_000) })
 	b = a.browser(t)
 	b.login("/dashboard")
 	if !b.signedIn() || strings.Contains(a.log.String(), "level=WARN") {

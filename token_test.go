@@ -209,7 +209,7 @@ func TestExpiresIn(t *testing.T) {
 		t.Run(tt.expiresIn, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newWiredApp(t, offline{})
-				a.provider.MapTokenResponse(func(resp map[string]any) {
+				a.provider.EditTokenResponse(func(resp map[string]any) {
 					delete(resp, "expires_in")
 					delete(resp, "refresh_token")
 					if tt.expiresIn != "" {
@@ -273,8 +273,8 @@ func TestTokenAnswer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newWiredApp(t, offline{})
 			b := a.browser(t)
-			a.provider.MapIDToken(without("at_hash")) // which would notice a changed token
-			a.provider.MapTokenResponse(func(resp map[string]any) {
+			a.provider.EditIDToken(without("at_hash")) // which would notice a changed token
+			a.provider.EditTokenResponse(func(resp map[string]any) {
 				resp[tt.member] = tt.value
 				if tt.value == nil {
 					delete(resp, tt.member)
@@ -289,7 +289,7 @@ func TestTokenAnswer(t *testing.T) {
 				t.Errorf("%d token requests", n)
 			}
 			a.refused(t, b, resp, http.StatusBadGateway, "provider_rejected")
-			a.provider.MapTokenResponse(nil)
+			a.provider.EditTokenResponse(nil)
 			a.recovers(t, b)
 		})
 	}
@@ -333,7 +333,7 @@ func TestClientAuthentication(t *testing.T) {
 			}
 			t.Cleanup(provider.Close)
 			provider.AutoApprove("alice")
-			provider.MapDiscovery(func(doc map[string]any) { doc["token_endpoint_auth_methods_supported"] = tt.methods })
+			provider.EditDiscovery(func(doc map[string]any) { doc["token_endpoint_auth_methods_supported"] = tt.methods })
 			a.net["provider.test"] = provider
 			a.provider = provider
 

@@ -80,8 +80,8 @@ func TestUserInfoClaims(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newWiredApp(t, offline{})
-			a.provider.MapIDToken(func(_, claims object) { tt.idToken(claims) })
-			a.provider.MapUserInfo(tt.userInfo)
+			a.provider.EditIDToken(func(_, claims object) { tt.idToken(claims) })
+			a.provider.EditUserInfo(tt.userInfo)
 			b := a.browser(t)
 			got := userOf(t, b.login("/dashboard"))
 			if (user{got.Name, got.Email, got.EmailVerified}) != tt.want || got.Subject != "alice" {
@@ -130,8 +130,8 @@ func TestUserInfoAdvertised(t *testing.T) {
 	}
 
 	a := newWiredApp(t, offline{})
-	a.provider.MapIDToken(bare)
-	a.provider.MapUserInfo(extra)
+	a.provider.EditIDToken(bare)
+	a.provider.EditUserInfo(extra)
 	user := userOf(t, a.browser(t).login("/dashboard"))
 	if err := user.Claims(&claims); err != nil || len(claims.Groups) != 2 {
 		t.Errorf("claims are %s: %v", user.RawClaims, err)
@@ -141,9 +141,9 @@ func TestUserInfoAdvertised(t *testing.T) {
 	}
 
 	a = newWiredApp(t, offline{})
-	a.provider.MapIDToken(bare)
-	a.provider.MapUserInfo(extra)
-	a.provider.MapDiscovery(func(doc object) { delete(doc, "userinfo_endpoint") })
+	a.provider.EditIDToken(bare)
+	a.provider.EditUserInfo(extra)
+	a.provider.EditDiscovery(func(doc object) { delete(doc, "userinfo_endpoint") })
 	user = userOf(t, a.browser(t).login("/dashboard"))
 	if n := a.provider.Count(oauthlogintest.UserInfo); n > 0 || user.Name != "" || user.Email != "alice@example.com" {
 		t.Errorf("%d user info requests, user %q %q", n, user.Name, user.Email)
@@ -196,8 +196,8 @@ func TestUserInfoRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newWiredApp(t, offline{})
 			a.net["evil.test"] = a.count(func(http.ResponseWriter, *http.Request) {})
-			a.provider.MapIDToken(func(_, claims object) { delete(claims, "name") })
-			a.provider.MapUserInfo(tt.edit)
+			a.provider.EditIDToken(func(_, claims object) { delete(claims, "name") })
+			a.provider.EditUserInfo(tt.edit)
 			a.provider.Intercept(oauthlogintest.UserInfo, tt.answer)
 			b := a.browser(t)
 			if tt.code == "" {
@@ -211,7 +211,7 @@ func TestUserInfoRefused(t *testing.T) {
 			if n := a.provider.Count(oauthlogintest.UserInfo); n != 1 || a.called("/evil") > 0 {
 				t.Errorf("%d user info requests, %d elsewhere", n, a.called("/evil"))
 			}
-			a.provider.MapUserInfo(nil)
+			a.provider.EditUserInfo(nil)
 			a.provider.Intercept(oauthlogintest.UserInfo, nil)
 			a.recovers(t, b)
 		})

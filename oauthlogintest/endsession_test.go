@@ -12,7 +12,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-func TestEndSession(t *testing.T) {
+func TestSignOut(t *testing.T) {
 	now := time.Now()
 	p := start(t, func(c *oauthlogintest.Config) { c.Now = func() time.Time { return now } })
 	p.AutoApprove("alice")

@@ -27,37 +27,37 @@ func (p *Provider) Intercept(e Endpoint, f func(w http.ResponseWriter, r *http.R
 	p.hooks.intercept[e] = f
 }
 
-// MapDiscovery has f edit the provider metadata each time before it is served.
+// EditDiscovery has f edit the provider metadata each time before it is served.
 // A nil f serves it as it is.
-func (p *Provider) MapDiscovery(f func(doc map[string]any)) {
+func (p *Provider) EditDiscovery(f func(doc map[string]any)) {
 	p.setHook(func(h *hooks) { h.mapDiscovery = f })
 }
 
-// MapTokenResponse has f edit each successful answer of the token endpoint, to
+// EditTokenResponse has f edit each successful answer of the token endpoint, to
 // a code as to a refresh token. A nil f serves it as it is.
-func (p *Provider) MapTokenResponse(f func(resp map[string]any)) {
+func (p *Provider) EditTokenResponse(f func(resp map[string]any)) {
 	p.setHook(func(h *hooks) { h.mapTokenResponse = f })
 }
 
-// MapIDToken has f edit the JOSE header and the claims of each ID token before
+// EditIDToken has f edit the JOSE header and the claims of each ID token before
 // it is signed. The alg "none" leaves the signature empty, and "HS256" signs
 // with the client's secret. Any other alg or kid is written as it is, while the
 // signature stays the one of [Provider.SigningKey]. A nil f issues ID tokens as
 // they are.
-func (p *Provider) MapIDToken(f func(header, claims map[string]any)) {
+func (p *Provider) EditIDToken(f func(header, claims map[string]any)) {
 	p.setHook(func(h *hooks) { h.mapIDToken = f })
 }
 
 // SignWith has f serialize each ID token, from the header and claims that
-// [Provider.MapIDToken] left. What it returns is issued, whatever it is. A nil
+// [Provider.EditIDToken] left. What it returns is issued, whatever it is. A nil
 // f gives serialization back to the Provider.
 func (p *Provider) SignWith(f func(header, claims map[string]any) string) {
 	p.setHook(func(h *hooks) { h.signWith = f })
 }
 
-// MapUserInfo has f edit each successful answer of the userinfo endpoint. A
+// EditUserInfo has f edit each successful answer of the userinfo endpoint. A
 // nil f serves it as it is.
-func (p *Provider) MapUserInfo(f func(claims map[string]any)) {
+func (p *Provider) EditUserInfo(f func(claims map[string]any)) {
 	p.setHook(func(h *hooks) { h.mapUserInfo = f })
 }
 

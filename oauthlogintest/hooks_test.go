@@ -1,6 +1,7 @@
 package oauthlogintest_test
 
 import (
+	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -159,33 +160,33 @@ func TestMaps(t *testing.T) {
 	p := start(t)
 	p.AutoApprove("alice")
 	b := newBrowser(t)
-	p.MapDiscovery(func(doc map[string]any) { delete(doc, "userinfo_endpoint") })
-	p.MapTokenResponse(func(resp map[string]any) { resp["token_type"] = "bearer" })
-	p.MapUserInfo(func(claims map[string]any) { claims["sub"] = "mallory" })
-	p.MapIDToken(func(header, claims map[string]any) {
+	p.EditDiscovery(func(doc map[string]any) { delete(doc, "userinfo_endpoint") })
+	p.EditTokenResponse(func(resp map[string]any) { resp["token_type"] = "bearer" })
+	p.EditUserInfo(func(claims map[string]any) { claims["sub"] = "mallory" })
+	p.EditIDToken(func(header, claims map[string]any) {
 		delete(claims, "at_hash")
 		claims["aud"] = []string{clientID, "other"}
 		header["typ"] = "odd"
 	})
 	if doc := b.get(p.Issuer() + "/.well-known/openid-configuration").json(t); doc["userinfo_endpoint"] != nil {
-		t.Error("MapDiscovery did not edit")
+		t.Error("EditDiscovery did not edit")
 	}
 	resp := b.signIn(p)
 	if resp["token_type"] != "bearer" {
-		t.Error("MapTokenResponse did not edit")
+		t.Error("EditTokenResponse did not edit")
 	}
 	if info := b.userInfo(p, resp["access_token"]).json(t); info["sub"] != "mallory" {
-		t.Error("MapUserInfo did not edit")
+		t.Error("EditUserInfo did not edit")
 	}
 	header, claims := decode(t, resp["id_token"].(string))
 	if header["typ"] != "odd" || claims["at_hash"] != nil || len(claims["aud"].([]any)) != 2 {
-		t.Errorf("MapIDToken did not edit: %v %v", header, claims)
+		t.Errorf("EditIDToken did not edit: %v %v", header, claims)
 	}
 
-	p.MapDiscovery(nil)
-	p.MapTokenResponse(nil)
-	p.MapUserInfo(nil)
-	p.MapIDToken(nil)
+	p.EditDiscovery(nil)
+	p.EditTokenResponse(nil)
+	p.EditUserInfo(nil)
+	p.EditIDToken(nil)
 	resp = b.signIn(p)
 	info := b.userInfo(p, resp["access_token"]).json(t)
 	if claims := verify(t, p, resp); claims["sub"] != "alice" || info["sub"] != "alice" || resp["token_type"] != "Bearer" {
@@ -225,11 +226,11 @@ func TestIDTokenAlgorithms(t *testing.T) {
 		}
 	}
 
-	p.MapIDToken(func(header, _ map[string]any) { header["alg"] = "none" })
+	p.EditIDToken(func(header, _ map[string]any) { header["alg"] = "none" })
 	if token := b.signIn(p)["id_token"].(string); !strings.HasSuffix(token, ".") {
 		t.Errorf("alg none: %s", token)
 	}
-	p.MapIDToken(func(header, _ map[string]any) { header["alg"] = "HS256" })
+	p.EditIDToken(func(header, _ map[string]any) { header["alg"] = "HS256" })
 	token := b.signIn(p)["id_token"].(string)
 	input, sig, _ := strings.Cut(token[strings.Index(token, ".")+1:], ".")
 	mac := hmac.New(sha256.New, []byte(clientSecret))
@@ -237,7 +238,7 @@ func TestIDTokenAlgorithms(t *testing.T) {
 	if sig != base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) {
 		t.Error("alg HS256: not signed with the client's secret")
 	}
-	p.MapIDToken(func(header, _ map[string]any) { header["alg"] = "ES256" })
+	p.EditIDToken(func(header, _ map[string]any) { header["alg"] = "ES256" })
 	if _, err := tryVerify(t, p, b.signIn(p)); err == nil {
 		t.Error("an RSA signature was taken for ES256")
 	}
@@ -270,10 +271,9 @@ func TestRotateKeys(t *testing.T) {
 	p.AutoApprove("alice")
 	b := newBrowser(t)
 	before := b.signIn(p)
-	oldPEM := string(p.PublicKeyPEM())
-	_, oldID := p.SigningKey()
+	oldKey, oldID := p.SigningKey()
 	p.RotateKeys()
-	if _, id := p.SigningKey(); id == oldID || string(p.PublicKeyPEM()) == oldPEM || !strings.HasPrefix(oldPEM, "-----BEGIN PUBLIC KEY-----") {
+	if key, id := p.SigningKey(); id == oldID || samePublicKey(key, oldKey) {
 		t.Error("the key did not change")
 	}
 	if _, err := tryVerify(t, p, before); err == nil {
@@ -283,8 +283,9 @@ func TestRotateKeys(t *testing.T) {
 }
 
 func TestProvidersDoNotShareKeys(t *testing.T) {
-	a, b := start(t), start(t)
-	if string(a.PublicKeyPEM()) == string(b.PublicKeyPEM()) {
+	a, _ := start(t).SigningKey()
+	b, _ := start(t).SigningKey()
+	if samePublicKey(a, b) {
 		t.Error("two providers have the same key")
 	}
 }
@@ -324,7 +325,7 @@ func TestHooksConcurrently(t *testing.T) {
 	for range 20 {
 		p.AutoApprove("alice")
 		p.SetKeyAlg("ES256")
-		p.MapIDToken(func(_, claims map[string]any) { claims["n"] = p.Count(oauthlogintest.Token) })
+		p.EditIDToken(func(_, claims map[string]any) { claims["n"] = p.Count(oauthlogintest.Token) })
 		p.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 			p.Intercept(oauthlogintest.Token, nil)
 			next(w, r)
@@ -375,4 +376,8 @@ func TestNegativeLifetimes(t *testing.T) {
 	if a := b.userInfo(p, resp["access_token"]); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("userinfo: %d, want 401", a.StatusCode)
 	}
+}
+
+func samePublicKey(a, b crypto.Signer) bool {
+	return a.Public().(interface{ Equal(crypto.PublicKey) bool }).Equal(b.Public())
 }

@@ -7,8 +7,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"sync"
 )
@@ -29,17 +27,6 @@ func (p *Provider) SetKeyAlg(alg string) {
 func (p *Provider) SigningKey() (key crypto.Signer, kid string) {
 	k := p.keys.current()
 	return k.signer, k.id
-}
-
-// PublicKeyPEM returns the current public key as a PEM block of type PUBLIC
-// KEY: what a relying party that confuses HS256 with RS256 would take for the
-// shared secret.
-func (p *Provider) PublicKeyPEM() []byte {
-	der, err := x509.MarshalPKIXPublicKey(p.keys.current().signer.Public())
-	if err != nil {
-		panic(fmt.Sprintf("oauthlogintest: %v", err))
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
 // signingAlgs are the algorithms that a keyring knows.
