@@ -1,0 +1,50 @@
+// Package flight runs one call at a time for a key and shares its result.
+package flight
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// A Group shares calls that return a V. The zero Group is ready to use.
+type Group[V any] struct{ calls singleflight.Group }
+
+// Do returns the result of fn, or of the call for key that is already running.
+//
+// fn is detached from its callers: its context has the values of the first
+// caller's context but neither its cancellation nor its deadline. A caller whose
+// context ends gets that context's error, and fn goes on for the others. A panic
+// in fn becomes an error.
+func (g *Group[V]) Do(ctx context.Context, key string, fn func(context.Context) (V, error)) (V, error) {
+	detached := context.WithoutCancel(ctx)
+	result := g.calls.DoChan(key, func() (_ any, err error) {
+		defer Recover(&err)
+		return fn(detached)
+	})
+	select {
+	case <-ctx.Done():
+		var none V
+		return none, ctx.Err()
+	case r := <-result:
+		v, _ := r.Val.(V) // nil after a panic
+		return v, r.Err
+	}
+}
+
+// Recover turns a panic into an error. It is for functions that run in a
+// goroutine of their own, where net/http cannot recover and the process would
+// end. The error has the stack, and of the panic's value only what cannot
+// contain a secret.
+func Recover(err *error) {
+	if p := recover(); p != nil {
+		what := fmt.Sprintf("%T", p)
+		if fault, ok := p.(runtime.Error); ok {
+			what = fault.Error()
+		}
+		*err = fmt.Errorf("panic: %s\n%s", what, debug.Stack())
+	}
+}
