@@ -1,11 +1,14 @@
-// Command mutants breaks the package on purpose, one way at a time, and makes
-// sure that a test notices. From the root of the module:
+// Command mutants breaks the module on purpose, one way at a time, and checks
+// that a test fails each time. Run it from the root of the module:
 //
-//	go run ./internal/mutants          # all of them, some minutes
-//	go run ./internal/mutants nonce    # those with "nonce" in the name
+//	go run ./internal/mutants              # all mutants; takes several minutes
+//	go run ./internal/mutants nonce        # the mutants with "nonce" in the name
+//	go run ./internal/mutants -parallel 4  # on four copies at once
 //
-// It works on a copy and is no part of CI. It fails if a mutant survives, and if
-// the code that a mutant changes is not there any more.
+// It works on copies of the module and does not run in CI. It fails if the tests
+// of a mutant pass, if a mutant does not compile, if the code that a mutant
+// replaces is not in its file exactly once, and if a named test fails without
+// any mutant.
 package main
 
 import (
@@ -14,114 +17,81 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"regexp"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
+	"sync"
 )
 
 func main() {
+	parallel := flag.Int("parallel", 2, "number of copies of the module to work on at once")
 	flag.Parse()
-	if err := run(flag.Arg(0)); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *parallel, flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(part string) error {
-	root, err := os.MkdirTemp("", "mutants")
+// run tries the mutants with part in their name on as many copies of the module
+// as parallel says.
+func run(ctx context.Context, parallel int, part string) error {
+	if parallel < 1 {
+		return fmt.Errorf("-parallel is %d; it must be at least 1", parallel)
+	}
+	selected := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !strings.Contains(m.name, part) })
+	if len(selected) == 0 {
+		return fmt.Errorf("no mutant has %q in its name", part)
+	}
+	temp, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(root)
-	if err := copyModule(root); err != nil {
+	defer os.RemoveAll(temp)
+	copies := make([]string, min(parallel, len(selected)))
+	for i := range copies {
+		copies[i] = filepath.Join(temp, strconv.Itoa(i))
+		if err := copyModule(".", copies[i]); err != nil {
+			return err
+		}
+	}
+	if err := testUnchanged(ctx, copies[0], selected); err != nil {
 		return err
 	}
-	var survived []error
-	n := 0
-	for _, m := range mutants {
-		if !strings.Contains(m.name, part) {
-			continue
-		}
-		n++
-		start := time.Now()
-		red, err := m.try(root)
-		if err != nil {
-			survived = append(survived, fmt.Errorf("%s: %w", m.name, err))
-			fmt.Printf("SURVIVED  %s: %v\n", m.name, err)
-			continue
-		}
-		fmt.Printf("caught    %s: %s (%.0fs)\n", m.name, strings.Join(red, " "), time.Since(start).Seconds())
+	total := &summary{}
+	for r := range tryAll(ctx, copies, selected) {
+		fmt.Println(r)
+		total.add(r)
 	}
-	fmt.Printf("%d mutants, %d survived\n", n, len(survived))
-	return errors.Join(survived...)
+	fmt.Println(total)
+	return errors.Join(ctx.Err(), total.err())
 }
 
-// copyModule copies what the root package and its tests are built from.
-func copyModule(to string) error {
-	for _, name := range []string{".", "oauthlogintest"} {
-		entries, err := os.ReadDir(name)
-		if err != nil {
-			return err
-		}
-		if err := os.MkdirAll(filepath.Join(to, name), 0o700); err != nil {
-			return err
-		}
-		for _, entry := range entries {
-			if entry.IsDir() || entry.Name() == "go.work" || entry.Name() == "go.work.sum" {
-				continue
+// tryAll yields one result per mutant, in the order in which they finish, until
+// ctx ends.
+func tryAll(ctx context.Context, copies []string, selected []mutant) <-chan result {
+	queue := make(chan mutant, len(selected))
+	for _, m := range selected {
+		queue <- m
+	}
+	close(queue)
+	results := make(chan result)
+	var workers sync.WaitGroup
+	for _, root := range copies {
+		workers.Go(func() {
+			for m := range queue {
+				if ctx.Err() == nil {
+					results <- m.try(ctx, root)
+				}
 			}
-			content, err := os.ReadFile(filepath.Join(name, entry.Name()))
-			if err != nil {
-				return err
-			}
-			if err := os.WriteFile(filepath.Join(to, name, entry.Name()), content, 0o600); err != nil {
-				return err
-			}
-		}
+		})
 	}
-	return nil
-}
-
-// A mutant is one way to break the package. old occurs in the file once.
-type mutant struct {
-	name, file, old, new string
-	tests                string // of which at least one has to fail
-}
-
-var failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
-
-// try returns the tests that failed.
-func (m *mutant) try(root string) ([]string, error) {
-	path := filepath.Join(root, m.file)
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	if n := strings.Count(string(content), m.old); n != 1 {
-		return nil, fmt.Errorf("%s has the code %d times, not once", m.file, n)
-	}
-	defer os.WriteFile(path, content, 0o600)
-	if err := os.WriteFile(path, []byte(strings.Replace(string(content), m.old, m.new, 1)), 0o600); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-count=1", "-run", "^("+m.tests+")$", ".")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	out, err := cmd.CombinedOutput()
-	switch red := failedTest.FindAllStringSubmatch(string(out), -1); {
-	case err == nil:
-		return nil, fmt.Errorf("%s passed", m.tests)
-	case len(red) == 0:
-		return nil, fmt.Errorf("no test ran: %s", out)
-	default:
-		var names []string
-		for _, match := range red {
-			names = append(names, match[1])
-		}
-		return names, nil
-	}
+	go func() {
+		workers.Wait()
+		close(results)
+	}()
+	return results
 }
