@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// serveAuthorization answers authorization requests (RFC 6749 section 4.1.1,
-// OpenID Connect Core 1.0 section 3.1.2) and the form of the page it shows.
+// serveAuthorization handles authorization requests (RFC 6749 section 4.1.1,
+// OpenID Connect Core 1.0 section 3.1.2) and the sign-in form.
 func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		p.messagePage(w, http.StatusBadRequest, "Malformed request", "The parameters of the request cannot be read.")
+		p.messagePage(w, http.StatusBadRequest, "Malformed request", "The request parameters cannot be parsed.")
 		return
 	}
 	req, fault := p.authorizationTarget(r.Form)
 	if fault != "" {
-		// RFC 6749 section 4.1.2.1: no redirect to a URI that is not known.
+		// RFC 6749 section 4.1.2.1: never redirect to an unregistered URI.
 		p.messagePage(w, http.StatusBadRequest, "Invalid request", fault)
 		return
 	}
@@ -39,13 +39,13 @@ func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if slices.Contains(req.prompt, "none") {
-		p.authorizationError(w, r, req, &oauthError{Code: "login_required", Description: "no session answers the request"})
+		p.authorizationError(w, r, req, &oauthError{Code: "login_required", Description: "no session satisfies the request"})
 		return
 	}
 	p.signInPage(w, http.StatusOK, req, "")
 }
 
-// authorizationResponse issues a code (RFC 6749 section 4.1.2).
+// authorizationResponse redirects back with a new code (RFC 6749 section 4.1.2).
 func (p *Provider) authorizationResponse(w http.ResponseWriter, r *http.Request, req *authorizationRequest, s session) {
 	code, now := rand.Text(), p.config.Now()
 	p.store.update(now, func() {
@@ -59,7 +59,7 @@ func (p *Provider) authorizationResponse(w http.ResponseWriter, r *http.Request,
 	p.redirectBack(w, r, req, url.Values{"code": {code}})
 }
 
-// authorizationError answers as RFC 6749 section 4.1.2.1 says.
+// authorizationError redirects back with an error (RFC 6749 section 4.1.2.1).
 func (p *Provider) authorizationError(w http.ResponseWriter, r *http.Request, req *authorizationRequest, err *oauthError) {
 	params := url.Values{"error": {err.Code}}
 	if err.Description != "" {
@@ -74,11 +74,12 @@ func (p *Provider) redirectBack(w http.ResponseWriter, r *http.Request, req *aut
 		params.Set("state", req.state)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	// RFC 9700 section 4.12: 303, so that nothing is posted again.
+	// RFC 9700 section 4.12: 303 keeps the browser from repeating a POST.
 	http.Redirect(w, r, withQuery(req.redirectURI, params), http.StatusSeeOther)
 }
 
-// withQuery adds params to what query the URI has (RFC 6749 section 3.1.2).
+// withQuery appends params to the URI and keeps its query (RFC 6749 section
+// 3.1.2).
 func withQuery(uri string, params url.Values) string {
 	separator := "?"
 	if strings.Contains(uri, "?") {

@@ -80,7 +80,7 @@ func TestAuthorizationErrors(t *testing.T) {
 	})
 }
 
-// A session answers a request unless that asks for more.
+// A session satisfies a request unless the request demands more.
 func TestSession(t *testing.T) {
 	now := time.Now()
 	p := start(t, func(c *oauthlogintest.Config) { c.Now = func() time.Time { return now } })
@@ -108,7 +108,7 @@ func TestSession(t *testing.T) {
 		{"max_age not reached", []string{"max_age", "600"}, true, false},
 		{"max_age exceeded", []string{"max_age", "599"}, false, true},
 		{"max_age=0", []string{"max_age", "0"}, false, true},
-		{"the acr it has", []string{"acr_values", "phr 0"}, true, false},
+		{"acr of the session", []string{"acr_values", "phr 0"}, true, false},
 		{"another acr", []string{"acr_values", "phr"}, false, true},
 		{"id_token_hint", []string{"id_token_hint", first["id_token"].(string)}, true, false},
 	}
@@ -131,7 +131,7 @@ func TestSession(t *testing.T) {
 		t.Errorf("auth_time and sid of a session changed: %v, %v", claims, again)
 	}
 
-	// Signing in again renews auth_time and acr, of the same session.
+	// Signing in again renews auth_time and acr but keeps the session.
 	l := newLogin(p, "max_age", "0", "acr_values", "phr")
 	back := b.submit(b.get(l.url()), "login", "alice", "action", "approve").redirect(t)
 	renewed := verify(t, p, b.token(p, l.exchangeForm(back.Get("code"))).json(t))
@@ -139,11 +139,11 @@ func TestSession(t *testing.T) {
 		t.Errorf("after signing in again: %v", renewed)
 	}
 
-	// A hint at alice does not let bob in silently.
+	// A hint for alice does not sign bob in silently.
 	b.submit(b.get(newLogin(p, "prompt", "login").url()), "login", "bob", "action", "approve").redirect(t)
 	back = b.get(newLogin(p, "prompt", "none", "id_token_hint", first["id_token"].(string)).url()).redirect(t)
 	if back.Get("error") != "login_required" {
-		t.Errorf("hint at someone else: %v, want login_required", back)
+		t.Errorf("hint for another user: %v, want login_required", back)
 	}
 
 	now = now.Add(24*time.Hour - 1)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// An authorizationRequest is one that passed validation, or at least named a
-// client and one of its redirect URIs.
+// An authorizationRequest names a registered client and one of its redirect
+// URIs. validateAuthorization sets the fields from nonce on.
 type authorizationRequest struct {
 	params      url.Values
 	client      *Client
@@ -21,12 +21,12 @@ type authorizationRequest struct {
 	scopes      []string
 	acrValues   []string
 	prompt      []string
-	maxAge      time.Duration // negative: any
-	hint        string        // sub of the id_token_hint
+	maxAge      time.Duration // negative: no limit
+	hint        string        // sub in the id_token_hint
 }
 
-// authorizationTarget finds where the answer goes, or says why it can go
-// nowhere.
+// authorizationTarget identifies the client and the redirect URI. fault says why
+// the request must not be answered with a redirect.
 func (p *Provider) authorizationTarget(params url.Values) (req *authorizationRequest, fault string) {
 	if len(params["client_id"]) > 1 || len(params["redirect_uri"]) > 1 {
 		return nil, "client_id or redirect_uri is repeated."
@@ -47,7 +47,7 @@ func (p *Provider) authorizationTarget(params url.Values) (req *authorizationReq
 	return req, ""
 }
 
-// validateAuthorization completes req from its parameters.
+// validateAuthorization checks the remaining parameters and completes req.
 func (p *Provider) validateAuthorization(req *authorizationRequest) *oauthError {
 	params := req.params
 	invalid := func(description string) *oauthError {
@@ -83,7 +83,7 @@ func (p *Provider) validateAuthorization(req *authorizationRequest) *oauthError 
 	req.acrValues = strings.Fields(params.Get("acr_values"))
 	req.prompt = strings.Fields(params.Get("prompt"))
 	if slices.Contains(req.prompt, "none") && len(req.prompt) > 1 {
-		return invalid("prompt none excludes others")
+		return invalid("prompt=none cannot be combined with other values")
 	}
 	req.scopes = grantedScopes(params.Get("scope"))
 	if s := params.Get("max_age"); s != "" {
@@ -103,8 +103,8 @@ func (p *Provider) validateAuthorization(req *authorizationRequest) *oauthError 
 	return nil
 }
 
-// satisfiedBy reports whether the request can be granted without asking the
-// person who signed in before.
+// satisfiedBy reports whether the session satisfies the request, so that the
+// sign-in page is not needed.
 func (req *authorizationRequest) satisfiedBy(s session, now time.Time) bool {
 	for _, prompt := range []string{"login", "consent", "select_account"} {
 		if slices.Contains(req.prompt, prompt) {
@@ -117,10 +117,11 @@ func (req *authorizationRequest) satisfiedBy(s session, now time.Time) bool {
 	return fresh && strong && same
 }
 
-// grantedScopes returns the supported ones of the scopes asked for, each once.
-func grantedScopes(asked string) []string {
+// grantedScopes returns the requested scopes that are supported, without
+// duplicates.
+func grantedScopes(requested string) []string {
 	var granted []string
-	for scope := range strings.FieldsSeq(asked) {
+	for scope := range strings.FieldsSeq(requested) {
 		if slices.Contains(supportedScopes, scope) && !slices.Contains(granted, scope) {
 			granted = append(granted, scope)
 		}
@@ -134,8 +135,8 @@ func isSHA256(s string) bool {
 	return err == nil && len(b) == 32 && len(s) == 43
 }
 
-// printable replaces what RFC 6749 section 4.1.2.1 keeps out of an
-// error_description.
+// printable replaces the characters that RFC 6749 section 4.1.2.1 does not allow
+// in an error_description.
 func printable(s string) string {
 	return strings.Map(func(c rune) rune {
 		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' {

@@ -42,7 +42,7 @@ func start(t *testing.T, change ...func(*oauthlogintest.Config)) *oauthlogintest
 	return p
 }
 
-// A browser keeps cookies and follows no redirect.
+// A browser keeps cookies and does not follow redirects.
 type browser struct {
 	t *testing.T
 	*http.Client
@@ -59,12 +59,12 @@ func newBrowser(t *testing.T) *browser {
 	}}
 }
 
-type answer struct {
+type response struct {
 	*http.Response
 	body string
 }
 
-func (b *browser) do(req *http.Request) answer {
+func (b *browser) do(req *http.Request) response {
 	b.t.Helper()
 	resp, err := b.Do(req)
 	if err != nil {
@@ -75,15 +75,15 @@ func (b *browser) do(req *http.Request) answer {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return answer{resp, string(body)}
+	return response{resp, string(body)}
 }
 
-func (b *browser) get(uri string, header ...string) answer {
+func (b *browser) get(uri string, header ...string) response {
 	b.t.Helper()
 	return b.do(b.request("GET", uri, nil, header...))
 }
 
-func (b *browser) post(uri string, form url.Values, header ...string) answer {
+func (b *browser) post(uri string, form url.Values, header ...string) response {
 	b.t.Helper()
 	return b.do(b.request("POST", uri, form, header...))
 }
@@ -103,8 +103,8 @@ func (b *browser) request(method, uri string, form url.Values, header ...string)
 	return req
 }
 
-// redirect returns the parameters that the answer takes to the redirect URI.
-func (a answer) redirect(t *testing.T) url.Values {
+// redirect returns the parameters of a redirect to the redirect URI.
+func (a response) redirect(t *testing.T) url.Values {
 	t.Helper()
 	location := a.Header.Get("Location")
 	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(location, redirectURI+"&") && !strings.HasPrefix(location, publicURI+"?") {
@@ -117,7 +117,7 @@ func (a answer) redirect(t *testing.T) url.Values {
 	return u.Query()
 }
 
-func (a answer) json(t *testing.T) map[string]any {
+func (a response) json(t *testing.T) map[string]any {
 	t.Helper()
 	var v map[string]any
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
@@ -126,8 +126,8 @@ func (a answer) json(t *testing.T) map[string]any {
 	return v
 }
 
-// submit fills in and sends the form on the page as a browser would.
-func (b *browser) submit(page answer, fields ...string) answer {
+// submit fills in the form on the page and submits it as a browser does.
+func (b *browser) submit(page response, fields ...string) response {
 	b.t.Helper()
 	action := regexp.MustCompile(`<form method="post" action="([^"]*)"`).FindStringSubmatch(page.body)
 	if page.StatusCode != http.StatusOK || action == nil {
@@ -148,7 +148,7 @@ func (b *browser) submit(page answer, fields ...string) answer {
 	return b.post(target.String(), form, "Sec-Fetch-Site", "same-origin")
 }
 
-// A login is one authorization request of the client app.
+// A login is an authorization request from the client app.
 type login struct {
 	p        *oauthlogintest.Provider
 	verifier string
@@ -183,20 +183,20 @@ func (l login) exchangeForm(code string) url.Values {
 	}
 }
 
-// basic authenticates the client app.
+// basic returns the header that authenticates the client app.
 func basic() []string {
 	credentials := url.QueryEscape(clientID) + ":" + url.QueryEscape(clientSecret)
 	return []string{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(credentials))}
 }
 
 // token posts to the token endpoint as the client app.
-func (b *browser) token(p *oauthlogintest.Provider, form url.Values) answer {
+func (b *browser) token(p *oauthlogintest.Provider, form url.Values) response {
 	b.t.Helper()
 	return b.post(p.Issuer()+"/token", form, basic()...)
 }
 
-// signIn goes through a whole login without a page and returns the token
-// response. It needs AutoApprove or a session.
+// signIn completes a login without a page and returns the token response. It
+// requires AutoApprove or a session.
 func (b *browser) signIn(p *oauthlogintest.Provider, params ...string) map[string]any {
 	b.t.Helper()
 	l := newLogin(p, params...)
@@ -208,7 +208,7 @@ func (b *browser) signIn(p *oauthlogintest.Provider, params ...string) map[strin
 	return a.json(b.t)
 }
 
-func (b *browser) refresh(p *oauthlogintest.Provider, token any, extra ...string) answer {
+func (b *browser) refresh(p *oauthlogintest.Provider, token any, extra ...string) response {
 	b.t.Helper()
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.(string)}}
 	for i := 0; i < len(extra); i += 2 {
@@ -217,13 +217,13 @@ func (b *browser) refresh(p *oauthlogintest.Provider, token any, extra ...string
 	return b.token(p, form)
 }
 
-func (b *browser) userInfo(p *oauthlogintest.Provider, token any) answer {
+func (b *browser) userInfo(p *oauthlogintest.Provider, token any) response {
 	b.t.Helper()
 	return b.get(p.Issuer()+"/userinfo", "Authorization", "Bearer "+token.(string))
 }
 
 // wantError checks an error response of the token or revocation endpoint.
-func wantError(t *testing.T, a answer, status int, code string) {
+func wantError(t *testing.T, a response, status int, code string) {
 	t.Helper()
 	if a.StatusCode != status || a.json(t)["error"] != code {
 		t.Errorf("got %d %s, want %d %s", a.StatusCode, a.body, status, code)

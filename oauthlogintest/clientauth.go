@@ -27,8 +27,8 @@ func writeOAuthError(w http.ResponseWriter, err *oauthError) {
 	writeJSON(w, status, err)
 }
 
-// authenticatedForm returns the form that was posted and the client that
-// posted it. Parameters in the query are not looked at.
+// authenticatedForm parses the posted form and authenticates the client. It
+// ignores query parameters.
 func (p *Provider) authenticatedForm(r *http.Request) (*Client, url.Values, *oauthError) {
 	if !isForm(r) {
 		return nil, nil, &oauthError{Code: "invalid_request", Description: "the body is not application/x-www-form-urlencoded"}
@@ -46,22 +46,22 @@ func (p *Provider) authenticatedForm(r *http.Request) (*Client, url.Values, *oau
 	return client, r.PostForm, err
 }
 
-// authenticateClient returns the client that authenticated itself by exactly
-// one of client_secret_basic, client_secret_post and, if it has no secret,
-// none (RFC 6749 section 2.3).
+// authenticateClient authenticates the client with client_secret_basic or
+// client_secret_post but not both, or with none if the client has no secret (RFC
+// 6749 section 2.3).
 func (p *Provider) authenticateClient(r *http.Request) (*Client, *oauthError) {
 	invalidClient := &oauthError{Code: "invalid_client", Description: "client authentication failed", status: http.StatusUnauthorized}
 
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if r.Header.Get("Authorization") != "" {
 		if secret != "" {
-			return nil, &oauthError{Code: "invalid_request", Description: "the client authenticated in two ways"}
+			return nil, &oauthError{Code: "invalid_request", Description: "the client used more than one authentication method"}
 		}
 		basicID, basicSecret, ok := r.BasicAuth()
 		if !ok {
 			return nil, invalidClient
 		}
-		// RFC 6749 section 2.3.1: both are form-urlencoded first.
+		// RFC 6749 section 2.3.1: ID and secret are form-urlencoded, then base64-encoded.
 		decodedID, idErr := url.QueryUnescape(basicID)
 		decodedSecret, secretErr := url.QueryUnescape(basicSecret)
 		if idErr != nil || secretErr != nil || decodedSecret == "" || (id != "" && id != decodedID) {

@@ -9,37 +9,38 @@ import (
 	"time"
 )
 
-// Config describes a [Provider]. The zero value of every field but Issuer
-// stands for a default, and [Start] supplies the Issuer.
+// Config configures a [Provider]. [New] requires an Issuer; [Start] does not.
+// All other fields are optional.
 type Config struct {
-	// Issuer is the issuer URL: http or https, without query and fragment. It
-	// may have a path, which then precedes the path of every endpoint.
+	// Issuer is the issuer URL: http or https, without a query or fragment. If
+	// it has a path, all endpoints are below that path.
 	Issuer string
 
-	// Clients are the registered clients. All others are refused.
+	// Clients are the registered clients. Requests from other clients fail.
 	Clients []Client
 
-	// Users are offered on the sign-in page. Nil stands for alice, bob and
-	// carol. A name typed by hand that is not the Subject of any of them signs
-	// in as a user with that name as its Subject.
+	// Users are the users on the sign-in page. Nil means alice, bob and carol.
+	// The page accepts any other name too, and signs in a user with that name as
+	// Subject and Name.
 	Users []User
 
-	// Lifetimes: one hour, one hour, one minute and 30 days if zero. A
-	// negative one issues what has already expired.
-	AccessTokenTTL  time.Duration
-	IDTokenTTL      time.Duration
-	CodeTTL         time.Duration
-	RefreshTokenTTL time.Duration
+	// Lifetimes of what the provider issues. Zero means the default. A negative
+	// lifetime issues tokens that have already expired.
+	AccessTokenTTL  time.Duration // default: 1 hour
+	IDTokenTTL      time.Duration // default: 1 hour
+	CodeTTL         time.Duration // default: 1 minute
+	RefreshTokenTTL time.Duration // default: 30 days
 
-	// JWTAccessTokens issues access tokens as JWTs (RFC 9068), signed like the
-	// ID tokens, instead of opaque strings.
+	// JWTAccessTokens makes access tokens JWTs (RFC 9068), signed with the same
+	// key as ID tokens. By default they are opaque.
 	JWTAccessTokens bool
 
-	// NoRefreshTokens issues no refresh tokens. Otherwise each code exchange
-	// issues one, whether or not offline_access was asked for.
+	// NoRefreshTokens turns refresh tokens off. By default every code exchange
+	// issues one, with or without the scope offline_access.
 	NoRefreshTokens bool
 
-	// Now is the clock. Nil stands for time.Now.
+	// Now is the clock for all timestamps and expiry checks. Nil means time.Now.
+	// It must be safe for concurrent use.
 	Now func() time.Time
 }
 
@@ -48,31 +49,34 @@ type Client struct {
 	// ID is the client_id.
 	ID string
 
-	// Secret authenticates the client with client_secret_basic or
-	// client_secret_post. A client without one is public and authenticates
-	// with the method none.
+	// Secret authenticates the client, by client_secret_basic or
+	// client_secret_post. A client without a secret is public and uses the
+	// method none.
 	Secret string
 
-	// RedirectURIs and PostLogoutRedirectURIs are compared exactly with the
-	// redirect_uri and post_logout_redirect_uri of requests.
+	// RedirectURIs and PostLogoutRedirectURIs are the values allowed for
+	// redirect_uri and post_logout_redirect_uri, compared as strings. Each must
+	// be an absolute URI without a fragment.
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
 }
 
-// A User is someone who can sign in at a [Provider].
+// A User is a user who can sign in at a [Provider].
 type User struct {
-	// Subject is the sub claim, and the name to sign in with.
+	// Subject is the sub claim and the name to sign in with: 1 to 255 printable
+	// ASCII characters.
 	Subject string
 
-	// Name is released with the scope profile.
+	// Name is the name claim, released by the scope profile.
 	Name string
 
-	// Email and EmailVerified are released with the scope email.
+	// Email and EmailVerified are the email and email_verified claims, released
+	// by the scope email if Email is not empty.
 	Email         string
 	EmailVerified bool
 
-	// Claims are further claims, released with the scope profile or email.
-	// They do not replace the claims that the provider itself makes.
+	// Claims are additional claims, released by the scope profile or email. A
+	// claim that the provider sets itself takes precedence.
 	Claims map[string]any
 }
 
@@ -84,7 +88,8 @@ func demoUsers() []User {
 	}
 }
 
-// withDefaults returns a copy of c that shares no slice with it.
+// withDefaults returns a copy of c with defaults filled in. It shares no slice
+// with c.
 func (c Config) withDefaults() Config {
 	c.Clients = slices.Clone(c.Clients)
 	for i := range c.Clients {
@@ -105,7 +110,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// validate reports every fault at once.
+// validate returns all faults, joined.
 func (c Config) validate() error {
 	var errs []error
 	fault := func(format string, args ...any) {
@@ -114,24 +119,24 @@ func (c Config) validate() error {
 	if u, err := url.Parse(c.Issuer); err != nil {
 		fault("Issuer: %w", err)
 	} else if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		fault("Issuer %q is not an http or https URL without query and fragment", c.Issuer)
+		fault("Issuer %q must be an http or https URL without a query or fragment", c.Issuer)
 	}
 	seen := map[string]bool{}
 	for i, client := range c.Clients {
 		if client.ID == "" || seen[client.ID] {
-			fault("Clients[%d].ID %q is empty or taken", i, client.ID)
+			fault("Clients[%d].ID %q is empty or a duplicate", i, client.ID)
 		}
 		seen[client.ID] = true
 		for _, uri := range slices.Concat(client.RedirectURIs, client.PostLogoutRedirectURIs) {
 			// RFC 6749 section 3.1.2: absolute, without a fragment.
 			if u, err := url.Parse(uri); err != nil || !u.IsAbs() || u.Fragment != "" {
-				fault("Clients[%d]: redirect URI %q is not an absolute URI without a fragment", i, uri)
+				fault("Clients[%d]: redirect URI %q must be an absolute URI without a fragment", i, uri)
 			}
 		}
 	}
 	for i, user := range c.Users {
 		if !validSubject(user.Subject) {
-			fault("Users[%d].Subject %q is not 1 to 255 printable ASCII characters", i, user.Subject)
+			fault("Users[%d].Subject %q must be 1 to 255 printable ASCII characters", i, user.Subject)
 		}
 	}
 	return errors.Join(errs...)
@@ -146,8 +151,8 @@ func (c Config) client(id string) *Client {
 	return &c.Clients[i]
 }
 
-// user returns the listed user with the given subject, or one who has nothing
-// but it.
+// user returns the configured user with the given subject, or a new user with
+// only that subject and name.
 func (c Config) user(subject string) User {
 	i := slices.IndexFunc(c.Users, func(user User) bool { return user.Subject == subject })
 	if i < 0 {
@@ -156,7 +161,8 @@ func (c Config) user(subject string) User {
 	return c.Users[i]
 }
 
-// OpenID Connect Core 1.0 section 2: sub has at most 255 ASCII characters.
+// validSubject reports whether s can be a sub: at most 255 ASCII characters
+// (OpenID Connect Core 1.0 section 2).
 func validSubject(s string) bool {
 	for _, c := range []byte(s) {
 		if c < 0x20 || c > 0x7e {

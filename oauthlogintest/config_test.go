@@ -42,7 +42,7 @@ func TestStartPanics(t *testing.T) {
 	}
 }
 
-// A Provider serves any issuer when it is mounted.
+// A mounted Provider can serve any issuer.
 func TestMetadata(t *testing.T) {
 	p, err := oauthlogintest.New(oauthlogintest.Config{Issuer: "https://op.example/tenant"})
 	if err != nil {
@@ -82,6 +82,6 @@ func TestMetadata(t *testing.T) {
 		}
 	}
 	if doc["authorization_response_iss_parameter_supported"] != true || doc["request_uri_parameter_supported"] != false {
-		t.Error("iss is not advertised, or request_uri is")
+		t.Error("iss is not advertised, or request_uri is advertised")
 	}
 }

@@ -1,43 +1,36 @@
-// Package oauthlogintest is a small OpenID provider on loopback, for demos and
-// tests.
+// Package oauthlogintest provides an OpenID provider for tests and demos of
+// applications that sign users in.
 //
-// [Start] it, register the relying party as a [Client], and point the relying
-// party at [Provider.Issuer]. An unstarted server has its address already:
+// A test starts a [Provider], registers the application as a [Client] and
+// points the application at [Provider.Issuer]:
 //
 //	app := httptest.NewUnstartedServer(nil)
 //	base := "http://" + app.Listener.Addr().String()
-//	provider := oauthlogintest.Start(oauthlogintest.Config{
-//		Clients: []oauthlogintest.Client{{
-//			ID:                     "app",
-//			Secret:                 "secret",
-//			RedirectURIs:           []string{base + "/auth/callback"},
-//			PostLogoutRedirectURIs: []string{base + "/"},
-//		}},
-//	})
-//	defer provider.Close()
+//	client := oauthlogintest.Client{ID: "app", Secret: "secret", RedirectURIs: []string{base + "/auth/callback"}}
+//	provider := oauthlogintest.Start(oauthlogintest.Config{Clients: []oauthlogintest.Client{client}})
+//	t.Cleanup(provider.Close)
 //	provider.AutoApprove("alice")
-//	app.Config.Handler = newApp(base, provider.Issuer()) // oauthlogin.New, Handler
+//	app.Config.Handler = newApp(base, provider.Issuer()) // the application under test
 //	app.Start()
-//	defer app.Close()
-//
+//	t.Cleanup(app.Close)
 //	jar, _ := cookiejar.New(nil)
-//	browser := &http.Client{Jar: jar}
-//	resp, err := browser.Get(base + "/dashboard") // signed in as alice
+//	resp, err := (&http.Client{Jar: jar}).Get(base + "/dashboard") // signed in as alice
 //
-// A person signs in on the provider's page by picking a user; there is no
-// password. A test calls [Provider.AutoApprove] and sees no page at all.
+// Users sign in by picking a name on the provider's page; there are no
+// passwords. With [Provider.AutoApprove], the page is skipped.
 //
-// The provider checks what it is sent as a strict provider would: redirect
-// URIs are compared exactly, PKCE with S256 is required, parameters may not be
-// repeated, a code is good for one exchange, refresh tokens rotate and a
-// replayed one ends its whole family. It records every request
-// ([Provider.Requests]), and it misbehaves when told to: [Provider.Intercept]
-// takes over an endpoint, and the Map methods edit what the endpoints answer.
+// The Provider validates requests as a strict provider does: it compares
+// redirect URIs exactly, requires PKCE with S256, rejects repeated parameters,
+// accepts each code once, rotates refresh tokens and revokes the whole family
+// when one is reused. It records every request ([Provider.Requests]). It can
+// also misbehave on demand: [Provider.Intercept] replaces an endpoint, and the
+// Edit methods change responses and ID tokens before they are sent.
 //
-// It implements the authorization code grant of OAuth 2.0 (RFC 6749) with PKCE
-// (RFC 7636) and issuer identification (RFC 9207), OpenID Connect Core 1.0,
-// Discovery 1.0 and RP-Initiated Logout 1.0, and token revocation (RFC 7009).
+// The Provider implements the authorization code grant of OAuth 2.0 (RFC 6749)
+// with PKCE (RFC 7636) and issuer identification (RFC 9207), token revocation
+// (RFC 7009), OpenID Connect Core 1.0, Discovery 1.0 and RP-Initiated Logout
+// 1.0.
 //
-// Anyone who reaches a Provider can sign in as anyone: never use one to
-// protect something.
+// Anyone who can reach a Provider can sign in as any user. Never use one to
+// protect real data.
 package oauthlogintest

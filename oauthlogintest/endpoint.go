@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// An Endpoint names one of a Provider's endpoints.
+// An Endpoint identifies an endpoint of a [Provider].
 type Endpoint string
 
-// The endpoints of a [Provider], each at its own path below the issuer.
+// The endpoints of a [Provider] and their paths below the issuer URL.
 const (
 	Discovery     Endpoint = "discovery"     // /.well-known/openid-configuration
 	JWKS          Endpoint = "jwks"          // /jwks
@@ -51,8 +51,10 @@ func (p *Provider) newRoutes() map[string]route {
 	}
 }
 
-// ServeHTTP answers at the paths of the endpoints and 404 elsewhere. Each
-// request to an endpoint is recorded, then handed to its interceptor, if any.
+// ServeHTTP serves the endpoints below the issuer's path and responds 404 to all
+// other paths. It records each request to an endpoint, then calls the interceptor
+// if there is one, else the endpoint. A request body over 1 MiB gets a 400
+// response.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, ok := strings.CutPrefix(r.URL.Path, p.path)
 	route, found := p.routes[path]
@@ -71,7 +73,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rw, err := p.log.record(w, r, route.endpoint, p.config.Now())
 	if err != nil {
-		http.Error(rw, "cannot read the request", http.StatusBadRequest)
+		http.Error(rw, "cannot read the request body", http.StatusBadRequest)
 		return
 	}
 	if intercept := p.interceptor(route.endpoint); intercept != nil {

@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// serveEndSession signs the browser out of the provider and sends it back
-// (OpenID Connect RP-Initiated Logout 1.0). It does not ask the person whether
-// to, and leaves the tokens as they are.
+// serveEndSession ends the browser's session at the provider and redirects back
+// (OpenID Connect RP-Initiated Logout 1.0). It does not ask for confirmation and
+// does not revoke tokens.
 func (p *Provider) serveEndSession(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		p.messagePage(w, http.StatusBadRequest, "Malformed request", "The parameters of the request cannot be read.")
+		p.messagePage(w, http.StatusBadRequest, "Malformed request", "The request parameters cannot be parsed.")
 		return
 	}
 	target, fault := p.postLogoutTarget(r.Form)
@@ -22,15 +22,15 @@ func (p *Provider) serveEndSession(w http.ResponseWriter, r *http.Request) {
 	p.forgetSession(r)
 	http.SetCookie(w, p.sessionCookie("", -1))
 	if target == "" {
-		p.messagePage(w, http.StatusOK, "You are signed out", "This browser is no longer signed in at the demo provider.")
+		p.messagePage(w, http.StatusOK, "You are signed out", "This browser is no longer signed in to the demo provider.")
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, target, http.StatusSeeOther)
 }
 
-// postLogoutTarget returns where to redirect to, which is empty if the request
-// does not say, or what is wrong with the request.
+// postLogoutTarget returns the URI to redirect to, or "" if the request has none.
+// fault says what is wrong with the request.
 func (p *Provider) postLogoutTarget(params url.Values) (target, fault string) {
 	for _, values := range params {
 		if len(values) > 1 {
@@ -39,10 +39,10 @@ func (p *Provider) postLogoutTarget(params url.Values) (target, fault string) {
 	}
 	clientID := params.Get("client_id")
 	if hint := params.Get("id_token_hint"); hint != "" {
-		// RP-Initiated Logout 1.0 section 2: an expired ID token will do.
+		// RP-Initiated Logout 1.0 section 2: an expired ID token is accepted.
 		claims, err := p.keys.verifyJWT(hint)
 		if err != nil || claims["iss"] != p.config.Issuer {
-			return "", "The id_token_hint was not issued here."
+			return "", "This provider did not issue the id_token_hint."
 		}
 		azp, _ := claims["azp"].(string)
 		if clientID != "" && clientID != azp {

@@ -19,8 +19,8 @@ func TestSignOut(t *testing.T) {
 	b := newBrowser(t)
 	hint := b.signIn(p)["id_token"].(string)
 	p.AutoApprove("")
-	now = now.Add(2 * time.Hour) // the hint expired
-	p.RotateKeys()               // and so did its key
+	now = now.Add(2 * time.Hour) // the hint has expired
+	p.RotateKeys()               // and its key is retired
 
 	_, claims := decode(t, hint)
 	claims["sub"] = "bob"

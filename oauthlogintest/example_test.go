@@ -12,7 +12,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// A relying party, reduced to its two requests, signs alice in.
+// A minimal relying party signs alice in.
 func Example() {
 	const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
@@ -74,12 +74,12 @@ func Example() {
 	// 1 token request
 }
 
-// The token endpoint is out of order, as a relying party may find it.
+// An interceptor simulates an outage of the token endpoint.
 func ExampleProvider_Intercept() {
 	provider := oauthlogintest.Start(oauthlogintest.Config{})
 	defer provider.Close()
 	provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
-		http.Error(w, "out of order", http.StatusServiceUnavailable)
+		http.Error(w, "unavailable", http.StatusServiceUnavailable)
 	})
 
 	resp, err := http.PostForm(provider.Issuer()+"/token", url.Values{"grant_type": {"refresh_token"}})

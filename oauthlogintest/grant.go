@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// sessionTTL is how long the provider remembers who signed in.
+// sessionTTL is how long a browser stays signed in at the provider.
 const sessionTTL = 24 * time.Hour
 
-// A session is a person signed in at the provider.
+// A session is the sign-in of a browser at the provider.
 type session struct {
 	user     User
 	authTime time.Time
@@ -22,11 +22,11 @@ type session struct {
 	expires  time.Time
 }
 
-// A grant is what a person granted a client. The code and all tokens that come
-// from it point to it, so that revoking it ends the whole family.
+// A grant is what a user granted to a client. The code and all tokens issued from
+// it share one grant, so revoking the grant revokes the whole family.
 type grant struct {
 	client  *Client
-	session session // as it was then
+	session session // at the time of the grant
 	scopes  []string
 	nonce   string
 	revoked bool
@@ -52,8 +52,8 @@ type refreshToken struct {
 	used    bool
 }
 
-// A store holds what the provider issued, until it expires. Its zero value is
-// empty.
+// A store holds sessions, codes and tokens until they expire. The zero value is
+// ready to use.
 type store struct {
 	mu       sync.Mutex
 	sessions map[string]session
@@ -63,7 +63,8 @@ type store struct {
 	swept    time.Time
 }
 
-// update calls f with the store locked, its maps made and swept.
+// update calls f with the store locked. Before that it deletes expired entries,
+// at most once a minute.
 func (s *store) update(now time.Time, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,19 +84,19 @@ func (s *store) update(now time.Time, f func()) {
 	f()
 }
 
-// redeemCode returns the grant of a code, which is good once.
+// redeemCode returns the grant of a code and marks the code as used.
 func (s *store) redeemCode(now time.Time, client *Client, code, redirectURI, verifier string) (g *grant, err *oauthError) {
 	s.update(now, func() {
 		c := s.codes[code]
 		switch {
 		case c == nil || c.client != client || !now.Before(c.expires):
-			err = invalidGrant("the code is unknown, expired or another client's")
+			err = invalidGrant("the code is unknown, expired or belongs to another client")
 		case c.used:
-			// RFC 6749 section 4.1.2: a code used twice revokes its tokens.
+			// RFC 6749 section 4.1.2: reuse of a code revokes its tokens.
 			c.revoked = true
-			err = invalidGrant("the code was used before")
+			err = invalidGrant("the code has already been used")
 		case c.redirectURI != redirectURI:
-			err = invalidGrant("redirect_uri is not the one of the authorization request")
+			err = invalidGrant("redirect_uri differs from the authorization request")
 		case !challengeMatches(c.challenge, verifier):
 			err = invalidGrant("code_verifier does not match the code_challenge")
 		default:
@@ -108,36 +109,36 @@ func (s *store) redeemCode(now time.Time, client *Client, code, redirectURI, ver
 	return g, err
 }
 
-// RFC 7636 section 4.6.
+// challengeMatches verifies a code_verifier (RFC 7636 section 4.6).
 func challengeMatches(challenge, verifier string) bool {
 	sum := sha256.Sum256([]byte(verifier))
 	computed := base64.RawURLEncoding.EncodeToString(sum[:])
 	return subtle.ConstantTimeCompare([]byte(computed), []byte(challenge)) == 1
 }
 
-// rotateRefreshToken spends a refresh token and returns its grant with the
-// scopes to issue: those asked for, or all if none are.
-func (s *store) rotateRefreshToken(now time.Time, client *Client, token string, asked []string) (g *grant, scopes []string, err *oauthError) {
+// rotateRefreshToken marks a refresh token as used and returns its grant and the
+// scopes to issue: the requested ones, or all granted ones if none are requested.
+func (s *store) rotateRefreshToken(now time.Time, client *Client, token string, requested []string) (g *grant, scopes []string, err *oauthError) {
 	s.update(now, func() {
 		t := s.refresh[token]
 		switch {
 		case t == nil || t.client != client || t.revoked || !now.Before(t.expires):
-			err = invalidGrant("the refresh token is unknown, expired, revoked or another client's")
+			err = invalidGrant("the refresh token is unknown, expired, revoked or belongs to another client")
 			return
 		case t.used:
-			// RFC 9700 section 4.14.2: whoever of the two is the thief, the
-			// family ends.
+			// RFC 9700 section 4.14.2: reuse means that the token leaked, so
+			// the family is revoked.
 			t.revoked = true
-			err = invalidGrant("the refresh token was used before")
+			err = invalidGrant("the refresh token has already been used")
 			return
 		}
 		scopes = t.grant.scopes
-		if len(asked) > 0 {
-			if slices.ContainsFunc(asked, func(scope string) bool { return !slices.Contains(scopes, scope) }) {
-				err = &oauthError{Code: "invalid_scope", Description: "scope exceeds what was granted"}
+		if len(requested) > 0 {
+			if slices.ContainsFunc(requested, func(scope string) bool { return !slices.Contains(scopes, scope) }) {
+				err = &oauthError{Code: "invalid_scope", Description: "scope exceeds the granted scopes"}
 				return
 			}
-			scopes = asked
+			scopes = requested
 		}
 		t.used = true
 		g = t.grant
@@ -145,7 +146,7 @@ func (s *store) rotateRefreshToken(now time.Time, client *Client, token string, 
 	return g, scopes, err
 }
 
-// accessToken returns a copy of what an access token stands for.
+// accessToken looks up a valid access token.
 func (s *store) accessToken(now time.Time, token string) (t accessToken, ok bool) {
 	s.update(now, func() {
 		t, ok = s.access[token]
@@ -154,8 +155,9 @@ func (s *store) accessToken(now time.Time, token string) (t accessToken, ok bool
 	return t, ok
 }
 
-// revoke ends an access token, or the family of a refresh token. It reports
-// whether the client may do so; tokens that do not exist are no one's.
+// revoke revokes an access token, or the whole family of a refresh token. It
+// returns false if the token belongs to another client. Revoking an unknown token
+// succeeds (RFC 7009 section 2.2).
 func (s *store) revoke(now time.Time, client *Client, token string) (allowed bool) {
 	s.update(now, func() {
 		access, isAccess := s.access[token]

@@ -2,7 +2,7 @@ package oauthlogintest
 
 import "net/http"
 
-// hooks are what tests install; each is nil or empty until then.
+// hooks are the hooks that a test has set; unset ones are nil or empty.
 type hooks struct {
 	intercept        map[Endpoint]func(http.ResponseWriter, *http.Request, http.HandlerFunc)
 	mapDiscovery     func(map[string]any)
@@ -13,11 +13,10 @@ type hooks struct {
 	autoApprove      string
 }
 
-// Intercept hands every request to e to f, in place of the endpoint. It may
-// answer wrongly, late or not at all (panic with [http.ErrAbortHandler] to hang
-// up), and next is the endpoint itself. The request's body is in memory; w
-// implements [http.Flusher] and [http.Hijacker]. A nil f removes the
-// interceptor.
+// Intercept calls f instead of endpoint e; next is the endpoint itself. f can
+// send a wrong response, a late one or none: a panic with [http.ErrAbortHandler]
+// closes the connection. The request body is already in memory, and w implements
+// [http.Flusher] and [http.Hijacker]. A nil f removes the interceptor.
 func (p *Provider) Intercept(e Endpoint, f func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -27,42 +26,42 @@ func (p *Provider) Intercept(e Endpoint, f func(w http.ResponseWriter, r *http.R
 	p.hooks.intercept[e] = f
 }
 
-// EditDiscovery has f edit the provider metadata each time before it is served.
-// A nil f serves it as it is.
+// EditDiscovery calls f to change the provider metadata before each discovery
+// response. A nil f removes the hook.
 func (p *Provider) EditDiscovery(f func(doc map[string]any)) {
 	p.setHook(func(h *hooks) { h.mapDiscovery = f })
 }
 
-// EditTokenResponse has f edit each successful answer of the token endpoint, to
-// a code as to a refresh token. A nil f serves it as it is.
+// EditTokenResponse calls f to change each successful token response, to a code
+// or a refresh token, before it is sent. A nil f removes the hook.
 func (p *Provider) EditTokenResponse(f func(resp map[string]any)) {
 	p.setHook(func(h *hooks) { h.mapTokenResponse = f })
 }
 
-// EditIDToken has f edit the JOSE header and the claims of each ID token before
-// it is signed. The alg "none" leaves the signature empty, and "HS256" signs
-// with the client's secret. Any other alg or kid is written as it is, while the
-// signature stays the one of [Provider.SigningKey]. A nil f issues ID tokens as
-// they are.
+// EditIDToken calls f to change the JOSE header and the claims of each ID token
+// before it is signed. With alg "none" the signature is empty; with "HS256" the
+// client's secret is the key. Any other alg or kid only changes the header: the
+// signature is still made with [Provider.SigningKey]. A nil f removes the hook.
 func (p *Provider) EditIDToken(f func(header, claims map[string]any)) {
 	p.setHook(func(h *hooks) { h.mapIDToken = f })
 }
 
-// SignWith has f serialize each ID token, from the header and claims that
-// [Provider.EditIDToken] left. What it returns is issued, whatever it is. A nil
-// f gives serialization back to the Provider.
+// SignWith calls f to sign and serialize each ID token. f receives the header
+// and claims after [Provider.EditIDToken], and the Provider issues what f returns
+// without checking it. A nil f removes the hook.
 func (p *Provider) SignWith(f func(header, claims map[string]any) string) {
 	p.setHook(func(h *hooks) { h.signWith = f })
 }
 
-// EditUserInfo has f edit each successful answer of the userinfo endpoint. A
-// nil f serves it as it is.
+// EditUserInfo calls f to change each successful response of the userinfo
+// endpoint before it is sent. A nil f removes the hook.
 func (p *Provider) EditUserInfo(f func(claims map[string]any)) {
 	p.setHook(func(h *hooks) { h.mapUserInfo = f })
 }
 
-// AutoApprove answers authorization requests at once, as if the user with this
-// subject had signed in on the page. The empty string shows the page again.
+// AutoApprove approves valid authorization requests immediately, as if the user
+// with this subject had signed in on the page. The user need not be in
+// Config.Users. An empty subject brings the page back.
 func (p *Provider) AutoApprove(subject string) {
 	p.setHook(func(h *hooks) { h.autoApprove = subject })
 }
@@ -73,8 +72,8 @@ func (p *Provider) setHook(set func(*hooks)) {
 	set(&p.hooks)
 }
 
-// hook returns the hooks to call. They are called without the lock, so that
-// they may call the Provider.
+// hook returns a copy of the hooks. Callers run them without the lock, so hooks
+// can call the Provider.
 func (p *Provider) hook() hooks {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -87,7 +86,7 @@ func (p *Provider) interceptor(e Endpoint) func(http.ResponseWriter, *http.Reque
 	return p.hooks.intercept[e]
 }
 
-// edit applies f, which may be nil, to m.
+// edit calls f with m unless f is nil.
 func edit(f func(map[string]any), m map[string]any) {
 	if f != nil {
 		f(m)

@@ -27,10 +27,10 @@ func TestIntercept(t *testing.T) {
 	jwks := p.Issuer() + "/jwks"
 
 	p.Intercept(oauthlogintest.JWKS, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
-		http.Error(w, "out of order", http.StatusServiceUnavailable)
+		http.Error(w, "unavailable", http.StatusServiceUnavailable)
 	})
 	if a := b.get(jwks); a.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("answered wrongly: %d, want 503", a.StatusCode)
+		t.Errorf("wrong response: %d, want 503", a.StatusCode)
 	}
 
 	p.Intercept(oauthlogintest.JWKS, func(http.ResponseWriter, *http.Request, http.HandlerFunc) {
@@ -54,7 +54,7 @@ func TestIntercept(t *testing.T) {
 		t.Errorf("hijacked: got %d", resp.StatusCode)
 	}
 
-	// A trickle whose end waits for its beginning to arrive.
+	// The end of the body is sent only once the beginning has arrived.
 	arrived := make(chan struct{})
 	p.Intercept(oauthlogintest.JWKS, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 		fmt.Fprint(w, "{")
@@ -90,8 +90,8 @@ func TestIntercept(t *testing.T) {
 	for _, r := range p.Requests(oauthlogintest.JWKS) {
 		statuses = append(statuses, r.Status)
 	}
-	// How many requests hung up on is not certain: net/http repeats a GET when
-	// a kept connection closes.
+	// The number of dropped requests varies, because net/http retries a GET when
+	// a reused connection closes.
 	if got, want := slices.Compact(statuses), []int{503, 0, 200}; !slices.Equal(got, want) {
 		t.Errorf("recorded statuses %v, want %v", got, want)
 	}
@@ -104,7 +104,7 @@ func TestInterceptorMayReadTheForm(t *testing.T) {
 		if r.FormValue("grant_type") != "authorization_code" {
 			t.Errorf("form %v", r.Form)
 		}
-		// The code arrives once, and its answer is lost.
+		// The first response is lost.
 		next(httptest.NewRecorder(), r)
 		next(w, r)
 	})
@@ -219,7 +219,7 @@ func TestIDTokenAlgorithms(t *testing.T) {
 			t.Errorf("alg = %v, want %s", header["alg"], alg)
 		}
 		verify(t, p, resp)
-		// And the provider knows its own, as a hint.
+		// The provider accepts its own ID token as a hint.
 		if back := b.get(newLogin(p, "id_token_hint", resp["id_token"].(string)).url()).redirect(t); !back.Has("code") {
 			t.Errorf("%s: id_token_hint refused: %v", alg, back)
 		}
@@ -239,7 +239,7 @@ func TestIDTokenAlgorithms(t *testing.T) {
 	}
 	p.EditIDToken(func(header, _ map[string]any) { header["alg"] = "ES256" })
 	if _, err := tryVerify(t, p, b.signIn(p)); err == nil {
-		t.Error("an RSA signature was taken for ES256")
+		t.Error("an RSA signature was accepted as ES256")
 	}
 }
 
@@ -326,11 +326,11 @@ func TestAutoApprove(t *testing.T) {
 	}
 	p.AutoApprove("")
 	if a := b.get(newLogin(p, "prompt", "login").url()); !strings.Contains(a.body, "<form") {
-		t.Errorf("the page is not back: %d", a.StatusCode)
+		t.Errorf("the page is not shown again: %d", a.StatusCode)
 	}
 }
 
-// Hooks may be changed, and may call the Provider, while it serves.
+// Hooks can change, and can call the Provider, while it is serving.
 func TestHooksConcurrently(t *testing.T) {
 	p := start(t)
 	p.AutoApprove("alice")

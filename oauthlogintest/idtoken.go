@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// idToken issues an ID token (OpenID Connect Core 1.0 sections 2, 3.1.3.6 and
-// 12.2).
+// idToken returns a signed ID token (OpenID Connect Core 1.0 sections 2, 3.1.3.6
+// and 12.2).
 func (p *Provider) idToken(g *grant, scopes []string, nonce, accessToken string, now time.Time) string {
 	key := p.keys.current()
 	claims := userClaims(g.session.user, scopes)
@@ -51,7 +51,7 @@ func (p *Provider) jwtAccessToken(g *grant, scopes []string, now time.Time) stri
 	claims := map[string]any{
 		"iss":       p.config.Issuer,
 		"sub":       g.session.user.Subject,
-		"aud":       p.config.Issuer, // the userinfo endpoint is the only resource
+		"aud":       p.config.Issuer, // the userinfo endpoint is the only resource server
 		"client_id": g.client.ID,
 		"iat":       now.Unix(),
 		"exp":       now.Add(p.config.AccessTokenTTL).Unix(),
@@ -63,8 +63,8 @@ func (p *Provider) jwtAccessToken(g *grant, scopes []string, now time.Time) stri
 	return signJWT(key.header("at+jwt"), claims, key.sign)
 }
 
-// userClaims returns the claims about the user that the scopes release
-// (OpenID Connect Core 1.0 section 5.4).
+// userClaims returns the user's claims that the scopes release (OpenID Connect
+// Core 1.0 section 5.4).
 func userClaims(user User, scopes []string) map[string]any {
 	profile, email := slices.Contains(scopes, "profile"), slices.Contains(scopes, "email")
 	claims := map[string]any{}
@@ -82,7 +82,7 @@ func userClaims(user User, scopes []string) map[string]any {
 	return claims
 }
 
-// claimsSupported lists what idToken and userClaims can issue.
+// claimsSupported lists the claims that idToken and userClaims can return.
 func (p *Provider) claimsSupported() []string {
 	claims := []string{
 		"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "azp", "acr", "sid",

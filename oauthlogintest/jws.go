@@ -42,12 +42,13 @@ func signHS256(secret string) func([]byte) []byte {
 	}
 }
 
-// header returns the JOSE header of what k signs.
+// header returns a JOSE header for a JWT signed with k.
 func (k *signingKey) header(typ string) map[string]any {
 	return map[string]any{"alg": k.alg, "kid": k.id, "typ": typ}
 }
 
-// sign signs as RFC 7518 section 3 says for the key's algorithm.
+// sign signs input with the key's algorithm (RFC 7518 section 3, RFC 8037
+// section 3.1).
 func (k *signingKey) sign(input []byte) []byte {
 	digest := sha256.Sum256(input)
 	var sig []byte
@@ -74,7 +75,7 @@ func (k *signingKey) sign(input []byte) []byte {
 	return sig
 }
 
-// verify reports whether sig is the signature that k made over input.
+// verify reports whether sig is k's signature of input.
 func (k *signingKey) verify(input, sig []byte) bool {
 	digest := sha256.Sum256(input)
 	switch public := k.signer.Public().(type) {
@@ -100,8 +101,8 @@ func pssOptions() *rsa.PSSOptions {
 }
 
 // leftHalfHash returns the at_hash of an access token (OpenID Connect Core 1.0
-// section 3.1.3.6): by the hash of the signature algorithm, which is SHA-512
-// for EdDSA with Ed25519.
+// section 3.1.3.6). It uses the hash function of the signature algorithm, which
+// is SHA-512 for Ed25519.
 func (k *signingKey) leftHalfHash(token string) string {
 	if k.alg == "EdDSA" {
 		sum := sha512.Sum512([]byte(token))
@@ -111,10 +112,10 @@ func (k *signingKey) leftHalfHash(token string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// verifyJWT returns the claims of a JWT that one of the keyring's keys signed,
-// current or retired. It does not look at any claim.
+// verifyJWT verifies the signature of a JWT with the current or a retired key and
+// returns the claims. It does not check the claims.
 func (r *keyring) verifyJWT(token string) (map[string]any, error) {
-	errInvalid := errors.New("not a JWT of this provider")
+	errInvalid := errors.New("not a JWT from this provider")
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return nil, errInvalid

@@ -11,14 +11,15 @@ import (
 	"sync"
 )
 
-// RotateKeys replaces the signing key by a new one of the same algorithm with
-// a new key ID. The old one leaves the JWKS at once.
+// RotateKeys replaces the signing key with a new key of the same algorithm and a
+// new key ID. The old key disappears from the JWKS immediately, but the Provider
+// still accepts an id_token_hint signed with it.
 func (p *Provider) RotateKeys() {
 	p.keys.rotate("")
 }
 
-// SetKeyAlg rotates to a new key of the algorithm: RS256, which is the default,
-// PS256, ES256 or EdDSA. It panics at any other.
+// SetKeyAlg rotates to a new key for alg: RS256 (the default), PS256, ES256 or
+// EdDSA (with Ed25519). It panics if alg is anything else.
 func (p *Provider) SetKeyAlg(alg string) {
 	p.keys.rotate(alg)
 }
@@ -29,7 +30,7 @@ func (p *Provider) SigningKey() (key crypto.Signer, kid string) {
 	return k.signer, k.id
 }
 
-// signingAlgs are the algorithms that a keyring knows.
+// signingAlgs are the supported signature algorithms.
 var signingAlgs = []string{"RS256", "PS256", "ES256", "EdDSA"}
 
 type signingKey struct {
@@ -38,8 +39,8 @@ type signingKey struct {
 	signer crypto.Signer
 }
 
-// A keyring holds the keys of one Provider, the current one last. It makes the
-// first key when that is asked for.
+// A keyring holds the keys of one Provider; the last one is current. It generates
+// the first key on first use.
 type keyring struct {
 	mu   sync.Mutex
 	keys []*signingKey
@@ -54,7 +55,7 @@ func (r *keyring) current() *signingKey {
 	return r.keys[len(r.keys)-1]
 }
 
-// byID returns the key with the ID, current or retired, or nil.
+// byID returns the current or retired key with the ID, or nil.
 func (r *keyring) byID(id string) *signingKey {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,7 +67,7 @@ func (r *keyring) byID(id string) *signingKey {
 	return nil
 }
 
-// rotate adds a key, of the current algorithm if alg is empty.
+// rotate makes a new key current. An empty alg keeps the algorithm.
 func (r *keyring) rotate(alg string) {
 	if alg == "" {
 		alg = r.current().alg
@@ -99,7 +100,7 @@ func newSigningKey(alg string) *signingKey {
 	case "EdDSA":
 		_, k.signer, err = ed25519.GenerateKey(rand.Reader)
 	default:
-		err = fmt.Errorf("no signing algorithm %q", alg)
+		err = fmt.Errorf("unsupported signing algorithm %q", alg)
 	}
 	if err != nil {
 		panic(fmt.Sprintf("oauthlogintest: %v", err))
@@ -107,8 +108,8 @@ func newSigningKey(alg string) *signingKey {
 	return k
 }
 
-// spareRSAKeys are the RSA keys of Providers that were closed. Generating one
-// takes longer than most tests, and no two open Providers share one.
+// spareRSAKeys holds the RSA keys of closed Providers for reuse, because
+// generating a key takes longer than most tests. Open Providers never share a key.
 var spareRSAKeys rsaKeyPool
 
 type rsaKeyPool struct {

@@ -19,7 +19,7 @@ func TestLoginThroughThePage(t *testing.T) {
 	page := b.get(l.url())
 	for _, want := range []string{"Alice Archer", "bob@example.com", clientID, "there is no password", "offline_access", `lang="en"`} {
 		if !strings.Contains(page.body, want) {
-			t.Errorf("the page does not say %q", want)
+			t.Errorf("the page does not contain %q", want)
 		}
 	}
 	if strings.Contains(page.body, "(unheard-of)") {
@@ -99,7 +99,7 @@ func TestDeny(t *testing.T) {
 	}
 	back = b.get(newLogin(p, "prompt", "none").url()).redirect(t)
 	if back.Get("error") != "login_required" {
-		t.Errorf("a denied request began a session: %v", back)
+		t.Errorf("a denied request started a session: %v", back)
 	}
 }
 
@@ -198,7 +198,7 @@ func TestIssuerWithPath(t *testing.T) {
 			t.Errorf("redirected with %v", back)
 		}
 		if a := b.get("http://" + u.Host + "/authorize"); a.StatusCode != http.StatusNotFound {
-			t.Errorf("outside of the issuer's path: got %d, want 404", a.StatusCode)
+			t.Errorf("outside the issuer's path: got %d, want 404", a.StatusCode)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"slices"
 )
 
-// supportedScopes are the scopes that can be granted; others are ignored.
+// supportedScopes are the scopes that the provider grants. It ignores others.
 var supportedScopes = []string{"openid", "profile", "email", "offline_access"}
 
 // serveDiscovery serves the provider metadata of OpenID Connect Discovery 1.0
@@ -48,7 +48,7 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"claims_supported":                               p.claimsSupported(),
 		"claims_parameter_supported":                     false,
 		"request_parameter_supported":                    false,
-		// Its default is true (OpenID Connect Discovery 1.0 section 3).
+		// The default is true (OpenID Connect Discovery 1.0 section 3).
 		"request_uri_parameter_supported": false,
 	}
 	edit(p.hook().mapDiscovery, doc)
@@ -83,7 +83,7 @@ func (k *signingKey) jwk() map[string]any {
 	return jwk
 }
 
-// writeJSON answers with v, which is not to be stored.
+// writeJSON sends v as a JSON response that caches must not store.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {

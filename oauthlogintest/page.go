@@ -15,7 +15,7 @@ var pageHTML string
 
 var pages = template.Must(template.New("").Parse(pageHTML))
 
-// scopeMeanings tell a person what a scope lets the client do.
+// scopeMeanings tell the user what each scope allows the client to do.
 var scopeMeanings = map[string]string{
 	"openid":         "know who you are",
 	"profile":        "see your name",
@@ -25,13 +25,13 @@ var scopeMeanings = map[string]string{
 
 type scope struct{ Name, Meaning string }
 
-// signInPage asks who signs in. Problem says what was wrong with the last
-// answer, if there was one.
+// signInPage shows the sign-in form. problem, if not empty, says what was wrong
+// with the previous submission.
 func (p *Provider) signInPage(w http.ResponseWriter, status int, req *authorizationRequest, problem string) {
 	params := url.Values{}
 	for name, values := range req.params {
 		switch name {
-		case "login", "other", "action": // the fields of the form itself
+		case "login", "other", "action": // the form's own fields
 		default:
 			params[name] = values
 		}
@@ -60,7 +60,7 @@ func (p *Provider) signInPage(w http.ResponseWriter, status int, req *authorizat
 	})
 }
 
-// messagePage tells a person something that no client can be told.
+// messagePage shows the user a message when there is no URI to redirect to.
 func (p *Provider) messagePage(w http.ResponseWriter, status int, title, message string) {
 	p.page(w, status, "message", "'none'", map[string]any{
 		"Issuer":  p.config.Issuer,
@@ -77,22 +77,22 @@ func (p *Provider) page(w http.ResponseWriter, status int, name, formAction stri
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; form-action "+formAction+
 		"; frame-ancestors 'none'; base-uri 'none'")
-	// Not no-referrer: with that, browsers send the form with "Origin: null".
+	// With no-referrer, browsers would post the form with "Origin: null".
 	h.Set("Referrer-Policy", "same-origin")
 	w.WriteHeader(status)
 	_ = pages.ExecuteTemplate(w, name, data)
 }
 
-// formAction returns the sources for the form-action directive of a page
-// whose form ends in a redirect to the URI: Chromium applies it to redirects
-// as well.
+// formAction returns the sources of the form-action directive for a page whose
+// form leads to a redirect to the URI. Chromium applies the directive to the
+// redirect too.
 func formAction(redirectURI string) string {
 	u, err := url.Parse(redirectURI)
 	if err != nil {
 		return "'self'"
 	}
-	// A private-use scheme (RFC 8252 section 7.1) has no host, and CSP has no
-	// syntax for IPv6 addresses.
+	// A URI with a private-use scheme (RFC 8252 section 7.1) has no host, and CSP
+	// has no syntax for IPv6 addresses.
 	if u.Host == "" || strings.Contains(u.Host, "[") {
 		return "'self' " + u.Scheme + ":"
 	}

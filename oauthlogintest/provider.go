@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// A Provider is an OpenID provider. It is an [http.Handler] for the host of
-// its issuer URL, and safe for concurrent use, its hooks included. [New] or
-// [Start] makes one.
+// A Provider is an OpenID provider and the [http.Handler] that serves it. Create
+// one with [New] or [Start]. All methods are safe for concurrent use, and hooks
+// can be changed while it is serving.
 type Provider struct {
 	config      Config
 	path        string // of the issuer, without a trailing slash
@@ -29,8 +29,9 @@ type Provider struct {
 	done   chan struct{}
 }
 
-// New returns a Provider for cfg, to be mounted at the root of the issuer's
-// host. It reports all faults of cfg at once.
+// New returns a Provider that does not listen: mount it at the root of the
+// issuer's host, even if the issuer has a path. If cfg is invalid, the error
+// joins all faults.
 func New(cfg Config) (*Provider, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -45,15 +46,16 @@ func New(cfg Config) (*Provider, error) {
 	return p, nil
 }
 
-// Start returns a Provider for cfg that listens on 127.0.0.1, over plain HTTP,
-// until [Provider.Close].
+// Start returns a Provider that listens on 127.0.0.1, over plain HTTP, until
+// [Provider.Close].
 //
-// Without an Issuer it takes a free port and http://127.0.0.1:port as its
-// issuer. An Issuer on localhost or 127.0.0.1 is kept, and its port is the one
-// listened on; port 0 stands for a free port in both ("http://localhost:0/tenant").
-// To answer for any other issuer, mount what [New] returns.
+// Without cfg.Issuer, Start chooses a free port and the issuer is
+// http://127.0.0.1:port. Otherwise the issuer must be on localhost or 127.0.0.1,
+// and Start listens on its port; port 0 means a free port, which then becomes
+// part of the issuer ("http://localhost:0/tenant"). For any other issuer, mount
+// the Provider that [New] returns.
 //
-// Start panics if cfg is invalid or it cannot listen.
+// Start panics if cfg is invalid or if it cannot listen.
 func Start(cfg Config) *Provider {
 	if cfg.Issuer == "" {
 		cfg.Issuer = "http://127.0.0.1:0"
@@ -63,7 +65,7 @@ func Start(cfg Config) *Provider {
 		panic(fmt.Sprintf("oauthlogintest: Config.Issuer: %v", err))
 	}
 	if host := issuer.Hostname(); issuer.Scheme != "http" || (host != "127.0.0.1" && host != "localhost") {
-		panic(fmt.Sprintf("oauthlogintest: Start cannot listen for the issuer %q; mount New's Provider instead", cfg.Issuer))
+		panic(fmt.Sprintf("oauthlogintest: Start cannot serve the issuer %q; mount the Provider that New returns", cfg.Issuer))
 	}
 	port := issuer.Port()
 	if port == "" {
@@ -92,10 +94,11 @@ func Start(cfg Config) *Provider {
 	return p
 }
 
-// Close stops what [Start] started: it closes the listener and every
-// connection, and with that cancels the contexts of requests still being
-// served; it does not wait for them. Of a Provider made by [New] it only gives
-// up the keys. The Provider must not be used afterwards.
+// Close stops the server that [Start] started. It closes the listener and all
+// connections, which cancels the contexts of requests in progress, and does not
+// wait for those requests. It also releases the keys, which is all it does for a
+// Provider from [New]. The Provider must not be used afterwards, except to call
+// Close again.
 func (p *Provider) Close() {
 	if p.server != nil {
 		p.server.Close()
@@ -104,14 +107,14 @@ func (p *Provider) Close() {
 	p.keys.close()
 }
 
-// Issuer returns the issuer URL, as in the metadata and in ID tokens.
+// Issuer returns the issuer URL: issuer in the metadata and iss in ID tokens.
 func (p *Provider) Issuer() string {
 	return p.config.Issuer
 }
 
 // endpointURL returns the URL of the endpoint with the given path.
 func (p *Provider) endpointURL(path string) string {
-	// OpenID Connect Discovery 1.0 section 4.1: a terminating "/" of the
-	// issuer is removed before the path is appended.
+	// OpenID Connect Discovery 1.0 section 4.1: a terminating "/" is removed
+	// before the path is appended.
 	return strings.TrimSuffix(p.config.Issuer, "/") + path
 }

@@ -12,24 +12,24 @@ import (
 	"time"
 )
 
-// Bounds on what a requestLog reads and keeps.
+// Limits of a requestLog.
 const (
 	maxBodyBytes = 1 << 20
 	maxRequests  = 1000 // per endpoint
 )
 
-// A Request is what an endpoint was sent, and the status it answered.
+// A Request is a recorded request to an endpoint.
 type Request struct {
 	Method string
 	Header http.Header
 	Query  url.Values
-	Form   url.Values // of the body alone, if it was a form
-	Status int        // 0 until answered
-	Time   time.Time  // of arrival, by the Provider's clock
+	Form   url.Values // parameters in the body; nil if it is not a form
+	Status int        // of the response; 0 until it is sent
+	Time   time.Time  // of arrival, by Config.Now
 }
 
-// Requests returns what the endpoint was sent, in order of arrival: the last
-// 1000 requests. One still being answered is among them.
+// Requests returns the requests to the endpoint in order of arrival, including
+// requests in progress. It returns at most the last 1000.
 func (p *Provider) Requests(e Endpoint) []Request {
 	p.log.mu.Lock()
 	defer p.log.mu.Unlock()
@@ -40,23 +40,23 @@ func (p *Provider) Requests(e Endpoint) []Request {
 	return requests
 }
 
-// Count returns how many requests the endpoint was sent so far.
+// Count returns the number of requests to the endpoint so far, without a limit.
 func (p *Provider) Count(e Endpoint) int {
 	p.log.mu.Lock()
 	defer p.log.mu.Unlock()
 	return p.log.counts[e]
 }
 
-// requestLog holds the latest requests to each endpoint. Its zero value is
-// empty.
+// requestLog holds the latest requests to each endpoint. The zero value is ready
+// to use.
 type requestLog struct {
 	mu       sync.Mutex
 	requests map[Endpoint][]*Request
 	counts   map[Endpoint]int
 }
 
-// record logs the request and replaces its body with one read ahead. The
-// status is logged through the writer it returns.
+// record logs the request and replaces its body with a copy in memory. The writer
+// that it returns logs the status.
 func (l *requestLog) record(w http.ResponseWriter, r *http.Request, e Endpoint, now time.Time) (*recordingWriter, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -85,7 +85,7 @@ func isForm(r *http.Request) bool {
 	return err == nil && mediaType == "application/x-www-form-urlencoded"
 }
 
-// A recordingWriter logs the status before the client can see it.
+// A recordingWriter logs the status before the client receives it.
 type recordingWriter struct {
 	http.ResponseWriter
 	log      *requestLog
@@ -105,8 +105,8 @@ func (w *recordingWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// Flush and Hijack let an interceptor trickle and hang up with the plain
-// interfaces of net/http; Unwrap serves [http.ResponseController].
+// Flush and Hijack let interceptors stream and close connections through the
+// interfaces of net/http. Unwrap is for [http.ResponseController].
 func (w *recordingWriter) Flush() {
 	w.setStatus(http.StatusOK)
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
@@ -119,7 +119,7 @@ func (w *recordingWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 func (w *recordingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// finish logs the 200 that net/http answers when a handler writes nothing.
+// finish logs the status 200 that net/http sends if the handler writes nothing.
 func (w *recordingWriter) finish() {
 	if !w.hijacked {
 		w.setStatus(http.StatusOK)

@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// noAssurance is the acr of a sign-in that asked for none: it meets no level
-// of ISO/IEC 29115 (OpenID Connect Core 1.0 section 2).
+// noAssurance is the acr of a sign-in without acr_values. It is below level 1 of
+// ISO/IEC 29115 (OpenID Connect Core 1.0 section 2).
 const noAssurance = "0"
 
-// serveSignInForm answers what the person chose on the sign-in page.
+// serveSignInForm handles the submitted sign-in form.
 func (p *Provider) serveSignInForm(w http.ResponseWriter, r *http.Request, req *authorizationRequest) {
-	// Authorization requests may be posted from anywhere, decisions may not.
+	// Any site may post an authorization request, but not the decision.
 	if err := p.crossOrigin.Check(r); err != nil {
-		p.messagePage(w, http.StatusForbidden, "Not from here", "The sign-in form was sent from another site.")
+		p.messagePage(w, http.StatusForbidden, "Cross-site request", "The sign-in form was submitted from another site.")
 		return
 	}
 	if r.PostForm.Get("action") != "approve" {
@@ -26,13 +26,13 @@ func (p *Provider) serveSignInForm(w http.ResponseWriter, r *http.Request, req *
 	}
 	subject := cmp.Or(strings.TrimSpace(r.PostForm.Get("other")), r.PostForm.Get("login"))
 	if !validSubject(subject) {
-		p.signInPage(w, http.StatusUnprocessableEntity, req, "Choose a user, or type a name of at most 255 ASCII characters.")
+		p.signInPage(w, http.StatusUnprocessableEntity, req, "Choose a user or enter a name of at most 255 ASCII characters.")
 		return
 	}
 	p.authorizationResponse(w, r, req, p.signIn(w, r, req, subject))
 }
 
-// signIn begins a session, in place of the browser's current one.
+// signIn starts a session that replaces the browser's current one.
 func (p *Provider) signIn(w http.ResponseWriter, r *http.Request, req *authorizationRequest, subject string) session {
 	now := p.config.Now()
 	s := session{
@@ -45,8 +45,8 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request, req *authoriza
 	if len(req.acrValues) > 0 {
 		s.acr = req.acrValues[0]
 	}
-	// The same person signing in again goes on with the same session: sid
-	// stays, the cookie does not.
+	// When the same user signs in again, the sid stays the same but the cookie
+	// changes.
 	if old, ok := p.currentSession(r); ok && old.user.Subject == subject {
 		s.sid = old.sid
 	}
@@ -57,7 +57,7 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request, req *authoriza
 	return s
 }
 
-// currentSession returns the session of the browser.
+// currentSession returns the browser's session.
 func (p *Provider) currentSession(r *http.Request) (s session, ok bool) {
 	cookie, err := r.Cookie(p.sessionCookieName())
 	if err != nil {
@@ -71,7 +71,7 @@ func (p *Provider) currentSession(r *http.Request) (s session, ok bool) {
 	return s, ok
 }
 
-// forgetSession ends the session of the browser, if it has one.
+// forgetSession deletes the browser's session, if there is one.
 func (p *Provider) forgetSession(r *http.Request) {
 	if cookie, err := r.Cookie(p.sessionCookieName()); err == nil {
 		p.store.update(p.config.Now(), func() { delete(p.store.sessions, cookie.Value) })
@@ -90,8 +90,8 @@ func (p *Provider) sessionCookie(value string, maxAge int) *http.Cookie {
 	}
 }
 
-// sessionCookieName differs between issuers: browsers share cookies between
-// the ports of a host.
+// sessionCookieName is different for each issuer, because browsers share cookies
+// between the ports of a host.
 func (p *Provider) sessionCookieName() string {
 	sum := sha256.Sum256([]byte(p.config.Issuer))
 	return "oauthlogintest_" + hex.EncodeToString(sum[:4])

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// serveToken exchanges codes and refresh tokens (RFC 6749 sections 4.1.3 and
-// 6).
+// serveToken exchanges codes and refresh tokens for tokens (RFC 6749 sections
+// 4.1.3 and 6).
 func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	client, form, err := p.authenticatedForm(r)
 	if err != nil {
@@ -25,10 +25,10 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 			scopes, nonce = g.scopes, g.nonce
 		}
 	case "refresh_token":
-		// OpenID Connect Core 1.0 section 12.2: the new ID token should have
-		// no nonce.
-		asked := strings.Fields(form.Get("scope"))
-		g, scopes, err = p.store.rotateRefreshToken(p.config.Now(), client, form.Get("refresh_token"), asked)
+		// OpenID Connect Core 1.0 section 12.2: the new ID token should not
+		// have a nonce.
+		requested := strings.Fields(form.Get("scope"))
+		g, scopes, err = p.store.rotateRefreshToken(p.config.Now(), client, form.Get("refresh_token"), requested)
 	case "":
 		err = &oauthError{Code: "invalid_request", Description: "grant_type is missing"}
 	default:
@@ -49,12 +49,13 @@ func (p *Provider) redeemCode(client *Client, form url.Values) (*grant, *oauthEr
 	case code == "":
 		return nil, &oauthError{Code: "invalid_request", Description: "code is missing"}
 	case !isVerifier(verifier):
-		return nil, &oauthError{Code: "invalid_request", Description: "code_verifier is not 43 to 128 unreserved characters"}
+		return nil, &oauthError{Code: "invalid_request", Description: "code_verifier must be 43 to 128 unreserved characters"}
 	}
 	return p.store.redeemCode(p.config.Now(), client, code, form.Get("redirect_uri"), verifier)
 }
 
-// issueTokens returns the successful token response (RFC 6749 section 5.1).
+// issueTokens issues tokens and returns the token response (RFC 6749 section
+// 5.1).
 func (p *Provider) issueTokens(g *grant, scopes []string, nonce string) map[string]any {
 	now := p.config.Now()
 	access, refresh := rand.Text(), rand.Text()
@@ -80,8 +81,8 @@ func (p *Provider) issueTokens(g *grant, scopes []string, nonce string) map[stri
 	return resp
 }
 
-// isVerifier reports whether s has the form of a code_verifier (RFC 7636
-// section 4.1).
+// isVerifier reports whether s is a well-formed code_verifier (RFC 7636 section
+// 4.1).
 func isVerifier(s string) bool {
 	for _, c := range []byte(s) {
 		letter := 'a' <= c|0x20 && c|0x20 <= 'z'

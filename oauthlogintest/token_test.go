@@ -121,7 +121,7 @@ func TestCodeIsRedeemedOnce(t *testing.T) {
 		counts[status]++
 	}
 	if counts[http.StatusOK] != 1 || counts[http.StatusBadRequest] != cap(statuses)-1 {
-		t.Errorf("answers by status: %v, want one 200", counts)
+		t.Errorf("responses by status: %v, want one 200", counts)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestClientAuthentication(t *testing.T) {
 		return []string{"Authorization", req.Header.Get("Authorization")}
 	}
 	escaped := url.QueryEscape(clientSecret)
-	// Whoever authenticates gets as far as the missing grant_type.
+	// An authenticated client gets as far as the missing grant_type.
 	tests := []struct {
 		name   string
 		form   url.Values
@@ -219,7 +219,7 @@ func TestRefresh(t *testing.T) {
 		t.Errorf("nonce %v, iat %v", after["nonce"], after["iat"])
 	}
 
-	// Narrower once, as granted afterwards, never wider.
+	// A refresh can narrow the scopes for its own tokens, but never widen them.
 	third := b.refresh(p, second["refresh_token"], "scope", "openid email").json(t)
 	if third["scope"] != "openid email" {
 		t.Errorf("scope = %v", third["scope"])
@@ -231,22 +231,23 @@ func TestRefresh(t *testing.T) {
 		t.Errorf("scope = %v", fourth["scope"])
 	}
 
-	// Another client's refresh token is of no use, and not spent by the try.
+	// Another client cannot use the refresh token, and its attempt does not use
+	// the token up.
 	wantError(t, b.post(p.Issuer()+"/token", url.Values{
 		"grant_type": {"refresh_token"}, "client_id": {publicID}, "refresh_token": {fourth["refresh_token"].(string)},
 	}), http.StatusBadRequest, "invalid_grant")
 
-	// Reuse of an old refresh token ends the family.
+	// Reuse of an old refresh token revokes the family.
 	if a := b.userInfo(p, fourth["access_token"]); a.StatusCode != http.StatusOK {
 		t.Fatalf("userinfo: %d", a.StatusCode)
 	}
 	wantError(t, b.refresh(p, first["refresh_token"]), http.StatusBadRequest, "invalid_grant")
 	wantError(t, b.refresh(p, fourth["refresh_token"]), http.StatusBadRequest, "invalid_grant")
 	if a := b.userInfo(p, fourth["access_token"]); a.StatusCode != http.StatusUnauthorized {
-		t.Errorf("access token of a dead family: %d, want 401", a.StatusCode)
+		t.Errorf("access token of a revoked family: %d, want 401", a.StatusCode)
 	}
 
-	// The default lifetime, beyond which nothing is kept.
+	// By default a refresh token lasts 30 days.
 	other := b.signIn(p)
 	now = now.Add(30*24*time.Hour - 1)
 	other = b.refresh(p, other["refresh_token"]).json(t)
@@ -304,7 +305,7 @@ func TestRevocation(t *testing.T) {
 	p.AutoApprove("alice")
 	b := newBrowser(t)
 	endpoint := p.Issuer() + "/revoke"
-	revoke := func(token any) answer { return b.post(endpoint, url.Values{"token": {token.(string)}}, basic()...) }
+	revoke := func(token any) response { return b.post(endpoint, url.Values{"token": {token.(string)}}, basic()...) }
 	resp := b.signIn(p)
 
 	wantError(t, b.post(endpoint, url.Values{"token": {resp["access_token"].(string)}}), http.StatusUnauthorized, "invalid_client")

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// serveUserInfo answers with the claims that the scopes of the access token
-// release (OpenID Connect Core 1.0 section 5.3). It answers tokens without the
-// scope openid as well, so that it serves plain OAuth 2.0 as the user API.
+// serveUserInfo returns the claims that the scopes of the access token release
+// (OpenID Connect Core 1.0 section 5.3). It does not require the scope openid, so
+// it can also be the user API of a plain OAuth 2.0 provider.
 func (p *Provider) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		// RFC 6750 section 3.1: no error code without credentials.
+		// RFC 6750 section 3.1: without credentials, no error code.
 		unauthorized(w, `Bearer realm="oauthlogintest"`)
 		return
 	}
