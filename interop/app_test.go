@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// The registration that every provider here knows.
+// The client that is registered with every provider.
 const (
 	clientID     = "interop"
 	clientSecret = "interop-secret-interop-secret-interop-secret"
 )
 
-// tempDir is where the example is built, once for all tests.
+// tempDir holds the example binary, which all tests share.
 var tempDir string
 
 func TestMain(m *testing.M) {
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// buildExample builds the example application, with the race detector where the tests have it.
+// buildExample builds the example application, with the race detector if the tests use it.
 var buildExample = sync.OnceValues(func() (string, error) {
 	binary := filepath.Join(tempDir, "example")
 	build := exec.Command("go", "build", "-o", binary)
@@ -44,14 +44,14 @@ var buildExample = sync.OnceValues(func() (string, error) {
 	return binary, build.Run()
 })
 
-// An app is the example application, a process of its own that can be stopped and started again at the same address.
+// An app is a process of the example application. It can be stopped and restarted at the same address.
 type app struct {
 	url     string // http://127.0.0.1:PORT
 	env     []string
 	process *process
 }
 
-// newApp sets the application up as it comes, with the provider that it brings along, without starting it.
+// newApp returns the application with its built-in demo provider, not started.
 func newApp(t *testing.T) *app {
 	t.Helper()
 	addr := "127.0.0.1:" + freePort(t)
@@ -65,7 +65,7 @@ func newApp(t *testing.T) *app {
 	}
 }
 
-// registered adds the registration that every provider here knows.
+// registered configures the client that is registered with every provider, and env.
 func (a *app) registered(env ...string) {
 	a.env = append(append(a.env,
 		"OAUTH_CLIENT_ID="+clientID,
@@ -75,7 +75,7 @@ func (a *app) registered(env ...string) {
 	), env...)
 }
 
-// newAppAt sets the application up with a provider of the given kind. Both are yet to be started.
+// newAppAt returns the application and the provider that it uses, neither of them started.
 func newAppAt(t *testing.T, newProvider func(t *testing.T, app string) provider) (*app, provider) {
 	t.Helper()
 	a := newApp(t)
@@ -84,7 +84,7 @@ func newAppAt(t *testing.T, newProvider func(t *testing.T, app string) provider)
 	return a, p
 }
 
-// start runs the application until the test ends or stop.
+// start runs the application until stop or the end of the test.
 func (a *app) start(t *testing.T) {
 	t.Helper()
 	binary, err := buildExample()

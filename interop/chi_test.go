@@ -15,7 +15,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// TestChi mounts the middleware on a chi router in both ways there are.
+// TestChi mounts the middleware on a chi router in each supported way.
 func TestChi(t *testing.T) {
 	for name, routes := range map[string]func(chi.Router, *oauthlogin.Middleware){
 		"as a middleware": func(r chi.Router, auth *oauthlogin.Middleware) {

@@ -14,8 +14,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestChromium goes the way of a person with Chromium: the application on 127.0.0.1, the provider on localhost, which
-// are two sites to a browser.
+// TestChromium drives Chromium through the example. The application is on 127.0.0.1 and the provider on localhost, which
+// are different sites to a browser.
 func TestChromium(t *testing.T) {
 	demo := newApp(t)
 	demo.start(t)
@@ -45,7 +45,7 @@ func TestChromium(t *testing.T) {
 	}
 }
 
-// A deployment is an application with its provider, and how to answer that provider's pages.
+// A deployment is an application with its provider, and the functions that operate the provider's pages.
 type deployment struct {
 	name    string
 	app     *app
@@ -69,7 +69,7 @@ func panvaSignIn(tab *browserTab) response {
 		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), "any"),
 	)
 	landed := tab.click(`button[type="submit"]`)
-	if tab.hostname() == "localhost" { // it asks for consent, the first time
+	if tab.hostname() == "localhost" { // consent page, shown once
 		landed = tab.click(`button[type="submit"]`)
 	}
 	return landed
@@ -98,7 +98,7 @@ func inAndOut(t *testing.T, tab *browserTab, d deployment) {
 	tab.screenshot("dashboard-" + d.name)
 
 	if cookies := tab.cookies(); len(cookies) == 0 {
-		t.Error("signed in without a cookie")
+		t.Error("signed in, but the application has no cookie")
 	}
 	if got := evaluate[string](tab, `document.cookie + Object.keys(localStorage) + Object.keys(sessionStorage)`); got != "" {
 		t.Errorf("a script on the page can read %q", got)
@@ -114,7 +114,7 @@ func inAndOut(t *testing.T, tab *browserTab, d deployment) {
 		t.Errorf("logged out with %d cookies: %+v", len(cookies), cookies)
 	}
 	if got := tab.script(d.app, "/api/me"); got != http.StatusUnauthorized {
-		t.Errorf("logged out, /api/me answers %d", got)
+		t.Errorf("logged out, /api/me returned %d; want 401", got)
 	}
 }
 
@@ -126,8 +126,8 @@ func twoChromiumTabs(t *testing.T, first *browserTab, d deployment) {
 	d.signIn(first).want(http.StatusOK, d.app.url+"/dashboard?tab=first")
 }
 
-// backButton goes back to the provider after a login. The demo provider knows the user by then and sends a second code for
-// the same login; panva shows a page of its own.
+// backButton goes back to the provider after a login. The demo provider then has a session and issues a second code for
+// the same login; panva shows one of its own pages.
 func backButton(t *testing.T, tab *browserTab, d deployment) {
 	tab.open(d.app.url + "/")
 	tab.open(d.app.url + "/dashboard")
@@ -142,7 +142,7 @@ func backButton(t *testing.T, tab *browserTab, d deployment) {
 		t.Errorf("back and forward led to %s", at)
 	}
 	if got := tab.script(d.app, "/api/me"); got != http.StatusOK {
-		t.Errorf("after going back, /api/me answers %d", got)
+		t.Errorf("after going back, /api/me returned %d; want 200", got)
 	}
 }
 
@@ -159,13 +159,13 @@ func deniedInChromium(t *testing.T, tab *browserTab, d deployment) {
 
 func scripts(t *testing.T, tab *browserTab, d deployment) {
 	if got := tab.script(d.app, "/api/me"); got != http.StatusUnauthorized {
-		t.Errorf("signed out, a script's /api/me is answered %d; want 401", got)
+		t.Errorf("signed out, fetch of /api/me returned %d; want 401", got)
 	}
 	tab.open(d.app.url + "/dashboard")
 	d.signIn(tab).want(http.StatusOK, d.app.url+"/dashboard")
 	for _, path := range []string{"/api/me", "/api/profile"} {
 		if got := tab.script(d.app, path); got != http.StatusOK {
-			t.Errorf("signed in, a script's %s is answered %d; want 200", path, got)
+			t.Errorf("signed in, fetch of %s returned %d; want 200", path, got)
 		}
 	}
 	event := evaluate[string](tab, `new Promise((resolve, reject) => {
@@ -174,11 +174,11 @@ func scripts(t *testing.T, tab *browserTab, d deployment) {
 		events.onerror = reject;
 	})`)
 	if event == "" {
-		t.Error("an empty event")
+		t.Error("the event is empty")
 	}
 }
 
-// chromium is a headless browser that reaches nothing but loopback.
+// chromium is a headless browser that can reach only loopback.
 type chromium struct {
 	ctx         context.Context
 	screenshots string // a directory, or empty
@@ -188,7 +188,7 @@ func newChromium(t *testing.T) *chromium {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.UserDataDir(t.TempDir()),
-		chromedp.NoSandbox, // it shows no page but ours, and as root it has no sandbox
+		chromedp.NoSandbox, // it only loads local pages, and the sandbox does not work as root
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-quic", true),
@@ -211,7 +211,7 @@ type browserTab struct {
 	screenshots string
 }
 
-// newProfile opens a tab of a profile of its own, without a cookie.
+// newProfile opens a tab in a new profile, which has no cookies.
 func (c *chromium) newProfile(t *testing.T) *browserTab {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
@@ -221,7 +221,7 @@ func (c *chromium) newProfile(t *testing.T) *browserTab {
 	return opened
 }
 
-// another opens one more tab of the same profile.
+// another opens another tab of the same profile.
 func (tab *browserTab) another() *browserTab {
 	tab.t.Helper()
 	ctx, closeTab := chromedp.NewContext(tab.ctx)
@@ -231,7 +231,7 @@ func (tab *browserTab) another() *browserTab {
 	return opened
 }
 
-// start opens the tab. It has no time limit: the tab lives as long as the context of its first action.
+// start opens the tab, without a timeout because the tab lives only as long as the context of its first action.
 func (tab *browserTab) start() {
 	tab.t.Helper()
 	if err := chromedp.Do(tab.ctx, chromedp.EmulateViewport(1280, 800)); err != nil {
@@ -239,7 +239,7 @@ func (tab *browserTab) start() {
 	}
 }
 
-// A response is what answered a navigation in the end, after all redirects.
+// A response is the final response of a navigation, after all redirects.
 type response struct {
 	t      *testing.T
 	status int
@@ -258,7 +258,7 @@ func (tab *browserTab) open(address string) response {
 	return tab.load(chromedp.Navigate(address))
 }
 
-// click clicks what leads to another page and waits for that.
+// click clicks an element that leads to another page and waits for that page.
 func (tab *browserTab) click(selector string) response {
 	tab.t.Helper()
 	return tab.load(chromedp.Click(chromedp.CSS(selector)))
@@ -284,8 +284,8 @@ func (tab *browserTab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// travel goes through the tab's history as the back and forward buttons do, and waits for the page. That one may come out
-// of a cache, and then does not load, so there is no response to wait for.
+// travel moves through the tab's history as the back and forward buttons do, and waits for the page. It cannot wait for a
+// response, because the page may come from the back/forward cache.
 func (tab *browserTab) travel(steps int64) {
 	tab.t.Helper()
 	history, err := chromedp.Run(tab.ctx, chromedp.NavigationEntries())
@@ -295,7 +295,7 @@ func (tab *browserTab) travel(steps int64) {
 	target := history.CurrentIndex + steps
 	tab.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`setTimeout(() => history.go(%d))`, steps)))
 	eventually(tab.t, patience, fmt.Sprintf("page %d of the history", target), func() bool {
-		// Between two pages there is none to ask, which is an error.
+		// While the page changes, these calls fail.
 		history, err := chromedp.Run(tab.ctx, chromedp.NavigationEntries())
 		if err != nil || history.CurrentIndex != target {
 			return false
@@ -335,14 +335,14 @@ func evaluate[T any](tab *browserTab, expression string) T {
 	return got
 }
 
-// script returns the status that fetch() gets on the application's home page.
+// script calls fetch() on the application's home page and returns the status.
 func (tab *browserTab) script(a *app, path string) int {
 	tab.t.Helper()
 	tab.open(a.url + "/")
 	return evaluate[int](tab, `fetch("`+path+`").then(r => r.status)`)
 }
 
-// cookies returns the application's cookies and checks that each is as a cookie that holds a secret should be.
+// cookies returns the application's cookies and checks the attributes of each.
 func (tab *browserTab) cookies() []*network.Cookie {
 	tab.t.Helper()
 	all, err := chromedp.Call(tab.ctx, network.GetCookies, network.GetCookiesParams{})
@@ -363,7 +363,7 @@ func (tab *browserTab) cookies() []*network.Cookie {
 	return ours
 }
 
-// screenshot saves the page as it is, where SCREENSHOT_DIR says.
+// screenshot saves a picture of the page in SCREENSHOT_DIR, if that is set.
 func (tab *browserTab) screenshot(name string) {
 	tab.t.Helper()
 	if tab.screenshots == "" {

@@ -1,7 +1,7 @@
-// Package interop holds no code, only tests: the example application, built and run as a user would run it, signs people
-// in at real OpenID providers and in a real browser.
+// Package interop contains only tests. They build and run the example application and sign users in at real OpenID
+// providers, with an HTTP client and with Chromium.
 //
-// The tests need Node.js, the packages that panva/package-lock.json pins (npm ci in panva/) and Chromium; one that is
-// missing fails the tests that need it. All traffic stays on loopback. SCREENSHOT_DIR names a directory for pictures
-// of the pages.
+// The tests require Node.js, the packages in panva/package-lock.json (run npm ci in panva/) and Chromium. A test fails if
+// something that it requires is missing. All traffic stays on loopback. If SCREENSHOT_DIR is set, screenshots of the pages
+// are saved there.
 package interop

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// cooldown is how long a login may still fail after the provider is back: the application does not ask a provider that
-// is down at every request.
+// cooldown is how long logins may keep failing after the provider is back, because the application does not retry a
+// failed provider at every request.
 const cooldown = 40 * time.Second
 
-// TestOutage stops and starts providers and applications under the feet of people who sign in.
+// TestOutage stops and restarts providers and applications while users sign in.
 func TestOutage(t *testing.T) {
 	for kind, newProvider := range providers {
 		t.Run(kind, func(t *testing.T) {
@@ -59,13 +59,13 @@ func providerDown(t *testing.T, a *app, p provider) {
 	wantUnavailable(t, paused.resume())
 	onTheWay.get(a.url+"/api/me", "application/json").want(http.StatusUnauthorized, a.url+"/api/me")
 	if login := onTheWay.get(a.url+"/login", "text/html"); login.status != http.StatusFound && login.status != http.StatusSeeOther {
-		wantUnavailable(t, login) // what is known of the provider may do for a redirect
+		wantUnavailable(t, login) // cached metadata is enough for the redirect
 	}
 
 	inside.get(a.url+"/api/me", "application/json").want(http.StatusOK, a.url+"/api/me")
 	inside.open(a.url+"/dashboard").want(http.StatusOK, a.url+"/dashboard")
 	if profile := inside.get(a.url+"/api/profile", "application/json"); profile.status < 500 {
-		t.Errorf("/api/profile without a provider: status %d; want an error of the server", profile.status)
+		t.Errorf("/api/profile without a provider: status %d; want a 5xx status", profile.status)
 	}
 	inside.get(a.url+"/api/me", "application/json").want(http.StatusOK, a.url+"/api/me")
 
@@ -125,7 +125,7 @@ func stopsWithStream(t *testing.T, a *app, p provider) {
 	}
 }
 
-// wantUnavailable checks that a page says in time and in words that the provider cannot be reached.
+// wantUnavailable checks that the response is an HTML page with status 502, 503 or 504.
 func wantUnavailable(t *testing.T, p *page) {
 	t.Helper()
 	if p.status != http.StatusBadGateway && p.status != http.StatusServiceUnavailable && p.status != http.StatusGatewayTimeout {
@@ -134,7 +134,7 @@ func wantUnavailable(t *testing.T, p *page) {
 	p.wantType("text/html")
 }
 
-// wantLoginAgain waits for a login to work with the application that has been running all along.
+// wantLoginAgain waits until a login works again, without a restart of the application.
 func wantLoginAgain(t *testing.T, a *app, p provider) {
 	t.Helper()
 	eventually(t, cooldown, "a login to reach the provider", func() bool {

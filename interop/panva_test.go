@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// panva is oidc-provider, a Node.js process: the strictest of them, see panva/server.mjs.
+// panva is oidc-provider, the strictest of the providers, in a Node.js process. See panva/server.mjs.
 type panva struct {
 	port    string
 	app     string
@@ -64,7 +64,7 @@ func (p *panva) calls(t *testing.T) (calls map[string]int) {
 	return calls
 }
 
-// signIn fills in what is asked for: a login unless somebody is signed in already, a consent unless it was given.
+// signIn submits the login form, unless there is a session, and the consent form, unless consent was given before.
 func (p *panva) signIn(first *page) *page {
 	first.v.t.Helper()
 	current := first
@@ -82,7 +82,7 @@ func (p *panva) cancel(first *page) *page {
 	return first.click("/abort")
 }
 
-// signOut answers whether to sign out at the provider too.
+// signOut confirms the sign-out at the provider.
 func (p *panva) signOut(first *page) *page {
 	first.v.t.Helper()
 	return first.submit(map[string]string{"logout": "yes"})

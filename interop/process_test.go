@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what takes a moment: a process that starts or stops, a page that loads.
+// patience is how long a test waits for a process to start or stop, or for a page to load.
 const patience = 30 * time.Second
 
-// A process is a program under test, with everything it has printed.
+// A process is a running program and its output.
 type process struct {
 	cmd    *exec.Cmd
 	output *output
 	exited chan struct{} // closed once the process is gone
 }
 
-// startProcess starts cmd and waits until it has printed the word ready. It ends with the test.
+// startProcess starts cmd and waits until it prints the text ready. The process is stopped at the end of the test.
 func startProcess(t *testing.T, cmd *exec.Cmd, ready string) *process {
 	t.Helper()
 	p := &process{cmd: cmd, output: &output{until: ready, seen: make(chan struct{})}, exited: make(chan struct{})}
@@ -45,14 +45,14 @@ func startProcess(t *testing.T, cmd *exec.Cmd, ready string) *process {
 	select {
 	case <-p.output.seen:
 	case <-p.exited:
-		t.Fatalf("%s ended before it was ready", cmd.Path)
+		t.Fatalf("%s exited before it was ready", cmd.Path)
 	case <-time.After(patience):
 		t.Fatalf("%s was not ready within %v", cmd.Path, patience)
 	}
 	return p
 }
 
-// stop asks the process to end and checks that it does, soon and with exit code 0.
+// stop sends SIGTERM and checks that the process exits in time with code 0.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	select {
@@ -66,7 +66,7 @@ func (p *process) stop(t *testing.T) {
 	select {
 	case <-p.exited:
 	case <-time.After(patience):
-		t.Errorf("%s still ran %v after SIGTERM", p.cmd.Path, patience)
+		t.Errorf("%s was still running %v after SIGTERM", p.cmd.Path, patience)
 		_ = p.cmd.Process.Kill()
 		<-p.exited
 	}
@@ -75,7 +75,7 @@ func (p *process) stop(t *testing.T) {
 	}
 }
 
-// output keeps what is written to it and closes seen once that holds the word until.
+// output buffers everything written to it and closes seen once the buffer contains until.
 type output struct {
 	mu    sync.Mutex
 	buf   bytes.Buffer
@@ -101,8 +101,8 @@ func (o *output) String() string {
 	return strings.TrimRight(o.buf.String(), "\n")
 }
 
-// freePort returns a port on loopback that nothing listens on. It is below the ports that the kernel gives to outgoing
-// connections, so that it is still free when a provider that was stopped comes back to it.
+// freePort returns an unused port on loopback. It is below the range of ephemeral ports, so it is still free when a stopped
+// provider restarts.
 func freePort(t *testing.T) string {
 	t.Helper()
 	for range 100 {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestSignIn goes through what people do, with one application and one provider of each kind that stay up.
+// TestSignIn runs common user journeys with each kind of provider, without restarts.
 func TestSignIn(t *testing.T) {
 	for kind, newProvider := range providers {
 		t.Run(kind, func(t *testing.T) {
@@ -40,10 +40,10 @@ func landsWhereItStarted(t *testing.T, a *app, p provider) {
 	v := newVisitor(t)
 	landed := signedIn(v, a, p)
 	if name := p.wants().Name; !strings.Contains(landed.body, name) {
-		t.Errorf("the dashboard does not say %q:\n%s", name, landed.body)
+		t.Errorf("the dashboard does not contain %q:\n%s", name, landed.body)
 	}
 	if again := v.open(a.url + "/dashboard"); len(again.via) != 1 {
-		t.Errorf("signed in, the dashboard still went by way of %v", again.via)
+		t.Errorf("signed in, the dashboard was still redirected by way of %v", again.via)
 	}
 }
 
@@ -89,10 +89,10 @@ func backToCallback(t *testing.T, a *app, p provider) {
 	}
 	v.get(a.url+"/api/me", "application/json").want(http.StatusOK, a.url+"/api/me")
 
-	// Somebody else who gets hold of the address gets nothing by it.
+	// The callback URL is useless in another browser.
 	stranger := newVisitor(t)
 	if got := stranger.open(paused.next.String()); got.status < 400 || got.status > 499 {
-		t.Errorf("another browser's callback ended at %s with status %d; want a refusal", got.url, got.status)
+		t.Errorf("another browser's callback ended at %s with status %d; want a 4xx status", got.url, got.status)
 	}
 	stranger.get(a.url+"/api/me", "application/json").want(http.StatusUnauthorized, a.url+"/api/me")
 	if calls := p.tokenCalls(t) - before; calls != 1 {
@@ -107,7 +107,7 @@ func whoSignedIn(t *testing.T, a *app, p provider) {
 	var me identity
 	v.fetch(http.MethodGet, a.url, a.url+"/api/me").want(http.StatusOK, a.url+"/api/me").json(&me)
 	want := p.wants()
-	want.Provider = me.Provider // the example's own name for it
+	want.Provider = me.Provider // the name depends on the example
 	if me != want || me.Provider == "" {
 		t.Errorf("/api/me: %+v; want %+v and a provider", me, want)
 	}
@@ -123,25 +123,25 @@ func loggedOut(t *testing.T, a *app, p provider) {
 	v := newVisitor(t)
 	out := signedIn(v, a, p).submit(nil)
 	if out.via[0].String() != a.url+"/logout" {
-		t.Fatalf("the dashboard's form went by way of %v", out.via)
+		t.Fatalf("the dashboard's form was submitted by way of %v", out.via)
 	}
 	v.get(a.url+"/api/me", "application/json").want(http.StatusUnauthorized, a.url+"/api/me")
 	p.signOut(out).want(http.StatusOK, a.url+"/")
 
 	v.pauseBefore = "/login"
 	if again := v.open(a.url + "/dashboard"); again.next == nil {
-		t.Fatalf("logged out, the dashboard answered %d:\n%s", again.status, again.body)
+		t.Fatalf("logged out, the dashboard returned %d:\n%s", again.status, again.body)
 	}
 	v.pauseBefore = ""
 	if again := v.open(a.url + "/dashboard"); again.form() == nil || !strings.HasPrefix(again.url.String(), p.issuer()) {
-		t.Errorf("logged out at the provider as well, the dashboard led to %s", again.url)
+		t.Errorf("logged out at the provider too, the dashboard led to %s", again.url)
 	}
 }
 
 func scriptSignedOut(t *testing.T, a *app, _ provider) {
 	v := newVisitor(t)
 	address := a.url + "/api/me?x=1"
-	for name, answer := range map[string]*page{
+	for name, got := range map[string]*page{
 		"fetch":                    v.fetch(http.MethodGet, a.url, address),
 		"Accept: application/json": v.get(address, "application/json"),
 	} {
@@ -149,17 +149,17 @@ func scriptSignedOut(t *testing.T, a *app, _ provider) {
 			Error    string `json:"error"`
 			LoginURL string `json:"login_url"`
 		}
-		answer.want(http.StatusUnauthorized, address).json(&body)
+		got.want(http.StatusUnauthorized, address).json(&body)
 		if body.Error != "unauthenticated" || body.LoginURL != "/login?return_to="+url.QueryEscape("/api/me?x=1") {
-			t.Errorf("%s: %s", name, answer.body)
+			t.Errorf("%s: %s", name, got.body)
 		}
-		if answer.header.Get("WWW-Authenticate") == "" || answer.header.Get("Set-Cookie") != "" {
-			t.Errorf("%s: header %v; want WWW-Authenticate and no cookie", name, answer.header)
+		if got.header.Get("WWW-Authenticate") == "" || got.header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: header %v; want WWW-Authenticate and no cookie", name, got.header)
 		}
 	}
 }
 
-// TestPlainOAuth has the application know nothing of OpenID Connect, only three endpoints.
+// TestPlainOAuth configures three endpoints and no issuer, so that the application uses plain OAuth 2.0.
 func TestPlainOAuth(t *testing.T) {
 	a := newApp(t)
 	p := newPanva(t, a.url)
@@ -176,8 +176,8 @@ func TestPlainOAuth(t *testing.T) {
 	whoSignedIn(t, a, p)
 }
 
-// TestRotation lets many requests come while the access token, of five seconds, is due: at panva that ends a session in
-// which a refresh token is seen twice. Then it signs out everywhere.
+// TestRotation sends concurrent requests while an access token that lasts five seconds is due for a refresh. panva revokes
+// all tokens if a refresh token is used twice. At the end, the test signs out of the application and the provider.
 func TestRotation(t *testing.T) {
 	for name, newProvider := range providers {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// askUntil asks for a page over and over, which has to be there each time.
+// askUntil requests url in a loop until done is closed. Each status must be 200.
 func askUntil(t *testing.T, v *visitor, url string, done <-chan struct{}) {
 	for {
 		resp, err := v.client.Get(url)

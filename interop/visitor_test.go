@@ -13,13 +13,13 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A visitor is a person with a browser, as far as a test without one can be: it keeps cookies, follows redirects one by
-// one, sends the request headers that say how a request came about, and fills in forms.
+// A visitor imitates a browser: it keeps cookies, follows redirects one by one, sends Fetch Metadata headers and submits
+// forms.
 type visitor struct {
 	t      *testing.T
 	client *http.Client
 
-	// pauseBefore is a path; a redirect to it is not followed, so that a test can let something happen first.
+	// pauseBefore is a path. A redirect to it is held back until resume, so that a test can act first.
 	pauseBefore string
 }
 
@@ -29,7 +29,7 @@ func newVisitor(t *testing.T) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := &http.Transport{DisableKeepAlives: true} // a provider that was stopped takes no connection with it
+	transport := &http.Transport{DisableKeepAlives: true} // a stopped provider must not leave dead connections
 	return &visitor{t: t, client: &http.Client{
 		Transport:     transport,
 		Jar:           jar,
@@ -38,18 +38,18 @@ func newVisitor(t *testing.T) *visitor {
 	}}
 }
 
-// A page is where a navigation ended.
+// A page is the result of a navigation.
 type page struct {
 	v      *visitor
 	url    *url.URL
-	via    []*url.URL // every address on the way, this one last
+	via    []*url.URL // every URL of the navigation; the last one is url
 	next   *url.URL   // the redirect that pauseBefore held back
 	status int
 	header http.Header
 	body   string
 }
 
-// open goes to an address as if it had been typed in.
+// open navigates to an address as if the user had typed it in.
 func (v *visitor) open(address string) *page {
 	v.t.Helper()
 	return v.navigate(http.MethodGet, nil, v.parse(address), nil)
@@ -77,7 +77,7 @@ func (p *page) resume() *page {
 	return p.v.navigate(http.MethodGet, p.url, p.next, nil)
 }
 
-// submit sends the first form of the page with its own fields and the given ones.
+// submit submits the first form of the page with the given fields set.
 func (p *page) submit(fields map[string]string) *page {
 	p.v.t.Helper()
 	form := p.form()
@@ -96,7 +96,8 @@ func (p *page) submit(fields map[string]string) *page {
 	return p.v.navigate(strings.ToUpper(attr(form, "method")), p.url, p.resolve(attr(form, "action")), values)
 }
 
-// navigate loads a page for the browser's window and follows redirects; from is the page that led there, or nil.
+// navigate loads a page as a top-level navigation and follows redirects. from is the URL of the page that led there, or
+// nil.
 func (v *visitor) navigate(method string, from, to *url.URL, form url.Values) *page {
 	v.t.Helper()
 	p := &page{v: v, url: to}
@@ -122,7 +123,7 @@ func (v *visitor) navigate(method string, from, to *url.URL, form url.Values) *p
 			return p
 		}
 		if p.status != http.StatusFound && p.status != http.StatusSeeOther {
-			v.t.Fatalf("%s redirected with status %d, which can repeat a POST", p.url, p.status)
+			v.t.Fatalf("%s redirected with status %d, which allows the browser to repeat a POST", p.url, p.status)
 		}
 		next := p.resolve(location)
 		if v.pauseBefore != "" && next.Path == v.pauseBefore {
@@ -135,7 +136,7 @@ func (v *visitor) navigate(method string, from, to *url.URL, form url.Values) *p
 	return nil
 }
 
-// fetch asks as a script on the page at origin does.
+// fetch sends a request as a script on a page at origin does.
 func (v *visitor) fetch(method, origin, address string) *page {
 	v.t.Helper()
 	p := &page{v: v, url: v.parse(address)}
@@ -151,7 +152,7 @@ func (v *visitor) fetch(method, origin, address string) *page {
 	return p
 }
 
-// get asks as a program does that is no browser.
+// get sends a GET request as a program other than a browser does.
 func (v *visitor) get(address, accept string) *page {
 	v.t.Helper()
 	p := &page{v: v, url: v.parse(address)}
@@ -194,7 +195,7 @@ func (v *visitor) parse(address string) *url.URL {
 	return u
 }
 
-// fetchSite is the value of Sec-Fetch-Site for a request that went through the addresses of via.
+// fetchSite returns the value of Sec-Fetch-Site for a request that was redirected through the URLs in via.
 // https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
 func fetchSite(from *url.URL, via []*url.URL) string {
 	if from == nil {
@@ -212,7 +213,7 @@ func fetchSite(from *url.URL, via []*url.URL) string {
 	return site
 }
 
-// want fails the test unless the page is at the address and has the status.
+// want stops the test unless the page has this status and address.
 func (p *page) want(status int, address string) *page {
 	p.v.t.Helper()
 	if p.status != status || p.url.String() != address {
@@ -222,7 +223,7 @@ func (p *page) want(status int, address string) *page {
 	return p
 }
 
-// wantType fails the test unless the answer has the media type.
+// wantType stops the test unless the response has the media type.
 func (p *page) wantType(mediaType string) *page {
 	p.v.t.Helper()
 	if got := p.header.Get("Content-Type"); !strings.HasPrefix(got, mediaType) {
@@ -231,7 +232,7 @@ func (p *page) wantType(mediaType string) *page {
 	return p
 }
 
-// json decodes the answer.
+// json decodes the JSON response.
 func (p *page) json(into any) {
 	p.v.t.Helper()
 	p.wantType("application/json")
@@ -273,7 +274,7 @@ func (p *page) parseHTML() *html.Node {
 	return doc
 }
 
-// find yields the elements below n with the given tag.
+// find yields the descendants of n with the given tag.
 func find(n *html.Node, tag string) func(yield func(*html.Node) bool) {
 	return func(yield func(*html.Node) bool) {
 		for d := range n.Descendants() {

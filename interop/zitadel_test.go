@@ -15,12 +15,12 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// zitadel is zitadel/oidc with the storage of its own example. Its issuer ends in a slash, it sends no iss, the ID
-// token's audience is a list, and every login asks for the password again.
+// zitadel is zitadel/oidc with the storage of its example server. Its issuer ends in a slash, authorization responses have
+// no iss, the aud of ID tokens is a list, and every login requires the password.
 type zitadel struct {
 	port     string
 	app      string
-	tokenTTL time.Duration // 0: the storage's own
+	tokenTTL time.Duration // 0: the default of the storage
 	server   *http.Server
 	tokens   atomic.Int64
 	revoked  atomic.Int64
@@ -67,7 +67,7 @@ func (z *zitadel) start(t *testing.T) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		op.AuthRequestError(w, r, request, oidc.ErrAccessDenied().WithDescription("the user said no"), provider)
+		op.AuthRequestError(w, r, request, oidc.ErrAccessDenied().WithDescription("the user denied the request"), provider)
 	})
 
 	z.tokens.Store(0)
@@ -112,7 +112,7 @@ func (z *zitadel) cancel(first *page) *page {
 	return first.click("/login/cancel")
 }
 
-// signOut has nothing to do: this provider does not ask.
+// signOut does nothing, because this provider does not ask for confirmation.
 func (z *zitadel) signOut(first *page) *page { return first }
 
 func (z *zitadel) wants() identity {
@@ -130,7 +130,7 @@ var zitadelLogin = template.Must(template.New("").Parse(`<!DOCTYPE html>
 </form>
 `))
 
-// zitadelStorage adds where to go after a logout, which the example's clients do not have, and how long tokens last.
+// zitadelStorage adds post-logout redirect URIs, which the clients of the example storage lack, and a token lifetime.
 type zitadelStorage struct {
 	*storage.Storage
 	postLogoutURI string

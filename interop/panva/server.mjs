@@ -1,14 +1,15 @@
-// An OpenID provider for the interop tests, as strict as oidc-provider goes: PKCE with S256 only, iss in every
-// authorization response, names and addresses from the user info endpoint only, a new refresh token at every use and
-// an end to the whole family at the first reuse. Everything it keeps is gone when it stops, its keys too.
+// An OpenID provider for the interop tests: oidc-provider in its strictest configuration. It requires PKCE with S256, sends
+// iss in every authorization response, returns name and email only from the user info endpoint, rotates refresh tokens and
+// revokes all tokens of a grant when a refresh token is reused. All state, including the keys, is lost when it stops.
 //
-//   PORT              where to listen, on 127.0.0.1; the issuer is http://localhost:PORT
-//   CLIENT_ID         the one registration, with CLIENT_SECRET and
-//   REDIRECT_URI      its redirect URI and
-//   POST_LOGOUT_URI   where it wants people back after a logout
-//   ACCESS_TOKEN_TTL  seconds that an access token lasts; default 3600
+//   PORT              port to listen on, on 127.0.0.1; the issuer is http://localhost:PORT
+//   CLIENT_ID         ID of the only client
+//   CLIENT_SECRET     secret of the client
+//   REDIRECT_URI      redirect URI of the client
+//   POST_LOGOUT_URI   post-logout redirect URI of the client
+//   ACCESS_TOKEN_TTL  lifetime of access tokens in seconds; default 3600
 //
-// It prints the issuer when it is ready. GET /calls answers how often each endpoint was asked: {"POST /token": 1}.
+// It prints the issuer when it is ready. GET /calls returns the number of requests to each endpoint: {"POST /token": 1}.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 
