@@ -7,11 +7,11 @@ import (
 	"github.com/oauthlogin/oauthlogin/bench"
 )
 
-// Nobody is faster by serving less than is asked for.
+// A target must not be fast by skipping work: each must serve the right session.
 func TestTargets(t *testing.T) {
 	for _, target := range targets(t) {
 		if target.Refusal != nil {
-			t.Logf("%s %s refuses: %v", target.Size, target.Name, target.Refusal)
+			t.Logf("%s %s does not support this size: %v", target.Size, target.Name, target.Refusal)
 			continue
 		}
 		if err := target.Check(); err != nil {
@@ -36,8 +36,8 @@ func targets(tb testing.TB) []*bench.Target {
 	return targets
 }
 
-// The cost of a request does not grow with the users: 1,000,000 requests are
-// -benchtime 1000000x.
+// BenchmarkUsers shows whether the cost of a request grows with the number of
+// users. For 1,000,000 requests, use -benchtime 1000000x.
 func BenchmarkUsers(b *testing.B) {
 	for _, size := range []bench.Size{bench.Small, bench.Large} {
 		for _, users := range []int{1, 100, 10_000} {

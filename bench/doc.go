@@ -1,7 +1,7 @@
-// Package bench measures what oauthlogin costs, next to other libraries that
-// keep a session for a request.
+// Package bench measures the cost of oauthlogin and compares it with other
+// libraries that load a session for each request.
 //
-//	go test -run '^$' -bench .  # every benchmark, one by one
-//	go run ./cmd/compare        # the same in pairs with the floor, as a table
-//	go run ./cmd/load           # whole servers, and whole logins
+//	go test -run '^$' -bench .  # each benchmark on its own
+//	go run ./cmd/compare        # the same, each paired with the floor, as a table
+//	go run ./cmd/load           # complete servers and complete logins
 package bench

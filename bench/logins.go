@@ -19,17 +19,18 @@ import (
 	"github.com/oauthlogin/oauthlogin"
 )
 
-// An Application signs users in at a [Provider] of small sessions: GET /login
-// begins, GET /auth/callback ends it with a session cookie and a redirect.
+// An Application signs users in at a [Provider] with small sessions. GET /login
+// starts a login; GET /auth/callback completes it with a session cookie and a
+// redirect.
 type Application struct {
 	Name string
-	// New returns the application at origin, which calls the provider with
-	// client.
+	// New returns the handler of the application at origin. The application
+	// calls the provider with client.
 	New func(p *Provider, origin string, client *http.Client) (http.Handler, error)
 }
 
-// Applications returns the bare ones, which do what a login cannot do without,
-// then ours, then the peers.
+// Applications returns two minimal applications that only send the unavoidable
+// requests, then oauthlogin, then the peers.
 func Applications() []Application {
 	return []Application{
 		{"ceiling: as many requests, nothing sealed, nothing checked", newBare(false)},
@@ -40,8 +41,9 @@ func Applications() []Application {
 	}
 }
 
-// NewClient returns what every application calls the provider with, so that
-// none is held up by the two idle connections of net/http's default.
+// NewClient returns the client with which an application calls the provider. It
+// keeps more idle connections than the two per host of net/http's default
+// transport, which would slow down concurrent logins.
 func NewClient() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{MaxIdleConnsPerHost: 32},
@@ -57,8 +59,9 @@ func newOurs(p *Provider, origin string, client *http.Client) (http.Handler, err
 	return auth.Handler(http.NotFoundHandler()), nil
 }
 
-// newBare sends the provider the least that it answers: a code, and who the
-// token belongs to. With full, the parameters are as many as ours, made once.
+// newBare returns a minimal application that redeems the code and requests the
+// user. With full, it sends as many parameters as oauthlogin does, all generated
+// in advance.
 func newBare(full bool) func(*Provider, string, *http.Client) (http.Handler, error) {
 	return func(p *Provider, origin string, client *http.Client) (http.Handler, error) {
 		config := p.config(origin)
@@ -94,7 +97,7 @@ func bare(p *Provider, client *http.Client, location, tokenURL, form string) htt
 				fail(w, err)
 				return
 			}
-			var t tokenAnswer
+			var t tokenResponse
 			err = json.NewDecoder(resp.Body).Decode(&t)
 			resp.Body.Close()
 			if err == nil {
@@ -130,7 +133,7 @@ func newZitadelRP(p *Provider, origin string, client *http.Client) (http.Handler
 	return loginRoutes(rp.AuthURLHandler(func() string { return randomText(16) }, party), rp.CodeExchangeHandler(callback, party)), nil
 }
 
-// newByHand is what the documentation of both libraries leads to, with PKCE.
+// newByHand follows the documentation of both libraries and adds PKCE.
 func newByHand(p *Provider, origin string, client *http.Client) (http.Handler, error) {
 	gob.Register(&oauth2.Token{})
 	store := sessions.NewCookieStore(hashKey, blockKey)
@@ -173,7 +176,7 @@ func newByHand(p *Provider, origin string, client *http.Client) (http.Handler, e
 	), nil
 }
 
-// whois makes a session of a token.
+// whois requests the user of a token and returns a session.
 func (p *Provider) whois(ctx context.Context, client *http.Client, t *oauth2.Token) (*session, error) {
 	user, _, err := p.user(ctx, &http.Client{Transport: &oauth2.Transport{Source: oauth2.StaticTokenSource(t), Base: client.Transport}})
 	return &session{Token: t, Login: user.Login, Name: user.Name, Email: user.Email, ID: strconv.Itoa(user.ID)}, err

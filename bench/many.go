@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Many is a Handler with sessions of many users.
+// Many is a handler and the sessions of many users.
 type Many struct {
 	handler  http.Handler
 	requests []*http.Request
@@ -36,14 +36,14 @@ func NewMany(size Size, n int) (*Many, error) {
 	return m, err
 }
 
-// one serves a request of any of the users.
+// one serves a request of a random user.
 func (m *Many) one() {
 	clear(m.w.header)
 	m.handler.ServeHTTP(m.w, m.requests[rand.IntN(len(m.requests))])
 }
 
-// Benchmark serves requests of users in random order, all of whom were here
-// before.
+// Benchmark serves requests in random order. Each session has been seen once
+// before the measurement starts.
 func (m *Many) Benchmark(b *testing.B) {
 	for _, r := range m.requests {
 		clear(m.w.header)
@@ -61,15 +61,15 @@ func (m *Many) Benchmark(b *testing.B) {
 	}
 }
 
-// A Stretch is a part of many requests.
+// A Stretch is a measured part of a long run.
 type Stretch struct {
 	Requests   int
 	PerRequest time.Duration
-	Heap       uint64 // bytes after a garbage collection, the requests' own not counted
+	Heap       uint64 // bytes after a garbage collection, without the requests
 }
 
-// Run serves requests in random order, and returns what each tenth of them
-// took.
+// Run serves requests in random order and returns a measurement for each tenth of
+// them.
 func (m *Many) Run(requests int) ([]Stretch, error) {
 	before := heap()
 	var stretches []Stretch

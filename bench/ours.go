@@ -22,8 +22,8 @@ const (
 
 var benchKey = []byte("not random, but this is a benchmark")
 
-// Options are those of an application at origin whose users come from p. What
-// they have in common with the peers of the same benchmark is client.
+// Options returns the options of an application at origin that signs users in at
+// p. The peers of the same benchmark use the same kind of client.
 func (p *Provider) Options(origin string, client *http.Client) oauthlogin.Options {
 	provider := oauthlogin.Provider{OAuth2: p.config(origin)}
 	if p.size == Large {
@@ -57,7 +57,7 @@ type smallProfile struct {
 	Email string `json:"email"`
 }
 
-// user asks the provider who an access token belongs to.
+// user requests the user of an access token; client adds the token.
 func (p *Provider) user(ctx context.Context, client *http.Client) (user smallProfile, raw json.RawMessage, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Issuer+"/user", nil)
 	if err != nil {
@@ -74,16 +74,16 @@ func (p *Provider) user(ctx context.Context, client *http.Client) (user smallPro
 	return user, raw, json.Unmarshal(raw, &user)
 }
 
-// A Login is a session of ours as a browser keeps it, and what a handler is to
-// see of it.
+// A Login is an oauthlogin session: the cookies that the browser holds, and the
+// session that a handler must see.
 type Login struct {
 	Cookies []*http.Cookie
 	session *session
 }
 
-// Logins signs in n users, each for real: through the login path, the provider
-// and the callback path. All the sessions can be opened by a Middleware that
-// newMiddleware makes.
+// Logins signs in n users with complete logins: through the login path, the
+// provider and the callback path. Any Middleware from newMiddleware accepts the
+// sessions.
 func (p *Provider) Logins(n int) ([]Login, error) {
 	var app http.Handler
 	var seen *oauthlogin.Session
@@ -92,15 +92,15 @@ func (p *Provider) Logins(n int) ([]Login, error) {
 		return nil, err
 	}
 	app = auth.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen, _ = oauthlogin.FromContext(r.Context()) }))
-	var issued *tokenAnswer
-	p.issued = func(t *tokenAnswer) { issued = t }
+	var issued *tokenResponse
+	p.issued = func(t *tokenResponse) { issued = t }
 	defer func() { p.issued = nil }()
 	logins := make([]Login, n)
 	for i := range logins {
 		login := &logins[i]
-		start := answer(app, publicOrigin+"/login", nil)
-		atProvider := answer(p, start.Header.Get("Location"), nil)
-		done := answer(app, atProvider.Header.Get("Location"), start.Cookies())
+		start := get(app, publicOrigin+"/login", nil)
+		atProvider := get(p, start.Header.Get("Location"), nil)
+		done := get(app, atProvider.Header.Get("Location"), start.Cookies())
 		for _, c := range done.Cookies() {
 			suffix, ours := strings.CutPrefix(c.Name, "__Host-oauthlogin")
 			if ours && c.MaxAge > 0 && (suffix == "" || suffix[1] >= '0' && suffix[1] <= '9') {
@@ -111,7 +111,7 @@ func (p *Provider) Logins(n int) ([]Login, error) {
 			return nil, unexpected(done)
 		}
 		seen = nil
-		answer(app, publicOrigin+"/", login.Cookies)
+		get(app, publicOrigin+"/", login.Cookies)
 		if seen == nil {
 			return nil, fmt.Errorf("bench: no session after login %d", i)
 		}
@@ -128,13 +128,13 @@ func (p *Provider) newMiddleware() (*oauthlogin.Middleware, error) {
 	return oauthlogin.New(p.Options(publicOrigin, &http.Client{Transport: inProcess{p}}))
 }
 
-func answer(h http.Handler, target string, cookies []*http.Cookie) *http.Response {
+func get(h http.Handler, target string, cookies []*http.Cookie) *http.Response {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, newRequest(target, cookies))
 	return w.Result()
 }
 
-// newRequest returns what a browser sends.
+// newRequest returns a request like that of a browser.
 func newRequest(target string, cookies []*http.Cookie) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	r.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")

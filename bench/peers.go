@@ -20,7 +20,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A session is what each peer keeps: what ours keeps for the same login.
+// A session is the data that each peer stores: the same as oauthlogin stores for
+// the login.
 type session struct {
 	Token   *oauth2.Token
 	IDToken string
@@ -29,17 +30,17 @@ type session struct {
 	Email   string
 	ID      string
 
-	packed []byte // by a peer that only opens: the tail of its access token, and as much more as there is to open
+	packed []byte // from a peer that does not decode: the tail of the access token, then padding
 }
 
-// A peer is another way to give a request its session.
+// A peer is another way to load the session of a request.
 type peer struct {
 	name string
 	// store returns the cookies of a session.
 	store func(*session) ([]*http.Cookie, error)
 	// load returns the session of a request.
 	load func(*http.Request) (*session, error)
-	// around, if set, has to wrap the handler that loads.
+	// around, if not nil, must wrap the handler that calls load.
 	around func(http.Handler) http.Handler
 }
 
@@ -50,12 +51,12 @@ var (
 	blockKey = []byte("fedcba9876543210fedcba9876543210")
 )
 
-// peers returns new ones, which keep nothing of what others stored.
+// peers returns new peers, which share no server-side sessions with earlier ones.
 func peers() []peer {
 	return []peer{gorillaGob(), secureCookieJSON(), zitadelCookies(), goJoseJWE(), jwxJWE(), scsMemory(), gothSession()}
 }
 
-// written returns the cookies that write sets.
+// written calls write and returns the cookies that it sets.
 func written(write func(http.ResponseWriter, *http.Request) error) ([]*http.Cookie, error) {
 	w := httptest.NewRecorder()
 	if err := write(w, newRequest(publicOrigin+"/", nil)); err != nil {
@@ -66,7 +67,7 @@ func written(write func(http.ResponseWriter, *http.Request) error) ([]*http.Cook
 
 var errNoSession = errors.New("bench: no session")
 
-// gorillaGob is gorilla/sessions as its documentation has it.
+// gorillaGob uses gorilla/sessions as its documentation recommends.
 func gorillaGob() peer {
 	gob.Register(&oauth2.Token{})
 	store := sessions.NewCookieStore(hashKey, blockKey)
@@ -159,7 +160,7 @@ func unmarshal(b []byte) (*session, error) {
 	return s, json.Unmarshal(b, s)
 }
 
-// jwePeer keeps a session in a JWE.
+// jwePeer stores the session in a JWE.
 func jwePeer(name string, encrypt func([]byte) (string, error), decrypt func(string) ([]byte, error)) peer {
 	return peer{
 		name: name,
@@ -218,7 +219,7 @@ func jwxJWE() peer {
 		})
 }
 
-// scsMemory keeps sessions on the server, and a random token in the cookie.
+// scsMemory stores sessions on the server; the cookie holds a random token.
 func scsMemory() peer {
 	manager := scs.New()
 	gob.Register(&session{})
@@ -242,7 +243,7 @@ func scsMemory() peer {
 	}
 }
 
-// gothSession keeps a goth.User as JSON where gothic keeps its sessions.
+// gothSession stores a goth.User as JSON in the session store of gothic.
 func gothSession() peer {
 	gothic.Store = sessions.NewCookieStore(hashKey, blockKey)
 	return peer{
@@ -278,8 +279,8 @@ func gothSession() peer {
 
 type contextKey struct{}
 
-// protect lets requests with a session through to next, with the session in
-// their context.
+// protect passes requests with a session on to next, with the session in the
+// context, and rejects all others.
 func (p *peer) protect(next http.Handler) http.Handler {
 	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := p.load(r)
@@ -295,8 +296,8 @@ func (p *peer) protect(next http.Handler) http.Handler {
 	return h
 }
 
-// nopEncoder is securecookie with nothing but its cryptography and its base64:
-// it opens random bytes, as many as make a cookie of the given length.
+// nopEncoder measures only the cryptography and base64 of securecookie: it opens
+// padding that makes the cookie as long as the given length.
 func nopEncoder(cookieBytes int) (peer, error) {
 	codec := securecookie.New(hashKey, blockKey).SetSerializer(securecookie.NopEncoder{}).MaxLength(0)
 	plain := make([]byte, 0, cookieBytes)
@@ -331,7 +332,7 @@ func nopEncoder(cookieBytes int) (peer, error) {
 	}, nil
 }
 
-// tailBytes of an access token tell it from others.
+// tailBytes is the length of the suffix that identifies an access token.
 const tailBytes = 32
 
 func tail(token string) string { return token[len(token)-tailBytes:] }

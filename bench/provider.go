@@ -19,44 +19,44 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// A Size is the kind of session that a provider's answer makes.
+// A Size is the kind of session that a login at a provider leads to.
 type Size string
 
 const (
-	// Small is a plain OAuth 2.0 access token of 40 bytes, and login, name,
-	// e-mail address and id from a user endpoint.
+	// Small has an opaque OAuth 2.0 access token of 40 bytes, and the login,
+	// name, email address and ID from a user endpoint.
 	Small Size = "SMALL"
-	// Large is OpenID Connect with an access token, a refresh token and an ID
-	// token that are all JWTs signed with RS256.
+	// Large is an OpenID Connect session. Access token, refresh token and ID
+	// token are all JWTs signed with RS256.
 	Large Size = "LARGE"
 )
 
-// The client that a [Provider] knows.
+// The client registered with a [Provider].
 const (
 	ClientID     = "dashboard"
 	clientSecret = "a secret of thirty-two characters"
 )
 
-// A Provider is an authorization server that does as little as can be: it
-// keeps nothing, checks nothing and signs in whoever comes. Its code is the
-// nonce that it got.
+// A Provider is an authorization server that does as little as possible: it stores
+// nothing, checks nothing and signs in every user. The nonce of a request becomes
+// the code.
 type Provider struct {
 	Issuer string
 
 	size  Size
-	users atomic.Uint32 // who have signed in
+	users atomic.Uint32 // number of users so far
 	key   *rsa.PrivateKey
 	keys  []byte // as a JSON Web Key Set
 
-	// unsigned has tokens that only the provider reads carry random bytes, as
-	// many as a signature has: for making thousands of sessions.
+	// unsigned puts random bytes instead of signatures into access and refresh
+	// tokens, which is faster for thousands of sessions.
 	unsigned bool
-	issued   func(*tokenAnswer) // nil: nobody asks
+	issued   func(*tokenResponse) // called with each token response, unless nil
 }
 
 const keyID = "kTq9v3cV0bJX2wq7nF5yMZp8dHs1LrGaEoYiUx4Wt6A"
 
-// NewProvider returns a provider whose logins make sessions of one size.
+// NewProvider returns a provider whose logins lead to sessions of the given size.
 func NewProvider(issuer string, size Size) (*Provider, error) {
 	p := &Provider{Issuer: issuer, size: size}
 	if size == Small {
@@ -80,8 +80,8 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if code == "" {
 			code = randomText(16)
 		}
-		answer := url.Values{"code": {code}, "state": {query.Get("state")}}
-		w.Header().Set("Location", query.Get("redirect_uri")+"?"+answer.Encode())
+		response := url.Values{"code": {code}, "state": {query.Get("state")}}
+		w.Header().Set("Location", query.Get("redirect_uri")+"?"+response.Encode())
 		w.WriteHeader(http.StatusFound)
 	case "/token":
 		w.Header().Set("Content-Type", "application/json")
@@ -113,10 +113,10 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// smallUser is another one for each request.
+// smallUser is the format of a user; each request gets a different ID.
 const smallUser = `{"login":"octocat","id":%d,"name":"The Octocat","email":"octocat@github.com"}`
 
-type tokenAnswer struct {
+type tokenResponse struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
 	RefreshToken string `json:"refresh_token,omitempty"`
@@ -124,9 +124,9 @@ type tokenAnswer struct {
 	ExpiresIn    int    `json:"expires_in,omitempty"`
 }
 
-func (p *Provider) tokens(nonce string) *tokenAnswer {
+func (p *Provider) tokens(nonce string) *tokenResponse {
 	if p.size == Small {
-		return &tokenAnswer{AccessToken: "gho_" + randomText(18), TokenType: "bearer"}
+		return &tokenResponse{AccessToken: "gho_" + randomText(18), TokenType: "bearer"}
 	}
 	now := time.Now().Unix()
 	subject, session := randomUUID(), randomUUID()
@@ -152,7 +152,7 @@ func (p *Provider) tokens(nonce string) *tokenAnswer {
 		"email_verified": true, "name": "Alexandra Appleseed", "preferred_username": "alexandra.appleseed",
 		"given_name": "Alexandra", "family_name": "Appleseed", "email": "alexandra.appleseed@example.com",
 	})
-	return &tokenAnswer{AccessToken: access, TokenType: "Bearer", RefreshToken: refresh, IDToken: id, ExpiresIn: 3600}
+	return &tokenResponse{AccessToken: access, TokenType: "Bearer", RefreshToken: refresh, IDToken: id, ExpiresIn: 3600}
 }
 
 func (p *Provider) sign(fake bool, claims map[string]any) string {
@@ -169,7 +169,7 @@ func (p *Provider) sign(fake bool, claims map[string]any) string {
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// randomText returns twice as many characters as n.
+// randomText returns 2n random hexadecimal digits.
 func randomText(n int) string {
 	b := make([]byte, n)
 	rand.Read(b)
@@ -181,7 +181,7 @@ func randomUUID() string {
 	return strings.Join([]string{s[:8], s[8:12], s[12:16], s[16:20], s[20:]}, "-")
 }
 
-// inProcess answers requests by a handler, without sockets.
+// inProcess is a RoundTripper that calls a handler directly.
 type inProcess struct{ http.Handler }
 
 func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -193,7 +193,7 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// unexpected is an answer that a login should not get.
+// unexpected returns an error that describes an unexpected response.
 func unexpected(resp *http.Response) error {
-	return fmt.Errorf("bench: %d to %q, with %d cookies", resp.StatusCode, resp.Header.Get("Location"), len(resp.Cookies()))
+	return fmt.Errorf("bench: unexpected response: %d to %q with %d cookies", resp.StatusCode, resp.Header.Get("Location"), len(resp.Cookies()))
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Machine says when and on what figures were made.
+// Machine describes the date, the Go version, the machine and its load.
 func Machine() string {
 	cpu := "unknown"
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -28,7 +28,7 @@ func Machine() string {
 		time.Now().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, cpu, runtime.NumCPU(), load)
 }
 
-// Median returns the middle of values, which it sorts.
+// Median returns the median of values, or 0 if there are none. It sorts values.
 func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -41,8 +41,8 @@ func Median(values []float64) float64 {
 	return values[middle]
 }
 
-// Insert puts text into performance.md in dir, between the two comments that
-// name the section.
+// Insert replaces the text between the two comments that name the section in
+// performance.md in dir.
 func Insert(dir, section, text string) error {
 	file := filepath.Join(dir, "performance.md")
 	page, err := os.ReadFile(file)

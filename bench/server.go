@@ -7,18 +7,19 @@ import (
 	"strings"
 )
 
-// A Server is a whole application, and the request that it is sent.
+// A Server is a complete application and the cookie of the requests to it.
 type Server struct {
 	Name    string
 	Size    Size
 	Ours    bool
 	Handler http.Handler
-	Cookie  string // of the request; "" for none
+	Cookie  string // Cookie header of the requests; "" for none
 }
 
-// Servers returns, for each size of session, one that ignores the cookie, one
-// that does no more than every response with a session needs, and one of ours
-// that are sent the same; and a peer that is sent a cookie of its own.
+// Servers returns a plain handler and, for each size of session, four servers: one
+// that ignores the cookie, one that does only what every response with a session
+// requires, oauthlogin, and a peer. The first three receive the same cookie; the
+// peer receives its own, and is left out if it does not support the size.
 func Servers() ([]*Server, error) {
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Hello.\n") })
 	plain := http.NewServeMux()

@@ -17,29 +17,29 @@ type Target struct {
 	Name string
 	Size Size // "" if there is no session
 	Ours bool
-	// Floor and Opening are what ratios are taken to: the least that a request
-	// with something in its context costs, and the least that opening a cookie
-	// of this size with securecookie costs.
+	// Floor and Opening mark the references for ratios: the minimum cost of a
+	// request with a context value, and the minimum cost of opening a cookie of
+	// this size with securecookie.
 	Floor, Opening bool
-	// CookieBytes counts names, values and the equal signs between them.
+	// CookieBytes is the length of all cookies, each as name=value.
 	CookieBytes int
-	// Refusal, if not nil, is why there are no sessions of this size.
+	// Refusal, if not nil, is why the target does not support this size.
 	Refusal error
 
 	requests []*http.Request
 	wants    []string // access tokens
 	serve    func(next http.Handler) (http.Handler, error)
-	// token is the access token that a handler sees.
+	// token returns the access token that a handler sees.
 	token func(*http.Request) string
-	// anew has serve called after each round of the requests, so that every
-	// request is a first one.
+	// anew creates a new handler for each round of the requests, so that every
+	// session is seen for the first time.
 	anew bool
 }
 
-// opened is how many sessions there are where each request has another one.
+// opened is the number of different sessions in a round of requests.
 const opened = 128
 
-// Targets returns all there is to measure.
+// Targets returns all targets, the floor first.
 func Targets() ([]*Target, error) {
 	floor := &Target{
 		Name: "floor: context.WithValue and r.WithContext", Floor: true,
@@ -112,7 +112,7 @@ func (p *Provider) ours(logins []Login) []*Target {
 	return targets
 }
 
-// application is what main functions are made of.
+// application wires up routes as a typical main function does.
 func application(auth *oauthlogin.Middleware, dashboard http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", http.NotFound)
@@ -121,7 +121,7 @@ func application(auth *oauthlogin.Middleware, dashboard http.Handler) http.Handl
 	return auth.Handler(mux)
 }
 
-// serve wraps handlers with a new Middleware each.
+// serve returns a function that wraps a handler with a new Middleware.
 func (p *Provider) serve(wrap func(*oauthlogin.Middleware, http.Handler) http.Handler) func(http.Handler) (http.Handler, error) {
 	return func(next http.Handler) (http.Handler, error) {
 		auth, err := p.newMiddleware()
@@ -171,7 +171,8 @@ func cookieBytes(cookies []*http.Cookie) (n int) {
 	return n
 }
 
-// Check serves each request once and compares what the handler sees.
+// Check serves each request twice and checks the access token that the handler
+// sees.
 func (t *Target) Check() error {
 	var seen []string
 	h, err := t.serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -187,7 +188,7 @@ func (t *Target) Check() error {
 			h.ServeHTTP(&discard{header: http.Header{}}, r.Clone(r.Context()))
 		}
 		if t.wants != nil && (len(seen) != 2*i+2 || seen[2*i] != t.wants[i] || seen[2*i+1] != t.wants[i]) {
-			return fmt.Errorf("bench: %s: request %d reaches the handler with another session than its own, or not at all", t.Name, i)
+			return fmt.Errorf("bench: %s: request %d does not reach the handler with its own session", t.Name, i)
 		}
 	}
 	return nil
@@ -196,7 +197,7 @@ func (t *Target) Check() error {
 // Benchmark serves the requests in turn.
 func (t *Target) Benchmark(b *testing.B) {
 	if t.Refusal != nil {
-		b.Skip("refuses: ", t.Refusal)
+		b.Skip("size not supported: ", t.Refusal)
 	}
 	b.ReportAllocs()
 	b.StopTimer()
@@ -218,9 +219,9 @@ func (t *Target) Benchmark(b *testing.B) {
 	}
 }
 
-// Measure returns the processor time that a request takes, garbage collection
-// included: on a machine that has other things to do it varies less than time
-// on the clock.
+// Measure returns the CPU time per request, including garbage collection. On a
+// busy machine, CPU time varies less than wall-clock time. Measure runs until the
+// requests have used at least atLeast.
 func (t *Target) Measure(atLeast time.Duration) (perRequest time.Duration, err error) {
 	run, err := t.start()
 	if err != nil {
@@ -243,11 +244,11 @@ func (t *Target) Measure(atLeast time.Duration) (perRequest time.Duration, err e
 	return took / time.Duration(n), run.complete(n + atOnce)
 }
 
-// CPUTime is what this process has used so far.
+// CPUTime returns the CPU time that this process has used so far.
 func CPUTime() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		panic(err) // there is nothing wrong with the arguments
+		panic(err) // cannot fail with valid arguments
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
@@ -258,8 +259,8 @@ type run struct {
 	handler http.Handler
 	w       discard
 	served  int
-	// scratch is the request where a library might keep things in it, which
-	// would serve it the next time.
+	// scratch is a copy of the request, for libraries that might cache data in
+	// the request and find it the next time.
 	scratch http.Request
 }
 
@@ -274,7 +275,7 @@ func (r *run) makeHandler() (err error) {
 	return err
 }
 
-// prepare is to be called before each round of the requests.
+// prepare must be called before each round of requests.
 func (r *run) prepare() error {
 	if r.anew {
 		return r.makeHandler()
@@ -305,7 +306,7 @@ func (r *run) complete(n int) error {
 	return nil
 }
 
-// discard is a ResponseWriter that writes nowhere.
+// discard is a ResponseWriter that discards the body and the status.
 type discard struct{ header http.Header }
 
 func (w *discard) Header() http.Header         { return w.header }

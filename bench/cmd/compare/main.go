@@ -1,7 +1,6 @@
-// Command compare measures one request after the other: each way to give a
-// request its session in turns with the floor, in many short rounds, so that
-// what disturbs one disturbs the other. It prints a Markdown table of medians
-// of processor time.
+// Command compare measures the CPU time per request of each way to load a session.
+// It measures each target next to the floor, in many short rounds, so that
+// disturbances affect both. It prints a Markdown table of medians.
 package main
 
 import (
@@ -19,12 +18,12 @@ import (
 
 func main() {
 	testing.Init()
-	rounds := flag.Int("rounds", 16, "pairs with the floor, for each line of the table")
-	docs := flag.String("docs", "", "directory of performance.md to put table and picture into; none by default")
-	many := flag.Int("many", 10_000, "users of the long run, and 100 requests for each of them; 0 leaves it out")
+	rounds := flag.Int("rounds", 16, "number of measurements per target, each paired with the floor")
+	docs := flag.String("docs", "", "directory of performance.md, to update the table and the picture; empty: only print")
+	many := flag.Int("many", 10_000, "number of users in the long run, with 100 requests each; 0: no long run")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := flag.Set("test.benchtime", "1000x"); err != nil { // of testing.Benchmark, which counts allocations
+	if err := flag.Set("test.benchtime", "1000x"); err != nil { // for testing.Benchmark, which counts allocations
 		log.Fatal(err)
 	}
 	if err := compare(*rounds, *many, *docs); err != nil {
@@ -60,14 +59,14 @@ func compare(rounds, many int, docs string) error {
 	return bench.Insert(docs, "go run ./bench/cmd/compare -docs docs", text)
 }
 
-// A line is what was measured of one target.
+// A line is the result for one target.
 type line struct {
 	*bench.Target
 	ns, toFloor, toOpening float64
 	bytes, allocs          int64
 }
 
-// each is what one measurement takes: short, because rounds are many.
+// each is the duration of one measurement: short, because there are many rounds.
 const each = 20 * time.Millisecond
 
 func measure(targets []*bench.Target, rounds int) ([]*line, error) {
@@ -116,8 +115,8 @@ func measure(targets []*bench.Target, rounds int) ([]*line, error) {
 	return lines, nil
 }
 
-// pair measures one right after the other: which of them comes first must not
-// matter in the end.
+// pair measures a and b in immediate succession. Callers alternate the order, so
+// that it does not bias the result.
 func pair(a, b *bench.Target, aFirst bool) (ofA, ofB time.Duration, err error) {
 	if !aFirst {
 		ofB, ofA, err = pair(b, a, true)

@@ -14,8 +14,8 @@ const (
 	top        = 74
 )
 
-// picture draws a bar for each line, on a logarithmic scale. What bars say,
-// the numbers next to them say too; colour carries nothing that words do not.
+// picture draws a bar for each line, on a logarithmic scale. Numbers and labels
+// repeat the information in lengths and colors, for accessibility.
 func picture(lines []*line) string {
 	var rows strings.Builder
 	decades := math.Ceil(math.Log10(slowest(lines)))

@@ -16,8 +16,8 @@ import (
 	"github.com/oauthlogin/oauthlogin/bench"
 )
 
-// compareLogins has clients sign in again and again, with the provider, the
-// applications and the clients in this one process.
+// compareLogins measures repeated logins. The provider, the applications and the
+// clients all run in this process.
 func compareLogins(rounds int, turn time.Duration) (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,8 +77,8 @@ func compareLogins(rounds int, turn time.Duration) (string, error) {
 	return b.String(), nil
 }
 
-// signIns returns logins a second, and the processor time of each: that of
-// provider and client included.
+// signIns returns the logins per second and the CPU time per login, which includes
+// that of the provider and the client.
 func signIns(address string, clients int, turn time.Duration) (rate float64, each time.Duration, err error) {
 	var (
 		wg    sync.WaitGroup
@@ -105,18 +105,18 @@ func signIns(address string, clients int, turn time.Duration) (rate float64, eac
 	}
 	n := total.Load()
 	if n == 0 {
-		return 0, 0, errors.New("no login in a whole turn")
+		return 0, 0, errors.New("no login completed in a turn")
 	}
 	return float64(n) / time.Since(start).Seconds(), (bench.CPUTime() - used) / time.Duration(n), nil
 }
 
-// A visitor is a browser that keeps one connection to each host, and cookies
-// for the length of one login. It does little else: its time counts as that of
-// the application.
+// A visitor is a minimal browser that keeps one connection to each host, and
+// cookies for one login. It does little else, because its CPU time counts as the
+// application's.
 type visitor struct {
-	end   time.Time // of everything, at the latest
+	end   time.Time // deadline of all connections
 	open  map[string]*connection
-	bytes []byte // of the last request
+	bytes []byte // of the last request, reused as a buffer
 }
 
 type connection struct {
@@ -124,8 +124,8 @@ type connection struct {
 	*bufio.Reader
 }
 
-// An answer is what of a response leads on.
-type answer struct {
+// A response is the part of an HTTP response that the next request depends on.
+type response struct {
 	location string
 	cookies  []string // name=value
 }
@@ -150,28 +150,28 @@ func (v *visitor) signIn(address string) error {
 		return err
 	}
 	if done.location != "/" || len(done.cookies) == 0 {
-		return fmt.Errorf("login ends at %q with %d cookies", done.location, len(done.cookies))
+		return fmt.Errorf("login ended at %q with %d cookies", done.location, len(done.cookies))
 	}
 	return nil
 }
 
-func (v *visitor) get(target string, cookies []string) (a answer, err error) {
+func (v *visitor) get(target string, cookies []string) (resp response, err error) {
 	address, ok := strings.CutPrefix(target, "http://")
 	i := strings.IndexByte(address, '/')
 	if !ok || i < 0 {
-		return a, fmt.Errorf("led to %q", target)
+		return resp, fmt.Errorf("redirected to %q", target)
 	}
 	host, path := address[:i], address[i:]
 	c := v.open[host]
 	if c == nil {
 		conn, err := net.Dial("tcp", host)
 		if err != nil {
-			return a, err
+			return resp, err
 		}
 		c = &connection{conn, bufio.NewReader(conn)}
 		v.open[host] = c
 		if err := c.SetDeadline(v.end); err != nil {
-			return a, err
+			return resp, err
 		}
 	}
 	v.bytes = fmt.Appendf(v.bytes[:0], "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/html\r\n", path, host)
@@ -186,28 +186,28 @@ func (v *visitor) get(target string, cookies []string) (a answer, err error) {
 		v.bytes = append(v.bytes, "\r\n"...)
 	}
 	if _, err := c.Write(append(v.bytes, "\r\n"...)); err != nil {
-		return a, err
+		return resp, err
 	}
-	a, err = c.answer()
+	resp, err = c.readRedirect()
 	if err != nil {
 		err = fmt.Errorf("%s: %w", path, err)
 	}
-	return a, err
+	return resp, err
 }
 
-// answer reads a redirect of net/http's server.
-func (c *connection) answer() (a answer, err error) {
+// readRedirect reads a redirect as net/http's server sends it.
+func (c *connection) readRedirect() (resp response, err error) {
 	line, err := c.ReadSlice('\n')
 	if err != nil {
-		return a, err
+		return resp, err
 	}
 	if !bytes.HasPrefix(line, []byte("HTTP/1.1 302 ")) && !bytes.HasPrefix(line, []byte("HTTP/1.1 303 ")) {
-		return a, fmt.Errorf("answer %q", line)
+		return resp, fmt.Errorf("unexpected response %q", line)
 	}
 	length := -1
 	for {
 		if line, err = c.ReadSlice('\n'); err != nil {
-			return a, err
+			return resp, err
 		}
 		line = bytes.TrimRight(line, "\r\n")
 		if len(line) == 0 {
@@ -216,19 +216,19 @@ func (c *connection) answer() (a answer, err error) {
 		name, value, _ := bytes.Cut(line, []byte(": "))
 		switch string(name) {
 		case "Location":
-			a.location = string(value)
+			resp.location = string(value)
 		case "Set-Cookie":
 			pair, _, _ := bytes.Cut(value, []byte(";"))
-			a.cookies = append(a.cookies, string(pair))
+			resp.cookies = append(resp.cookies, string(pair))
 		case "Content-Length":
 			if length, err = strconv.Atoi(string(value)); err != nil {
-				return a, err
+				return resp, err
 			}
 		}
 	}
 	if length < 0 {
-		return a, errors.New("answer without Content-Length")
+		return resp, errors.New("response without Content-Length")
 	}
 	_, err = c.Discard(length)
-	return a, err
+	return resp, err
 }

@@ -1,6 +1,6 @@
-// Command load compares whole servers, in requests a second, and whole
-// sign-ins, in logins a second. All take turns, in many short rounds. It prints
-// Markdown tables of medians.
+// Command load compares complete servers, in requests per second, and complete
+// logins, in logins per second. The candidates take turns in many short rounds.
+// It prints Markdown tables of medians.
 package main
 
 import (
@@ -15,10 +15,10 @@ import (
 )
 
 func main() {
-	rounds := flag.Int("rounds", 9, "how often each server and each application has its turn")
-	turn := flag.Duration("turn", time.Second, "how long a turn takes")
-	docs := flag.String("docs", "", "directory of performance.md to put the tables into; none by default")
-	serve := flag.Bool("serve", false, "be the process that is measured")
+	rounds := flag.Int("rounds", 9, "number of turns per server and application")
+	turn := flag.Duration("turn", time.Second, "duration of a turn")
+	docs := flag.String("docs", "", "directory of performance.md, to update the tables; empty: only print")
+	serve := flag.Bool("serve", false, "run as the process that is measured")
 	flag.Parse()
 	log.SetFlags(0)
 	run := func() error { return compare(*rounds, *turn, *docs) }
@@ -48,7 +48,7 @@ func compare(rounds int, turn time.Duration, docs string) error {
 	return bench.Insert(docs, "go run ./bench/cmd/load -docs docs", text)
 }
 
-// ratios divides what two have reached in the same rounds.
+// ratios returns the median ratio of two series of measurements, round by round.
 func ratios(of, by []float64) float64 {
 	quotients := make([]float64, len(of))
 	for i := range of {

@@ -20,16 +20,16 @@ import (
 
 const connections = 32
 
-// A subject is a server that runs in the other process.
+// A subject is a server in the measured process.
 type subject struct {
 	Name, Address, Cookie string
 	Size                  bench.Size
 	Ours                  bool
 }
 
-// serveAll starts all servers, writes where they are, and then answers each
-// line with the processor time that it has used so far, in nanoseconds. It ends
-// with its input.
+// serveAll starts all servers and writes their addresses. Then it responds to each
+// line of input with the CPU time that the process has used so far, in
+// nanoseconds. It returns at the end of the input.
 func serveAll(in io.Reader, out io.Writer) error {
 	servers, err := bench.Servers()
 	if err != nil {
@@ -57,11 +57,11 @@ func serveAll(in io.Reader, out io.Writer) error {
 	return lines.Err()
 }
 
-// A process is this command again, with -serve.
+// A process is another process of this command, with -serve.
 type process struct {
-	cmd     *exec.Cmd
-	in      io.WriteCloser
-	answers *json.Decoder
+	cmd       *exec.Cmd
+	in        io.WriteCloser
+	responses *json.Decoder
 }
 
 func startProcess() (*process, []subject, error) {
@@ -81,9 +81,9 @@ func startProcess() (*process, []subject, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, nil, err
 	}
-	p.answers = json.NewDecoder(out)
+	p.responses = json.NewDecoder(out)
 	var subjects []subject
-	err = p.answers.Decode(&subjects)
+	err = p.responses.Decode(&subjects)
 	return p, subjects, err
 }
 
@@ -91,7 +91,7 @@ func (p *process) cpuTime() (t time.Duration, err error) {
 	if _, err := io.WriteString(p.in, "\n"); err != nil {
 		return 0, err
 	}
-	return t, p.answers.Decode(&t)
+	return t, p.responses.Decode(&t)
 }
 
 func (p *process) stop() error { return errors.Join(p.in.Close(), p.cmd.Wait()) }
@@ -105,7 +105,7 @@ func compareServers(rounds int, turn time.Duration) (table string, err error) {
 	rates, cpu := make([][]float64, len(subjects)), make([][]float64, len(subjects))
 	for round := range rounds {
 		for j := range subjects {
-			i := (j + round) % len(subjects) // nobody is always the first
+			i := (j + round) % len(subjects) // so that the first turn goes to a different server each round
 			before, err := p.cpuTime()
 			if err != nil {
 				return "", err
@@ -142,8 +142,8 @@ func compareServers(rounds int, turn time.Duration) (table string, err error) {
 	return b.String(), nil
 }
 
-// drive sends requests for as long as a turn takes, each connection the next
-// one when it has the answer to the last.
+// drive sends requests until the turn is over. Each connection sends its next
+// request when it has received the previous response.
 func drive(s *subject, turn time.Duration) (requests int64, took time.Duration, err error) {
 	request := "GET /dashboard HTTP/1.1\r\nHost: dashboard.example.com\r\nUser-Agent: load\r\nAccept: */*\r\n"
 	if s.Cookie != "" {
@@ -184,15 +184,15 @@ func send(address string, request []byte, end time.Time) (n int64, err error) {
 	if _, err := conn.Write(request); err != nil {
 		return 0, err
 	}
-	// The first answer is read with care. All others have its length: what
-	// differs is the time of day.
+	// Only the first response is checked in full. All others have the same
+	// length, because only the Date header differs.
 	buf := make([]byte, 4096)
 	length, err := conn.Read(buf)
 	if err != nil {
 		return 0, err
 	}
-	if answer := string(buf[:length]); !strings.HasPrefix(answer, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(answer, "\r\n\r\nHello.\n") {
-		return 0, fmt.Errorf("answer %q", answer)
+	if response := string(buf[:length]); !strings.HasPrefix(response, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(response, "\r\n\r\nHello.\n") {
+		return 0, fmt.Errorf("unexpected response %q", response)
 	}
 	for time.Now().Before(end) {
 		if _, err := conn.Write(request); err != nil {
@@ -202,7 +202,7 @@ func send(address string, request []byte, end time.Time) (n int64, err error) {
 			return n, err
 		}
 		if string(buf[9:12]) != "200" || string(buf[length-7:length]) != "Hello.\n" {
-			return n, fmt.Errorf("answer %q", buf[:length])
+			return n, fmt.Errorf("unexpected response %q", buf[:length])
 		}
 		n++
 	}
