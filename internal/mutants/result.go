@@ -57,9 +57,9 @@ func (s *summary) String() string {
 		total += n
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%d mutants: %d caught", total, s.counts[caught])
+	fmt.Fprintf(&b, "\n%d mutants: %s %d", total, caught, s.counts[caught])
 	for _, o := range []outcome{survived, notCompiled, notTried} {
-		fmt.Fprintf(&b, ", %d %s", s.counts[o], o)
+		fmt.Fprintf(&b, ", %s %d", o, s.counts[o])
 	}
 	for _, r := range s.bad {
 		fmt.Fprintf(&b, "\n%-16s  %s", r.outcome, r.mutant)
