@@ -10,4 +10,4 @@ require (
 	golang.org/x/sync v0.24.0
 )
 
-require github.com/go-jose/go-jose/v4 v4.1.6 // indirect
+require github.com/go-jose/go-jose/v4 v4.1.8 // indirect

@@ -11,7 +11,7 @@ import (
 	"github.com/oauthlogin/oauthlogin"
 )
 
-// me says who is signed in.
+// me returns the signed-in user as JSON.
 func (a *app) me(w http.ResponseWriter, r *http.Request) {
 	session, _ := oauthlogin.FromContext(r.Context())
 	writeJSON(w, http.StatusOK, struct {
@@ -22,24 +22,24 @@ func (a *app) me(w http.ResponseWriter, r *http.Request) {
 	}{session.User.Provider, session.User.Subject, session.User.Name, session.User.Email})
 }
 
-// profile asks the provider's user info endpoint as the user who is signed
-// in, and passes on what it says.
+// profile calls the provider's user info endpoint with the user's access token
+// and passes on its status and JSON.
 func (a *app) profile(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 	defer cancel()
-	status, body, err := a.askUserInfo(ctx)
+	status, body, err := a.fetchUserInfo(ctx)
 	switch {
 	case err != nil:
-		slog.WarnContext(ctx, "user info not read", "error", err)
-		writeError(w, http.StatusBadGateway, "the provider's user info cannot be read")
+		slog.WarnContext(ctx, "reading user info failed", "error", err)
+		writeError(w, http.StatusBadGateway, "could not read user info from the provider")
 	case body == nil:
-		writeError(w, status, fmt.Sprintf("the provider answered with status %d", status))
+		writeError(w, status, fmt.Sprintf("the provider returned status %d", status))
 	default:
 		writeJSON(w, status, body)
 	}
 }
 
-func (a *app) askUserInfo(ctx context.Context) (status int, body json.RawMessage, err error) {
+func (a *app) fetchUserInfo(ctx context.Context) (status int, body json.RawMessage, err error) {
 	url, err := a.userInfoURL(ctx)
 	if err != nil {
 		return 0, nil, err
@@ -47,7 +47,7 @@ func (a *app) askUserInfo(ctx context.Context) (status int, body json.RawMessage
 	return getJSON(ctx, a.auth.Client(ctx), url)
 }
 
-// events sends the time, once a second, until the browser goes away or the
+// events sends the time once a second until the browser disconnects or the
 // server stops.
 func (a *app) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -59,7 +59,7 @@ func (a *app) events(w http.ResponseWriter, r *http.Request) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for now := time.Now(); ; {
-		stream.SetWriteDeadline(now.Add(10 * time.Second)) // for a browser that does not read
+		stream.SetWriteDeadline(now.Add(10 * time.Second)) // for a browser that stops reading
 		fmt.Fprintf(w, "data: {\"now\":%q}\n\n", now.Format(time.RFC3339))
 		if stream.Flush() != nil {
 			return

@@ -12,17 +12,18 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A demo is a provider in this process, with a port of its own, at which
-// everybody can be anybody. What it knows ends with the process.
+// A demo is an OpenID provider in this process, on its own port, where anyone
+// can sign in under any name. It keeps its state in memory.
 type demo struct {
 	issuer  string
 	client  *oauth2.Config
-	homeURL string // where it sends users after a logout
+	homeURL string // where it redirects to after a logout
 	server  *http.Server
 }
 
-// startDemo starts it at the port after the application's, so that it is the
-// same one after a restart, or at a free port if that one is taken.
+// startDemo starts the demo provider on the port after the application's, so
+// that the issuer stays the same after a restart. If that port is taken, it uses
+// any free port.
 func startDemo(app net.Listener, redirectURL string) (*demo, error) {
 	next, _ := strconv.Atoi(port(app))
 	listener, err := net.Listen("tcp", net.JoinHostPort("localhost", strconv.Itoa(next+1)))
@@ -60,8 +61,8 @@ func startDemo(app net.Listener, redirectURL string) (*demo, error) {
 	return d, nil
 }
 
-// provider is the demo provider as the application sees it: an issuer like
-// any other.
+// provider returns the application's configuration for the demo provider, which
+// is that of any other issuer.
 func (d *demo) provider() provider {
 	return provider{
 		login: oauthlogin.Provider{

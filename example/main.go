@@ -1,28 +1,33 @@
-// Command example is a web application that signs its users in. From the root
-// of the module:
+// Command example is a web application with sign-in. From the root of the
+// repository:
 //
 //	go run ./example
 //
-// Unless the environment names a provider, it brings a demo provider along, at
-// which everybody can be anybody. It reads
+// By default it starts a demo provider of its own, where you can sign in under
+// any name. It reads these environment variables:
 //
-//	ADDR                 where it listens: localhost:3000 by default
-//	SESSION_SECRET       at least 32 bytes; without it the key is random
-//	OAUTH_REDIRECT_URI   http://$ADDR/auth/callback by default
+//	ADDR                 address to listen on; default localhost:3000
+//	SESSION_SECRET       at least 32 random bytes; default a new random key
+//	OAUTH_REDIRECT_URI   default http://$ADDR/auth/callback
 //
-// and, for one provider,
+// To use another provider, set an OpenID Connect issuer
 //
-//	OAUTH_ISSUER         an OpenID Connect issuer; or
+//	OAUTH_ISSUER
 //
-//	OAUTH_AUTH_URL       the three endpoints of a plain OAuth 2.0 provider,
-//	OAUTH_TOKEN_URL      where user info is a JSON object with sub (or id),
-//	OAUTH_USERINFO_URL   name and email
+// or the endpoints of a plain OAuth 2.0 provider, whose user info is a JSON
+// object with sub (or id), name and email,
 //
-//	OAUTH_CLIENT_ID      the registration there
-//	OAUTH_CLIENT_SECRET  none for a public client
-//	OAUTH_SCOPES         separated by spaces; for an issuer openid profile email
+//	OAUTH_AUTH_URL
+//	OAUTH_TOKEN_URL
+//	OAUTH_USERINFO_URL
 //
-// or the registration at GitHub:
+// together with the client registration:
+//
+//	OAUTH_CLIENT_ID
+//	OAUTH_CLIENT_SECRET  unset for a public client
+//	OAUTH_SCOPES         separated by spaces; default for an issuer: openid profile email
+//
+// For GitHub, set only its client registration:
 //
 //	GITHUB_CLIENT_ID
 //	GITHUB_CLIENT_SECRET
@@ -47,7 +52,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal does not wait
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -63,10 +68,10 @@ func run(ctx context.Context) error {
 	if len(key) == 0 {
 		key = make([]byte, 32)
 		rand.Read(key)
-		slog.Warn("SESSION_SECRET is not set: with a random key, sessions end when this process does")
+		slog.Warn("SESSION_SECRET is not set; using a random key, so sessions end when this process exits")
 	}
 
-	// The listener comes first: it knows the port if ADDR leaves it open.
+	// Listen first: with port 0 in ADDR, only the listener knows the port.
 	listener, err := net.Listen("tcp", cfg.addr)
 	if err != nil {
 		return fmt.Errorf("ADDR: %w", err)
@@ -85,7 +90,7 @@ func run(ctx context.Context) error {
 		}
 		defer demo.Close()
 		p = demo.provider()
-		slog.Info("no provider is configured: you can be anybody at the demo provider", "issuer", demo.issuer)
+		slog.Info("no provider is configured; using the demo provider, where any user name works", "issuer", demo.issuer)
 	}
 
 	auth, err := oauthlogin.New(oauthlogin.Options{
@@ -96,7 +101,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if home := origin(redirectURL); home != address {
-		slog.Info("sign-in works where OAUTH_REDIRECT_URI is", "url", home)
+		slog.Info("sign-in works only at the origin of OAUTH_REDIRECT_URI", "url", home)
 	}
 
 	a := &app{
@@ -109,15 +114,15 @@ func run(ctx context.Context) error {
 		Handler:           a.routes(),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		// No WriteTimeout: it would end event streams.
+		// No WriteTimeout: it would cut off event streams.
 	}
 	fmt.Println("Listening on", address)
 	return serve(ctx, server, listener)
 }
 
-// localURL is where a browser on this machine finds the application.
+// localURL returns the URL of the application for a browser on this machine.
 func localURL(addr string, listener net.Listener) string {
-	host, _, _ := net.SplitHostPort(addr) // it was listened on
+	host, _, _ := net.SplitHostPort(addr) // net.Listen has accepted it
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 		host = "localhost"
 	}
@@ -129,7 +134,7 @@ func port(listener net.Listener) string {
 	return port
 }
 
-// origin is what two URLs of one site share; "" if raw is not a URL.
+// origin returns the scheme and host of an absolute URL, or "" if raw is not one.
 func origin(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
@@ -138,16 +143,17 @@ func origin(raw string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// An app is what the handlers share.
+// An app holds what the handlers share.
 type app struct {
 	auth        *oauthlogin.Middleware
 	userInfoURL func(context.Context) (string, error)
-	pagePolicy  string          // the Content-Security-Policy of pages
-	stopping    <-chan struct{} // closed when it is time for streams to end
+	pagePolicy  string          // the Content-Security-Policy of every page
+	stopping    <-chan struct{} // closed when streams have to end
 }
 
-// routes is all there is to the middleware: Handler around the router for
-// /login, /auth/callback and /logout, RequireAuth around what is not public.
+// routes shows how to install the middleware: Handler wraps the router and
+// serves /login, /auth/callback and /logout; RequireAuth wraps each protected
+// route.
 func (a *app) routes() http.Handler {
 	mux := http.NewServeMux()
 	protect := func(h http.HandlerFunc) http.Handler { return a.auth.RequireAuth(h) }
@@ -160,10 +166,11 @@ func (a *app) routes() http.Handler {
 	return a.auth.Handler(mux)
 }
 
-// shutdownGrace is how long requests may take to finish at the end.
+// shutdownGrace is how long running requests may take to finish at shutdown.
 const shutdownGrace = 1500 * time.Millisecond
 
-// serve serves until ctx is done and the requests under way are answered.
+// serve serves requests until ctx is done, then waits up to shutdownGrace for
+// running requests.
 func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -175,7 +182,7 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener) erro
 	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
 	if server.Shutdown(grace) != nil {
-		server.Close() // this cancels the contexts of requests that go on
+		server.Close() // cancels the contexts of the requests that still run
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// TestDemo goes the way of somebody who has nothing but Go.
+// TestDemo follows a newcomer who runs the example without any configuration.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, start(t, nil))
@@ -53,7 +53,7 @@ func TestDemo(t *testing.T) {
 	dashboard.submit(nil).want(http.StatusOK, "/", "You are not signed in")
 	b.fetch("/api/me").want(http.StatusUnauthorized, "/api/me")
 
-	// Signed out, one can be somebody else.
+	// After signing out, another user can sign in.
 	b.open("/dashboard").signIn("carol").want(http.StatusOK, "/dashboard", "Carol Carpenter")
 }
 
@@ -62,7 +62,7 @@ func TestDenied(t *testing.T) {
 	b := newBrowser(t, start(t, nil))
 	denied := b.open("/dashboard").submit(map[string]string{"action": "deny"})
 	if denied.status != http.StatusBadRequest || denied.url.Path != "/auth/callback" || !strings.Contains(denied.body, "cancelled") {
-		t.Errorf("denied, at %s with status %d:\n%s", denied.url, denied.status, denied.body)
+		t.Errorf("denied login ends at %s with status %d:\n%s", denied.url, denied.status, denied.body)
 	}
 	b.fetch("/api/me").want(http.StatusUnauthorized, "/api/me")
 }
@@ -83,14 +83,14 @@ func TestAddr(t *testing.T) {
 			}
 			b := newBrowser(t, p)
 			if got := b.redirect("/login").Query().Get("redirect_uri"); got != p.url+"/auth/callback" {
-				t.Errorf("redirect_uri %q; want that of %s", got, p.url)
+				t.Errorf("redirect_uri %q; want the callback of %s", got, p.url)
 			}
 			b.open("/dashboard").signIn("alice").want(http.StatusOK, "/dashboard", "Alice Archer")
 		})
 	}
 }
 
-// TestEvents stops the application while it streams.
+// TestEvents stops the application while an event stream is open.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
@@ -121,17 +121,17 @@ func TestEvents(t *testing.T) {
 				n++
 			}
 			p.stop(signal)
-			for stream.Scan() { // what was sent before the end
+			for stream.Scan() { // read what was sent before the end
 			}
 			if err := stream.Err(); err != nil {
-				t.Errorf("the stream broke off: %v", err)
+				t.Errorf("the stream was cut off: %v", err)
 			}
 		})
 	}
 }
 
-// startProvider starts a provider that knows the application at appURL, and
-// returns the registration there.
+// startProvider starts a provider with a client registration for the application
+// at appURL. It returns the registration as environment variables.
 func startProvider(t *testing.T, appURL string) (*oauthlogintest.Provider, map[string]string) {
 	t.Helper()
 	provider := oauthlogintest.Start(oauthlogintest.Config{Clients: []oauthlogintest.Client{{
@@ -142,7 +142,8 @@ func startProvider(t *testing.T, appURL string) (*oauthlogintest.Provider, map[s
 }
 
 // freeAddr returns an address for an application that starts more than once.
-// Its port is below those that outgoing connections get.
+// Its port is below the range that the kernel uses for outgoing connections, so
+// that it stays free between two starts.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -156,7 +157,7 @@ func freeAddr(t *testing.T) string {
 	return ""
 }
 
-// TestIssuer restarts the application in the middle of a login.
+// TestIssuer also restarts the application in the middle of a login.
 func TestIssuer(t *testing.T) {
 	t.Parallel()
 	addr := freeAddr(t)
@@ -171,9 +172,9 @@ func TestIssuer(t *testing.T) {
 	signInPage.signIn("alice").want(http.StatusOK, "/dashboard", "Alice Archer")
 
 	b.fetch("/api/profile").want(http.StatusOK, "/api/profile", `"email":"alice@example.com"`)
-	for _, trouble := range []struct {
+	for _, fault := range []struct {
 		name   string
-		answer http.HandlerFunc
+		serve  http.HandlerFunc
 		status int
 	}{
 		{"an error in JSON", func(w http.ResponseWriter, _ *http.Request) {
@@ -183,10 +184,10 @@ func TestIssuer(t *testing.T) {
 		{"an error without JSON", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "<b>no</b>", http.StatusTeapot)
 		}, http.StatusTeapot},
-		{"no JSON", func(w http.ResponseWriter, _ *http.Request) {
+		{"not JSON", func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, "<html>")
 		}, http.StatusBadGateway},
-		{"too much", func(w http.ResponseWriter, _ *http.Request) {
+		{"too large", func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, "%q", strings.Repeat("x", 2<<20))
 		}, http.StatusBadGateway},
 		{"a broken connection", func(http.ResponseWriter, *http.Request) {
@@ -194,17 +195,17 @@ func TestIssuer(t *testing.T) {
 		}, http.StatusBadGateway},
 	} {
 		provider.Intercept(oauthlogintest.UserInfo, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
-			trouble.answer(w, r)
+			fault.serve(w, r)
 		})
-		answer := b.fetch("/api/profile")
-		if answer.status != trouble.status || answer.header.Get("Content-Type") != "application/json" || !json.Valid([]byte(answer.body)) {
-			t.Errorf("%s: status %d; want %d and JSON: %s", trouble.name, answer.status, trouble.status, answer.body)
+		resp := b.fetch("/api/profile")
+		if resp.status != fault.status || resp.header.Get("Content-Type") != "application/json" || !json.Valid([]byte(resp.body)) {
+			t.Errorf("%s: status %d; want %d and JSON: %s", fault.name, resp.status, fault.status, resp.body)
 		}
 	}
 	b.fetch("/api/me").want(http.StatusOK, "/api/me", `"sub":"alice"`)
 }
 
-// TestProviderHangs stops the application while it waits for its provider.
+// TestProviderHangs stops the application while it waits for the provider.
 func TestProviderHangs(t *testing.T) {
 	t.Parallel()
 	addr := freeAddr(t)
@@ -248,16 +249,16 @@ func TestPlainOAuth2(t *testing.T) {
 		name   string
 		status int
 		body   string
-		me     string // "" where nobody is signed in
+		me     string // "" if the login must fail
 	}{
 		{"sub", 200, `{"sub":"s","id":"i","name":"N","email":"e@example.com"}`, `"sub":"s","name":"N","email":"e@example.com"}`},
 		{"id, a string", 200, `{"id":"i"}`, `"sub":"i","name":"","email":""}`},
 		{"id, a large number", 200, `{"id":12345678901234567890,"name":null}`, `"sub":"12345678901234567890","name":"","email":""}`},
 		{"neither", 200, `{"login":"x"}`, ""},
-		{"no object", 200, `["x"]`, ""},
-		{"no JSON", 200, `sub=x`, ""},
+		{"not an object", 200, `["x"]`, ""},
+		{"not JSON", 200, `sub=x`, ""},
 		{"an error", 403, `{"sub":"s"}`, ""},
-		{"too much", 200, `{"sub":"s","x":"` + strings.Repeat("x", 2<<20) + `"}`, ""},
+		{"too large", 200, `{"sub":"s","x":"` + strings.Repeat("x", 2<<20) + `"}`, ""},
 	} {
 		provider.Intercept(oauthlogintest.UserInfo, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 			w.WriteHeader(userInfo.status)
@@ -288,7 +289,7 @@ func TestGitHub(t *testing.T) {
 	}
 }
 
-// TestRedirectURI gives the application another callback, as behind a proxy.
+// TestRedirectURI sets another callback URL, as behind a proxy.
 func TestRedirectURI(t *testing.T) {
 	t.Parallel()
 	const callback = "https://app.example.com/signed-in"
@@ -311,7 +312,7 @@ func TestConfigFaults(t *testing.T) {
 		says []string
 	}{
 		{"a short secret", map[string]string{"SESSION_SECRET": "short"}, []string{"SESSION_SECRET has 5 bytes"}},
-		{"a secret that is none", map[string]string{"SESSION_SECRET": strings.Repeat("x", 40)}, []string{"Options.Keys[0]"}},
+		{"a secret of one repeated byte", map[string]string{"SESSION_SECRET": strings.Repeat("x", 40)}, []string{"Options.Keys[0]"}},
 		{"no port", map[string]string{"ADDR": "localhost"}, []string{"ADDR", "missing port"}},
 		{"a port that is taken", map[string]string{"ADDR": busyURL.Host}, []string{"ADDR", busyURL.Host}},
 		{"no client ID", map[string]string{"OAUTH_ISSUER": "https://op.example"}, []string{"OAUTH_CLIENT_ID is not set"}},
@@ -335,13 +336,13 @@ func TestConfigFaults(t *testing.T) {
 		},
 		{"half of GitHub", map[string]string{"GITHUB_CLIENT_ID": "app"}, []string{"GITHUB_CLIENT_SECRET is not set"}},
 		{"the other half", map[string]string{"GITHUB_CLIENT_SECRET": "secret"}, []string{"GITHUB_CLIENT_ID is not set"}},
-		{"a registration nowhere", map[string]string{"OAUTH_CLIENT_ID": "app"}, []string{"OAUTH_CLIENT_ID is set", "demo provider", "OAUTH_ISSUER"}},
-		{"a redirect URI that is none", map[string]string{"OAUTH_REDIRECT_URI": "/auth/callback"}, []string{`OAUTH_REDIRECT_URI "/auth/callback"`}},
+		{"a registration without a provider", map[string]string{"OAUTH_CLIENT_ID": "app"}, []string{"OAUTH_CLIENT_ID is set", "demo provider", "OAUTH_ISSUER"}},
+		{"a relative redirect URI", map[string]string{"OAUTH_REDIRECT_URI": "/auth/callback"}, []string{`OAUTH_REDIRECT_URI "/auth/callback"`}},
 		{"user info over http", map[string]string{
 			"OAUTH_AUTH_URL": "https://op.example/a", "OAUTH_TOKEN_URL": "https://op.example/t",
 			"OAUTH_USERINFO_URL": "http://op.example/u", "OAUTH_CLIENT_ID": "app",
 		}, []string{`OAUTH_USERINFO_URL "http://op.example/u"`}},
-		{"all that New finds", map[string]string{
+		{"faults that New reports", map[string]string{
 			"OAUTH_ISSUER": "http://op.example", "OAUTH_CLIENT_ID": "app", "OAUTH_REDIRECT_URI": "http://app.example/cb",
 		}, []string{"Options.Providers[0].Issuer", "Options.Providers[0].OAuth2.RedirectURL"}},
 	} {
@@ -354,17 +355,17 @@ func TestConfigFaults(t *testing.T) {
 			cmd := command(ctx, env)
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			_ = cmd.Run() // the exit code tells
+			_ = cmd.Run() // the exit code is checked below
 			if code := cmd.ProcessState.ExitCode(); code != 1 || stdout.Len() > 0 {
-				t.Errorf("exit code %d, stdout %q; want 1 and nothing", code, stdout.String())
+				t.Errorf("exit code %d, stdout %q; want 1 and an empty stdout", code, stdout.String())
 			}
 			for _, text := range fault.says {
 				if !strings.Contains(stderr.String(), text) {
-					t.Errorf("stderr does not say %q", text)
+					t.Errorf("stderr does not contain %q", text)
 				}
 			}
 			if strings.Contains(stderr.String(), "goroutine") {
-				t.Error("it panicked")
+				t.Error("the example panicked")
 			}
 			if t.Failed() {
 				t.Log(stderr.String())

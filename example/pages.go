@@ -23,13 +23,14 @@ var (
 	}).Parse(pageHTML))
 )
 
-// home is public: Handler gives it the session of who is signed in.
+// home is public. Handler puts the session, if there is one, into the request's
+// context.
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	session, _ := oauthlogin.FromContext(r.Context())
 	a.writePage(w, "home", session)
 }
 
-// dashboard is protected: RequireAuth lets nobody through without a session.
+// dashboard is protected: RequireAuth lets only signed-in users through.
 func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 	session, _ := oauthlogin.FromContext(r.Context())
 	data := struct {
@@ -50,19 +51,19 @@ func (a *app) writePage(w http.ResponseWriter, name string, data any) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", a.pagePolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	// Not no-referrer: with that, browsers send forms with "Origin: null".
+	// Not no-referrer, which makes browsers post forms with "Origin: null".
 	h.Set("Referrer-Policy", "same-origin")
-	// The back button must not bring a page back after the logout.
+	// After a logout, the back button must not show the page again.
 	h.Set("Cache-Control", "no-store")
-	pages.ExecuteTemplate(w, name, data) // a browser that has gone away is nobody to tell
+	pages.ExecuteTemplate(w, name, data) // an error means that the browser has disconnected
 }
 
-// pagePolicy allows nothing but the style, the logout form, and trying fetch
-// and EventSource in the browser's console.
+// pagePolicy returns a Content-Security-Policy that allows the style sheet, the
+// logout form, and fetch and EventSource from the browser's console.
 func pagePolicy(issuer string) string {
 	hash := sha256.Sum256([]byte(style))
-	// The logout goes on to the issuer, and Chromium applies form-action to
-	// redirects as well.
+	// The logout redirects to the issuer, and Chromium also applies form-action to
+	// redirects.
 	formAction := strings.TrimSpace("'self' " + origin(issuer))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; connect-src 'self'; " +
 		"form-action " + formAction + "; frame-ancestors 'none'; base-uri 'none'"

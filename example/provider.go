@@ -17,7 +17,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A provider is where users sign in, and what /api/profile asks.
+// A provider is where users sign in. /api/profile calls its user info endpoint.
 type provider struct {
 	login       oauthlogin.Provider
 	userInfoURL func(context.Context) (string, error)
@@ -66,7 +66,7 @@ func registration(env getenv, redirectURL string) *oauth2.Config {
 	}
 }
 
-// identify reads who signed in from the user info of a plain OAuth 2.0
+// identify returns the user described by the user info of a plain OAuth 2.0
 // provider.
 func identify(ctx context.Context, client *http.Client, userInfoURL string) (oauthlogin.User, error) {
 	status, body, err := getJSON(ctx, client, userInfoURL)
@@ -78,13 +78,13 @@ func identify(ctx context.Context, client *http.Client, userInfoURL string) (oau
 	}
 	var claims map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber() // no digit of a large id may change
+	decoder.UseNumber() // a float64 would round a large id
 	if err := decoder.Decode(&claims); err != nil {
-		return oauthlogin.User{}, errors.New("read user info: not a JSON object")
+		return oauthlogin.User{}, errors.New("read user info: response is not a JSON object")
 	}
 	subject := cmp.Or(text(claims["sub"]), text(claims["id"]))
 	if subject == "" {
-		return oauthlogin.User{}, errors.New("read user info: neither sub nor id is a string or a number")
+		return oauthlogin.User{}, errors.New("read user info: sub and id are missing, or neither a string nor a number")
 	}
 	return oauthlogin.User{
 		Subject:   subject,
@@ -94,7 +94,7 @@ func identify(ctx context.Context, client *http.Client, userInfoURL string) (oau
 	}, nil
 }
 
-// text returns a JSON string or number as it is written, "" for all else.
+// text returns a JSON string or number as text, and "" for any other value.
 func text(claim any) string {
 	switch claim := claim.(type) {
 	case string:
@@ -109,8 +109,8 @@ func always(userInfoURL string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return userInfoURL, nil }
 }
 
-// discoverUserInfo finds an issuer's user info endpoint when it is first asked
-// for (OpenID Connect Discovery section 4), and remembers it.
+// discoverUserInfo returns a function that reads the issuer's user info endpoint
+// from its metadata (OpenID Connect Discovery 1.0 section 4), once.
 func discoverUserInfo(issuer string) func(context.Context) (string, error) {
 	client := &http.Client{
 		Timeout:       10 * time.Second,
@@ -133,21 +133,23 @@ func discoverUserInfo(issuer string) func(context.Context) (string, error) {
 			UserInfoURL string `json:"userinfo_endpoint"`
 		}
 		switch err := json.Unmarshal(body, &metadata); {
-		case err != nil || metadata.Issuer != issuer:
-			return "", errors.New("the provider's metadata are not those of the issuer")
+		case err != nil:
+			return "", fmt.Errorf("read the provider's metadata: %w", err)
+		case metadata.Issuer != issuer:
+			return "", fmt.Errorf("read the provider's metadata: issuer mismatch: want %q, metadata has %q", issuer, metadata.Issuer)
 		case !mayCarryToken(metadata.UserInfoURL):
-			return "", errors.New("the provider's metadata have no user info endpoint that is safe to ask")
+			return "", errors.New("read the provider's metadata: userinfo_endpoint is missing or not safe")
 		}
 		known.Store(&metadata.UserInfoURL)
 		return metadata.UserInfoURL, nil
 	}
 }
 
-// maxJSON bounds the documents that getJSON reads.
+// maxJSON is the size, in bytes, of the largest document that getJSON reads.
 const maxJSON = 1 << 20
 
-// getJSON returns an answer with its status. The body is nil if an error
-// status comes without JSON; any other answer has to have some.
+// getJSON returns the status and the JSON body of a response. The body is nil if
+// an error response has no JSON; any other response without JSON is an error.
 func getJSON(ctx context.Context, client *http.Client, url string) (status int, body json.RawMessage, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -164,11 +166,11 @@ func getJSON(ctx context.Context, client *http.Client, url string) (status int, 
 	case err != nil:
 		return 0, nil, err
 	case len(body) > maxJSON:
-		return 0, nil, fmt.Errorf("answer of over %d bytes", maxJSON)
+		return 0, nil, fmt.Errorf("response has more than %d bytes", maxJSON)
 	case resp.StatusCode >= http.StatusOK && json.Valid(body):
 		return resp.StatusCode, body, nil
 	case resp.StatusCode < http.StatusBadRequest:
-		return 0, nil, fmt.Errorf("answer with status %d is not JSON", resp.StatusCode)
+		return 0, nil, fmt.Errorf("response with status %d is not JSON", resp.StatusCode)
 	}
 	return resp.StatusCode, nil, nil
 }

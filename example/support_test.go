@@ -22,7 +22,7 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what takes a moment.
+// patience is how long a test waits for an event before it fails.
 const patience = 20 * time.Second
 
 // binary is the example application, built once.
@@ -61,31 +61,32 @@ func raceEnabled() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// A process is the application, running.
+// A process is a running application.
 type process struct {
 	t      *testing.T
 	url    string
 	cmd    *exec.Cmd
 	stdout *bufio.Reader
-	stderr bytes.Buffer // to be read once it has ended
+	stderr bytes.Buffer // read it only after the process has exited
 	ended  bool
 }
 
-// command is the application with env as its whole environment.
+// command returns a command that runs the application with env as its whole
+// environment.
 func command(ctx context.Context, env map[string]string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary)
-	cmd.Env = []string{"GORACE=halt_on_error=1 atexit_sleep_ms=0"} // not 1000 after every test
+	cmd.Env = []string{"GORACE=halt_on_error=1 atexit_sleep_ms=0"} // the default waits a second at every exit
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	return cmd
 }
 
-// start runs the application, at a free port unless env says otherwise, and
-// waits until it is ready. It ends with the test.
+// start runs the application, on a free port unless env sets ADDR, and waits
+// until it is ready. The application stops at the end of the test.
 func start(t *testing.T, env map[string]string) *process {
 	t.Helper()
-	all := map[string]string{"ADDR": "127.0.0.1:0", "SESSION_SECRET": "a secret of the tests, over 32 bytes long"}
+	all := map[string]string{"ADDR": "127.0.0.1:0", "SESSION_SECRET": "a session secret for tests, over 32 bytes long"}
 	maps.Copy(all, env)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	p := &process{t: t, cmd: command(ctx, all)}
@@ -109,12 +110,12 @@ func start(t *testing.T, env map[string]string) *process {
 	line, err := p.stdout.ReadString('\n')
 	p.url = regexp.MustCompile(`http://\S+`).FindString(line)
 	if err != nil || p.url == "" {
-		t.Fatalf("first line %q, %v; want one with a URL", line, err)
+		t.Fatalf("first line %q, %v; want a line with a URL", line, err)
 	}
 	return p
 }
 
-// stop ends the application with a signal, and checks how it ends.
+// stop sends the application a signal and checks that it exits cleanly and soon.
 func (p *process) stop(signal os.Signal) {
 	p.t.Helper()
 	if p.ended {
@@ -144,7 +145,7 @@ type browser struct {
 	app    string
 }
 
-// A page is where a browser ended up.
+// A page is the final response to a navigation.
 type page struct {
 	b      *browser
 	url    *url.URL
@@ -164,13 +165,13 @@ func newBrowser(t *testing.T, p *process) *browser {
 	return &browser{t, &http.Client{Jar: jar, Transport: transport, Timeout: patience}, p.url}
 }
 
-// open goes to a path of the application.
+// open navigates to a path of the application.
 func (b *browser) open(path string) *page {
 	b.t.Helper()
 	return b.navigate(http.MethodGet, b.app+path, nil)
 }
 
-// redirect returns where a path of the application redirects to.
+// redirect returns the URL to which a path of the application redirects.
 func (b *browser) redirect(path string) *url.URL {
 	b.t.Helper()
 	client := *b.client
@@ -205,7 +206,7 @@ func (b *browser) navigate(method, address string, form url.Values) *page {
 	return b.do(r)
 }
 
-// fetch asks for a path of the application as a script does.
+// fetch requests a path of the application as a script would.
 func (b *browser) fetch(path string) *page {
 	b.t.Helper()
 	r, err := http.NewRequest(http.MethodGet, b.app+path, nil)
@@ -235,7 +236,7 @@ var (
 	hiddenPattern = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 )
 
-// submit sends the form of the page, with what the user filled in.
+// submit sends the form of the page with the fields that the user filled in.
 func (p *page) submit(filledIn map[string]string) *page {
 	p.b.t.Helper()
 	form := formPattern.FindStringSubmatch(p.body)
@@ -256,14 +257,14 @@ func (p *page) submit(filledIn map[string]string) *page {
 	return p.b.navigate(http.MethodPost, action.String(), fields)
 }
 
-// signIn answers the page of the provider as a user.
+// signIn signs in at the provider's sign-in page.
 func (p *page) signIn(login string) *page {
 	p.b.t.Helper()
 	return p.submit(map[string]string{"login": login, "action": "approve"})
 }
 
-// want fails the test unless the page is at a path of the application, has the
-// status, and holds the texts.
+// want fails the test unless the page is at the path of the application, has the
+// status, and contains the texts.
 func (p *page) want(status int, path string, texts ...string) *page {
 	p.b.t.Helper()
 	if p.status != status || p.url.String() != p.b.app+path {
@@ -271,7 +272,7 @@ func (p *page) want(status int, path string, texts ...string) *page {
 	}
 	for _, text := range texts {
 		if !strings.Contains(p.body, text) {
-			p.b.t.Errorf("%s does not say %q:\n%s", p.url, text, p.body)
+			p.b.t.Errorf("%s does not contain %q:\n%s", p.url, text, p.body)
 		}
 	}
 	return p

@@ -38,8 +38,7 @@ var buildExample = sync.OnceValues(func() (string, error) {
 	if raceEnabled {
 		build.Args = append(build.Args, "-race")
 	}
-	build.Args = append(build.Args, "./example")
-	build.Dir = ".."
+	build.Dir = "../example"
 	build.Stderr = os.Stderr
 	return binary, build.Run()
 })

@@ -1,4 +1,4 @@
-// The lint tools at pinned versions, apart from everything else: a tool's dependencies are none of ours.
+// The lint tools at pinned versions, in a module of their own that keeps their dependencies out of the others.
 //
 //	GOWORK=off GOBIN=/some/bin go -C tools install tool
 module github.com/oauthlogin/oauthlogin/tools
