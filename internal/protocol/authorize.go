@@ -1,0 +1,120 @@
+package protocol
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
+)
+
+// An AuthorizationRequest begins a login at a provider. Everything but the URL is
+// to be kept until the response, bound to the browser.
+type AuthorizationRequest struct {
+	URL      string // leads the browser to the provider
+	State    string
+	Verifier string         // for PKCE
+	Want     Authentication // what the ID token must show; Nonce is "" without OpenID Connect
+}
+
+// AuthorizationRequest returns a new authorization request (RFC 6749 section 4.1.1,
+// OpenID Connect Core section 3.1.2.1). params take the place of parameters of the
+// same name in Registration.AuthParams. Parameters that this package sets itself are
+// refused. If there is no usable metadata, [Unavailable] is true for the error.
+func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values) (*AuthorizationRequest, error) {
+	if err := CheckParams(params); err != nil {
+		return nil, fmt.Errorf("AuthParams %w", err)
+	}
+	md, err := c.metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(md.AuthURL)
+	if err != nil {
+		return nil, err
+	}
+	others := u.Query()
+	maps.DeleteFunc(others, func(name string, _ []string) bool { return isOwnParam(name) })
+	maps.Copy(others, c.AuthParams)
+	maps.Copy(others, params)
+	// RFC 9700 section 2.1.1: values that are specific to the transaction.
+	r := &AuthorizationRequest{
+		State: RandomToken(), Verifier: RandomToken(),
+		Want: Authentication{MaxAge: -1, ACRValues: strings.Join(others["acr_values"], " ")},
+	}
+	if others.Has("max_age") {
+		if r.Want.MaxAge, err = ParseMaxAge(others.Get("max_age")); err != nil {
+			return nil, err
+		}
+	}
+	// RFC 9700 section 2.1.1: PKCE whatever the provider advertises, and RFC 7636
+	// section 4.2: S256 and no other method.
+	own := []string{
+		"client_id", c.OAuth2.ClientID, "redirect_uri", c.OAuth2.RedirectURL, "response_type", "code", "state", r.State,
+		"code_challenge", oauth2.S256ChallengeFromVerifier(r.Verifier), "code_challenge_method", "S256",
+	}
+	if len(c.OAuth2.Scopes) > 0 {
+		own = append(own, "scope", strings.Join(c.OAuth2.Scopes, " "))
+	}
+	if c.Issuer != "" {
+		r.Want.Nonce = RandomToken()
+		own = append(own, "nonce", r.Want.Nonce)
+	}
+	u.RawQuery = weburl.Encode(own...)
+	if more := others.Encode(); more != "" {
+		u.RawQuery += "&" + more
+	}
+	r.URL = u.String() // not as metadata writes it, which may need escapes
+	return r, nil
+}
+
+// ownParams are the parameters of the authorization request that carry its
+// security, or that would change how its response arrives.
+var ownParams = []string{
+	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
+	"code_challenge", "code_challenge_method", "request", "request_uri",
+}
+
+func isOwnParam(name string) bool { return slices.Contains(ownParams, strings.ToLower(name)) }
+
+// CheckParams refuses parameters that would override those that this package sets:
+// see CVE-2025-67716 of nextjs-auth0. The error is a predicate.
+func CheckParams(params url.Values) error {
+	var own []string
+	for name := range params {
+		if isOwnParam(name) {
+			own = append(own, name)
+		}
+	}
+	if len(own) > 0 {
+		return fmt.Errorf("sets %q, which the package sets itself", slices.Min(own))
+	}
+	return nil
+}
+
+// ParseMaxAge reads a max_age parameter, which is in seconds.
+func ParseMaxAge(s string) (time.Duration, error) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("max_age %q is not a number of seconds", s)
+	}
+	return time.Duration(n) * time.Second, nil
+}
+
+// RandomToken returns 256 random bits in the alphabet of RFC 7636 section 4.1.
+func RandomToken() string {
+	var b [32]byte
+	rand.Read(b[:])
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], b[:])
+	return string(text[:])
+}

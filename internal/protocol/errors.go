@@ -1,0 +1,131 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+var (
+	// ErrMixUp is the response of another provider (RFC 9700 section 4.4).
+	ErrMixUp = errors.New("response of another provider")
+	// ErrInsufficient is a sign-in that is not what the authorization request
+	// asked for.
+	ErrInsufficient = errors.New("the sign-in does not meet the requested max_age or acr_values")
+
+	errMalformed = errors.New("response is malformed")
+)
+
+// A CallError is a request that brought no usable response.
+type CallError struct{ err error }
+
+func (e *CallError) Error() string { return "call failed: " + beforeQuote(e.err) }
+
+// Is and As look into the cause. There is no Unwrap: code that walks down a chain
+// of errors to show it would show what the provider sent.
+func (e *CallError) Is(target error) bool { return errors.Is(e.err, target) }
+
+// As is described at Is.
+func (e *CallError) As(target any) bool { return errors.As(e.err, target) }
+
+// CallFailed turns an error of [net/http.Client], whose text begins with the URL,
+// into a [CallError]. It returns other errors as they are.
+func CallFailed(err error) error {
+	var call *url.Error
+	if errors.As(err, &call) {
+		return &CallError{call.Err}
+	}
+	return err
+}
+
+// beforeQuote returns an error's text up to the first quotation mark: what
+// libraries quote is what the provider sent.
+func beforeQuote(err error) string {
+	text := err.Error()
+	if i := strings.IndexAny(text, "\"'`"); i >= 0 {
+		text = strings.TrimRight(text[:i], " :") + " ..."
+	}
+	return text[:min(len(text), 200)]
+}
+
+// A StatusError is a response whose status alone makes it an error. The body is
+// not shown.
+type StatusError int
+
+func (e StatusError) Error() string { return fmt.Sprintf("response with status %d", int(e)) }
+
+// A TokenError is an error response of the token endpoint (RFC 6749 section 5.2),
+// without its description, which may repeat what was sent.
+type TokenError struct {
+	Status int
+	Code   string // as [ErrorCode] returns it
+}
+
+func (e *TokenError) Error() string {
+	return fmt.Sprintf("token endpoint responded %d with error %q", e.Status, e.Code)
+}
+
+// ErrorCode returns an error code as it may be shown. Registered codes are
+// lower-case letters and underscores; anything else may repeat what was sent and
+// becomes "unknown".
+func ErrorCode(code string) string {
+	if len(code) > 64 || strings.ContainsFunc(code, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+		return "unknown"
+	}
+	return code
+}
+
+// A metadataError is a provider without usable metadata.
+type metadataError struct {
+	issuer string
+	err    error
+}
+
+func (e *metadataError) Error() string { return "discover " + e.issuer + ": " + e.err.Error() }
+
+func (e *metadataError) Unwrap() error { return e.err }
+
+// A keysError is a failure to get the provider's keys. It says nothing about the
+// token.
+type keysError struct{ err error }
+
+func (e *keysError) Error() string { return "fetch keys: " + e.err.Error() }
+
+func (e *keysError) Unwrap() error { return e.err }
+
+// Unavailable reports whether err means that the provider cannot be reached, or
+// has no usable metadata or keys, as opposed to a response that is wrong.
+func Unavailable(err error) bool {
+	var (
+		refused  *TokenError
+		status   StatusError
+		metadata *metadataError
+		keys     *keysError
+		call     *CallError
+		foreign  *url.Error // of an HTTP client that is not made here
+	)
+	return !errors.As(err, &refused) &&
+		(errors.As(err, &status) || errors.As(err, &metadata) || errors.As(err, &keys) || errors.As(err, &call) || errors.As(err, &foreign))
+}
+
+// KeysUnavailable reports whether err means that a token could not be checked
+// because the provider's keys could not be read.
+func KeysUnavailable(err error) bool {
+	var keys *keysError
+	return errors.As(err, &keys)
+}
+
+// EndsGrant reports whether err is an error response to a refresh after which the
+// refresh token is worthless. "bad_refresh_token" is GitHub's invalid_grant.
+func EndsGrant(err error) bool { return hasCode(err, "invalid_grant", "bad_refresh_token") }
+
+// RefusesCode reports whether err is an error response that rejects an
+// authorization code. "bad_verification_code" is GitHub's invalid_grant.
+func RefusesCode(err error) bool { return hasCode(err, "invalid_grant", "bad_verification_code") }
+
+func hasCode(err error, codes ...string) bool {
+	var refused *TokenError
+	return errors.As(err, &refused) && slices.Contains(codes, refused.Code)
+}

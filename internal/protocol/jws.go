@@ -1,0 +1,151 @@
+package protocol
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/oauthlogin/oauthlogin/internal/claims"
+)
+
+const maxJWTBytes = 128 << 10
+
+var errSignature = errors.New("signature cannot be verified by a key of the provider")
+
+// A signedJWT is a JWT that has been parsed, and not verified.
+type signedJWT struct {
+	jws *jose.JSONWebSignature
+	kid string // "": none
+	alg jose.SignatureAlgorithm
+}
+
+// parseJWT reads a JWT that is a JWS in compact serialization, neither a JWE nor a
+// JSON object. Its typ must be one of types; "" among them is a missing typ.
+func parseJWT(raw string, types ...string) (*signedJWT, error) {
+	switch {
+	case len(raw) > maxJWTBytes:
+		return nil, fmt.Errorf("JWT of over %d bytes", maxJWTBytes)
+	case strings.Count(raw, ".") != 2 || strings.ContainsFunc(raw, notInJWT):
+		return nil, errors.New("not a signed JWT")
+	}
+	encoded, _, _ := strings.Cut(raw, ".")
+	text, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, errors.New("header is malformed")
+	}
+	header, err := claims.Parse(text)
+	if err != nil {
+		return nil, errors.New("header is not a JSON object")
+	}
+	// RFC 7515 section 4.1.11, RFC 7797: nothing critical is understood.
+	for _, name := range []string{"crit", "b64"} {
+		if _, ok := header[name]; ok {
+			return nil, fmt.Errorf("header has %s", name)
+		}
+	}
+	// RFC 8725 section 3.11: tokens of one kind do not pass for another.
+	if !slices.Contains(types, mediaType(header)) {
+		return nil, errors.New("header has another typ")
+	}
+	jws, err := jose.ParseSignedCompact(raw, asymmetricAlgs)
+	if err != nil {
+		return nil, errors.New(beforeQuote(err))
+	}
+	// The header that go-jose verifies with, which refuses repeated members.
+	signed := jws.Signatures[0].Protected
+	return &signedJWT{jws, signed.KeyID, jose.SignatureAlgorithm(signed.Algorithm)}, nil
+}
+
+func notInJWT(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
+}
+
+// mediaType returns typ in lower case and without "application/" (RFC 7515 section
+// 4.1.9), "" if it is missing, and "?" if it is not a string or empty.
+func mediaType(header claims.Object) string {
+	if _, ok := header["typ"]; !ok {
+		return ""
+	}
+	if typ := strings.TrimPrefix(strings.ToLower(header.String("typ")), "application/"); typ != "" {
+		return typ
+	}
+	return "?"
+}
+
+// verify returns the payload if a key of the set verifies the signature. Keys that
+// the token's header brings along are never used.
+func (t *signedJWT) verify(set *keySet) (payload []byte, by *key) {
+	for i := range set.keys {
+		k := &set.keys[i]
+		if t.kid != "" && k.id != t.kid || !slices.Contains(k.fits, t.alg) {
+			continue
+		}
+		if payload, err := t.jws.Verify(k.public); err == nil {
+			return payload, k
+		}
+	}
+	return nil, nil
+}
+
+// verifyJWT verifies the signature of a JWT by the provider's keys.
+func (c *Client) verifyJWT(ctx context.Context, raw string, types ...string) (*signedJWT, json.RawMessage, error) {
+	t, err := parseJWT(raw, types...)
+	if err != nil {
+		return nil, nil, err
+	}
+	md, err := c.accepting(ctx, t.alg)
+	if err != nil {
+		return nil, nil, err
+	}
+	mark := c.keys.mark()
+	keys, err := c.keys.get(ctx)
+	if err == nil && keys.value.url != md.JWKSURL { // they have moved
+		c.keys.outdate()
+		keys, err = c.keys.get(ctx)
+	}
+	for err == nil {
+		if payload, by := t.verify(keys.value); by != nil {
+			if by.isNew {
+				c.keys.helped(keys.seq)
+			}
+			return t, payload, nil
+		}
+		// OpenID Connect Core section 10.1.1: the provider may have rotated its
+		// keys. Not if these were asked for after the token had come.
+		if keys.seq > mark || !c.keys.mayAsk() {
+			return nil, nil, errSignature
+		}
+		keys, err = c.keys.read(ctx, keys.seq, true)
+	}
+	return nil, nil, &keysError{err}
+}
+
+// accepting returns the metadata if it lists the algorithm of a token. It asks for
+// the metadata again if it does not: the algorithm may be new.
+func (c *Client) accepting(ctx context.Context, alg jose.SignatureAlgorithm) (*metadata, error) {
+	mark := c.published.mark()
+	md, err := c.published.get(ctx)
+	if err != nil {
+		return nil, &metadataError{c.Issuer, err}
+	}
+	for asked := false; ; asked = true {
+		if slices.Contains(md.value.SigningAlgs, string(alg)) {
+			if asked {
+				c.published.helped(md.seq)
+			}
+			return md.value, nil
+		}
+		if md.seq > mark || !c.published.mayAsk() {
+			return nil, errors.New("signed with an algorithm that the provider's metadata does not list")
+		}
+		if md, err = c.published.read(ctx, md.seq, true); err != nil {
+			return nil, &keysError{&metadataError{c.Issuer, err}}
+		}
+	}
+}

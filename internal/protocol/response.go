@@ -1,0 +1,67 @@
+package protocol
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
+)
+
+// A Response is an authorization response (RFC 6749 section 4.1.2, RFC 9207).
+type Response struct {
+	State, Code, Issuer string
+	Error               string // as the provider wrote it; see [ErrorCode]
+	HasIssuer, HasError bool
+}
+
+// maxParam bounds, in bytes, each parameter that is read.
+const maxParam = 8 << 10
+
+// ParseResponse reads an authorization response. It refuses parameters that occur
+// twice (RFC 6749 section 3.1) and ignores unknown ones (section 4.1.2).
+func ParseResponse(rawQuery string) (Response, error) {
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return Response{}, errors.New("malformed query")
+	}
+	for _, name := range []string{"state", "code", "iss", "error", "error_description", "error_uri"} {
+		switch values := query[name]; {
+		case len(values) > 1:
+			return Response{}, fmt.Errorf("parameter %s occurs more than once", name)
+		case len(values) == 1 && len(values[0]) > maxParam:
+			return Response{}, fmt.Errorf("parameter %s is too long", name)
+		}
+	}
+	return Response{
+		State: query.Get("state"), Code: query.Get("code"), Issuer: query.Get("iss"), Error: query.Get("error"),
+		HasIssuer: query.Has("iss"), HasError: query.Has("error"),
+	}, nil
+}
+
+// CheckIssuer compares iss whenever the response has it, and requires it if the
+// metadata says so, in error responses too (RFC 9207 section 2.4). It returns an
+// [ErrMixUp], or an error of reading the metadata, for which [Unavailable] is true.
+func (c *Client) CheckIssuer(ctx context.Context, resp Response) error {
+	md, err := c.metadata(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !resp.HasIssuer && !md.IssInResponse:
+		return nil
+	case !resp.HasIssuer:
+		return fmt.Errorf("%w: no iss, which the provider's metadata promises", ErrMixUp)
+	case c.Issuer == "":
+		// Without metadata the issuer's exact name is not known, but its host is.
+		if u, err := url.Parse(resp.Issuer); err != nil || weburl.Origin(u) != c.authOrigin {
+			return ErrMixUp
+		}
+		return nil
+	case subtle.ConstantTimeCompare([]byte(resp.Issuer), []byte(c.Issuer)) != 1:
+		return ErrMixUp
+	}
+	return nil
+}

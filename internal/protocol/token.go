@@ -1,0 +1,199 @@
+package protocol
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
+)
+
+// Tokens is a successful response of the token endpoint (RFC 6749 section 5.1).
+type Tokens struct {
+	Access, Refresh, ID string    // "": none. The ID token is not verified
+	Type                string    // as the provider wrote it: Bearer in any case, or ""
+	Scope               string    // granted
+	HasScope            bool      // the response says so
+	Issued              time.Time // when they were asked for
+	Expiry              time.Time // of the access token; zero: not said
+}
+
+// Format keeps the tokens out of whatever prints them.
+func (t Tokens) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "protocol.Tokens{Type:%q Scope:%q Expiry:%v}", t.Type, t.Scope, t.Expiry)
+}
+
+// Exchange redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section
+// 4.5). At a plain OAuth 2.0 provider it drops an ID token, which nothing verifies.
+func (c *Client) Exchange(ctx context.Context, code, verifier string) (*Tokens, error) {
+	return c.tokenRequest(ctx,
+		"grant_type", "authorization_code",
+		"code", code,
+		"redirect_uri", c.OAuth2.RedirectURL,
+		"code_verifier", verifier,
+	)
+}
+
+// Refresh redeems a refresh token (RFC 6749 section 6). A response without a
+// refresh token leaves the old one in force, and one without a scope leaves the
+// scope as it was. [EndsGrant] is true for an error that ends the grant.
+func (c *Client) Refresh(ctx context.Context, refreshToken string) (*Tokens, error) {
+	return c.tokenRequest(ctx,
+		"grant_type", "refresh_token",
+		"refresh_token", refreshToken,
+	)
+}
+
+// tokenRequest sends one request to the token endpoint, and never a second:
+// oauth2.Config.Exchange tries client authentication methods in turn with the same
+// code, and refuses or misreads values of expires_in that providers send.
+func (c *Client) tokenRequest(ctx context.Context, params ...string) (*Tokens, error) {
+	md, err := c.metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sent := time.Now()
+	resp, err := c.clientRequest(ctx, md, md.TokenURL, params...)
+	if err != nil {
+		return nil, err
+	}
+	body, err := ReadBody(resp)
+	if err != nil {
+		return nil, err
+	}
+	t, err := parseTokens(resp.StatusCode, resp.Header.Get("Content-Type"), body, sent)
+	if err == nil && c.Issuer == "" {
+		t.ID = ""
+	}
+	return t, err
+}
+
+// clientRequest posts a form, of alternating names and values, as the client, which
+// authenticates in one way (RFC 6749 section 2.3).
+func (c *Client) clientRequest(ctx context.Context, md *metadata, endpoint string, params ...string) (*http.Response, error) {
+	inParams := md.authStyle(c.OAuth2) == oauth2.AuthStyleInParams
+	if inParams {
+		params = append(params, "client_id", c.OAuth2.ClientID)
+		if c.OAuth2.ClientSecret != "" {
+			params = append(params, "client_secret", c.OAuth2.ClientSecret)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(weburl.Encode(params...)))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	if !inParams {
+		req.SetBasicAuth(url.QueryEscape(c.OAuth2.ClientID), url.QueryEscape(c.OAuth2.ClientSecret))
+	}
+	return c.transport.do(req)
+}
+
+// authStyle decides how the client authenticates at the token endpoint. The
+// detection of x/oauth2 would send a code twice.
+func (md *metadata) authStyle(config *oauth2.Config) oauth2.AuthStyle {
+	switch {
+	case config.ClientSecret == "":
+		return oauth2.AuthStyleInParams
+	case config.Endpoint.AuthStyle != oauth2.AuthStyleAutoDetect:
+		return config.Endpoint.AuthStyle
+	case len(md.AuthMethods) > 0 && !slices.Contains(md.AuthMethods, "client_secret_basic") &&
+		slices.Contains(md.AuthMethods, "client_secret_post"):
+		return oauth2.AuthStyleInParams
+	}
+	// RFC 8414 section 2: client_secret_basic unless metadata says otherwise.
+	return oauth2.AuthStyleInHeader
+}
+
+// parseTokens reads a response of the token endpoint (RFC 6749 sections 5.1, 5.2).
+func parseTokens(status int, contentType string, body []byte, sent time.Time) (*Tokens, error) {
+	o, err := parseTokenResponse(contentType, body)
+	if err != nil {
+		if status/100 != 2 {
+			return nil, StatusError(status)
+		}
+		return nil, err
+	}
+	// GitHub sends errors with status 200.
+	if code := o.String("error"); code != "" && status < 500 && status != http.StatusTooManyRequests {
+		return nil, &TokenError{status, ErrorCode(code)}
+	}
+	if status/100 != 2 {
+		return nil, StatusError(status)
+	}
+	t := &Tokens{
+		Access: o.String("access_token"), Refresh: o.String("refresh_token"), ID: o.String("id_token"),
+		Type: o.String("token_type"), Scope: o.String("scope"), Issued: sent,
+	}
+	if t.Access == "" {
+		return nil, errors.New("response has no access_token")
+	}
+	if strings.ContainsFunc(t.Access+t.Refresh, notPrintable) {
+		return nil, errors.New("response has a token with characters that a header cannot carry")
+	}
+	// RFC 6749 section 7.1: not a token of a type that is not understood.
+	switch raw := string(o["token_type"]); raw {
+	case "", "null", `""`: // some providers leave it out
+	default:
+		if !strings.EqualFold(t.Type, "bearer") {
+			return nil, errors.New("response has a token of a type that is not Bearer")
+		}
+	}
+	if raw, ok := o["scope"]; ok && string(raw) != "null" {
+		t.HasScope = true
+	}
+	if raw, ok := o["expires_in"]; ok && string(raw) != "null" {
+		t.Expiry = sent.Add(parseExpiresIn(raw))
+	}
+	return t, nil
+}
+
+// parseTokenResponse reads JSON, and the form encoding that some providers send.
+func parseTokenResponse(contentType string, body []byte) (claims.Object, error) {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	if mediaType != "application/x-www-form-urlencoded" && mediaType != "text/plain" || strings.HasPrefix(strings.TrimSpace(string(body)), "{") {
+		return claims.Parse(body)
+	}
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, errors.New("response is not a form")
+	}
+	o := claims.Object{}
+	for name := range values {
+		o[name], _ = json.Marshal(values.Get(name))
+	}
+	return o, nil
+}
+
+// maxExpiresIn bounds expires_in: no provider means longer, and a time that
+// overflows would make a token that never expires.
+const maxExpiresIn = 365 * 24 * time.Hour
+
+// parseExpiresIn reads a number or a string that contains one. Anything but a
+// positive number makes a token that has expired, never one that does not expire.
+func parseExpiresIn(raw json.RawMessage) time.Duration {
+	s := string(raw)
+	if unquoted, err := strconv.Unquote(s); err == nil {
+		s = unquoted
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange) && n > 0, err == nil && n >= maxExpiresIn.Seconds():
+		return maxExpiresIn
+	case err != nil, !(n > 0):
+		return 0
+	}
+	return time.Duration(n * float64(time.Second))
+}
