@@ -1,43 +1,74 @@
-// Package oauthlogin signs users in: net/http middleware for OAuth 2.0
-// (authorization code with PKCE) and OpenID Connect.
+// Package oauthlogin signs users in to Go web applications. It is net/http middleware
+// for OAuth 2.0 (authorization code with PKCE) and OpenID Connect.
 //
 // [New] makes a [Middleware] from [Options]: one or several providers, and keys.
-// [Middleware.Handler] is wrapped around an application's router. It serves the
-// login, callback and logout paths and puts the session into the context of
-// every other request; [FromContext] takes it out. [Middleware.RequireAuth] is
-// wrapped around what only signed-in users may see, and [Middleware.Require]
-// around what only some of them may. In a handler, [Middleware.Client] calls
-// APIs as the user.
+// [Middleware.Handler] wraps an application's router. It serves the login, callback and
+// logout paths and puts the session into the context of every other request;
+// [FromContext] takes it out. [Middleware.RequireAuth] wraps what only signed-in users
+// may see, and [Middleware.Require] what only some of them may see. In a handler,
+// [Middleware.Client] calls APIs as the user.
 //
 // # The way of a request
 //
-// A page that needs a session redirects to /login, with its own path as
-// return_to; a script gets 401 and a URL to go to. /login redirects to the
-// provider, and seals what it has to know afterwards in a cookie of its own for
-// each login. The provider redirects back to the callback, which redeems the
-// code, verifies the ID token (or asks [Provider].Identify), starts a new
-// session and redirects to the return path. From then on each request opens the
-// session and checks its limits; behind RequireAuth, tokens that are due are
-// refreshed. A new cookie is written before the handler runs.
+// A page that needs a session redirects to /login, with its own path as return_to; a
+// script gets 401 and a URL to go to. /login redirects to the provider, and seals what
+// the callback needs in a cookie of its own for each login. The provider redirects back
+// to the callback, which redeems the code, verifies the ID token (or asks
+// [Provider].Identify), starts a new session and redirects to the return path. From then
+// on each request opens the session and checks its limits. Behind RequireAuth, tokens
+// that are due are refreshed. A new cookie is written before the handler runs.
 //
-// # Sessions
+// # Session lifetime
 //
-// A session is identity, access token, refresh token and ID token, sealed with
-// AES-256-CTR and HMAC-SHA256 by gorilla/securecookie, with keys that are
-// derived from Options.Keys. It is kept in cookies, or in Options.Store. In
-// cookies it can be read by every instance that has the keys, and ended only by
-// its limits: whoever has copied a cookie can use it until then, except on the
-// instance where its user has signed out. A logout ends a
-// session in a store everywhere.
+// A session ends when it is not used for Options.IdleTimeout, and Options.MaxLifetime
+// after its login. The server enforces both by times inside the sealed session. A
+// session without a refresh token ends with its access token, unless
+// Options.InsecureOutliveTokens is set. A session also ends when the provider refuses a
+// refresh because the grant has ended.
 //
-// Tokens are refreshed by the instance that a request reaches. Requests that
-// reach it with the older cookie get the newer tokens, from memory bounded
-// at 32 MiB (opened sessions are kept in 64 MiB more); other instances, and the same one after a restart, know of a
-// refresh only what the browser's cookie says.
+// # Revoking sessions
+//
+// [Middleware.Logout] and [Middleware.SignOut] end a session and revoke its refresh
+// token at the provider. With Options.Store the session ends everywhere. Without it the
+// whole session is in cookies, and a copy of them stays valid until a limit ends it,
+// except on the instance that saw the logout.
+//
+// # Key rotation
+//
+// Put the new key in front of Options.Keys on every instance, and remove the old one
+// after Options.MaxLifetime. Sessions that the old key sealed are sealed anew as they are
+// used. To end all sessions at once, replace all keys.
+//
+// # Deployments
+//
+// Sealed values carry a version, and each release reads the version before its own: a
+// rolling deployment signs no user out. Logins that are pending while an instance
+// restarts can be completed afterwards.
+//
+// # Caching
+//
+// A response that sets a cookie of the package is "no-store". A response to a request
+// with a session is "private" with "Vary: Cookie". Responses to requests without a
+// session are left alone.
+//
+// # Outages
+//
+// New performs no I/O. While a provider is down, sessions go on, logins answer 502, and
+// both recover by themselves; metadata and keys that are known serve through an outage.
+// While Options.Store fails, protected routes answer 503 with Retry-After, public routes
+// run without a session, and no session is lost.
+//
+// # Replicas
+//
+// Instances share nothing but keys: any of them serves any request. Tokens are refreshed
+// by the instance that a request reaches. Requests that still carry the old cookie get
+// the new tokens from that instance's memory (at most 32 MiB; opened sessions take 64 MiB
+// more). Other instances, and the same one after a restart, know of a refresh only what
+// the browser's cookie or the store says.
 //
 // # Standards
 //
-// RFC 6749, RFC 6750, RFC 7009, RFC 7636, RFC 8252 section 7.3, RFC 9207, RFC
-// 9470 and RFC 9700; OpenID Connect Core 1.0 (code flow), Discovery 1.0 and
-// RP-Initiated Logout 1.0.
+// RFC 6749, RFC 6750, RFC 7009, RFC 7517, RFC 7636, RFC 8252 section 7.3, RFC 9207, RFC
+// 9470 and RFC 9700; OpenID Connect Core 1.0 (code flow), Discovery 1.0 and RP-Initiated
+// Logout 1.0.
 package oauthlogin

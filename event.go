@@ -10,36 +10,42 @@ import (
 type EventKind string
 
 const (
-	// EventLogin is a login that has ended: well, or with Err, also when it could
-	// not start because the provider was down. A callback that belongs to no
-	// login is none, nor is a [Middleware.SilentLogin] that signed nobody in.
+	// EventLogin reports a finished login attempt. Err is nil on success. It also reports a
+	// login that could not start because the provider was down, but neither a callback that
+	// belongs to no login nor a [Middleware.SilentLogin] that signed no user in.
 	EventLogin EventKind = "login"
-	// EventLogout is a session that its user or a handler has ended.
+	// EventLogout reports a session that its user or a handler has ended.
 	EventLogout EventKind = "logout"
-	// EventRefresh is a refresh that brought new tokens.
+	// EventRefresh reports a refresh that brought new tokens.
 	EventRefresh EventKind = "refresh"
-	// EventRefreshFailed is one that did not. The session has ended if the
+	// EventRefreshFailed reports a refresh that failed. The session has ended if the
 	// provider refused, and goes on without a new token otherwise.
 	EventRefreshFailed EventKind = "refresh_failed"
-	// EventDenied is a signed-in user without what [Middleware.Require] asks for.
+	// EventDenied reports a signed-in user who does not satisfy a [Policy].
 	EventDenied EventKind = "denied"
-	// EventStepUp is a user sent to sign in again, for [Middleware.Require].
+	// EventStepUp reports a user who is sent to sign in again, for [Middleware.Require].
 	EventStepUp EventKind = "step_up"
 )
 
-// An Event is what happened to one user's sign-in. It has no secrets in it.
+// An Event is something that happened to one user's sign-in. It contains no secret.
 type Event struct {
 	Kind EventKind
-	// Provider and Subject name the user. Subject is empty where a login failed.
+	// Provider and Subject identify the user. Subject is empty if a login failed.
 	Provider, Subject string
-	// Err is why something failed; of a login, and of EventDenied, an [*Error].
+	// Err says why something failed. It is an [*Error] for EventLogin and EventDenied.
 	Err error
 }
 
-// event tells the hook and the log; an [*Error] is logged by fail.
-func (m *Middleware) event(ctx context.Context, e Event) {
-	if m.opts.OnEvent != nil {
-		m.opts.OnEvent(ctx, e)
+// A reporter tells the application and the log of events.
+type reporter struct {
+	onEvent func(context.Context, Event) // Options.OnEvent
+	log     *slog.Logger
+}
+
+// event reports e. An [*Error] is logged where it is answered.
+func (p *reporter) event(ctx context.Context, e Event) {
+	if p.onEvent != nil {
+		p.onEvent(ctx, e)
 	}
 	var failed *Error
 	if errors.As(e.Err, &failed) {
@@ -54,5 +60,5 @@ func (m *Middleware) event(ctx context.Context, e Event) {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Any("error", e.Err))
 	}
-	m.log.LogAttrs(ctx, level, "oauthlogin: "+string(e.Kind), attrs...)
+	p.log.LogAttrs(ctx, level, "oauthlogin: "+string(e.Kind), attrs...)
 }

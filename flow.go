@@ -8,97 +8,127 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/memory"
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
 const (
-	// flowLifetime is how long a login may take, checked on the server.
+	// flowLifetime is how long a login may take. The server checks it.
 	flowLifetime = 5 * time.Minute
-	// flowCookieAge is how long the browser keeps the cookie: longer, so that a
-	// login that took too long can start again with its return path.
+	// flowCookieAge is how long the browser keeps the cookie: longer, so that a login
+	// that took too long can start again with its return path.
 	flowCookieAge = time.Hour
 	maxFlows      = 5
-	// maxFlowBytes bounds the flow cookies together, which return paths can
-	// make long: proxies refuse requests with too many bytes of cookies.
+	// maxFlowBytes bounds the flow cookies together, which return paths can make long:
+	// proxies refuse requests with too many bytes of cookies.
 	maxFlowBytes = 6000
-	// maxExpired bounds the cookies that one response expires: a browser has
-	// room for fewer of ours.
-	maxExpired = 64
+	// maxExpiredFlows bounds the cookies that one response expires.
+	maxExpiredFlows = 64
 )
 
-// A flow is one pending login: all that is known of it is sealed in a cookie
-// of its own, and the server keeps nothing.
+// A flow is one pending login. All that is known of it is sealed in a cookie of its
+// own; the server keeps nothing.
 type flow struct {
-	provider               providerTag
-	state, nonce, verifier string // nonce: "" for plain OAuth 2.0
-	started                time.Time
-	returnPath             string
-	maxAge                 time.Duration // that the authorization request asked for; negative: none
-	acrValues              string
-	silent                 bool // the user did not ask for it: see Middleware.SilentLogin
+	provider        providerTag
+	state, verifier string
+	want            protocol.Authentication // that the ID token has to show
+	started         time.Time
+	returnPath      string
+	silent          bool // the user did not ask for it: see Middleware.SilentLogin
+}
+
+func newFlow(p *provider, request *protocol.AuthorizationRequest, returnPath string) *flow {
+	return &flow{
+		provider: p.tag, state: request.State, verifier: request.Verifier, want: request.Want,
+		started: time.Now(), returnPath: returnPath,
+	}
 }
 
 func (f *flow) expired(now time.Time) bool { return !now.Before(f.started.Add(flowLifetime)) }
 
 func (f *flow) pack() []byte {
-	p := packer{buf: make([]byte, 0, packedBytes)}
-	p.raw(f.provider[:])
-	for _, random := range []string{f.state, f.nonce, f.verifier} {
-		b, _ := base64.RawURLEncoding.DecodeString(random) // randomToken made it
-		p.bytes(b)
+	p := seal.NewPacker()
+	p.Raw(f.provider[:])
+	for _, random := range []string{f.state, f.want.Nonce, f.verifier} {
+		b, _ := base64.RawURLEncoding.DecodeString(random) // protocol.RandomToken made it
+		p.Bytes(b)
 	}
-	p.time(f.started)
-	p.string(f.returnPath)
-	p.bool(f.maxAge >= 0)
-	p.uint(uint64(max(f.maxAge, 0) / time.Second))
-	p.string(f.acrValues)
-	p.bool(f.silent)
-	return p.pack()
+	p.Time(f.started)
+	p.String(f.returnPath)
+	p.Bool(f.want.MaxAge >= 0)
+	p.Uint(uint64(max(f.want.MaxAge, 0) / time.Second))
+	p.String(f.want.ACRValues)
+	p.Bool(f.silent)
+	return p.Pack()
 }
 
 func unpackFlow(packed []byte) (*flow, error) {
-	u, err := unpack(packed)
+	u, err := seal.Unpack(packed)
 	if err != nil {
 		return nil, err
 	}
-	f := &flow{maxAge: -1}
-	copy(f.provider[:], u.take(uint64(len(f.provider))))
-	for _, random := range []*string{&f.state, &f.nonce, &f.verifier} {
-		*random = encode(u.bytes())
+	f := &flow{want: protocol.Authentication{MaxAge: -1}}
+	copy(f.provider[:], u.Take(uint64(len(f.provider))))
+	for _, random := range []*string{&f.state, &f.want.Nonce, &f.verifier} {
+		*random = base64.RawURLEncoding.EncodeToString(u.Bytes())
 	}
-	f.started = u.time()
-	f.returnPath = u.string()
-	hasMaxAge, maxAge := u.bool(), u.uint()
-	u.bad = u.bad || maxAge > math.MaxInt32
+	f.started = u.Time()
+	f.returnPath = u.String()
+	hasMaxAge, maxAge := u.Bool(), u.Uint()
+	if maxAge > math.MaxInt32 {
+		u.Fail()
+	}
 	if hasMaxAge {
-		f.maxAge = time.Duration(maxAge) * time.Second
+		f.want.MaxAge = time.Duration(maxAge) * time.Second
 	}
-	f.acrValues = u.string()
-	f.silent = u.bool()
-	return f, u.err()
+	f.want.ACRValues = u.String()
+	f.silent = u.Bool()
+	u.Fields(func(uint64, []byte) {}) // of a later version
+	return f, u.Err()
 }
 
-// maxRemembered bounds a remembered return path, in bytes.
-const maxRemembered = 512
-
-func shortPath(returnPath string) string {
-	if len(returnPath) > maxRemembered {
-		return "/"
-	}
-	return returnPath
+// flows keeps the pending logins of browsers, and what this instance has seen of
+// logins that came back.
+type flows struct {
+	providers providers
+	cookies   *cookies.Scheme
+	sealer    *seal.Sealer
+	finished  memory.Recent // states, with return paths
+	signedIn  memory.Recent // provider and subject
 }
 
-// flowCookie names the cookie of the flow with this state, without telling
-// any of the state.
-func (m *Middleware) flowCookie(state string) string {
+func newFlows(providers providers, scheme *cookies.Scheme, sealer *seal.Sealer) *flows {
+	return &flows{
+		providers: providers, cookies: scheme, sealer: sealer,
+		finished: memory.Recent{MaxAge: flowLifetime}, signedIn: memory.Recent{MaxAge: roundsAge},
+	}
+}
+
+// finish reports whether a flow comes back for the first time.
+func (fs *flows) finish(f *flow) bool {
+	const longest = 512 // bytes of a return path that is remembered
+	returnPath := f.returnPath
+	if len(returnPath) > longest {
+		returnPath = "/"
+	}
+	return fs.finished.Add(f.state, returnPath)
+}
+
+// cookieName names the cookie of the flow with this state, and gives nothing of the
+// state away.
+func (fs *flows) cookieName(state string) string {
 	sum := sha256.Sum256([]byte(state))
-	return m.cookies.flowPrefix + encode(sum[:12])
+	return fs.cookies.FlowPrefix + base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
-// findFlow returns the flow of state if it is pending in this browser, in the
-// cookie of this name; nil otherwise.
-func (m *Middleware) findFlow(r *http.Request, name, state string) *flow {
+// find returns the flow of state if it is pending in this browser, in the cookie of
+// this name, and nil otherwise.
+func (fs *flows) find(r *http.Request, name, state string) *flow {
 	for _, cookie := range r.CookiesNamed(name) {
-		f := m.openFlow(name, cookie.Value)
+		f := fs.open(name, cookie.Value)
 		if f != nil && subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) == 1 {
 			return f
 		}
@@ -106,65 +136,71 @@ func (m *Middleware) findFlow(r *http.Request, name, state string) *flow {
 	return nil
 }
 
-func (m *Middleware) openFlow(name, sealed string) *flow {
-	packed, _, err := m.flowSealer.open(name, sealed)
+func (fs *flows) open(name, sealed string) *flow {
+	packed, _, err := fs.sealer.Open(name, sealed)
 	if err != nil {
 		return nil
 	}
 	f, err := unpackFlow(packed)
-	if err != nil || m.providerByTag(f.provider) == nil {
+	if err != nil || fs.providers.byTag(f.provider) == nil {
 		return nil
 	}
 	return f
 }
 
-// writeFlow sets the cookie of a new flow, and expires as many of the request's
-// flow cookies, those that do not open and the oldest first, as it takes to
-// stay within the limits.
-func (m *Middleware) writeFlow(w http.ResponseWriter, r *http.Request, f *flow) error {
-	name := m.flowCookie(f.state)
-	sealed, err := m.flowSealer.seal(name, f.pack())
+// write sets the cookie of a new flow, and expires as many of the request's flow
+// cookies as it takes to stay within the limits: those that do not open first, then
+// the oldest.
+func (fs *flows) write(w http.ResponseWriter, r *http.Request, f *flow) error {
+	name := fs.cookieName(f.state)
+	sealed, err := fs.sealer.Seal(name, f.pack())
 	if err != nil {
 		return err
 	}
-	if len(name)+len(sealed) > maxCookieBytes {
-		f.returnPath = "/" // a path that long and that random gets lost
-		if sealed, err = m.flowSealer.seal(name, f.pack()); err != nil {
+	if !cookies.Fits(name, sealed) {
+		f.returnPath = "/" // a path that long and that random is dropped
+		if sealed, err = fs.sealer.Seal(name, f.pack()); err != nil {
 			return err
 		}
 	}
-
-	type pending struct {
-		name    string
-		bytes   int
-		started time.Time
+	total, expired := len(name)+len(sealed), 0
+	for i, p := range fs.pending(r) {
+		total += p.bytes
+		if (i+1 >= maxFlows || total > maxFlowBytes || p.started.IsZero()) && expired < maxExpiredFlows {
+			fs.cookies.Expire(w, p.name)
+			expired++
+		}
 	}
-	var flows []pending
+	fs.cookies.Set(w, name, sealed, int(flowCookieAge/time.Second))
+	return nil
+}
+
+// A pendingFlow is a flow cookie of a request.
+type pendingFlow struct {
+	name    string
+	bytes   int
+	started time.Time // zero: it does not open
+}
+
+// pending returns the flow cookies of a request, the newest first.
+func (fs *flows) pending(r *http.Request) []pendingFlow {
+	var flows []pendingFlow
 	seen := map[string]bool{}
 	for _, cookie := range r.Cookies() {
-		if !m.cookies.isFlow(cookie.Name) || seen[cookie.Name] {
+		if !fs.cookies.IsFlow(cookie.Name) || seen[cookie.Name] {
 			continue
 		}
 		seen[cookie.Name] = true
-		p := pending{name: cookie.Name, bytes: len(cookie.Name) + len(cookie.Value)}
-		if len(flows) < 4*maxFlows { // opening costs: the rest counts as garbage
-			if old := m.openFlow(cookie.Name, cookie.Value); old != nil {
-				p.started = old.started
+		p := pendingFlow{name: cookie.Name, bytes: len(cookie.Name) + len(cookie.Value)}
+		if len(flows) < 4*maxFlows { // opening takes time: the rest counts as garbage
+			if f := fs.open(cookie.Name, cookie.Value); f != nil {
+				p.started = f.started
 			}
 		}
 		flows = append(flows, p)
 	}
 	// Of the same moment, the later in the header is the newer (RFC 6265 section 5.4).
 	slices.Reverse(flows)
-	slices.SortStableFunc(flows, func(a, b pending) int { return b.started.Compare(a.started) })
-	total, expired := len(name)+len(sealed), 0
-	for i, p := range flows {
-		total += p.bytes
-		if (i+1 >= maxFlows || total > maxFlowBytes || p.started.IsZero()) && expired < maxExpired {
-			m.cookies.expire(w, p.name)
-			expired++
-		}
-	}
-	m.cookies.set(w, name, sealed, int(flowCookieAge/time.Second))
-	return nil
+	slices.SortStableFunc(flows, func(a, b pendingFlow) int { return b.started.Compare(a.started) })
+	return flows
 }

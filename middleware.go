@@ -1,85 +1,89 @@
 package oauthlogin
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync/atomic"
 
-	"github.com/gorilla/sessions"
-	"golang.org/x/sync/singleflight"
+	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/page"
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/seal"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
-// A Middleware signs users in. It is safe for concurrent use. Make one with
-// [New]: the zero Middleware lets nobody through.
+// A Middleware signs users in. It is safe for concurrent use. Make one with [New]:
+// the zero Middleware refuses every request.
 //
-// What it promises does not depend on options: the authorization code flow
-// with PKCE S256 and state, and a nonce with OpenID Connect (RFC 9700 section
-// 2.1), a new session at every login, cookies that are HttpOnly, SameSite=Lax
-// and, but for http on loopback, Secure with the prefix __Host-, and return
-// paths on our own origin.
+// No option changes what it guarantees: the authorization code flow with PKCE S256
+// and state, and a nonce with OpenID Connect (RFC 9700 section 2.1); a new session
+// at every login; cookies that are HttpOnly, SameSite=Lax and, except for http on
+// loopback, Secure with the prefix __Host-; and return paths on the application's
+// own origin.
 //
-// What it does not do: a cookie that was stolen stays valid until a limit
-// ends it, also after a logout, unless sessions are kept in Options.Store.
+// It does not protect against a stolen cookie: that stays valid until a limit ends
+// the session, even after a logout, unless Options.Store keeps the sessions.
 type Middleware struct {
-	opts          Options
-	log           *slog.Logger
-	providers     []*provider
-	ownPaths      []string // login, logout, callbacks
-	cookies       *cookieScheme
-	store         sessions.Store // Options.Store, or chunks
-	chunks        *cookieStore   // nil: Options.Store
-	opened        *cache         // sealed sessions
-	sessionSealer *sealer
-	flowSealer    *sealer
-	finished      recent // states, with return paths
-	signedIn      recent // provider and subject
-	memory        memory
-	flights       singleflight.Group // of refreshes
-	silent        atomic.Bool        // SilentLogin is in use
-	crossOrigin   *http.CrossOriginProtection
-	transport     http.RoundTripper // of calls to users' APIs
+	opts       Options
+	log        *slog.Logger
+	providers  providers
+	paths      *weburl.Paths
+	cookies    *cookies.Scheme
+	sessions   *activeSessions
+	refreshes  *refreshes
+	flows      *flows
+	events     *reporter
+	responses  *responder
+	shortLived *seal.Sealer // of what lives minutes: flows, step-ups, logout states
+	// crossOrigin refuses logouts that another site asks for.
+	crossOrigin *http.CrossOriginProtection
+	transport   http.RoundTripper // of calls to users' APIs
 }
 
-// New makes a Middleware. It does no input or output: providers may be down
-// when the application starts. The error joins every fault of opts.
+// New makes a Middleware. It performs no I/O, so the application starts even if a
+// provider is down. The error joins every fault of opts.
 func New(opts Options) (*Middleware, error) {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
+	sessionSealer, err := seal.New(opts.Keys, "session")
+	if err != nil {
+		return nil, fmt.Errorf("oauthlogin: %w", err)
+	}
+	shortLived, err := seal.New(opts.Keys, "flow")
+	if err != nil {
+		return nil, fmt.Errorf("oauthlogin: %w", err)
+	}
+	opts.Keys = nil // the sealers have what they need
+
 	m := &Middleware{
 		opts:        opts,
 		log:         opts.Logger,
-		ownPaths:    []string{opts.LoginPath, opts.LogoutPath},
-		cookies:     newCookieScheme(opts.CookieName, isHTTPS(opts.Providers[0].OAuth2.RedirectURL)),
-		store:       opts.Store,
-		memory:      memory{maxAge: opts.IdleTimeout},
-		finished:    recent{maxAge: flowLifetime},
-		signedIn:    recent{maxAge: roundsAge},
+		cookies:     cookies.NewScheme(opts.CookieName, weburl.IsHTTPS(opts.Providers[0].OAuth2.RedirectURL)),
+		events:      &reporter{opts.OnEvent, opts.Logger},
+		responses:   &responder{opts.ErrorHandler, opts.Logger},
+		shortLived:  shortLived,
 		crossOrigin: http.NewCrossOriginProtection(),
+		transport:   protocol.NewTransport(opts.HTTPClient),
 	}
-	if m.store == nil {
-		m.chunks = &cookieStore{m.cookies}
-		m.store = m.chunks
-	}
-	m.opened = &cache{}
-	var err error
-	if m.sessionSealer, err = newSealer(opts.Keys, "session"); err != nil {
-		return nil, err
-	}
-	if m.flowSealer, err = newSealer(opts.Keys, "flow"); err != nil {
-		return nil, err
-	}
-	m.transport = newTransport(opts.HTTPClient)
-	m.opts.Keys = nil // the sealers have what they need
-	bounded := newBoundedTransport(m.transport, opts.HTTPClient)
+	bounded := protocol.NewBounded(m.transport, opts.HTTPClient)
 	for _, config := range opts.Providers {
-		p := newProvider(config, bounded)
-		m.providers = append(m.providers, p)
-		m.ownPaths = append(m.ownPaths, p.callbackPath)
+		m.providers = append(m.providers, newProvider(config, bounded, opts.Logger))
 	}
+	m.paths = &weburl.Paths{Login: opts.LoginPath, Logout: opts.LogoutPath, Choice: len(m.providers) > 1}
+	for _, p := range m.providers {
+		m.paths.Callbacks = append(m.paths.Callbacks, p.callbackPath)
+		if p.postLogoutPath != "" {
+			m.paths.AfterLogout = append(m.paths.AfterLogout, p.postLogoutPath)
+		}
+	}
+	m.sessions = newActiveSessions(&opts, m.providers, m.cookies, sessionSealer)
+	m.refreshes = &refreshes{providers: m.providers, sessions: m.sessions, events: m.events, log: opts.Logger, before: opts.RefreshBefore}
+	m.flows = newFlows(m.providers, m.cookies, shortLived)
 	return m, nil
 }
 
@@ -96,34 +100,38 @@ func (m *Middleware) Format(f fmt.State, _ rune) {
 func (m *Middleware) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
 
 // Handler serves the login, callback and logout paths and the way back from the
-// provider's logout, and gives every other request to next, with the session in its context if the user is signed in:
-// see [FromContext]. It turns nobody away; [Middleware.RequireAuth] does.
+// provider's logout. It gives every other request to next, with the session in its
+// context if the user is signed in: see [FromContext]. Handler never rejects a
+// request; [Middleware.RequireAuth] does.
 //
-// A response to a request with a session gets "Cache-Control: private" and
-// "Vary: Cookie", and "no-store" if it sets a cookie, before next runs; next
-// may set something else. No ResponseWriter is wrapped.
+// A response to a request with a session gets "Cache-Control: private" and "Vary:
+// Cookie", and "no-store" if it sets a cookie, before next runs; next may set
+// something else. Handler does not wrap the ResponseWriter.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.serveOwn(w, r) {
 			return
 		}
-		_, r = m.enter(w, r)
+		_, r, err := m.enter(w, r)
+		if err != nil {
+			m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request goes on without a session", "error", err)
+		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// serveOwn answers requests to our own paths, and all requests if m was not
-// made by New.
+// serveOwn answers requests to the package's own paths, and all requests if New did
+// not make m.
 func (m *Middleware) serveOwn(w http.ResponseWriter, r *http.Request) bool {
 	if !m.ready(w) {
 		return true
 	}
-	switch {
-	case r.URL.Path == m.opts.LoginPath:
+	switch path := r.URL.Path; {
+	case path == m.paths.Login:
 		m.Login(w, r)
-	case r.URL.Path == m.opts.LogoutPath:
+	case path == m.paths.Logout:
 		m.Logout(w, r)
-	case slices.Contains(m.ownPaths, r.URL.Path): // the rest of them are callbacks
+	case slices.Contains(m.paths.Callbacks, path):
 		m.Callback(w, r)
 	default:
 		return m.afterLogout(w, r)
@@ -131,20 +139,48 @@ func (m *Middleware) serveOwn(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// made reports whether New made m.
+func (m *Middleware) made() bool { return m != nil && m.providers != nil }
+
 // ready closes everything behind a Middleware that New did not make.
 func (m *Middleware) ready(w http.ResponseWriter) bool {
-	if m != nil && m.providers != nil {
-		return true
+	if !m.made() {
+		http.Error(w, "sign-in is not configured", http.StatusInternalServerError)
 	}
-	http.Error(w, "sign-in is not configured", http.StatusInternalServerError)
-	return false
+	return m.made()
 }
 
-func (m *Middleware) providerByTag(tag providerTag) *provider {
-	for _, p := range m.providers {
-		if p.tag == tag {
-			return p
+var errNotMade = errors.New("oauthlogin: the Middleware was not made by New")
+
+// enter returns the session of a request and the request that carries it on; nil
+// and an unchanged request if there is no session. An error means that it cannot be
+// told whether there is one. enter sets headers and, when the session has to be
+// sealed anew, cookies, before any handler runs.
+func (m *Middleware) enter(w http.ResponseWriter, r *http.Request) (*Session, *http.Request, error) {
+	if s, known, err := m.known(r); known {
+		if other, _ := FromContext(r.Context()); s != nil && other != s { // of a Middleware in between
+			r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
 		}
+		return s, r, err
 	}
-	return nil
+	rec, reseal, err := m.sessions.load(r)
+	if err != nil {
+		return nil, r.WithContext(&unavailableContext{r.Context(), m, err}), err
+	}
+	if rec == nil {
+		return nil, r, nil
+	}
+	page.Private(w)
+	if reseal {
+		m.renew(w, r, rec)
+	}
+	ctx := &sessionContext{Context: r.Context(), session: Session{User: rec.ownUser(), owner: m, request: r, record: rec}}
+	return &ctx.session, r.WithContext(ctx), nil
+}
+
+// renew writes the session cookie of a request anew.
+func (m *Middleware) renew(w http.ResponseWriter, r *http.Request, rec *record) {
+	if err := m.sessions.save(w, r, rec); err != nil {
+		m.log.WarnContext(r.Context(), "oauthlogin: renewing the session failed", "error", err)
+	}
 }

@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gorilla/sessions"
+
+	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 // The defaults of [Options].
@@ -26,87 +28,83 @@ const (
 	minKeyBytes        = 32
 )
 
-// Options configures a [Middleware]. Providers and Keys are required; the zero
-// value of everything else is a safe default. [New] copies what it is given:
-// later changes have no effect.
+// Options configures a [Middleware]. Providers and Keys are required; the zero value of
+// every other field is a safe default. [New] copies what it is given, so later changes
+// have no effect.
 type Options struct {
 	_ [0]func() // keyed literals only
 
-	// Providers are the places that users sign in at: at least one. With
-	// several, /login without a provider parameter lets the user choose.
-	// Their redirect URLs share scheme and host and differ in their paths,
-	// which is what keeps one provider from answering for another
-	// (RFC 9700 section 4.4).
+	// Providers are the places where users sign in: at least one. With several, /login
+	// without a provider parameter lets the user choose. Their redirect URLs share scheme
+	// and host and differ in their paths, which keeps one provider from responding for
+	// another (RFC 9700 section 4.4).
 	Providers []Provider
 
-	// Keys are the secrets from which the keys that seal cookies and sessions
-	// are derived, each at least 32 random bytes (one byte repeated is refused).
-	// Keys[0] seals, every one of
-	// them opens: to rotate, put a new key in front, and take the old one away
-	// after MaxLifetime. All instances of an application share them.
+	// Keys are the secrets from which the keys that seal cookies and sessions are derived,
+	// each at least 32 random bytes. Keys[0] seals, and all of them open: to rotate, put a
+	// new key in front, and remove the old one after MaxLifetime. All instances of an
+	// application share them.
 	Keys [][]byte
 
-	// Store keeps sessions on the server; nil keeps the whole session in
-	// sealed cookies. A store receives one value per session, sealed with Keys
-	// whatever the store itself does, and a new session id at every login.
-	// Stores built on securecookie refuse values over 4,096 bytes unless
-	// told otherwise, for example with FilesystemStore.MaxLength(0), and refuse
-	// cookies older than 30 days.
+	// Store keeps sessions on the server; nil keeps the whole session in sealed cookies. A
+	// store receives one value for each session, sealed with Keys whatever the store does
+	// itself, and a new session id at every login. While a store fails, protected routes
+	// answer 503 and no session ends.
+	//
+	// Stores built on securecookie refuse values over 4,096 bytes unless they are told
+	// otherwise, for example with FilesystemStore.MaxLength(0), and cookies older than 30
+	// days. A [sessions.CookieStore] is refused, because it keeps nothing on the server.
 	Store sessions.Store
 
-	// IdleTimeout ends a session that was not used for that long: 24 hours by
-	// default. It is enforced on the server from a time inside the session,
-	// which is written anew after a tenth of IdleTimeout; a session may
-	// therefore end up to a tenth early, and never late.
+	// IdleTimeout ends a session that is not used for that long: 24 hours by default. The
+	// server enforces it by a time inside the session, which is renewed after a tenth of
+	// IdleTimeout; a session may therefore end up to a tenth early, and never late.
 	IdleTimeout time.Duration
 
-	// MaxLifetime ends a session that long after its login, used or not:
-	// 7 days by default, enforced on the server.
+	// MaxLifetime ends a session that long after its login, used or not: 7 days by
+	// default. The server enforces it.
 	MaxLifetime time.Duration
 
-	// RefreshBefore is how long before its expiry an access token is refreshed:
-	// 60 seconds by default, and never more than a quarter of its lifetime.
+	// RefreshBefore is how long before its expiry an access token is refreshed: 60 seconds
+	// by default, and never more than a quarter of its lifetime.
 	RefreshBefore time.Duration
 
-	// InsecureOutliveTokens keeps sessions for which the provider gave no
-	// refresh token until IdleTimeout or MaxLifetime. By default such a session
-	// ends with its access token, because nothing says after that whether the
-	// provider still knows the user.
+	// InsecureOutliveTokens keeps sessions for which the provider gave no refresh token
+	// until IdleTimeout or MaxLifetime. By default such a session ends with its access
+	// token, because afterwards nothing says whether the provider still knows the user.
 	InsecureOutliveTokens bool
 
-	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login"
-	// and "/logout" by default. The callback's path is that of the provider's
-	// RedirectURL.
+	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login" and "/logout"
+	// by default. The callback's path is that of the provider's RedirectURL.
 	LoginPath, LogoutPath string
 
-	// CookieName is the stem of all cookie names: "oauthlogin" by default.
-	// Applications on one host need different ones. The cookies are NAME and, for
-	// large sessions, NAME.1 to NAME.4; NAME.flow.* while a login is pending;
-	// NAME.rounds for a minute after one; NAME.silent if [Middleware.SilentLogin] is
-	// used. On https their names begin with "__Host-".
+	// CookieName is the stem of all cookie names: "oauthlogin" by default. Applications on
+	// one host need different ones. The cookies are NAME and, for large sessions, NAME.1 to
+	// NAME.4; NAME.flow.* while a login is pending; NAME.rounds for a minute after one; and
+	// NAME.silent for 30 days if [Middleware.SilentLogin] is used. On https their names
+	// begin with "__Host-".
 	CookieName string
 
-	// ErrorHandler answers what failed at the login, callback and logout paths,
-	// and pages that [Middleware.Require] refuses. The error is an [*Error]; its
-	// Status is what the answer should say. It is logged already, and cookies and
-	// caching headers are set. By default a plain page is shown that has no
-	// internals in it.
+	// ErrorHandler answers requests to the login, callback and logout paths that fail, and
+	// page navigations that [Middleware.Require] refuses or [Middleware.RequireAuth] cannot
+	// decide. The error is an [*Error], and its Status is what the response should have. It
+	// is logged already, and cookies and caching headers are set. By default a plain page is
+	// shown that gives no internals away.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
-	// OnEvent, if set, is called for every [Event], from which metrics and audit
-	// logs are made. It is called while the request waits, with the values of
-	// its context, and has to be safe for concurrent use.
+	// OnEvent, if set, is called for every [Event], for metrics and audit logs. It is
+	// called while the request waits, with the values of its context, and has to be safe
+	// for concurrent use.
 	OnEvent func(context.Context, Event)
 
-	// Logger receives what happened, without tokens, codes, cookies or e-mail
-	// addresses: slog.Default() by default.
+	// Logger receives what happens, without tokens, codes, cookies or e-mail addresses:
+	// slog.Default() by default.
 	Logger *slog.Logger
 
-	// HTTPClient calls providers. Its Transport and its Timeout are used; its
-	// redirect policy and cookie jar are not: no redirect is ever followed and
-	// no answer over 1 MiB is read. [Middleware.Client], which calls APIs and
-	// not providers, uses its Transport alone. By default a client of our own with a
-	// timeout of 10 seconds.
+	// HTTPClient calls providers. Only its Transport and its Timeout are used: no redirect
+	// is followed, no cookie is kept, and no response over 1 MiB is read.
+	// [Middleware.Client], which calls APIs and not providers, uses its Transport. By
+	// default it is a client of the package with a timeout of 10 seconds.
 	HTTPClient *http.Client
 }
 
@@ -182,12 +180,15 @@ func (o *Options) validate() error {
 			fault("%s is %v; it must not be negative", d.field, d.value)
 		}
 	}
-	if !isCookieName(o.CookieName) {
+	if _, ok := o.Store.(*sessions.CookieStore); ok {
+		fault("Store is a *sessions.CookieStore, which keeps nothing on the server; without a Store sessions are in cookies")
+	}
+	if !cookies.IsStem(o.CookieName) {
 		fault("CookieName %q is not a cookie name of 1 to 64 letters, digits, '-' and '_'", o.CookieName)
 	}
 
 	for _, p := range []struct{ field, path string }{{"LoginPath", o.LoginPath}, {"LogoutPath", o.LogoutPath}} {
-		if !isRoutePath(p.path) {
+		if !weburl.IsRoutePath(p.path) {
 			fault("%s %q is not a clean absolute path", p.field, p.path)
 		}
 	}
@@ -222,10 +223,10 @@ func (o *Options) validate() error {
 		}
 		paths[u.Path] = i
 		if origin == "" {
-			origin = originOf(u)
+			origin = weburl.Origin(u)
 		}
-		if originOf(u) != origin {
-			fault("Providers[%d].OAuth2.RedirectURL is on %s, others on %s; all need one scheme and host", i, originOf(u), origin)
+		if weburl.Origin(u) != origin {
+			fault("Providers[%d].OAuth2.RedirectURL is on %s, others on %s; all need one scheme and host", i, weburl.Origin(u), origin)
 		}
 		for _, taken := range []struct{ field, path string }{{"LoginPath", o.LoginPath}, {"LogoutPath", o.LogoutPath}} {
 			if u.Path == taken.path {
@@ -234,12 +235,4 @@ func (o *Options) validate() error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// isCookieName is narrower than RFC 6265: '.' sets off our suffixes, and a
-// leading '_' could spell a prefix that browsers give a meaning.
-func isCookieName(name string) bool {
-	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
-	return name != "" && len(name) <= 64 && name[0] != '_' &&
-		strings.IndexFunc(name, func(r rune) bool { return !strings.ContainsRune(allowed, r) }) < 0
 }

@@ -1,7 +1,9 @@
 package oauthlogin
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -9,62 +11,67 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/browser"
+	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/page"
+	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
-// A Policy is what [Middleware.Require] asks of a session. All of it has to
-// hold; the zero Policy asks for nothing but a session.
+// A Policy is what [Middleware.Require] asks of a session. All of it has to hold. The
+// zero Policy asks only for a session.
 type Policy struct {
 	_ [0]func() // keyed literals only
 
-	// Claims names claims of [User].RawClaims and, for each, the values of which
-	// one has to be the claim's, or one of its elements if it is a list. Values
-	// are strings; those of claims that are numbers or booleans are written as in
-	// JSON. Without any value a claim is never satisfied.
+	// Providers are the names of providers, of which one has to be the session's. Empty
+	// means any.
+	Providers []string
+
+	// Claims names claims of [User].RawClaims and, for each, the accepted values: one of
+	// them has to be the claim, or an element of it if the claim is a list. Claims that are
+	// numbers or booleans are compared as they are written in JSON.
 	Claims map[string][]string
 
-	// Scopes all have to be granted. Where the provider did not say which it
-	// granted, they are those that were asked for (RFC 6749 section 5.1).
+	// Scopes all have to be granted. If the provider did not say which scopes it granted,
+	// they are the ones that were requested (RFC 6749 section 5.1).
 	Scopes []string
 
-	// MaxAge is how long ago the user may have signed in at the provider
-	// (auth_time of the ID token), give or take a minute for clocks; 0: any
-	// time. Longer ago, the user is sent to sign in again.
+	// MaxAge is the maximum time since the user authenticated (auth_time), plus one minute
+	// for clock skew. Zero means no limit. A user who authenticated earlier is sent to sign
+	// in again.
 	MaxAge time.Duration
 
-	// ACR are authentication context class references, of which the ID token
-	// has to have one. With another, the user is sent to sign in again.
+	// ACR are authentication context class references, of which the ID token has to have
+	// one. A user whose sign-in has another is sent to sign in again.
 	ACR []string
-
-	never bool // no sign-in can satisfy MaxAge and ACR
 }
 
 // Require is [Middleware.RequireAuth] for sessions that satisfy a policy:
 //
 //	r.With(auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}}))
 //
-// A session without the claims or scopes gets 403, through Options.ErrorHandler
-// with the code "forbidden" if it is a page. When the user signed in too long
-// ago or by other means than required, a page navigation goes to the provider
-// with max_age, acr_values and prompt=login, whose effect is verified in the
-// new ID token (RFC 9470); everything else gets 401 with the URL to go to.
+// A session of another provider, or without the claims or scopes, gets 403: a page
+// through Options.ErrorHandler with the code "forbidden" for navigations, and
+// {"error":"forbidden"} otherwise. If the user authenticated too long ago or by other
+// means than required, a page navigation goes to the provider with max_age, acr_values
+// and prompt=login, whose effect is verified in the new ID token (RFC 9470). Every other
+// request gets 401 with the URL to go to.
 //
-// MaxAge and ACR need an OpenID Connect provider: nothing else says when and how
-// a user signed in, and sessions of others are refused.
+// MaxAge and ACR need an OpenID Connect provider: nothing else says when and how a user
+// authenticated, and sessions of other providers are refused.
+//
+// Require panics if no session can ever satisfy the policy: if it names a provider that
+// Options.Providers does not have, a claim without values, a negative MaxAge, or no ACR
+// that can be requested.
 func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
-	policy.Scopes = slices.Clone(policy.Scopes)
-	// acr_values is separated by spaces: what has one in it cannot be asked for.
-	asked := slices.DeleteFunc(slices.Clone(policy.ACR), func(acr string) bool { return acr == "" || len(strings.Fields("a"+acr+"z")) > 1 })
-	policy.never = policy.MaxAge < 0 || len(policy.ACR) > 0 && len(asked) == 0
-	policy.ACR = asked
-	claims := map[string][]string{}
-	for name, values := range policy.Claims {
-		claims[name] = slices.Clone(values)
+	policy = policy.clone()
+	if err := policy.check(m); err != nil {
+		panic(err)
 	}
-	policy.Claims = claims
 	return func(next http.Handler) http.Handler {
 		return m.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := m.fromContext(r.Context()).current()
-			switch verdict, lacks := policy.check(rec, time.Now()); verdict {
+			switch verdict, lacks := policy.judge(rec, time.Now()); verdict {
 			case allowed:
 				next.ServeHTTP(w, r)
 			case forbidden:
@@ -76,6 +83,41 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 	}
 }
 
+func (p Policy) clone() Policy {
+	p.Providers = slices.Clone(p.Providers)
+	p.Scopes = slices.Clone(p.Scopes)
+	p.Claims = maps.Clone(p.Claims)
+	for name, values := range p.Claims {
+		p.Claims[name] = slices.Clone(values)
+	}
+	p.ACR = slices.Clone(p.ACR)
+	return p
+}
+
+// check returns why no session of m can ever satisfy p. It leaves out of ACR what
+// cannot be requested: acr_values is separated by spaces.
+func (p *Policy) check(m *Middleware) error {
+	for _, name := range p.Providers {
+		if m.made() && (name == "" || m.providers.byName(name) == nil) {
+			return fmt.Errorf("oauthlogin: Policy.Providers has %q, which is no provider of Options.Providers", name)
+		}
+	}
+	for name, values := range p.Claims {
+		if len(values) == 0 {
+			return fmt.Errorf("oauthlogin: Policy.Claims[%q] has no values, so no session satisfies it", name)
+		}
+	}
+	if p.MaxAge < 0 {
+		return fmt.Errorf("oauthlogin: Policy.MaxAge is %v; it must not be negative", p.MaxAge)
+	}
+	hasACR := len(p.ACR) > 0
+	p.ACR = slices.DeleteFunc(p.ACR, func(acr string) bool { return acr == "" || len(strings.Fields("a"+acr+"z")) > 1 })
+	if hasACR && len(p.ACR) == 0 {
+		return errors.New("oauthlogin: Policy.ACR has no value that can be requested: one without spaces")
+	}
+	return nil
+}
+
 type verdict int
 
 const (
@@ -84,14 +126,17 @@ const (
 	allowed
 )
 
-// check says, of a session that is forbidden, what it lacks.
-func (p *Policy) check(rec *record, now time.Time) (v verdict, lacks string) {
-	claims, err := parseObject(rec.user.RawClaims)
+// judge says, of a session that is forbidden, what it lacks.
+func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
+	if len(p.Providers) > 0 && !slices.Contains(p.Providers, rec.user.Provider) {
+		return forbidden, "provider"
+	}
+	known, err := claims.Parse(rec.user.RawClaims)
 	if err != nil {
-		claims = object{}
+		known = claims.Object{}
 	}
 	for name, values := range p.Claims {
-		if !slices.ContainsFunc(claims.values(name), func(v string) bool { return slices.Contains(values, v) }) {
+		if !slices.ContainsFunc(known.Values(name), func(v string) bool { return slices.Contains(values, v) }) {
 			return forbidden, "claim " + strconv.Quote(name)
 		}
 	}
@@ -106,26 +151,24 @@ func (p *Policy) check(rec *record, now time.Time) (v verdict, lacks string) {
 		}
 	}
 	switch {
-	case p.never:
-		return forbidden, "sign-in"
 	case p.MaxAge == 0 && len(p.ACR) == 0:
 		return allowed, ""
-	case rec.tokens.id.isZero():
+	case rec.tokens.id.IsZero():
 		return forbidden, "ID token"
 	}
 	if p.MaxAge > 0 {
-		authTime, ok := claims.authTime(now)
-		if !ok || now.Sub(authTime)-clockLeeway > p.MaxAge {
+		authTime, ok := known.AuthTime(now)
+		if !ok || now.Sub(authTime)-claims.ClockLeeway > p.MaxAge {
 			return stale, ""
 		}
 	}
-	if len(p.ACR) > 0 && !slices.Contains(p.ACR, claims.str("acr")) {
+	if len(p.ACR) > 0 && !slices.Contains(p.ACR, known.String("acr")) {
 		return stale, ""
 	}
 	return allowed, ""
 }
 
-// authParams ask the provider for what the policy wants to see.
+// authParams request from the provider what the policy wants to see.
 func (p *Policy) authParams() url.Values {
 	params := url.Values{"prompt": {"login"}}
 	if p.MaxAge > 0 {
@@ -140,42 +183,40 @@ func (p *Policy) authParams() url.Values {
 func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, lacks string) {
 	e := &Error{
 		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider,
-		err: fmt.Errorf("subject %q lacks the %s that the policy asks for", rec.user.Subject, lacks),
+		err: fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks),
 	}
-	m.event(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
-	if isNavigation(r) {
-		m.fail(w, r, e)
-		return
-	}
-	m.logFailure(r, e)
-	noStore(w)
-	writeJSON(w, http.StatusForbidden, map[string]string{"error": "forbidden"})
+	m.events.event(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
+	m.responses.refuse(w, r, e)
 }
 
 func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, params url.Values) {
-	m.event(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
-	if isNavigation(r) && r.Method == http.MethodGet {
-		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.requestPath(r), AuthParams: params})
+	m.events.event(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
+	if browser.IsNavigation(r) && r.Method == http.MethodGet {
+		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.paths.Request(r), AuthParams: params})
 		return
 	}
-	loginURL := m.loginURL(rec.user.Provider, m.callerPath(r))
-	// Sealed, so that a link can ask for no parameters but those of a policy.
-	if sealed, err := m.flowSealer.seal(stepUpParam, []byte(params.Encode())); err == nil {
+	loginURL := m.paths.LoginURL(rec.user.Provider, m.paths.Caller(r))
+	// Sealed, so that a link cannot ask for parameters other than those of a policy.
+	if sealed, err := m.shortLived.Seal(stepUpParam, seal.PackText(params.Encode())); err == nil {
 		loginURL += "&" + stepUpParam + "=" + url.QueryEscape(sealed)
 	}
-	noStore(w)
+	page.NoStore(w)
 	// RFC 9470 section 3.
 	w.Header().Set("WWW-Authenticate", `Cookie realm="oauthlogin", error="insufficient_user_authentication"`)
-	writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "insufficient_user_authentication", "login_url": loginURL})
+	page.JSON(w, http.StatusUnauthorized, map[string]string{"error": "insufficient_user_authentication", "login_url": loginURL})
 }
 
 // stepUpParam carries the parameters of a policy from stepUp to Login.
 const stepUpParam = "step_up"
 
 func (m *Middleware) openStepUp(sealed string) (url.Values, error) {
-	query, _, err := m.flowSealer.open(stepUpParam, sealed)
+	packed, _, err := m.shortLived.Open(stepUpParam, sealed)
 	if err != nil {
 		return nil, err
 	}
-	return url.ParseQuery(string(query))
+	query, err := seal.UnpackText(packed)
+	if err != nil {
+		return nil, err
+	}
+	return url.ParseQuery(query)
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -12,60 +11,61 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
 
 	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
-// A Provider is one place that users sign in at: an OpenID Connect provider
-// when Issuer is set, and otherwise a plain OAuth 2.0 authorization server
-// with Identify to say who signed in.
+// A Provider is a place where users sign in: an OpenID Connect provider if Issuer is
+// set, and otherwise a plain OAuth 2.0 authorization server, with Identify to say who
+// signed in.
 type Provider struct {
 	_ [0]func() // keyed literals only
 
-	// Name picks the provider at /login?provider=NAME, is what the choice of
-	// providers shows, and appears in [User].Provider. By default it is the host
-	// of Issuer or of the authorization endpoint. Sessions end when a provider's
-	// name, issuer or client ID changes.
+	// Name identifies the provider: at /login?provider=NAME, in [User].Provider and in
+	// sessions, which end when a provider's name, issuer or client ID changes. It is the
+	// host of Issuer or of the authorization endpoint by default.
 	Name string
 
+	// Label is what the page on which users choose a provider shows: Name by default.
+	Label string
+
 	// OAuth2 is the client's registration: ClientID, ClientSecret, an absolute
-	// RedirectURL whose path serves the callback, Scopes, and the Endpoint unless
-	// Issuer is set. RedirectURL is https, or http on loopback.
+	// RedirectURL whose path serves the callback, Scopes, and the Endpoint unless Issuer
+	// is set. RedirectURL is https, or http on loopback.
 	//
-	// Endpoint.AuthStyle says how the client authenticates at the token
-	// endpoint. When it is not set, the provider's metadata decides, HTTP Basic
-	// first; without metadata it is HTTP Basic, and for a client without a secret
-	// the client_id in the body. Nothing is tried twice (RFC 6749 section 4.1.2).
+	// Endpoint.AuthStyle says how the client authenticates at the token endpoint. If it
+	// is not set, the provider's metadata decides, HTTP Basic first; without metadata it
+	// is HTTP Basic, and for a client without a secret the client_id in the body. No
+	// request is sent twice to find out (RFC 6749 section 4.1.2).
 	OAuth2 *oauth2.Config
 
-	// Issuer is the OpenID Connect issuer, exactly as the provider writes it,
-	// a slash at its end included. Its metadata is discovered on first use and
-	// its ID tokens are verified in full, with one minute of leeway for
-	// clocks. The scope "openid" is always asked for; ask for "profile" and
+	// Issuer is the OpenID Connect issuer, exactly as the provider writes it, including
+	// a trailing slash. The provider's metadata is discovered on first use and read
+	// again after a day at the latest. ID tokens are verified in full, with one minute of
+	// leeway for clocks. The scope "openid" is always requested; add "profile" and
 	// "email" to learn name and e-mail address.
 	Issuer string
 
-	// Identify says who signed in at a plain OAuth 2.0 provider. The client
-	// sends the access token with every request to the hosts that are asked,
-	// has the limits of Options.HTTPClient and follows no redirect. A user
-	// without Subject is refused; Provider and Issuer are filled in.
+	// Identify says who signed in at a plain OAuth 2.0 provider. The client sends the
+	// access token with every request, has the limits of Options.HTTPClient and follows
+	// no redirect. A user without Subject is refused; Provider and Issuer are filled in.
 	Identify func(ctx context.Context, client *http.Client) (User, error)
 
-	// AuthParams are more parameters of the authorization request, such as
-	// access_type=offline or prompt=consent; none that this package sets
-	// itself. With max_age or acr_values the ID token must show that the
-	// provider did as asked (OpenID Connect Core section 3.1.3.7).
+	// AuthParams are additional parameters of the authorization request, such as
+	// access_type=offline or prompt=consent. Parameters that the package sets itself are
+	// refused. With max_age or acr_values the ID token must show that the provider did as
+	// requested (OpenID Connect Core section 3.1.3.7).
 	AuthParams url.Values
 
-	// PostLogoutRedirectURL is where an OpenID Connect provider sends the user
-	// after a logout, as it is registered there; by default the RedirectURL's
-	// origin and "/".
+	// PostLogoutRedirectURL is where an OpenID Connect provider sends the user after a
+	// logout, as registered there: the RedirectURL's origin and "/" by default.
 	PostLogoutRedirectURL string
 
-	// TrustedAudiences are audiences, besides the client ID, that an ID token
-	// may have. A token with any other is refused (OpenID Connect Core
-	// section 3.1.3.7).
+	// TrustedAudiences are audiences, besides the client ID, that an ID token may have.
+	// A token with any other audience is refused (OpenID Connect Core section 3.1.3.7).
 	TrustedAudiences []string
 }
 
@@ -96,6 +96,7 @@ func (p *Provider) name() string {
 // clone returns a deep copy with its defaults.
 func (p Provider) clone() Provider {
 	p.Name = p.name()
+	p.Label = cmp.Or(p.Label, p.Name)
 	if p.OAuth2 != nil {
 		config := *p.OAuth2
 		config.Scopes = slices.Clone(config.Scopes)
@@ -126,31 +127,33 @@ func (p *Provider) validate() (faults []error) {
 		if p.OAuth2.ClientID == "" {
 			fault("OAuth2.ClientID is empty")
 		}
-		if u, wrong := checkURL(p.OAuth2.RedirectURL); wrong != "" {
-			fault("OAuth2.RedirectURL %q %s", shownURL(p.OAuth2.RedirectURL), wrong)
-		} else if !isRoutePath(u.Path) {
-			fault("OAuth2.RedirectURL %q has no clean path of its own", shownURL(p.OAuth2.RedirectURL))
+		if u, wrong := weburl.Check(p.OAuth2.RedirectURL); wrong != "" {
+			fault("OAuth2.RedirectURL %q %s", weburl.Shown(p.OAuth2.RedirectURL), wrong)
+		} else if !weburl.IsRoutePath(u.Path) {
+			fault("OAuth2.RedirectURL %q has no clean path of its own", weburl.Shown(p.OAuth2.RedirectURL))
 		}
 	}
 	if p.PostLogoutRedirectURL != "" {
-		if _, wrong := checkURL(p.PostLogoutRedirectURL); wrong != "" {
-			fault("PostLogoutRedirectURL %q %s", shownURL(p.PostLogoutRedirectURL), wrong)
+		if _, wrong := weburl.Check(p.PostLogoutRedirectURL); wrong != "" {
+			fault("PostLogoutRedirectURL %q %s", weburl.Shown(p.PostLogoutRedirectURL), wrong)
 		}
 	}
-	if err := checkAuthParams(p.AuthParams); err != nil {
+	if err := protocol.CheckParams(p.AuthParams); err != nil {
 		fault("AuthParams %w", err)
 	}
 	if p.AuthParams.Has("max_age") {
-		if _, err := parseMaxAge(p.AuthParams.Get("max_age")); err != nil {
+		if _, err := protocol.ParseMaxAge(p.AuthParams.Get("max_age")); err != nil {
 			fault("AuthParams: %w", err)
 		}
 	}
 
 	if p.Issuer != "" {
-		if u, wrong := checkURL(p.Issuer); wrong != "" {
-			fault("Issuer %q %s", shownURL(p.Issuer), wrong)
+		if u, wrong := weburl.Check(p.Issuer); wrong != "" {
+			fault("Issuer %q %s", weburl.Shown(p.Issuer), wrong)
 		} else if u.RawQuery != "" || u.ForceQuery {
-			fault("Issuer %q has a query", shownURL(p.Issuer))
+			fault("Issuer %q has a query", weburl.Shown(p.Issuer))
+		} else if issuer, ok := strings.CutSuffix(u.String(), "/.well-known/openid-configuration"); ok {
+			fault("Issuer %q is the URL of the metadata; the issuer is %q, or that with a slash at its end", weburl.Shown(p.Issuer), issuer)
 		}
 		if endpoint.AuthURL != "" || endpoint.TokenURL != "" {
 			fault("OAuth2.Endpoint is set, and so is Issuer, whose metadata has the endpoints")
@@ -166,39 +169,15 @@ func (p *Provider) validate() (faults []error) {
 	if p.OAuth2 == nil {
 		return faults
 	}
-	if u, wrong := checkURL(endpoint.AuthURL); wrong != "" {
-		fault("OAuth2.Endpoint.AuthURL %q %s (and no Issuer is set)", shownURL(endpoint.AuthURL), wrong)
-	} else if err := checkAuthParams(u.Query()); err != nil {
+	if u, wrong := weburl.Check(endpoint.AuthURL); wrong != "" {
+		fault("OAuth2.Endpoint.AuthURL %q %s (and no Issuer is set)", weburl.Shown(endpoint.AuthURL), wrong)
+	} else if err := protocol.CheckParams(u.Query()); err != nil {
 		fault("OAuth2.Endpoint.AuthURL %w", err)
 	}
-	if _, wrong := checkURL(endpoint.TokenURL); wrong != "" {
-		fault("OAuth2.Endpoint.TokenURL %q %s (and no Issuer is set)", shownURL(endpoint.TokenURL), wrong)
+	if _, wrong := weburl.Check(endpoint.TokenURL); wrong != "" {
+		fault("OAuth2.Endpoint.TokenURL %q %s (and no Issuer is set)", weburl.Shown(endpoint.TokenURL), wrong)
 	}
 	return faults
-}
-
-// ownParams are the parameters of the authorization request that carry its
-// security, or that would change how its response arrives.
-var ownParams = []string{
-	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
-	"code_challenge", "code_challenge_method", "request", "request_uri",
-}
-
-func isOwnParam(name string) bool { return slices.Contains(ownParams, strings.ToLower(name)) }
-
-// checkAuthParams refuses parameters that would override our own: see
-// CVE-2025-67716 of nextjs-auth0 for what comes of allowing it.
-func checkAuthParams(params url.Values) error {
-	var own []string
-	for name := range params {
-		if isOwnParam(name) {
-			own = append(own, name)
-		}
-	}
-	if len(own) > 0 {
-		return fmt.Errorf("sets %q, which the package sets itself", slices.Min(own))
-	}
-	return nil
 }
 
 // A provider is a [Provider] at work.
@@ -209,56 +188,58 @@ type provider struct {
 	callbackPath string
 	// postLogoutPath is the path of PostLogoutRedirectURL, "" if it is elsewhere.
 	postLogoutPath string
-	transport      *boundedTransport
-	endpoints      endpointSource
+	client         *protocol.Client
+	transport      *protocol.Transport
 }
 
-// A providerTag names provider, client and configured name inside sealed
-// values, so that what was sealed for one is nothing to another, whatever
-// keys they share.
+// A providerTag stands for provider, client and configured name inside sealed values.
+// What was sealed for one is worthless to another, whatever keys they share.
 type providerTag [8]byte
 
-func newProvider(config Provider, transport *boundedTransport) *provider {
+func newProvider(config Provider, transport *protocol.Transport, log *slog.Logger) *provider {
 	p := &provider{Provider: config, issuer: config.Issuer, transport: transport}
 	redirect, _ := url.Parse(config.OAuth2.RedirectURL) // validated
 	p.callbackPath = redirect.Path
 	if p.PostLogoutRedirectURL == "" {
-		p.PostLogoutRedirectURL = originOf(redirect) + "/"
+		p.PostLogoutRedirectURL = weburl.Origin(redirect) + "/"
 	}
-	if u, _ := url.Parse(p.PostLogoutRedirectURL); originOf(u) == originOf(redirect) {
+	if u, _ := url.Parse(p.PostLogoutRedirectURL); weburl.Origin(u) == weburl.Origin(redirect) {
 		p.postLogoutPath = cmp.Or(u.Path, "/")
 	}
-	if config.Issuer != "" {
-		p.endpoints = &discovery{issuer: config.Issuer, transport: transport}
-	} else {
+	if p.issuer == "" {
 		auth, _ := url.Parse(config.OAuth2.Endpoint.AuthURL) // validated
-		p.issuer = originOf(auth)
-		p.endpoints = &staticEndpoints{
-			AuthURL:  config.OAuth2.Endpoint.AuthURL,
-			TokenURL: config.OAuth2.Endpoint.TokenURL,
-		}
+		p.issuer = weburl.Origin(auth)
 	}
+	p.client = protocol.NewClient(protocol.Registration{
+		Issuer: p.Issuer, OAuth2: p.OAuth2, AuthParams: p.AuthParams,
+		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL,
+	}, transport, log.With("provider", p.Name))
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", config.Name, p.issuer, config.OAuth2.ClientID))
 	copy(p.tag[:], sum[:])
 	return p
 }
 
-// errNoSubject refuses a user whom nothing identifies.
-var errNoSubject = errors.New("the provider named no subject")
+// providers are the providers of a Middleware, in the order of Options.Providers.
+type providers []*provider
 
-// identify asks Identify who the access token belongs to.
-func (p *provider) identify(ctx context.Context, accessToken string) (User, error) {
-	transport := *p.transport
-	transport.token = accessToken
-	user, err := p.Identify(ctx, &http.Client{Transport: &transport})
-	if err != nil {
-		return User{}, callFailed(err)
+func (ps providers) byTag(tag providerTag) *provider {
+	for _, p := range ps {
+		if p.tag == tag {
+			return p
+		}
 	}
-	if user.Subject == "" {
-		return User{}, errNoSubject
+	return nil
+}
+
+// byName returns the only provider for "", and nil if none has the name.
+func (ps providers) byName(name string) *provider {
+	if name == "" && len(ps) == 1 {
+		return ps[0]
 	}
-	if strings.ContainsFunc(user.Subject, unicode.IsControl) {
-		return User{}, errors.New("the provider named a subject with control characters")
+	for _, p := range ps {
+		if p.Name == name {
+			return p
+		}
 	}
-	return user, nil
+	return nil
 }

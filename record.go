@@ -3,100 +3,213 @@ package oauthlogin
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/json"
 	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/memory"
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
-// A record is a session as it is sealed. Records are shared between requests:
-// whoever wants another one makes a copy.
+// A record is a session as it is sealed. Records are shared between requests, so
+// they are never changed: a caller that wants another one makes a copy.
 type record struct {
-	id         sessionID
+	id         memory.ID
 	generation uint64 // how often its tokens were refreshed
 	provider   providerTag
 	created    time.Time // at login
 	written    time.Time // when it was last sealed
-	user       User      // Provider and Issuer follow from provider
+	user       User      // Provider follows from provider
 	tokens     tokens
+	extra      extra
 }
 
-func newRecord(p *provider, user User, t *tokens) *record {
-	rec := &record{provider: p.tag, created: time.Now(), user: user, tokens: *t}
-	rec.user.Provider, rec.user.Issuer = p.Name, p.issuer
+// tokens are the tokens of a session.
+type tokens struct {
+	access      string
+	tokenType   string // "": Bearer
+	refresh, id seal.Token
+	scope       string    // that was granted
+	issued      time.Time // when they were requested
+	expiry      time.Time // zero: the provider did not name it
+}
+
+// extra is what only some sessions have. An empty field costs no byte.
+type extra struct {
+	issuer    string          // of the user, where it is not the provider's
+	sid       string          // of the ID token at the login: OpenID Connect Back-Channel Logout
+	appClaims json.RawMessage // an object of the application, which refreshes leave alone
+	userMark  [8]byte         // of sign-outs everywhere that came before the login; zero: none
+	sidMark   [8]byte
+	deviceKey []byte
+	unknown   []unknownField // of a later version
+}
+
+type unknownField struct {
+	tag   uint64
+	value []byte
+}
+
+// The tags of extra's fields. They are part of the format: none is ever reused.
+const (
+	tagIssuer = iota + 1
+	tagSID
+	tagAppClaims
+	tagTokenType
+	tagUserMark
+	tagSIDMark
+	tagDeviceKey
+)
+
+func newRecord(p *provider, user User, t *protocol.Tokens) *record {
+	rec := &record{provider: p.tag, created: time.Now(), user: user, tokens: newTokens(t)}
+	rec.user.Provider = p.Name
+	if rec.user.Issuer != p.issuer {
+		rec.extra.issuer = rec.user.Issuer
+	}
 	rand.Read(rec.id[:])
 	return rec
 }
 
+func newTokens(t *protocol.Tokens) tokens {
+	return tokens{
+		access: t.Access, refresh: seal.NewToken(t.Refresh), id: seal.NewToken(t.ID),
+		scope: t.Scope, issued: t.Issued, expiry: t.Expiry,
+	}
+}
+
 // pack returns the record as it is sealed at the time written.
 func (rec *record) pack(written time.Time) []byte {
-	p := packer{buf: make([]byte, 0, packedBytes)}
-	p.raw(rec.provider[:])
-	p.raw(rec.id[:])
-	p.uint(rec.generation)
-	p.time(rec.created)
-	p.timeFrom(rec.created, written)
-	p.token(&rec.tokens.id)
-	fromIDToken := len(rec.user.RawClaims) > 0 && bytes.Equal(rec.user.RawClaims, rec.tokens.id.payload())
-	p.bool(fromIDToken)
+	p := seal.NewPacker()
+	p.Raw(rec.provider[:])
+	p.Raw(rec.id[:])
+	p.Uint(rec.generation)
+	p.Time(rec.created)
+	p.TimeFrom(rec.created, written)
+	p.Token(&rec.tokens.id)
+	claims := rec.user.RawClaims
+	fromIDToken := len(claims) > 0 && bytes.Equal(claims, rec.tokens.id.Payload())
+	p.Bool(fromIDToken)
 	if !fromIDToken {
-		p.bytes(rec.user.RawClaims)
+		p.Bytes(claims)
 	}
-	p.stringIn(rec.user.RawClaims, rec.user.Subject)
-	p.stringIn(rec.user.RawClaims, rec.user.Name)
-	p.stringIn(rec.user.RawClaims, rec.user.Email)
-	p.bool(rec.user.EmailVerified)
-	p.token(&token{whole: rec.tokens.access})
-	p.token(&rec.tokens.refresh)
-	p.string(rec.tokens.scope)
-	p.timeFrom(rec.created, rec.tokens.issued)
-	p.bool(!rec.tokens.expiry.IsZero())
+	p.StringIn(claims, rec.user.Subject)
+	p.StringIn(claims, rec.user.Name)
+	p.StringIn(claims, rec.user.Email)
+	p.Bool(rec.user.EmailVerified)
+	access := seal.NewToken(rec.tokens.access)
+	p.Token(&access)
+	p.Token(&rec.tokens.refresh)
+	p.String(rec.tokens.scope)
+	p.TimeFrom(rec.created, rec.tokens.issued)
+	p.Bool(!rec.tokens.expiry.IsZero())
 	if !rec.tokens.expiry.IsZero() {
-		p.timeFrom(rec.tokens.issued, rec.tokens.expiry)
+		p.TimeFrom(rec.tokens.issued, rec.tokens.expiry)
 	}
-	return p.pack()
+	rec.packExtra(p)
+	return p.Pack()
+}
+
+func (rec *record) packExtra(p *seal.Packer) {
+	x := &rec.extra
+	p.Field(tagIssuer, []byte(x.issuer))
+	p.Field(tagSID, []byte(x.sid))
+	p.Field(tagAppClaims, x.appClaims)
+	p.Field(tagTokenType, []byte(rec.tokens.tokenType))
+	packMark(p, tagUserMark, x.userMark)
+	packMark(p, tagSIDMark, x.sidMark)
+	p.Field(tagDeviceKey, x.deviceKey)
+	for _, field := range x.unknown {
+		p.Field(field.tag, field.value)
+	}
+}
+
+func packMark(p *seal.Packer, tag uint64, mark [8]byte) {
+	if mark != [8]byte{} {
+		p.Field(tag, mark[:])
+	}
 }
 
 func unpackRecord(packed []byte) (*record, error) {
-	u, err := unpack(packed)
+	u, err := seal.Unpack(packed)
 	if err != nil {
 		return nil, err
 	}
 	rec := &record{}
-	copy(rec.provider[:], u.take(uint64(len(rec.provider))))
-	copy(rec.id[:], u.take(uint64(len(rec.id))))
-	rec.generation = u.uint()
-	rec.created = u.time()
-	rec.written = u.timeFrom(rec.created)
-	rec.tokens.id = u.token()
-	if u.bool() {
-		rec.user.RawClaims = rec.tokens.id.payload()
+	copy(rec.provider[:], u.Take(uint64(len(rec.provider))))
+	copy(rec.id[:], u.Take(uint64(len(rec.id))))
+	rec.generation = u.Uint()
+	rec.created = u.Time()
+	rec.written = u.TimeFrom(rec.created)
+	rec.tokens.id = u.Token()
+	if u.Bool() {
+		rec.user.RawClaims = rec.tokens.id.Payload()
 	} else {
-		rec.user.RawClaims = u.bytes() // handlers get copies, and tokens point into the same bytes
+		rec.user.RawClaims = u.Bytes() // handlers get copies, and tokens point into the same bytes
 	}
-	rec.user.Subject = u.stringIn(rec.user.RawClaims)
-	rec.user.Name = u.stringIn(rec.user.RawClaims)
-	rec.user.Email = u.stringIn(rec.user.RawClaims)
-	rec.user.EmailVerified = u.bool()
-	access := u.token()
-	rec.tokens.access = access.text()
-	rec.tokens.refresh = u.token()
-	rec.tokens.scope = u.string()
-	rec.tokens.issued = u.timeFrom(rec.created)
-	if u.bool() {
-		rec.tokens.expiry = u.timeFrom(rec.tokens.issued)
+	rec.user.Subject = u.StringIn(rec.user.RawClaims)
+	rec.user.Name = u.StringIn(rec.user.RawClaims)
+	rec.user.Email = u.StringIn(rec.user.RawClaims)
+	rec.user.EmailVerified = u.Bool()
+	access := u.Token()
+	rec.tokens.access = access.Text()
+	rec.tokens.refresh = u.Token()
+	rec.tokens.scope = u.String()
+	rec.tokens.issued = u.TimeFrom(rec.created)
+	if u.Bool() {
+		rec.tokens.expiry = u.TimeFrom(rec.tokens.issued)
 	}
-	return rec, u.err()
+	u.Fields(func(tag uint64, value []byte) { rec.unpackExtra(u, tag, value) })
+	return rec, u.Err()
 }
 
-// expired reports whether a session that is in use has come to its end.
-func (rec *record) expired(opts *Options, now time.Time) bool {
-	if !now.Before(rec.created.Add(opts.MaxLifetime)) {
-		return true
+func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
+	x := &rec.extra
+	mark := func(to *[8]byte) {
+		if copy(to[:], value) != len(value) {
+			u.Fail()
+		}
 	}
-	// Without a refresh token, the provider's word is as good as its last token.
-	t := &rec.tokens
-	return t.refresh.isZero() && t.expiry.After(t.issued) && !t.valid(now) && !opts.InsecureOutliveTokens
+	switch tag {
+	case tagIssuer:
+		x.issuer = string(value)
+	case tagSID:
+		x.sid = string(value)
+	case tagAppClaims:
+		x.appClaims = value
+	case tagTokenType:
+		rec.tokens.tokenType = string(value)
+	case tagUserMark:
+		mark(&x.userMark)
+	case tagSIDMark:
+		mark(&x.sidMark)
+	case tagDeviceKey:
+		x.deviceKey = value
+	default:
+		x.unknown = append(x.unknown, unknownField{tag, value})
+	}
 }
 
-// ownUser returns a user that a handler may do with as it likes.
+// SessionID, Generation and Bytes make a record a [memory.Record].
+
+func (rec *record) SessionID() memory.ID { return rec.id }
+
+func (rec *record) Generation() uint64 { return rec.generation }
+
+func (rec *record) Bytes() int {
+	const fixed = 512 // of the struct and what holds it, roughly
+	u, t, x := &rec.user, &rec.tokens, &rec.extra
+	return fixed + len(u.Subject) + len(u.Name) + len(u.Email) + len(u.RawClaims) +
+		len(t.access) + t.refresh.Size() + t.id.Size() + len(t.scope) +
+		len(x.issuer) + len(x.sid) + len(x.appClaims) + len(x.deviceKey)
+}
+
+// valid reports whether there is an access token that has not expired.
+func (t *tokens) valid(now time.Time) bool {
+	return t.access != "" && (t.expiry.IsZero() || now.Before(t.expiry))
+}
+
+// ownUser returns a user that a handler may change.
 func (rec *record) ownUser() User {
 	user := rec.user
 	user.RawClaims = bytes.Clone(user.RawClaims)

@@ -5,97 +5,117 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/browser"
+	"github.com/oauthlogin/oauthlogin/internal/page"
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
 const (
-	// silentCookieAge is how long a browser is not asked again.
-	silentCookieAge = 10 * time.Minute
+	// silentPause is how long a browser is not sent to the provider again.
+	silentPause = 10 * time.Minute
+	// silentCookieAge is how long a browser remembers the pause, or its logout.
+	silentCookieAge = 30 * 24 * time.Hour
 	// silentWait bounds what a page waits for the provider's metadata.
 	silentWait = 2 * time.Second
-	// maxSilentReturn is a return path that fits into a flow cookie whatever
-	// is in it.
+	// maxSilentReturn is the length of a return path that fits a flow cookie whatever it
+	// contains.
 	maxSilentReturn = 1024
 )
 
-// SilentLogin signs users in without asking them anything, on pages that are public:
-// a page navigation without a session goes to the provider with prompt=none
-// once, and comes back signed in if the user is signed in there (OpenID Connect
-// Core section 3.1.2.1). Otherwise, and when the provider cannot be reached or
-// the browser was sent there in the last ten minutes, next runs without a
-// session.
+// SilentLogin signs users in on public pages without asking them anything. A page
+// navigation without a session goes to the provider with prompt=none once, and comes
+// back signed in if the user is signed in there (OpenID Connect Core section 3.1.2.1).
+// Otherwise next runs without a session. So it does when the provider cannot be reached,
+// when the browser was sent there in the last ten minutes, and when it cannot be told
+// whether the user is signed in.
 //
-// A browser that keeps no cookies, and a crawler, meets an error page instead of
-// the page: keep SilentLogin off pages that are for those as well.
+// A browser that has been on such a page and then signs out stays signed out until its
+// user signs in on purpose.
 //
-// It does nothing where the user would have to choose: with several providers,
+// A browser that keeps no cookies, and a crawler, gets an error page instead of the
+// page: do not use SilentLogin on pages that are for those as well.
+//
+// SilentLogin does nothing where the user would have to choose: with several providers,
 // or with one that is not OpenID Connect.
 func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
-	if m != nil {
-		m.silent.Store(true)
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.serveOwn(w, r) {
 			return
 		}
-		s, r := m.enter(w, r)
-		if s == nil && m.startSilent(w, r) {
+		s, r, err := m.enter(w, r)
+		if s == nil && err == nil && m.startSilentLogin(w, r) {
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// startSilent reports whether it has answered the request.
-func (m *Middleware) startSilent(w http.ResponseWriter, r *http.Request) bool {
+// startSilentLogin reports whether it has answered the request.
+func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bool {
 	p := m.providers[0]
-	if len(m.providers) > 1 || p.Issuer == "" || r.Method != http.MethodGet || !isNavigation(r) {
+	if len(m.providers) > 1 || p.Issuer == "" || r.Method != http.MethodGet || !browser.IsNavigation(r) {
 		return false
 	}
 	// A frame would lead through the provider, which no provider allows.
-	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
+	if !browser.IsDocument(r) || m.silentLoginPaused(r) {
 		return false
 	}
-	returnTo := m.requestPath(r)
+	returnTo := m.paths.Request(r)
 	if len(returnTo) > maxSilentReturn || returnTo == "/" && r.URL.RequestURI() != "/" {
 		return false // the way back would lead elsewhere
 	}
-	if _, err := r.Cookie(m.cookies.silent); err == nil {
-		return false
-	}
-	// Discovery goes on without us; this page does not wait for it.
+	// Discovery goes on after the wait; this page does not wait for it.
 	ctx, cancel := context.WithTimeout(r.Context(), silentWait)
 	defer cancel()
-	md, err := p.endpoints.metadata(ctx)
+	location, err := m.beginFlow(w, r.WithContext(ctx), p, LoginOptions{ReturnTo: returnTo, AuthParams: url.Values{"prompt": {"none"}}}, true)
 	if err != nil {
 		return false
 	}
-	f, location, err := p.authorizationRequest(md, LoginOptions{
-		ReturnTo:   returnTo,
-		AuthParams: url.Values{"prompt": {"none"}},
-	})
-	if err != nil {
-		return false
-	}
-	f.silent = true
-	if err := m.writeFlow(w, r, f); err != nil {
-		return false
-	}
-	// Before it is known how it ends: a browser that never comes back from the
-	// provider is not sent there again at once.
-	m.pauseSilent(w)
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	redirect(w, location)
+	// Before it is known how it ends: a browser that never comes back from the provider
+	// is not sent there again at once.
+	m.setSilent(w, strconv.FormatInt(time.Now().Add(silentPause).Unix(), 10))
+	page.NoReferrer(w)
+	page.Redirect(w, location)
 	return true
 }
 
-// pauseSilent keeps the browser from being sent to the provider for a while.
-func (m *Middleware) pauseSilent(w http.ResponseWriter) {
-	m.cookies.set(w, m.cookies.silent, "1", int(silentCookieAge/time.Second))
+// silentOff is the value of the cookie after a logout. Any other is the time, in
+// seconds since 1970, until which silent logins pause.
+const silentOff = "off"
+
+func (m *Middleware) silentLoginPaused(r *http.Request) bool {
+	cookie, err := r.Cookie(m.cookies.Silent)
+	if err != nil {
+		return false
+	}
+	until, err := strconv.ParseInt(cookie.Value, 10, 64)
+	return cookie.Value == silentOff || err == nil && time.Now().Unix() < until
 }
 
-// isQuiet reports whether a failed login is to be passed over: the user did
-// not ask for it, and gets the page as it is for everybody.
+// pauseSilentLogin keeps a browser that has been on a page with SilentLogin from being
+// signed in again after its logout.
+func (m *Middleware) pauseSilentLogin(w http.ResponseWriter, r *http.Request) {
+	if _, err := r.Cookie(m.cookies.Silent); err == nil {
+		m.setSilent(w, silentOff)
+	}
+}
+
+// resumeSilentLogin ends the pause when the user signs in on purpose.
+func (m *Middleware) resumeSilentLogin(w http.ResponseWriter, r *http.Request) {
+	if cookie, err := r.Cookie(m.cookies.Silent); err == nil && cookie.Value == silentOff {
+		m.setSilent(w, "0")
+	}
+}
+
+func (m *Middleware) setSilent(w http.ResponseWriter, value string) {
+	m.cookies.Set(w, m.cookies.Silent, value, int(silentCookieAge/time.Second))
+}
+
+// isQuiet reports whether a failed login is passed over: the user did not ask for it,
+// and gets the page as a visitor does.
 func (f *flow) isQuiet(e *Error) bool {
-	return f.silent && !errors.Is(e.err, errMixUp)
+	return f.silent && !errors.Is(e.err, protocol.ErrMixUp)
 }

@@ -39,9 +39,9 @@ func ReturnPath(p string) string {
 	return p
 }
 
-// Resolves reports whether p leads to own, which is a clean path, once a router
+// resolves reports whether p leads to own, which is a clean path, once a router
 // or a browser has cleaned it: /./login, //login and /login/ all lead to /login.
-func Resolves(p, own string) bool {
+func resolves(p, own string) bool {
 	page, _, _ := strings.Cut(p, "#")
 	// To a browser an empty segment is one that .. removes.
 	resolved := (&url.URL{Path: "/"}).ResolveReference(&url.URL{Path: p}).Path

@@ -1,0 +1,71 @@
+package oauthlogin
+
+import (
+	"cmp"
+	"net/http"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/page"
+)
+
+// SessionInfo answers GET and HEAD with JSON for scripts: whether the user is signed
+// in, who the user is, and when the session ends if it is not used again.
+//
+//	{"signed_in":true,"user":{"provider":"github","sub":"1","name":"Alice","email":"a@example.com"},
+//	 "expires_at":"2026-01-02T15:04:05Z","refreshable":true,"bound":false,"logout_url":"/logout"}
+//	{"signed_in":false,"login_url":"/login?return_to=%2Fdashboard"}
+//
+// The login_url leads back to the page that asked. If it cannot be told whether the
+// user is signed in, the response is 503 with {"error":"unavailable"}.
+//
+// SessionInfo never extends a session, so a page may poll it: it refreshes no token and
+// writes no cookie.
+func (m *Middleware) SessionInfo(w http.ResponseWriter, r *http.Request) {
+	if !m.ready(w) {
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		m.methodNotAllowed(w, r, "GET, HEAD")
+		return
+	}
+	s, err := m.Session(r)
+	m.cookies.UnsetAll(w) // that Handler may have renewed
+	page.NoStore(w)
+	switch {
+	case err != nil:
+		w.Header().Set("Retry-After", retryAfter)
+		page.JSON(w, http.StatusServiceUnavailable, map[string]string{"error": "unavailable"})
+	case s == nil:
+		page.JSON(w, http.StatusOK, signedOut{LoginURL: m.paths.LoginURL("", cmp.Or(m.paths.Page(r), "/"))})
+	default:
+		rec := s.current()
+		page.JSON(w, http.StatusOK, signedIn{
+			SignedIn:    true,
+			User:        namedUser{rec.user.Provider, rec.user.Subject, rec.user.Name, rec.user.Email},
+			ExpiresAt:   s.Expires().UTC().Truncate(time.Second),
+			Refreshable: !rec.tokens.refresh.IsZero(),
+			LogoutURL:   m.paths.Logout,
+		})
+	}
+}
+
+type signedOut struct {
+	SignedIn bool   `json:"signed_in"`
+	LoginURL string `json:"login_url"`
+}
+
+type signedIn struct {
+	SignedIn    bool      `json:"signed_in"`
+	User        namedUser `json:"user"`
+	ExpiresAt   time.Time `json:"expires_at"`
+	Refreshable bool      `json:"refreshable"`
+	Bound       bool      `json:"bound"`
+	LogoutURL   string    `json:"logout_url"`
+}
+
+type namedUser struct {
+	Provider string `json:"provider"`
+	Subject  string `json:"sub"`
+	Name     string `json:"name"`
+	Email    string `json:"email"`
+}

@@ -1,0 +1,236 @@
+package oauthlogin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/memory"
+	"github.com/oauthlogin/oauthlogin/internal/seal"
+)
+
+// activeSessions opens, begins, renews and ends the sessions of browsers.
+type activeSessions struct {
+	limits
+	providers providers
+	vault     vault
+	name      string // that sessions are sealed under
+	sealer    *seal.Sealer
+	opened    memory.Cache[opened]
+	grants    *memory.Grants[*record]
+	log       *slog.Logger
+}
+
+// A vault keeps the sealed session of a browser: in its cookies, or in
+// Options.Store.
+type vault interface {
+	// read returns the sealed session of a request, zero if there is none. An error
+	// means that it cannot be told.
+	read(r *http.Request) (cookies.Value, error)
+	// start writes a new session in place of whatever the request has.
+	start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error
+	// replace writes the session of a request anew. It asks for the content once it has
+	// found the session, which a logout may end meanwhile. Without w it writes only
+	// what is kept on the server.
+	replace(w http.ResponseWriter, r *http.Request, content func() (sealed string, maxAge int, err error)) error
+	// forget deletes what is kept on the server.
+	forget(r *http.Request)
+}
+
+// errSessionEnded means that the provider has ended the grant, or a logout the
+// session.
+var errSessionEnded = errors.New("session has ended")
+
+func newActiveSessions(opts *Options, providers providers, scheme *cookies.Scheme, sealer *seal.Sealer) *activeSessions {
+	s := &activeSessions{
+		limits:    limits{idle: opts.IdleTimeout, lifetime: opts.MaxLifetime, outliveTokens: opts.InsecureOutliveTokens},
+		providers: providers,
+		vault:     &cookieVault{scheme, opts.Logger},
+		name:      scheme.Session,
+		sealer:    sealer,
+		grants:    memory.NewGrants[*record](opts.IdleTimeout),
+		log:       opts.Logger,
+	}
+	if opts.Store != nil {
+		s.vault = &storeVault{opts.Store, scheme, opts.Logger}
+	}
+	return s
+}
+
+// load returns the valid session of a request, nil if there is none, and whether it
+// is time to seal it anew. What does not open, belongs to none of the providers or is
+// past a limit is no session. An error means that it cannot be told.
+func (s *activeSessions) load(r *http.Request) (rec *record, reseal bool, err error) {
+	v, err := s.vault.read(r)
+	if err != nil || v.IsZero() {
+		return nil, false, err
+	}
+	o, ok := s.opened.Get(v.Parts())
+	if !ok {
+		if o, ok = s.open(&v); !ok {
+			return nil, false, nil
+		}
+		s.opened.Put(v.Parts(), o)
+	}
+	now := time.Now()
+	idle := now.Sub(o.record.written)
+	// Another request may have refreshed the tokens.
+	rec, newer, ended := s.grants.Shown(o.record, now)
+	if ended || idle >= s.idle || idle < -maxClockSkew || s.over(rec, now) {
+		return nil, false, nil
+	}
+	return rec, newer || o.oldKey || idle >= s.idle/10, nil
+}
+
+// opened is what a sealed value has opened to.
+type opened struct {
+	record *record
+	oldKey bool // a key other than the first has sealed it
+}
+
+// Bytes makes opened a [memory.Sized].
+func (o opened) Bytes() int { return o.record.Bytes() }
+
+// open does what depends on the sealed value and the keys alone.
+func (s *activeSessions) open(v *cookies.Value) (o opened, ok bool) {
+	sealed, ok := v.Sealed()
+	if !ok {
+		return opened{}, false
+	}
+	packed, oldKey, err := s.sealer.Open(s.name, sealed)
+	if err != nil {
+		return opened{}, false
+	}
+	rec, err := unpackRecord(packed)
+	if err != nil {
+		return opened{}, false
+	}
+	p := s.providers.byTag(rec.provider)
+	if p == nil {
+		return opened{}, false
+	}
+	rec.user.Provider, rec.user.Issuer = p.Name, p.issuer
+	if rec.extra.issuer != "" {
+		rec.user.Issuer = rec.extra.issuer
+	}
+	return opened{rec, oldKey}, true
+}
+
+// start seals a new session, in place of whatever the request has.
+func (s *activeSessions) start(w http.ResponseWriter, r *http.Request, rec *record) error {
+	sealed, maxAge, err := s.seal(rec)
+	if err != nil {
+		return err
+	}
+	return s.vault.start(w, r, sealed, maxAge)
+}
+
+// save seals the latest generation of a session that the request already has.
+func (s *activeSessions) save(w http.ResponseWriter, r *http.Request, rec *record) error {
+	return s.vault.replace(w, r, func() (string, int, error) {
+		// Signed out meanwhile: a store would make the session anew, under its old id.
+		latest, ended := s.grants.Latest(rec)
+		if ended {
+			return "", 0, errSessionEnded
+		}
+		return s.seal(latest)
+	})
+}
+
+// persistTimeout bounds what a store may take to keep refreshed tokens.
+const persistTimeout = 10 * time.Second
+
+// persist saves refreshed tokens in a store at once, whatever becomes of the
+// request. Cookies wait for the next response.
+func (s *activeSessions) persist(ctx context.Context, r *http.Request, rec *record) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), persistTimeout)
+	defer cancel()
+	if err := s.save(nil, r.WithContext(ctx), rec); err != nil && !errors.Is(err, errSessionEnded) {
+		s.log.WarnContext(ctx, "oauthlogin: saving refreshed tokens failed; the next request tries again", "error", err)
+	}
+}
+
+// seal returns the sealed record, and for how many seconds a browser keeps it.
+func (s *activeSessions) seal(rec *record) (sealed string, maxAge int, err error) {
+	now := time.Now()
+	sealed, err = s.sealer.Seal(s.name, rec.pack(now))
+	left := min(s.idle, rec.created.Add(s.lifetime).Sub(now))
+	return sealed, max(1, int(left/time.Second)), err
+}
+
+// limits are how long sessions live.
+type limits struct {
+	idle, lifetime time.Duration
+	outliveTokens  bool
+}
+
+// maxClockSkew is how far clocks of instances may differ. A session from further in
+// the future would outlive its limits.
+const maxClockSkew = 5 * time.Minute
+
+// over reports whether a session has come to its end, used or not.
+func (l *limits) over(rec *record, now time.Time) bool {
+	age := now.Sub(rec.created)
+	return age >= l.lifetime || age < -maxClockSkew || l.endsWithToken(rec) && !rec.tokens.valid(now)
+}
+
+// endsWithToken reports whether a session ends with its access token. Without a
+// refresh token, the provider's word is as good as the last token that it gave.
+func (l *limits) endsWithToken(rec *record) bool {
+	t := &rec.tokens
+	return t.refresh.IsZero() && t.expiry.After(t.issued) && !l.outliveTokens
+}
+
+// end returns when a session ends if it is not used again.
+func (l *limits) end(rec *record) time.Time {
+	end := rec.created.Add(l.lifetime)
+	if idle := rec.written.Add(l.idle); idle.Before(end) {
+		end = idle
+	}
+	if l.endsWithToken(rec) && rec.tokens.expiry.Before(end) {
+		end = rec.tokens.expiry
+	}
+	return end
+}
+
+// warnCookieBytes is what common proxies let pass: nginx and Apache allow 8 KiB for
+// all cookies of a request in one header line.
+const warnCookieBytes = 7000
+
+// A cookieVault keeps the whole session in cookies.
+type cookieVault struct {
+	cookies *cookies.Scheme
+	log     *slog.Logger
+}
+
+func (v *cookieVault) read(r *http.Request) (cookies.Value, error) { return v.cookies.Read(r), nil }
+
+func (v *cookieVault) start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error {
+	if err := v.cookies.Write(w, r, sealed, maxAge); err != nil {
+		return err
+	}
+	if len(sealed) > warnCookieBytes {
+		v.log.WarnContext(r.Context(), "oauthlogin: session cookies are large; nginx and Apache refuse more than 8 KiB of request headers, "+
+			"and some proxies 4 KiB of response headers: set Options.Store, or ask the provider for smaller tokens", "bytes", len(sealed))
+	}
+	return nil
+}
+
+func (v *cookieVault) replace(w http.ResponseWriter, r *http.Request, content func() (string, int, error)) error {
+	if w == nil {
+		return nil
+	}
+	if value := v.cookies.Read(r); value.IsZero() {
+		return errSessionEnded
+	}
+	sealed, maxAge, err := content()
+	if err != nil {
+		return err
+	}
+	return v.start(w, r, sealed, maxAge)
+}
+
+func (v *cookieVault) forget(*http.Request) {}

@@ -1,0 +1,138 @@
+package oauthlogin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/seal"
+)
+
+// A User is who signed in. Key accounts on Issuer and Subject, never on Email:
+// addresses change hands (OpenID Connect Core section 5.7).
+type User struct {
+	// Provider is the Name of the [Provider].
+	Provider string
+	// Issuer is the OpenID Connect issuer or, for plain OAuth 2.0, the origin of the
+	// authorization endpoint. It is never empty.
+	Issuer string
+	// Subject is the provider's identifier for the user. It is never empty.
+	Subject string
+	// Name and Email are as the provider says, "" if it does not.
+	Name, Email string
+	// EmailVerified is true only if the provider says so, with the JSON value true.
+	EmailVerified bool
+	// RawClaims is a JSON object with everything that the provider says about the user:
+	// the claims of the ID token, joined by those of user info, which is asked only if
+	// the ID token lacks name or e-mail; or what Identify put there.
+	RawClaims json.RawMessage
+}
+
+// Claims unmarshals RawClaims into v, which is a pointer as for [json.Unmarshal].
+func (u *User) Claims(v any) error {
+	if len(u.RawClaims) == 0 {
+		return errors.New("oauthlogin: user has no claims")
+	}
+	if err := json.Unmarshal(u.RawClaims, v); err != nil {
+		return fmt.Errorf("oauthlogin: read claims: %w", err)
+	}
+	return nil
+}
+
+// authenticate returns the user that the tokens belong to: by the ID token of an
+// OpenID Connect provider, by Identify otherwise. The ID token has to show what the
+// authorization request asked for.
+func (p *provider) authenticate(ctx context.Context, t *protocol.Tokens, want protocol.Authentication) (User, error) {
+	if p.Issuer == "" {
+		user, err := p.identify(ctx, t.Access)
+		if err != nil {
+			return User{}, fmt.Errorf("identify user: %w", err)
+		}
+		return user, nil
+	}
+	signed, payload, err := p.client.VerifyIDToken(ctx, t.ID, t.Access)
+	if err == nil {
+		err = protocol.CheckAuthentication(signed, want)
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("verify ID token: %w", err)
+	}
+	user, err := p.withUserInfo(ctx, signed, payload, t.Access)
+	if err != nil {
+		return User{}, err
+	}
+	user.Issuer = p.issuer
+	return user, nil
+}
+
+// withUserInfo returns the user of an ID token. It asks user info too if the provider
+// has it and name or e-mail are missing.
+func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, payload json.RawMessage, accessToken string) (User, error) {
+	if signed.String("name") != "" && signed.String("email") != "" {
+		return newUser(signed, payload), nil
+	}
+	info, err := p.client.UserInfo(ctx, accessToken, signed.String("sub"))
+	if err != nil {
+		return User{}, fmt.Errorf("read user info: %w", err)
+	}
+	merged, changed := claims.Merge(signed, info)
+	if changed {
+		if payload, err = json.Marshal(merged); err != nil {
+			return User{}, err
+		}
+	}
+	return newUser(merged, payload), nil
+}
+
+// errNoSubject refuses a user without an identifier.
+var errNoSubject = errors.New("the provider named no subject")
+
+// identify asks Identify whose access token it is.
+func (p *provider) identify(ctx context.Context, accessToken string) (User, error) {
+	user, err := p.Identify(ctx, &http.Client{Transport: p.transport.WithToken(accessToken)})
+	switch {
+	case err != nil:
+		return User{}, protocol.CallFailed(err)
+	case user.Subject == "":
+		return User{}, errNoSubject
+	case strings.ContainsFunc(user.Subject, unicode.IsControl):
+		return User{}, errors.New("the provider named a subject with control characters")
+	}
+	user.Issuer = p.issuer
+	return user, nil
+}
+
+// newUser reads the standard claims (OpenID Connect Core section 5.1).
+func newUser(c claims.Object, raw json.RawMessage) User {
+	name := c.String("name")
+	if name == "" {
+		name = c.String("preferred_username")
+	}
+	return User{
+		Subject:       c.String("sub"),
+		Name:          name,
+		Email:         c.String("email"),
+		EmailVerified: c.String("email") != "" && c.IsTrue("email_verified"),
+		RawClaims:     raw,
+	}
+}
+
+// updated returns u with the claims of a refreshed ID token. known are u's claims,
+// and last is the ID token before.
+func (u User) updated(known claims.Object, last *seal.Token, fresh claims.Object) User {
+	before, _ := claims.Parse(last.Payload())
+	merged := claims.Updated(known, before, fresh)
+	raw, err := json.Marshal(merged)
+	if err != nil {
+		return u
+	}
+	user := newUser(merged, raw)
+	user.Provider, user.Issuer = u.Provider, u.Issuer
+	return user
+}
