@@ -43,7 +43,7 @@ func TestBodiesAreBounded(t *testing.T) {
 type stalled struct{ closed bool }
 
 func (s *stalled) Read(p []byte) (int, error) {
-	time.Sleep(time.Second)
+	time.Sleep(700 * time.Millisecond)
 	p[0] = ' '
 	return 1, nil
 }
@@ -79,8 +79,9 @@ func TestTimeouts(t *testing.T) {
 				t.Fatal(err)
 			}
 			start = time.Now()
-			if _, err := ReadBody(resp); !errors.Is(err, context.DeadlineExceeded) || !Unavailable(err) || time.Since(start) != tt.want || !body.closed {
-				t.Errorf("body: %v after %v", err, time.Since(start))
+			_, err = ReadBody(resp)
+			if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || !Unavailable(err) || took < tt.want || took > tt.want+time.Second || !body.closed {
+				t.Errorf("body: %v after %v", err, took)
 			}
 		})
 	}
