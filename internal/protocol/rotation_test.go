@@ -49,12 +49,17 @@ func TestRotations(t *testing.T) {
 		"with new IDs":     func(n int) string { return "k" + string(rune('1'+n)) },
 		"with the same ID": func(int) string { return "k0" },
 		"without IDs":      func(int) string { return "" },
+		"of the ID alone":  func(n int) string { return "same key " + string(rune('1'+n)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p, c, _ := rotated(t)
+				p, c, first := rotated(t)
 				for n := range 5 {
 					s := p.rotate(t, kid(n))
+					if name == "of the ID alone" {
+						s.key = first.key
+						p.edit(func() { p.jwks = []any{s.jwk()} })
+					}
 					for range 2 {
 						if err := verify(c, s.idToken(nil)); err != nil {
 							t.Errorf("rotation %d: %v", n, err)
@@ -127,6 +132,9 @@ func TestFirstReadDoesNotCount(t *testing.T) {
 		p := newFakeProvider()
 		p.rotate(t, "k0")
 		c := p.client()
+		if err := verify(c, newSigner(t, "junk", "ES512").idToken(nil)); err == nil || p.count(metadataPath) != 1 {
+			t.Errorf("algorithm: %v after %d reads", err, p.count(metadataPath))
+		}
 		if err := verify(c, newSigner(t, "junk", "ES256").idToken(nil)); !errors.Is(err, errSignature) {
 			t.Error(err)
 		}
