@@ -132,7 +132,7 @@ func (c *Client) accepting(ctx context.Context, alg jose.SignatureAlgorithm) (*m
 	mark := c.published.mark()
 	md, err := c.published.get(ctx)
 	if err != nil {
-		return nil, &metadataError{c.Issuer, err}
+		return nil, &keysError{&metadataError{c.Issuer, err}}
 	}
 	for asked := false; ; asked = true {
 		if slices.Contains(md.value.SigningAlgs, string(alg)) {

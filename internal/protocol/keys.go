@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -33,7 +34,7 @@ type keySet struct {
 
 type key struct {
 	id, alg string // "": not said
-	public  any
+	public  crypto.PublicKey
 	fits    []jose.SignatureAlgorithm
 	isNew   bool // the edition before did not have it
 }
@@ -72,7 +73,7 @@ func (s *keySet) has(k *key) bool {
 		if known.id != k.id {
 			return false
 		}
-		same, ok := known.public.(interface{ Equal(any) bool })
+		same, ok := known.public.(interface{ Equal(crypto.PublicKey) bool })
 		return ok && same.Equal(k.public)
 	})
 }
