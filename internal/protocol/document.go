@@ -18,7 +18,7 @@ const (
 	maxWait           = 25 * time.Hour   // from then on a use waits for the read
 	readAgainPause    = time.Minute      // after a failed read of a known document
 	discoveryCooldown = 5 * time.Second  // after a failed first read of metadata
-	askPause          = 30 * time.Second // after an ask that did not help
+	askPause          = 30 * time.Second // after a read out of turn
 )
 
 // A document is what a provider publishes at a URL and may change at any time. It
@@ -42,8 +42,7 @@ type document[V any] struct {
 	failed   time.Time // the last read, if it failed
 	err      error     // of that read
 	reading  bool      // in the background
-	asked    uint64    // the edition that an ask brought
-	askAgain time.Time // not before
+	askAgain time.Time // out of turn, not before
 }
 
 // An edition is a document as one read brought it.
@@ -141,8 +140,7 @@ func (d *document[V]) readOnce(ctx context.Context, seq uint64, ask bool) (_ edi
 	d.current, d.err = edition[V]{value, seq}, nil
 	d.due, d.overdue = now.Add(max(age, minAge)), now.Add(maxWait)
 	if ask {
-		// Until a token shows otherwise, the ask has not helped.
-		d.asked, d.askAgain = seq, now.Add(askPause)
+		d.askAgain = now.Add(askPause)
 	}
 	return d.current, nil
 }
@@ -160,16 +158,6 @@ func (d *document[V]) mayAsk() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return !time.Now().Before(d.askAgain)
-}
-
-// helped notes that an edition had what a token needed. If an ask brought that
-// edition, the next ask need not wait.
-func (d *document[V]) helped(seq uint64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.asked == seq {
-		d.askAgain = time.Time{}
-	}
 }
 
 // outdate makes the next use wait for a read.

@@ -106,7 +106,7 @@ func Unavailable(err error) bool {
 		call     *CallError
 		foreign  *url.Error // of an HTTP client that is not made here
 	)
-	return !errors.As(err, &refused) &&
+	return !errors.As(err, &refused) && !errors.Is(err, errNoUsableKey) &&
 		(errors.As(err, &status) || errors.As(err, &metadata) || errors.As(err, &keys) || errors.As(err, &call) || errors.As(err, &foreign))
 }
 

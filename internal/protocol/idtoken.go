@@ -60,7 +60,7 @@ func (c *Client) checkParties(o claims.Object) error {
 	aud := o.Audience()
 	_, hasAZP := o["azp"]
 	switch {
-	case !c.isIssuer(o.String("iss")):
+	case o.String("iss") != c.Issuer:
 		return errors.New("ID token is of another issuer (iss)")
 	case !slices.Contains(aud, c.OAuth2.ClientID):
 		return errors.New("ID token was issued to another client (aud)")
@@ -74,12 +74,6 @@ func (c *Client) checkParties(o claims.Object) error {
 		return errors.New("ID token has several audiences and no azp")
 	}
 	return nil
-}
-
-// isIssuer compares iss exactly. Google documents that its ID tokens name the
-// issuer with or without the scheme.
-func (c *Client) isIssuer(iss string) bool {
-	return iss == c.Issuer || c.Issuer == "https://accounts.google.com" && iss == "accounts.google.com"
 }
 
 func notPrintable(r rune) bool { return r < 0x20 || r > 0x7e }

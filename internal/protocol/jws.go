@@ -16,7 +16,7 @@ import (
 
 const maxJWTBytes = 128 << 10
 
-var errSignature = errors.New("signature cannot be verified by a key of the provider")
+var errSignature = errors.New("signature does not verify with the provider's keys")
 
 // A signedJWT is a JWT that has been parsed, and not verified.
 type signedJWT struct {
@@ -80,17 +80,17 @@ func mediaType(header claims.Object) string {
 
 // verify returns the payload if a key of the set verifies the signature. Keys that
 // the token's header brings along are never used.
-func (t *signedJWT) verify(set *keySet) (payload []byte, by *key) {
+func (t *signedJWT) verify(set *keySet) (payload []byte, ok bool) {
 	for i := range set.keys {
 		k := &set.keys[i]
 		if t.kid != "" && k.id != t.kid || !slices.Contains(k.fits, t.alg) {
 			continue
 		}
 		if payload, err := t.jws.Verify(k.public); err == nil {
-			return payload, k
+			return payload, true
 		}
 	}
-	return nil, nil
+	return nil, false
 }
 
 // verifyJWT verifies the signature of a JWT by the provider's keys.
@@ -110,10 +110,7 @@ func (c *Client) verifyJWT(ctx context.Context, raw string, types ...string) (*s
 		keys, err = c.keys.get(ctx)
 	}
 	for err == nil {
-		if payload, by := t.verify(keys.value); by != nil {
-			if by.isNew {
-				c.keys.helped(keys.seq)
-			}
+		if payload, ok := t.verify(keys.value); ok {
 			return t, payload, nil
 		}
 		// OpenID Connect Core section 10.1.1: the provider may have rotated its
@@ -134,11 +131,8 @@ func (c *Client) accepting(ctx context.Context, alg jose.SignatureAlgorithm) (*m
 	if err != nil {
 		return nil, &keysError{&metadataError{c.Issuer, err}}
 	}
-	for asked := false; ; asked = true {
+	for {
 		if slices.Contains(md.value.SigningAlgs, string(alg)) {
-			if asked {
-				c.published.helped(md.seq)
-			}
 			return md.value, nil
 		}
 		if md.seq > mark || !c.published.mayAsk() {

@@ -36,7 +36,6 @@ type key struct {
 	id, alg string // "": not said
 	public  crypto.PublicKey
 	fits    []jose.SignatureAlgorithm
-	isNew   bool // the edition before did not have it
 }
 
 // fetchKeys reads the key set that the current metadata points to (RFC 7517
@@ -58,25 +57,11 @@ func (c *Client) fetchKeys(ctx context.Context) (*keySet, time.Duration, error) 
 		return nil, 0, err
 	}
 	set.url = md.JWKSURL
-	c.keys.mu.Lock()
-	before := c.keys.current.value
-	c.keys.mu.Unlock()
-	for i := range set.keys {
-		set.keys[i].isNew = before == nil || !before.has(&set.keys[i])
-	}
 	return set, age, nil
 }
 
-// has reports whether the set has a key with the same ID and the same material.
-func (s *keySet) has(k *key) bool {
-	return slices.ContainsFunc(s.keys, func(known key) bool {
-		if known.id != k.id {
-			return false
-		}
-		same, ok := known.public.(interface{ Equal(crypto.PublicKey) bool })
-		return ok && same.Equal(k.public)
-	})
-}
+// errNoUsableKey is a response that is wrong, and no outage.
+var errNoUsableKey = errors.New("response has no usable key")
 
 // parseKeys reads a key set key by key. Keys that cannot be used are left out and
 // counted. It is an error if none is left.
@@ -96,7 +81,7 @@ func parseKeys(body []byte) (set *keySet, leftOut int, err error) {
 		}
 	}
 	if len(set.keys) == 0 {
-		return set, len(list), errors.New("response has no usable key")
+		return set, len(list), errNoUsableKey
 	}
 	return set, len(list) - len(set.keys), nil
 }

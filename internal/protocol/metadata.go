@@ -94,7 +94,7 @@ func parseMetadata(issuer string, body []byte) (md *metadata, ignored []string, 
 		}
 	}
 	if !member(doc, "id_token_signing_alg_values_supported", &md.SigningAlgs) {
-		ignored = append(ignored, "id_token_signing_alg_values_supported")
+		return nil, ignored, errors.New("id_token_signing_alg_values_supported is not a list of strings")
 	}
 	if !member(doc, "token_endpoint_auth_methods_supported", &md.AuthMethods) {
 		ignored = append(ignored, "token_endpoint_auth_methods_supported")
