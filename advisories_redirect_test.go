@@ -10,21 +10,6 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 )
 
-// A test that cannot fail is worse than none.
-func TestBrowserOrigin(t *testing.T) {
-	for location, want := range map[string]string{
-		"": "https://app.test", "/": "https://app.test", "x/y": "https://app.test", "?//x": "https://app.test", "#//x": "https://app.test",
-		"/a//x": "https://app.test", "/.//x": "https://app.test", "/a?u=https://x": "https://app.test", "https:x": "https://app.test", "HTTPS:/x": "https://app.test",
-		"//x": "https://x", "///x/y": "https://x", `/\x`: "https://x", `\/x`: "https://x", `\\x?y`: "https://x", "/\t/x": "https://x", "\n//x": "https://x",
-		" //x": "https://x", "//app.test@x": "https://x", "//X:81#y": "https://x:81", "https://x": "https://x", `https:\\x`: "https://x", "http:x": "http://x",
-		"ht\ntp://x": "http://x", "javascript:x": "javascript:", "java\tscript:x": "javascript:", "data:,x": "data:", " javascript://app.test": "javascript:",
-	} {
-		if got := apptest.BrowserOrigin(location); got != want {
-			t.Errorf("%q leads to %s; want %s", location, got, want)
-		}
-	}
-}
-
 // staysHere asks for each path as the return path, by each way there is to ask.
 func staysHere(t *testing.T, paths ...string) {
 	t.Helper()

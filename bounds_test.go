@@ -65,11 +65,11 @@ func TestLoginKeepsNothing(t *testing.T) {
 		for client := range each {
 			clients.Go(func() {
 				r := httptest.NewRequest(http.MethodGet, "/login", nil)
-				w := headerOnly{}
+				w := apptest.NewDiscard()
 				for i := range logins / each {
 					r.URL.RawQuery = "return_to=/" + strconv.Itoa(client) + "/" + strconv.Itoa(i)
-					clear(w)
-					if auth.Login(w, r); len(w["Set-Cookie"]) != 1 || len(w["Location"]) != 1 {
+					clear(w.Header())
+					if auth.Login(w, r); len(w.Header()["Set-Cookie"]) != 1 || len(w.Header()["Location"]) != 1 {
 						t.Errorf("login %d: %v", i, w)
 						return
 					}
@@ -112,14 +112,14 @@ func TestBadCallbacksKeepNothing(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			leavesNothing(t, func() {
-				w := &statusOnly{headerOnly: headerOnly{}}
+				w := apptest.NewDiscard()
 				for i := range test.times {
 					query, cookie := test.callback(strconv.Itoa(i))
 					r := httptest.NewRequest(http.MethodGet, "/auth/callback?"+query, nil)
 					r.Header.Set("Cookie", cookie)
-					clear(w.headerOnly)
-					if auth.Callback(w, r); w.status != http.StatusBadRequest {
-						t.Fatalf("callback %d: %d", i, w.status)
+					clear(w.Header())
+					if auth.Callback(w, r); w.Status != http.StatusBadRequest {
+						t.Fatalf("callback %d: %d", i, w.Status)
 					}
 				}
 			})
@@ -127,14 +127,6 @@ func TestBadCallbacksKeepNothing(t *testing.T) {
 	}
 	runtime.KeepAlive(auth)
 }
-
-// statusOnly is a headerOnly that knows its status.
-type statusOnly struct {
-	headerOnly
-	status int
-}
-
-func (w *statusOnly) WriteHeader(status int) { w.status = status }
 
 // What was found of a provider does not hold on to the request that asked.
 func TestDiscoveryKeepsNoRequest(t *testing.T) {

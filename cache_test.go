@@ -37,7 +37,7 @@ func replay(auth *oauthlogin.Middleware, cookies map[string]string) (s *oauthlog
 }
 
 // signInAs returns the cookies of a new session.
-func signInAs(a *apptest.App, t *testing.T, subject string) map[string]string {
+func signInAs(t *testing.T, a *apptest.App, subject string) map[string]string {
 	t.Helper()
 	a.Provider.AutoApprove(subject)
 	b := a.Browser(t)
@@ -64,7 +64,7 @@ func TestCachedSessionsNeverMix(t *testing.T) {
 					resp["access_token"] = "token-of-" + subject + size.more(subject)
 				})
 				a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
-				cookies[i] = signInAs(a, t, subject)
+				cookies[i] = signInAs(t, a, subject)
 			}
 			// Two that have the same keys, and opened nothing yet: at first all
 			// miss the cache together.
@@ -97,7 +97,7 @@ var nearlyRandom = apptest.Noise(5000)
 
 func TestHandlersCannotChangeCachedSessions(t *testing.T) {
 	a := apptest.New(t, apptest.Config{})
-	cookies := signInAs(a, t, "alice")
+	cookies := signInAs(t, a, "alice")
 	first := replay(a.Auth, cookies)
 	claims, token := bytes.Clone(first.User.RawClaims), first.Token().AccessToken
 
@@ -135,7 +135,7 @@ func TestLimitsOfCachedSessions(t *testing.T) {
 					Provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour},
 					Change:   func(opts *oauthlogin.Options) { opts.IdleTimeout = time.Hour },
 				})
-				cookies := signInAs(a, t, "alice")
+				cookies := signInAs(t, a, "alice")
 				start := time.Now()
 				for {
 					since := time.Since(start)
@@ -159,7 +159,7 @@ func TestLimitsOfCachedSessions(t *testing.T) {
 					opts.IdleTimeout, opts.MaxLifetime = 20*time.Hour, 3*time.Hour
 				},
 			})
-			cookies := signInAs(a, t, "alice")
+			cookies := signInAs(t, a, "alice")
 			time.Sleep(3*time.Hour - time.Second)
 			if replay(a.Auth, cookies) == nil {
 				t.Fatal("signed out before the limit")
@@ -174,7 +174,7 @@ func TestLimitsOfCachedSessions(t *testing.T) {
 	t.Run("access token without a refresh token", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{NoRefreshTokens: true}})
-			cookies := signInAs(a, t, "alice")
+			cookies := signInAs(t, a, "alice")
 			time.Sleep(time.Hour - time.Second)
 			if replay(a.Auth, cookies) == nil {
 				t.Fatal("signed out before the token expired")
@@ -203,7 +203,7 @@ func TestLogoutOfCachedSession(t *testing.T) {
 
 func TestRemovedKeyOfCachedSession(t *testing.T) {
 	a := apptest.New(t, apptest.Config{})
-	cookies := signInAs(a, t, "alice")
+	cookies := signInAs(t, a, "alice")
 	with := func(keys ...[]byte) *oauthlogin.Middleware {
 		return a.Replica(t, func(opts *oauthlogin.Options) { opts.Keys = keys })
 	}
@@ -223,7 +223,7 @@ func TestChunksOfCachedSessions(t *testing.T) {
 	a := apptest.New(t, apptest.Config{})
 	a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
 	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = apptest.Noise(3000) })
-	alice, bob := signInAs(a, t, "alice"), signInAs(a, t, "bob")
+	alice, bob := signInAs(t, a, "alice"), signInAs(t, a, "bob")
 	const second = apptest.SessionCookie + ".1"
 	if alice[second] == "" || bob[second] == "" {
 		t.Fatal("sessions are in one cookie")
@@ -270,7 +270,7 @@ func TestCacheIsBounded(t *testing.T) {
 	a := apptest.New(t, apptest.Config{Change: apptest.PlainOAuth})
 	// Long in memory, and short in a cookie.
 	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = strings.Repeat("a", 100_000) })
-	cookies := signInAs(a, t, "alice")
+	cookies := signInAs(t, a, "alice")
 	with := func(keys ...[]byte) *oauthlogin.Middleware {
 		return a.Replica(t, func(opts *oauthlogin.Options) {
 			apptest.PlainOAuth(opts)

@@ -197,21 +197,12 @@ func TestLogoutNeedsNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Body = nil
-	w := &writtenHeader{header: http.Header{}}
+	w := apptest.NewDiscard()
 	a.Auth.Logout(w, r)
-	if w.status != http.StatusSeeOther {
-		t.Errorf("without a body: %d", w.status)
+	if w.Status != http.StatusSeeOther {
+		t.Errorf("without a body: %d", w.Status)
 	}
 }
-
-type writtenHeader struct {
-	header http.Header
-	status int
-}
-
-func (w *writtenHeader) Header() http.Header         { return w.header }
-func (w *writtenHeader) WriteHeader(status int)      { w.status = status }
-func (w *writtenHeader) Write(b []byte) (int, error) { return len(b), nil }
 
 // Ten logouts at once, in cookies and in a store: each of them works.
 func TestLogoutsAtOnce(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// newPlainApp is newWiredApp with a plain OAuth 2.0 provider: its endpoints are
+// newPlainApp is apptest.New with a plain OAuth 2.0 provider: its endpoints are
 // configured, and identify says who signed in. change may be nil.
 func newPlainApp(t *testing.T, identify func(context.Context, *http.Client) (oauthlogin.User, error), change func(*oauthlogin.Options)) *apptest.App {
 	t.Helper()
@@ -115,7 +115,7 @@ func TestTokenAnswerForms(t *testing.T) {
 			var tokens map[string]any
 			a.Provider.EditTokenResponse(func(resp map[string]any) { tokens = resp })
 			a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
-				next(discardResponse{}, r)
+				next(apptest.NewDiscard(), r)
 				w.Header().Set("Content-Type", tt.contentType)
 				io.WriteString(w, tt.encode(tokens))
 			})
@@ -130,12 +130,6 @@ func TestTokenAnswerForms(t *testing.T) {
 		})
 	}
 }
-
-type discardResponse struct{}
-
-func (discardResponse) Header() http.Header         { return http.Header{} }
-func (discardResponse) Write(b []byte) (int, error) { return len(b), nil }
-func (discardResponse) WriteHeader(int)             {}
 
 var errNotOneOfUs = errors.New("not a member of the organisation")
 

@@ -56,7 +56,7 @@ func newSilentApp(t *testing.T, change func(*oauthlogin.Options)) *apptest.App {
 }
 
 // knownAtProvider is a browser that is signed in at the provider, and not here.
-func knownAtProvider(a *apptest.App, t *testing.T) *apptest.Browser {
+func knownAtProvider(t *testing.T, a *apptest.App) *apptest.Browser {
 	t.Helper()
 	b := a.Browser(t)
 	a.Provider.AutoApprove("alice")
@@ -77,7 +77,7 @@ const pagePath = "/public/a%2Fb/?q=a%20b&u=http%3A%2F%2Fx&&empty="
 func TestSilentSignsIn(t *testing.T) {
 	t.Parallel()
 	a := newSilentApp(t, nil)
-	b := knownAtProvider(a, t)
+	b := knownAtProvider(t, a)
 	resp, led := visitPage(b, pagePath)
 	if resp.Text != "page for alice" || len(led) != 3 || led[2] != "https://app.test"+pagePath {
 		t.Fatalf("led to %q: %s", led, resp.Text)
@@ -342,7 +342,7 @@ func TestSilentAfterLogout(t *testing.T) {
 				if !test.ask {
 					a.Provider.EditDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
 				}
-				b := knownAtProvider(a, t)
+				b := knownAtProvider(t, a)
 				if resp, _ := visitPage(b, "/public/"); resp.Text != "page for alice" {
 					t.Fatal(resp.Text)
 				}
@@ -410,7 +410,7 @@ func TestSilentAnswersLate(t *testing.T) {
 func TestSilentAnswerInAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	a := newSilentApp(t, nil)
-	attacker, victim := knownAtProvider(a, t), a.Browser(t)
+	attacker, victim := knownAtProvider(t, a), a.Browser(t)
 	callback := attacker.Get(attacker.Get("/public/", asNavigation...).Location()).Location()
 	if resp := victim.Get(callback, asNavigation...); resp.StatusCode != http.StatusBadRequest || resp.Location() != "" || victim.SignedIn() {
 		t.Errorf("%d to %q", resp.StatusCode, resp.Location())
@@ -425,7 +425,7 @@ func TestSilentAnswerInAnotherBrowser(t *testing.T) {
 func TestSilentAlone(t *testing.T) {
 	t.Parallel()
 	a := newSilentApp(t, nil)
-	b := knownAtProvider(a, t)
+	b := knownAtProvider(t, a)
 	a.Net["app.test"] = apptest.Audited(t, true, a.Auth.SilentLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, ok := oauthlogin.FromContext(r.Context())
 		if ok {

@@ -284,7 +284,7 @@ func TestBrowserForgetsInTime(t *testing.T) {
 	})
 }
 
-// A browser is a cookieStore on the network: through its own door and that of
+// A browser is a cookieJar on the network: through its own door and that of
 // http.Client it sends and keeps the same.
 func TestBrowserOnTheNetwork(t *testing.T) {
 	t.Parallel()

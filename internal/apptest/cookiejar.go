@@ -242,7 +242,7 @@ func (c *keptCookie) crossesSites(method string, why cause, now time.Time) bool 
 	return false
 }
 
-// SetCookies and Cookies make a cookieStore the jar of an http.Client, for
+// SetCookies and Cookies make a cookieJar the jar of an http.Client, for
 // requests that do not go through browser.do: as if their address was typed.
 func (s *cookieJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 	for _, c := range cookies {

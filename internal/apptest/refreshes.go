@@ -62,19 +62,6 @@ func (a *App) SlowTokens(d time.Duration) {
 	})
 }
 
-// RefreshAs signs somebody else in and refreshes his tokens an hour later:
-// memory is tidied while it is in use.
-func (a *App) RefreshAs(t *testing.T, subject string) {
-	t.Helper()
-	a.Provider.AutoApprove(subject)
-	b := a.Browser(t)
-	b.Login("/dashboard")
-	time.Sleep(time.Hour)
-	if !b.SignedIn() {
-		t.Fatalf("%s is signed out", subject)
-	}
-}
-
 // LastIssued returns the last token of this name that the token endpoint gave.
 func (a *App) LastIssued(name string) string {
 	for _, body := range slices.Backward(a.Wire.Responses()) {
