@@ -310,17 +310,10 @@ func manyLogins(t *testing.T) {
 		}
 		wg.Wait()
 	}
-	heap := func() uint64 {
-		var stats runtime.MemStats
-		runtime.GC()
-		runtime.GC() // sync.Pool lets go after two
-		runtime.ReadMemStats(&stats)
-		return stats.HeapAlloc
-	}
 	login(80)
-	before := heap()
+	before := apptest.HeapBytes()
 	login(2000)
-	if after := heap(); after > before+2000*64 { // a flow, or no more than its state
+	if after := apptest.HeapBytes(); after > before+2000*64 { // a flow, or no more than its state
 		t.Errorf("heap grew from %d to %d bytes", before, after)
 	}
 	a.Leaves(a.Browser(t), apptest.Aftermath{})

@@ -28,9 +28,9 @@ import (
 // their own.
 func leavesNothing(t *testing.T, do func()) {
 	t.Helper()
-	before, goroutines := heapBytes(), runtime.NumGoroutine()
+	before, goroutines := apptest.HeapBytes(), runtime.NumGoroutine()
 	do()
-	if grown := heapBytes() - before; grown > 2<<20 {
+	if grown := apptest.HeapBytes() - before; grown > 2<<20 {
 		t.Errorf("heap grew by %d KiB", grown>>10)
 	}
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines; runtime.Gosched() {
@@ -143,7 +143,7 @@ func TestDiscoveryKeepsNoRequest(t *testing.T) {
 		return weak.Make(value)
 	}
 	value := login()
-	heapBytes()
+	apptest.HeapBytes()
 	if value.Value() != nil {
 		t.Error("a value of the first request's context is kept")
 	}

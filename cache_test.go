@@ -279,22 +279,14 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 	// What was sealed with the old key is sealed anew for each request.
 	rotating, auth := with(apptest.Key(2), apptest.Key(1)), with(apptest.Key(2))
-	before := heapBytes()
+	before := apptest.HeapBytes()
 	for range sealed {
 		if _, renewed := visit(rotating, cookies); replay(auth, renewed) == nil {
 			t.Fatal("not signed in with the renewed cookies")
 		}
 	}
-	if grown := heapBytes() - before; grown > most {
+	if grown := apptest.HeapBytes() - before; grown > most {
 		t.Errorf("%d sealed values take %d MiB, want %d at most", sealed, grown>>20, most>>20)
 	}
 	runtime.KeepAlive(auth)
-}
-
-func heapBytes() int64 {
-	var stats runtime.MemStats
-	runtime.GC()
-	runtime.GC() // sync.Pool lets go after two
-	runtime.ReadMemStats(&stats)
-	return int64(stats.HeapAlloc)
 }

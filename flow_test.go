@@ -364,8 +364,7 @@ func TestStaleCallback(t *testing.T) {
 func TestNoCookiesNoLoop(t *testing.T) {
 	t.Parallel()
 	a := apptest.New(t, apptest.Config{})
-	b := a.Browser(t)
-	b.Client.Jar = nil
+	b := a.BareBrowser(t)
 	resp := b.Follow("/login?return_to=%2Fdashboard")
 	if resp.StatusCode != http.StatusBadRequest || resp.Request.URL.Path != "/auth/callback" {
 		t.Errorf("%d at %s", resp.StatusCode, resp.Request.URL)

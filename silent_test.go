@@ -304,8 +304,7 @@ func TestSilentWithoutCookies(t *testing.T) {
 		if known {
 			a.Provider.AutoApprove("alice")
 		}
-		b := a.Browser(t)
-		b.Client.Jar = nil
+		b := a.BareBrowser(t)
 		resp, led := visitPage(b, "/public/") // fails the test when it goes round
 		if n := a.Provider.Count(oauthlogintest.Authorization); n > 1 || len(led) > 3 {
 			t.Errorf("asked %d times, led to %q", n, led)

@@ -60,7 +60,11 @@ func run(part string) error {
 
 // copyModule copies what the root package and its tests are built from.
 func copyModule(to string) error {
-	for _, name := range []string{".", "oauthlogintest"} {
+	internal, err := filepath.Glob("internal/*")
+	if err != nil {
+		return err
+	}
+	for _, name := range append(internal, ".", "oauthlogintest") {
 		entries, err := os.ReadDir(name)
 		if err != nil {
 			return err
