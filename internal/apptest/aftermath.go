@@ -8,7 +8,7 @@ import (
 )
 
 // An Aftermath is what there is after an attack. What it does not name was
-// saved: nobody is signed in, no code went out, no guarded handler ran.
+// saved: no user is signed in, no code went out, no guarded handler ran.
 type Aftermath struct {
 	User  string // whom the browser is signed in as
 	Codes int    // that went to the token endpoint

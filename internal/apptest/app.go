@@ -29,7 +29,7 @@ type App struct {
 	Provider *oauthlogintest.Provider
 	Log      *LogBuffer
 	Events   *Events                  // unless Config.Change sets another OnEvent
-	Net      Network                  // the hosts that there are; nil: sockets
+	Net      Network                  // the hosts; nil: sockets
 	Wire     *Wire                    // between the middleware and Net
 	Routes   func(mux *http.ServeMux) // further routes, made for each request; nil: none
 	Evil     *Evil                    // hosts of others; nil unless NewSurrounded made it

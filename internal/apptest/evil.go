@@ -62,7 +62,7 @@ const (
 )
 
 // Evil are the hosts of others around an application: EvilSite, EvilSibling and
-// whoever answers over plain http for a host on https.
+// whatever responds over plain http for a host on https.
 type Evil struct {
 	Recorder
 	app *App

@@ -27,8 +27,8 @@ func (g *FakeGitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.Requests[r.URL.Path] = append(g.Requests[r.URL.Path], r)
 	switch r.URL.Path {
 	case "/login/oauth/authorize":
-		answer := url.Values{"code": {"c0de-of-github"}, "state": {r.Form.Get("state")}}
-		http.Redirect(w, r, r.Form.Get("redirect_uri")+"?"+answer.Encode(), http.StatusFound)
+		query := url.Values{"code": {"c0de-of-github"}, "state": {r.Form.Get("state")}}
+		http.Redirect(w, r, r.Form.Get("redirect_uri")+"?"+query.Encode(), http.StatusFound)
 	case "/login/oauth/access_token":
 		g.Token(w, r)
 	case g.API + "/user":

@@ -15,7 +15,7 @@ var Documented = []struct{ Where, Secrets, Why string }{
 	{`^request for \S+/(token|revoke): Authorization$`, `^client_secret$`, "RFC 6749 section 2.3.1"},
 	{`^request for \S+(/userinfo|/api/v3/user|/api/v3/user/emails|//api\.test/\S*): Authorization$`, `^(access_token|payload of a JWT)$`, "RFC 6750 section 2.1"},
 	{`^sealed value$`, `^cookie$`, "it is taken apart to see what is in it"},
-	{`^print of \S*(User|Session)\b`, `^(e-mail address|nonce)$`, "a User is what the provider says of somebody, with RawClaims"},
+	{`^print of \S*(User|Session)\b`, `^(e-mail address|nonce)$`, "a User is what the provider says about the user, with RawClaims"},
 	{`^print of oauthlogin\.Options by value in an unexported field$`, `^key$`, "fmt calls no method of a value that it finds there"},
 }
 

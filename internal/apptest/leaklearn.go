@@ -28,12 +28,12 @@ func (h *LeakHunt) learnParameters(query url.Values) {
 // learnTokens learns the tokens of a response, and of JWTs the parts that are
 // no one else's.
 func (h *LeakHunt) learnTokens(body []byte) {
-	var answer map[string]any
-	if json.Unmarshal(body, &answer) != nil {
+	var tokens map[string]any
+	if json.Unmarshal(body, &tokens) != nil {
 		return
 	}
 	for _, name := range []string{"access_token", "refresh_token", "id_token"} {
-		if value, ok := answer[name].(string); ok {
+		if value, ok := tokens[name].(string); ok {
 			h.learnToken(name, value)
 		}
 	}
@@ -79,7 +79,7 @@ func (h *LeakHunt) learnCookies(header http.Header) {
 const sealedTime = 32
 
 // LearnSealed takes securecookie's encoding apart: base64 of "time|value|MAC",
-// whose value is base64 again. The time is no secret.
+// whose value is base64 again. The time is not secret.
 func (h *LeakHunt) LearnSealed(sealed string) {
 	h.Secret("cookie", sealed[min(len(sealed), sealedTime):])
 	decoded, err := base64.URLEncoding.DecodeString(sealed)

@@ -46,7 +46,7 @@ func Prints[T any](h *LeakHunt, v T) {
 		" by pointer in an unexported field": struct{ v *T }{&v},
 	}
 	if reflect.TypeFor[T]().Kind() == reflect.Pointer {
-		// What vet lets nobody copy.
+		// What vet does not let code copy.
 		shapes[" by value"] = reflect.ValueOf(v).Elem()
 		shapes[" in an unexported field"] = struct{ v T }{v}
 	} else {

@@ -41,7 +41,7 @@ func (h *LeakHunt) HandleError(w http.ResponseWriter, _ *http.Request, err error
 }
 
 // Tap listens to a host of the network: to what the application responds, and
-// to what everybody else is asked.
+// to what all others are asked.
 func (h *LeakHunt) Tap(host string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -70,7 +70,7 @@ func (h *LeakHunt) Tap(host string, next http.Handler) http.Handler {
 		next.ServeHTTP(rec, r)
 		if host == "app.test" {
 			h.learnCookies(rec.Header())
-			h.answered(r.Method+" "+r.URL.Path+": ", rec)
+			h.responded(r.Method+" "+r.URL.Path+": ", rec)
 		} else if strings.HasSuffix(r.URL.Path, "token") {
 			h.learnTokens(rec.Body.Bytes())
 		}
@@ -80,8 +80,8 @@ func (h *LeakHunt) Tap(host string, next http.Handler) http.Handler {
 	})
 }
 
-// answered keeps a response of the application.
-func (h *LeakHunt) answered(where string, rec *httptest.ResponseRecorder) {
+// responded keeps a response of the application.
+func (h *LeakHunt) responded(where string, rec *httptest.ResponseRecorder) {
 	h.Says(where+"body", rec.Body.String())
 	var links map[string]string
 	if json.Unmarshal(rec.Body.Bytes(), &links) == nil {

@@ -61,7 +61,7 @@ func (p Page) Fetch(method, target, mode string) *Response {
 	return p.ask(method, target, nil, cause{dest: "empty", mode: mode}, "Accept", "*/*")
 }
 
-// Prerender is a page loaded before anybody asked for it.
+// Prerender is a page loaded before the user asks for it.
 func (p Page) Prerender(target string) *Response {
 	p.Browser.T.Helper()
 	return p.ask(http.MethodGet, target, nil, cause{}, "Sec-Purpose", "prefetch;prerender")

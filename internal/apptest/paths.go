@@ -41,7 +41,7 @@ var OrdinaryPaths = []string{
 }
 
 // HostilePaths lead off our origin in one browser or another, or to where
-// nobody wants to return: all of them become "/".
+// no user wants to return: all of them become "/".
 var HostilePaths = []struct{ Name, Path string }{
 	{"nothing", ""},
 	{"another origin", "https://evil.example/x"},

@@ -34,7 +34,7 @@ func (a *App) Raw(b *Browser, h http.Handler, line string, header ...string) *Re
 	for name, value := range b.Cookies() {
 		fmt.Fprintf(&request, "Cookie: %s=%s\r\n", name, value)
 	}
-	go io.WriteString(conn, request.String()+"\r\n") // the answer may come before the end
+	go io.WriteString(conn, request.String()+"\r\n") // the response may come before the end
 	home, _ := url.Parse(a.URL)
 	method, _, _ := strings.Cut(line, " ")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method, URL: home})

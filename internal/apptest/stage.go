@@ -32,7 +32,7 @@ type Stage struct {
 	Says    map[string]func(form url.Values) Reply // by path
 	Asked   map[string]int                         // by path
 	Bearers []string                               // Authorization of calls to https://api.test
-	known   map[string]bool                        // answers that ordinary inputs get
+	known   map[string]bool                        // responses that ordinary inputs get
 
 	Served int                       // how often the guarded handler ran
 	User   oauthlogin.User           // and for whom, the last time
