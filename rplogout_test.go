@@ -247,7 +247,7 @@ func TestLogoutIsNoOpenRedirect(t *testing.T) {
 	for _, local := range []bool{false, true} {
 		a := apptest.New(t, apptest.Config{})
 		if local {
-			a.Provider.EditDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
+			a.NoEndSession()
 		}
 		b := a.Browser(t)
 		for _, returnTo := range []string{

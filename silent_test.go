@@ -339,7 +339,7 @@ func TestSilentAfterLogout(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newSilentApp(t, nil)
 				if !test.ask {
-					a.Provider.EditDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
+					a.NoEndSession()
 				}
 				b := knownAtProvider(t, a)
 				if resp, _ := visitPage(b, "/public/"); resp.Text != "page for alice" {
