@@ -19,18 +19,19 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
 // RFC 6749 section 10.10: what nobody guesses. Each bit is set half the time.
 func randomness(t *testing.T) {
-	a := newAttackedApp(t, offline{})
+	a := apptest.NewAttacked(t, apptest.Config{})
 	const n = 600
 	names := [...]string{"state", "nonce", "code_challenge"}
 	seen := map[string]bool{}
 	var ones [len(names)][256]int
 	for range n {
-		params := queryOf(a.serve(http.MethodGet, "/login").Header().Get("Location"))
+		params := apptest.QueryOf(a.Serve(http.MethodGet, "/login").Header().Get("Location"))
 		for i, name := range names {
 			value, err := base64.RawURLEncoding.DecodeString(params.Get(name))
 			if err != nil || len(value) != 32 || seen[string(value)] {
@@ -49,7 +50,7 @@ func randomness(t *testing.T) {
 			}
 		}
 	}
-	a.leaves(a.browser(t), aftermath{})
+	a.Leaves(a.Browser(t), apptest.Aftermath{})
 }
 
 // A provider whose certificate nobody signed gets no request, with the client
@@ -59,12 +60,12 @@ func unverifiedTLS(t *testing.T) {
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	server.StartTLS()
 	defer server.Close()
-	a := newAttackedApp(t, offline{change: func(opts *oauthlogin.Options) {
+	a := apptest.NewAttacked(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 		opts.HTTPClient = nil
 		opts.Providers[0].Issuer = server.URL
 	}})
-	a.expect("a certificate of nobody", a.browser(t).get("/login"), http.StatusBadGateway, "")
-	if log := a.log.String(); !strings.Contains(log, "certificate") {
+	a.Expect("a certificate of nobody", a.Browser(t).Get("/login"), http.StatusBadGateway, "")
+	if log := a.Log.String(); !strings.Contains(log, "certificate") {
 		t.Errorf("log %s", log)
 	}
 	for _, change := range []func(p *oauthlogin.Provider){
@@ -74,11 +75,11 @@ func unverifiedTLS(t *testing.T) {
 		func(p *oauthlogin.Provider) { p.OAuth2.RedirectURL = "http://app.test/auth/callback" },
 		func(p *oauthlogin.Provider) { p.PostLogoutRedirectURL = "http://app.test/" },
 		func(p *oauthlogin.Provider) {
-			*p = plainProvider("x", "https://app.test/auth/callback")
+			*p = apptest.PlainProvider("x", "https://app.test/auth/callback")
 			p.OAuth2.Endpoint = oauth2.Endpoint{AuthURL: "https://provider.test/a", TokenURL: "http://provider.test/t"}
 		},
 	} {
-		opts := validOptions()
+		opts := apptest.ValidOptions()
 		if change(&opts.Providers[0]); opts.Providers[0].OAuth2 != nil {
 			if auth, err := oauthlogin.New(opts); err == nil || auth != nil {
 				t.Errorf("plain http: %+v", opts.Providers[0])
@@ -88,8 +89,8 @@ func unverifiedTLS(t *testing.T) {
 }
 
 func serverSideRequests(t *testing.T) {
-	a := newAttackedApp(t, offline{})
-	a.provider.EditIDToken(without("name")) // so that user info is asked for
+	a := apptest.NewAttacked(t, apptest.Config{})
+	a.Provider.EditIDToken(apptest.Without("name")) // so that user info is asked for
 	codes := 0
 	for _, row := range []struct {
 		endpoint oauthlogintest.Endpoint
@@ -104,68 +105,66 @@ func serverSideRequests(t *testing.T) {
 		for _, status := range []int{300, 301, 302, 303, 305, 307, 308} {
 			for _, header := range []string{"Location", "Refresh", "Content-Location", "Link"} {
 				target := "https://hostile.test" + row.path
-				a.provider.Intercept(row.endpoint, answerWith(status, "", header, target))
+				a.Provider.Intercept(row.endpoint, apptest.RespondWith(status, "", header, target))
 				time.Sleep(time.Minute)
-				b := a.browser(t)
-				if resp := b.follow("/login?return_to=/dashboard"); resp.StatusCode != http.StatusBadGateway || resp.Request.URL.Host != "app.test" {
+				b := a.Browser(t)
+				if resp := b.Follow("/login?return_to=/dashboard"); resp.StatusCode != http.StatusBadGateway || resp.Request.URL.Host != "app.test" {
 					t.Errorf("%s redirects with %d and %s: %d at %s", row.endpoint, status, header, resp.StatusCode, resp.Request.URL)
 				}
 				codes += row.codes
 			}
 		}
-		a.provider.Intercept(row.endpoint, nil)
+		a.Provider.Intercept(row.endpoint, nil)
 	}
-	a.provider.Intercept(oauthlogintest.Revocation, answerWith(http.StatusTemporaryRedirect, "", "Location", "https://hostile.test/revoke"))
+	a.Provider.Intercept(oauthlogintest.Revocation, apptest.RespondWith(http.StatusTemporaryRedirect, "", "Location", "https://hostile.test/revoke"))
 
 	// OpenID Connect Core sections 5.1, 5.6.2: what has a URL in it.
-	edit := func(claims object) {
+	edit := func(claims map[string]any) {
 		const target = "https://hostile.test/jwks"
 		for _, name := range []string{"picture", "profile", "website", "jwks_uri", "jku", "x5u", "userinfo_endpoint", "sub_jwk", "icon"} {
 			claims[name] = target
 		}
-		claims["_claim_names"] = object{"name": "a", "groups": "a", "email": "a"}
-		claims["_claim_sources"] = object{"a": object{"endpoint": target, "access_token": "x"}, "b": object{"JWT": "e30.e30.e30"}}
+		claims["_claim_names"] = map[string]any{"name": "a", "groups": "a", "email": "a"}
+		claims["_claim_sources"] = map[string]any{"a": map[string]any{"endpoint": target, "access_token": "x"}, "b": map[string]any{"JWT": "e30.e30.e30"}}
 	}
-	a.provider.EditIDToken(func(header, claims object) {
+	a.Provider.EditIDToken(func(header, claims map[string]any) {
 		delete(claims, "name")
 		edit(claims)
 		header["jku"], header["x5u"] = "https://hostile.test/jwks", "https://hostile.test/jwks"
 	})
-	a.provider.EditUserInfo(edit)
-	a.provider.EditTokenResponse(func(resp object) { resp["userinfo_endpoint"] = "https://hostile.test/userinfo" })
+	a.Provider.EditUserInfo(edit)
+	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["userinfo_endpoint"] = "https://hostile.test/userinfo" })
 	time.Sleep(time.Minute)
-	b := a.browser(t)
-	b.login("/")
-	b.post("/logout", nil) // which revokes, and is not held up
-	a.leaves(b, aftermath{codes: codes + 1})
+	b := a.Browser(t)
+	b.Login("/")
+	b.Post("/logout", nil) // which revokes, and is not held up
+	a.Leaves(b, apptest.Aftermath{Codes: codes + 1})
 }
 
 func credentialsOnRedirects(t *testing.T) {
-	a := newAttackedApp(t, offline{})
+	a := apptest.NewAttacked(t, apptest.Config{})
 	var atAPI []string
-	a.net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var reached []*http.Request
+	a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		atAPI = append(atAPI, r.URL.Path+" "+strings.Split(r.Header.Get("Authorization")+" ", " ")[0])
 		if r.URL.Path == "/first" {
 			http.Redirect(w, r, "https://hostile.test/away", http.StatusTemporaryRedirect)
 		}
 	})
-	a.net["hostile.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.reached = append(a.reached, r)
+	a.Net["hostile.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.Reached(r)
+		reached = append(reached, r)
 		if r.URL.Path == "/away" {
 			http.Redirect(w, r, "https://sub.hostile.test/", http.StatusFound)
 		}
 	})
-	a.net["sub.hostile.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.net["hostile.test"].ServeHTTP(w, r)
+	a.Net["sub.hostile.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.Net["hostile.test"].ServeHTTP(w, r)
 		http.Redirect(w, r, "https://api.test/back", http.StatusFound)
 	})
-	more := a.more
-	a.more = func(mux *http.ServeMux) {
-		more(mux)
-		mux.Handle("/call", a.auth.RequireAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			resp, err := a.auth.Client(r.Context()).Post("https://api.test/first", "text/plain", strings.NewReader("body"))
+	a.Routes = func(mux *http.ServeMux) {
+		mux.Handle("/call", a.Auth.RequireAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			resp, err := a.Auth.Client(r.Context()).Post("https://api.test/first", "text/plain", strings.NewReader("body"))
 			if err != nil {
 				t.Error(err)
 				return
@@ -173,20 +172,20 @@ func credentialsOnRedirects(t *testing.T) {
 			resp.Body.Close()
 		})))
 	}
-	b := a.browser(t)
-	b.login("/")
-	b.get("/call")
+	b := a.Browser(t)
+	b.Login("/")
+	b.Get("/call")
 	if !slices.Equal(atAPI, []string{"/first Bearer", "/back "}) {
 		t.Errorf("the API got %q", atAPI)
 	}
-	for _, r := range a.reached {
+	for _, r := range reached {
 		for _, name := range []string{"Authorization", "Cookie", "Www-Authenticate", "Proxy-Authorization"} {
 			if r.Header.Get(name) != "" {
 				t.Errorf("%s%s got %s", r.Host, r.URL.Path, name)
 			}
 		}
 	}
-	a.leaves(b, aftermath{user: "alice", codes: 1, asked: 2})
+	a.Leaves(b, apptest.Aftermath{User: "alice", Codes: 1, Asked: 2})
 }
 
 // The floor is where the last of them was fixed; and what the fixes bound.
@@ -206,14 +205,14 @@ func standardLibrary(t *testing.T) {
 			t.Errorf("%q is too old", v)
 		}
 	}
-	a := newAttackedApp(t, offline{})
-	b := a.browser(t)
+	a := apptest.NewAttacked(t, apptest.Config{})
+	b := a.Browser(t)
 	for _, target := range []string{"/login?", "/auth/callback?state=x&code=y&"} {
-		a.expect("too many parameters", b.get(target+strings.Repeat("a&", 10_001)), http.StatusBadRequest, "")
+		a.Expect("too many parameters", b.Get(target+strings.Repeat("a&", 10_001)), http.StatusBadRequest, "")
 	}
-	a.expect("too many cookies", a.raw(b, nil, "GET /dashboard", "Cookie", strings.Repeat("a=b;", 4000)), http.StatusFound, "/login?return_to=%2Fdashboard")
-	a.expect("and a logout", a.raw(b, nil, "POST /logout", "Content-Length", "0", "Cookie", strings.Repeat("a=b;", 4000)), http.StatusSeeOther, "/")
-	a.leaves(b, aftermath{})
+	a.Expect("too many cookies", a.Raw(b, nil, "GET /dashboard", "Cookie", strings.Repeat("a=b;", 4000)), http.StatusFound, "/login?return_to=%2Fdashboard")
+	a.Expect("and a logout", a.Raw(b, nil, "POST /logout", "Content-Length", "0", "Cookie", strings.Repeat("a=b;", 4000)), http.StatusSeeOther, "/")
+	a.Leaves(b, apptest.Aftermath{})
 }
 
 // allocates returns how many bytes f allocates, in all.
@@ -226,51 +225,51 @@ func allocates(f func()) uint64 {
 }
 
 func manyDots(t *testing.T) {
-	a := newAttackedApp(t, offline{})
-	a.browser(t).login("/") // with all that is made once
+	a := apptest.NewAttacked(t, apptest.Config{})
+	a.Browser(t).Login("/") // with all that is made once
 	dots := strings.Repeat(".", 1_000_000)
 	for token, status := range map[string]int{"id_token": http.StatusBadGateway, "access_token": http.StatusSeeOther, "refresh_token": http.StatusSeeOther} {
-		a.provider.EditIDToken(without("at_hash")) // of another access token
-		a.provider.EditTokenResponse(func(resp map[string]any) { resp[token] = dots })
-		b := a.browser(t)
-		cb := b.callbackURL("/login")
-		var resp *response
+		a.Provider.EditIDToken(apptest.Without("at_hash")) // of another access token
+		a.Provider.EditTokenResponse(func(resp map[string]any) { resp[token] = dots })
+		b := a.Browser(t)
+		cb := b.CallbackURL("/login")
+		var resp *apptest.Response
 		// The provider and the network of the test are in it; a slice of a
 		// million strings would be 16 MB more.
-		if n := allocates(func() { resp = b.get(cb) }); resp.StatusCode != status || n > 26<<20 {
+		if n := allocates(func() { resp = b.Get(cb) }); resp.StatusCode != status || n > 26<<20 {
 			t.Errorf("%s: %d, %d bytes allocated", token, resp.StatusCode, n)
 		}
 	}
-	b := a.browser(t)
-	for _, header := range []string{sessionCookie + "=1" + dots, flowPrefix + "x=" + dots, flowPrefix + dots + "=x"} {
+	b := a.Browser(t)
+	for _, header := range []string{apptest.SessionCookie + "=1" + dots, apptest.FlowPrefix + "x=" + dots, apptest.FlowPrefix + dots + "=x"} {
 		r := httptest.NewRequest(http.MethodGet, "/dashboard", nil)
 		r.Header.Set("Cookie", header)
 		w := httptest.NewRecorder()
-		if n := allocates(func() { a.auth.RequireAuth(a).ServeHTTP(w, r) }); w.Code != http.StatusFound || n > 4<<20 {
+		if n := allocates(func() { a.Auth.RequireAuth(a).ServeHTTP(w, r) }); w.Code != http.StatusFound || n > 4<<20 {
 			t.Errorf("%.40s: %d, %d bytes allocated", header, w.Code, n)
 		}
 	}
-	a.leaves(b, aftermath{codes: 4})
+	a.Leaves(b, apptest.Aftermath{Codes: 4})
 }
 
 // Answers that are good but for their length, which net/http hides: 8 MiB in
 // 36 KiB.
 func inflatedAnswers(t *testing.T) {
-	var a *attackedApp
-	a = newAttackedApp(t, offline{change: func(opts *oauthlogin.Options) {
-		provider := func(w http.ResponseWriter, r *http.Request) { a.provider.ServeHTTP(w, r) }
-		opts.HTTPClient = &http.Client{Transport: servePipes(t, http.HandlerFunc(provider))}
+	var a *apptest.App
+	a = apptest.NewAttacked(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+		provider := func(w http.ResponseWriter, r *http.Request) { a.Provider.ServeHTTP(w, r) }
+		opts.HTTPClient = &http.Client{Transport: apptest.ServePipes(t, http.HandlerFunc(provider))}
 	}})
-	a.provider.EditIDToken(without("name")) // so that user info is asked for
+	a.Provider.EditIDToken(apptest.Without("name")) // so that user info is asked for
 	padding := bytes.Repeat([]byte(" "), 8<<20)
-	var b *browser
+	var b *apptest.Browser
 	codes := 0
 	for _, row := range []struct {
 		endpoint oauthlogintest.Endpoint
 		codes    int
 	}{{oauthlogintest.Discovery, 0}, {oauthlogintest.JWKS, 1}, {oauthlogintest.Token, 1}, {oauthlogintest.UserInfo, 1}} {
 		inflated := 0
-		a.provider.Intercept(row.endpoint, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		a.Provider.Intercept(row.endpoint, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 			rec := httptest.NewRecorder()
 			next(rec, r)
 			w.Header().Set("Content-Type", "application/json")
@@ -284,26 +283,26 @@ func inflatedAnswers(t *testing.T) {
 			z.Close()
 		})
 		time.Sleep(time.Minute)
-		b = a.browser(t)
-		var resp *response
-		if n := allocates(func() { resp = b.follow("/login?return_to=/dashboard") }); resp.StatusCode != http.StatusBadGateway || inflated != 1 || n > 8<<20 {
+		b = a.Browser(t)
+		var resp *apptest.Response
+		if n := allocates(func() { resp = b.Follow("/login?return_to=/dashboard") }); resp.StatusCode != http.StatusBadGateway || inflated != 1 || n > 8<<20 {
 			t.Errorf("%s: %d with %d bytes allocated, %d times inflated", row.endpoint, resp.StatusCode, n, inflated)
 		}
-		a.provider.Intercept(row.endpoint, nil)
+		a.Provider.Intercept(row.endpoint, nil)
 		codes += row.codes
 	}
-	a.leaves(b, aftermath{codes: codes})
+	a.Leaves(b, apptest.Aftermath{Codes: codes})
 }
 
 func manyLogins(t *testing.T) {
-	a := newAttackedApp(t, offline{})
+	a := apptest.NewAttacked(t, apptest.Config{})
 	login := func(n int) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
 				for range n / 8 {
 					w := httptest.NewRecorder()
-					if a.auth.Login(w, httptest.NewRequest(http.MethodGet, "/login?return_to=/x", nil)); w.Code != http.StatusSeeOther {
+					if a.Auth.Login(w, httptest.NewRequest(http.MethodGet, "/login?return_to=/x", nil)); w.Code != http.StatusSeeOther {
 						t.Errorf("%d", w.Code)
 					}
 				}
@@ -311,18 +310,11 @@ func manyLogins(t *testing.T) {
 		}
 		wg.Wait()
 	}
-	heap := func() uint64 {
-		var stats runtime.MemStats
-		runtime.GC()
-		runtime.GC() // sync.Pool lets go after two
-		runtime.ReadMemStats(&stats)
-		return stats.HeapAlloc
-	}
 	login(80)
-	before := heap()
+	before := apptest.HeapBytes()
 	login(2000)
-	if after := heap(); after > before+2000*64 { // a flow, or no more than its state
+	if after := apptest.HeapBytes(); after > before+2000*64 { // a flow, or no more than its state
 		t.Errorf("heap grew from %d to %d bytes", before, after)
 	}
-	a.leaves(a.browser(t), aftermath{})
+	a.Leaves(a.Browser(t), apptest.Aftermath{})
 }

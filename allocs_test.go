@@ -5,15 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
-
-// headerOnly is a ResponseWriter that writes nowhere and allocates nothing.
-type headerOnly http.Header
-
-func (w headerOnly) Header() http.Header       { return http.Header(w) }
-func (headerOnly) Write(b []byte) (int, error) { return len(b), nil }
-func (headerOnly) WriteHeader(int)             {}
 
 // What a request allocates is what its session costs when it was seen before:
 // the request's copy, the context with the session in it, the user's claims and
@@ -29,14 +23,14 @@ func TestAllocations(t *testing.T) {
 			Claims: map[string]any{"address": strings.Repeat("12 Long Street, ", 64)},
 		}}}},
 	} {
-		a := newOfflineApp(t, offline{provider: size.provider})
-		b := a.browser(t)
-		b.login("/dashboard")
-		signedIn := b.request(http.MethodGet, "/dashboard", nil)
-		for name, value := range b.cookies() {
+		a := apptest.New(t, apptest.Config{Provider: size.provider})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		signedIn := b.Request(http.MethodGet, "/dashboard", nil)
+		for name, value := range b.Cookies() {
 			signedIn.AddCookie(&http.Cookie{Name: name, Value: value})
 		}
-		anonymous := b.request(http.MethodGet, "/dashboard", nil)
+		anonymous := b.Request(http.MethodGet, "/dashboard", nil)
 		served := 0
 		next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ })
 
@@ -46,16 +40,16 @@ func TestAllocations(t *testing.T) {
 			r    *http.Request
 			most float64
 		}{
-			{"RequireAuth", a.auth.RequireAuth(next), signedIn, 4},
-			{"RequireAuth behind Handler", a.auth.Handler(a.auth.RequireAuth(next)), signedIn, 4},
-			{"Handler without a session", a.auth.Handler(next), anonymous, 0},
+			{"RequireAuth", a.Auth.RequireAuth(next), signedIn, 4},
+			{"RequireAuth behind Handler", a.Auth.Handler(a.Auth.RequireAuth(next)), signedIn, 4},
+			{"Handler without a session", a.Auth.Handler(next), anonymous, 0},
 		} {
 			t.Run(size.name+" "+test.name, func(t *testing.T) {
 				const runs = 100
-				w := headerOnly{}
+				w := apptest.NewDiscard()
 				served = 0
 				got := testing.AllocsPerRun(runs, func() {
-					clear(w)
+					clear(w.Header())
 					test.h.ServeHTTP(w, test.r)
 				})
 				if served != runs+1 { // once more to warm up

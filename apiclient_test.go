@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -60,8 +61,8 @@ func (s *api) called() []apiCall {
 // A callApp is an application whose guarded path /call runs what the test has
 // set, with the client of its request.
 type callApp struct {
-	*tokenApp
-	*browser
+	*apptest.App
+	*apptest.Browser
 	api   *api
 	first string // access token, of the login
 	call  func(*http.Client)
@@ -69,29 +70,29 @@ type callApp struct {
 
 // newCallApp returns an application that alice has signed in to. Its API is at
 // https://api.test, over connections in memory.
-func newCallApp(t *testing.T, with offline) *callApp {
+func newCallApp(t *testing.T, with apptest.Config) *callApp {
 	t.Helper()
 	a := &callApp{api: &api{}}
-	change := with.change
-	with.change = func(opts *oauthlogin.Options) {
-		opts.HTTPClient = &http.Client{Transport: hosts{"api.test": servePipes(t, a.api), "": opts.HTTPClient.Transport}}
+	change := with.Change
+	with.Change = func(opts *oauthlogin.Options) {
+		opts.HTTPClient = &http.Client{Transport: hosts{"api.test": apptest.ServePipes(t, a.api), "": opts.HTTPClient.Transport}}
 		if change != nil {
 			change(opts)
 		}
 	}
-	a.tokenApp = newTokenApp(t, with)
-	a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) { a.call(a.auth.Client(r.Context())) }
-	a.browser = a.tokenApp.browser(t)
-	a.login("/dashboard")
-	a.first = a.get("/access").body
+	a.App = apptest.New(t, with)
+	a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) { a.call(a.Auth.Client(r.Context())) })
+	a.Browser = a.App.Browser(t)
+	a.Login("/dashboard")
+	a.first = a.Get("/access").Text
 	return a
 }
 
 // in runs f in a handler, with the client of its request.
-func (a *callApp) in(t *testing.T, f func(*http.Client)) *response {
+func (a *callApp) in(t *testing.T, f func(*http.Client)) *apptest.Response {
 	t.Helper()
 	a.call = f
-	resp := a.get("/call")
+	resp := a.Get("/call")
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("the handler's request: %d", resp.StatusCode)
 	}
@@ -162,18 +163,18 @@ func TestClientReplays(t *testing.T) {
 			return counted(open), func() (io.ReadCloser, error) { return nil, errors.New("gone") }
 		}, "", nil, "401 no", 1, 0},
 		{"an API that never takes a token", replayable, "*", nil, "401 no", 2, 1},
-		{"a provider that is down", replayable, "", answerless(http.StatusServiceUnavailable, ""), "401 no", 1, 1},
-		{"a provider that has ended the grant", replayable, "", answerless(http.StatusBadRequest, `{"error":"invalid_grant"}`), "401 no", 1, 1},
+		{"a provider that is down", replayable, "", apptest.JSON(http.StatusServiceUnavailable, ""), "401 no", 1, 1},
+		{"a provider that has ended the grant", replayable, "", apptest.JSON(http.StatusBadRequest, `{"error":"invalid_grant"}`), "401 no", 1, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newCallApp(t, offline{})
+				a := newCallApp(t, apptest.Config{})
 				a.api.refuse(a.first)
 				if tt.refusing != "" {
 					a.api.refuse(tt.refusing)
 				}
 				if tt.refresh != nil {
-					a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { tt.refresh(w, r) })
+					a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { tt.refresh(w, r) })
 				}
 				open := 0
 				var sent *http.Request
@@ -206,15 +207,10 @@ func TestClientReplays(t *testing.T) {
 						t.Errorf("call %d: %s with body %q and the token of the login: %t", i, c.method, c.body, c.token == a.first)
 					}
 				}
-				a.wantRefreshes(t, tt.refreshes)
+				a.WantRefreshes(t, tt.refreshes)
 			})
 		})
 	}
-}
-
-// answerless is one answer of an endpoint, as a handler.
-func answerless(status int, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { answerWith(status, body)(w, r, nil) }
 }
 
 // A handler that runs since before another request's refresh takes the new
@@ -232,17 +228,17 @@ func TestClientOfAnOlderRequest(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newCallApp(t, offline{})
+				a := newCallApp(t, apptest.Config{})
 				if tt.refused {
 					a.api.refuse(a.first)
 				}
 				time.Sleep(57 * time.Minute)
-				old := a.cookies()
+				old := a.Cookies()
 				a.call = func(client *http.Client) {
 					a.call = func(client *http.Client) { answered(client.Get("https://api.test/")) }
 					time.Sleep(time.Minute)
 					a.api.refuse(a.first)
-					a.ask(t.Context(), old, "/call") // refreshes
+					a.Ask(t.Context(), old, "/call") // refreshes
 					if !tt.refused {
 						a.api.refuse("")
 					}
@@ -252,15 +248,15 @@ func TestClientOfAnOlderRequest(t *testing.T) {
 						t.Errorf("answer is %q", got)
 					}
 				}
-				if resp := a.get("/call"); resp.StatusCode != http.StatusOK {
+				if resp := a.Get("/call"); resp.StatusCode != http.StatusOK {
 					t.Errorf("answer is %d", resp.StatusCode)
 				}
 				calls := a.api.called()
-				fresh := a.get("/access").body
+				fresh := a.Get("/access").Text
 				if len(calls) == 0 || calls[len(calls)-1].token != fresh || fresh == a.first || fresh == "" {
 					t.Errorf("calls %+v; the session has the token %q, and had %q", calls, fresh, a.first)
 				}
-				a.wantRefreshes(t, 1)
+				a.WantRefreshes(t, 1)
 			})
 		})
 	}
@@ -270,7 +266,7 @@ func TestClientOfAnOlderRequest(t *testing.T) {
 func TestClientNeverRetriesTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newCallApp(t, offline{})
+		a := newCallApp(t, apptest.Config{})
 		a.api.refuse("*")
 		for range 3 {
 			a.in(t, func(client *http.Client) {
@@ -284,8 +280,8 @@ func TestClientNeverRetriesTwice(t *testing.T) {
 		if n := len(a.api.called()); n != 12 {
 			t.Errorf("%d calls to the API, want 2 each", n)
 		}
-		a.wantRefreshes(t, 6)
-		if !a.signedIn() {
+		a.WantRefreshes(t, 6)
+		if !a.SignedIn() {
 			t.Error("signed out")
 		}
 	})
@@ -296,7 +292,7 @@ func TestClientNeverRetriesTwice(t *testing.T) {
 func TestClientRefreshesEachTokenThatIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newCallApp(t, offline{})
+		a := newCallApp(t, apptest.Config{})
 		token := a.first
 		for range 3 {
 			a.api.refuse(token)
@@ -305,13 +301,13 @@ func TestClientRefreshesEachTokenThatIsRefused(t *testing.T) {
 					t.Errorf("answer is %q", got)
 				}
 			})
-			if fresh := a.get("/access").body; fresh == token || fresh == "" {
+			if fresh := a.Get("/access").Text; fresh == token || fresh == "" {
 				t.Errorf("token is %q", fresh)
 			} else {
 				token = fresh
 			}
 		}
-		a.wantRefreshes(t, 3)
+		a.WantRefreshes(t, 3)
 	})
 }
 
@@ -321,11 +317,11 @@ func TestClientSharesOneRefresh(t *testing.T) {
 	t.Parallel()
 	for _, why := range []string{"the API refuses the token", "the token has expired meanwhile"} {
 		t.Run(why, func(t *testing.T) {
-			inStoreToo(t, func(t *testing.T, with offline) {
+			apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
 				a := newCallApp(t, with)
-				a.slowTokens(time.Second)
+				a.SlowTokens(time.Second)
 				a.api.refuse(a.first)
-				old := a.cookies()
+				old := a.Cookies()
 				a.in(t, func(client *http.Client) {
 					if why == "the token has expired meanwhile" {
 						a.api.refuse("")
@@ -341,24 +337,24 @@ func TestClientSharesOneRefresh(t *testing.T) {
 					}
 					wg.Wait()
 				})
-				a.wantRefreshes(t, 1)
+				a.WantRefreshes(t, 1)
 				calls := a.api.called()
 				if len(calls) == 0 {
 					t.Fatal("no calls")
 				}
 				fresh := calls[len(calls)-1].token
 				for range 2 { // the first answer is lost
-					w := a.ask(t.Context(), old, "/access")
+					w := a.Ask(t.Context(), old, "/access")
 					if w.Code != http.StatusOK || w.Body.String() != fresh {
 						t.Errorf("with the old cookie: %d, token %q, want %q", w.Code, w.Body, fresh)
 					}
 				}
-				a.get("/access")
-				a.restart(t)
-				if got := a.get("/access").body; got != fresh {
+				a.Get("/access")
+				a.Restart(t)
+				if got := a.Get("/access").Text; got != fresh {
 					t.Errorf("after a restart the token is %q, want %q", got, fresh)
 				}
-				a.wantRefreshes(t, 1)
+				a.WantRefreshes(t, 1)
 			})
 		})
 	}
@@ -369,26 +365,26 @@ func TestClientSharesOneRefresh(t *testing.T) {
 func TestClientRefusedElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newTokenApp(t, offline{})
-		a.net["api.test"] = http.RedirectHandler("https://evil.test/", http.StatusFound)
+		a := apptest.New(t, apptest.Config{})
+		a.Net["api.test"] = http.RedirectHandler("https://evil.test/", http.StatusFound)
 		calls := 0
-		a.net["evil.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.Net["evil.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if calls++; r.Header.Get("Authorization") != "" {
 				t.Error("another host gets the token")
 			}
 			w.WriteHeader(http.StatusUnauthorized)
 		})
-		a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
-			if got := answered(a.auth.Client(r.Context()).Get("https://api.test/")); got != "401 " {
+		a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
+			if got := answered(a.Auth.Client(r.Context()).Get("https://api.test/")); got != "401 " {
 				t.Errorf("answer is %q", got)
 			}
-		}
-		b := a.browser(t)
-		b.login("/dashboard")
-		if b.get("/call"); calls != 1 {
+		})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		if b.Get("/call"); calls != 1 {
 			t.Errorf("%d calls", calls)
 		}
-		a.wantRefreshes(t, 0)
+		a.WantRefreshes(t, 0)
 	})
 }
 
@@ -410,7 +406,7 @@ func TestClientEndsWithItsRequest(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				served := make(chan struct{}, 3)
-				streams := servePipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				streams := apptest.ServePipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					defer func() { served <- struct{}{} }()
 					switch r.URL.Path {
 					case "/refused":
@@ -421,25 +417,25 @@ func TestClientEndsWithItsRequest(t *testing.T) {
 					}
 					<-r.Context().Done()
 				}))
-				a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+				a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 					opts.HTTPClient = &http.Client{Transport: hosts{"api.test": streams, "": opts.HTTPClient.Transport}}
 				}})
-				a.slowTokens(tt.slow)
+				a.SlowTokens(tt.slow)
 				var failed string
 				var took time.Duration
-				a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+				a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
 					if tt.late {
 						time.Sleep(2 * time.Hour)
 					}
 					ctx, hangUp := context.WithTimeout(r.Context(), time.Second)
 					defer hangUp()
 					start := time.Now()
-					failed = answered(a.auth.Client(ctx).Get("https://api.test" + tt.path))
+					failed = answered(a.Auth.Client(ctx).Get("https://api.test" + tt.path))
 					took = time.Since(start)
-				}
-				b := a.browser(t)
-				b.login("/dashboard")
-				b.get("/call")
+				})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				b.Get("/call")
 				if took != time.Second || !strings.Contains(failed, context.DeadlineExceeded.Error()) && !strings.HasPrefix(failed, "401") {
 					t.Errorf("after %v: %s", took, failed)
 				}
@@ -448,26 +444,26 @@ func TestClientEndsWithItsRequest(t *testing.T) {
 				}
 				time.Sleep(tt.slow)
 				if tt.slow > 0 { // and its tokens are not lost
-					if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body == "" {
-						t.Errorf("afterwards: %d, token %q", resp.StatusCode, resp.body)
+					if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" {
+						t.Errorf("afterwards: %d, token %q", resp.StatusCode, resp.Text)
 					}
-					a.wantRefreshes(t, 1)
+					a.WantRefreshes(t, 1)
 				}
 			})
 		})
 	}
 	t.Run("before it begins", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			a := newTokenApp(t, offline{})
+			a := apptest.New(t, apptest.Config{})
 			var failed error
-			a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+			a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
 				ctx, hangUp := context.WithCancel(r.Context())
 				hangUp()
-				_, failed = a.auth.Client(ctx).Get("https://api.test/")
-			}
-			b := a.browser(t)
-			b.login("/dashboard")
-			if b.get("/call"); !errors.Is(failed, context.Canceled) {
+				_, failed = a.Auth.Client(ctx).Get("https://api.test/")
+			})
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			if b.Get("/call"); !errors.Is(failed, context.Canceled) {
 				t.Errorf("error: %v", failed)
 			}
 		})
@@ -480,15 +476,15 @@ func TestClientStreams(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan struct{})
-		streams := servePipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		streams := apptest.ServePipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer close(ended)
 			serveEvents(w, r)
 		}))
-		a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 			opts.HTTPClient = &http.Client{Transport: hosts{"api.test": streams, "": opts.HTTPClient.Transport}}
 		}})
-		a.guarded["/stream"] = func(w http.ResponseWriter, r *http.Request) {
-			resp, err := a.auth.Client(r.Context()).Get("https://api.test/")
+		a.Guard("/stream", func(w http.ResponseWriter, r *http.Request) {
+			resp, err := a.Auth.Client(r.Context()).Get("https://api.test/")
 			if err != nil {
 				t.Error(err)
 				return
@@ -497,10 +493,10 @@ func TestClientStreams(t *testing.T) {
 			for lines := bufio.NewScanner(resp.Body); lines.Scan(); http.NewResponseController(w).Flush() {
 				fmt.Fprintln(w, lines.Text())
 			}
-		}
-		b := a.browser(t)
-		b.login("/dashboard")
-		b.client.Transport = servePipes(t, a.net["app.test"])
+		})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		b.Client.Transport = apptest.ServePipes(t, a.Net["app.test"])
 		visitEvents(t, b)
 		<-ended
 	})
@@ -510,16 +506,16 @@ func TestClientStreams(t *testing.T) {
 func TestClientUpgrades(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sockets := servePipes(t, http.HandlerFunc(serveWebSocket))
-		a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+		sockets := apptest.ServePipes(t, http.HandlerFunc(serveWebSocket))
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 			opts.HTTPClient = &http.Client{Transport: hosts{"api.test": sockets, "": opts.HTTPClient.Transport}}
 		}})
-		a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
-			visitWebSocket(t, &browser{t: t, origin: "https://api.test", client: a.auth.Client(r.Context())})
-		}
-		b := a.browser(t)
-		b.login("/dashboard")
-		if resp := b.get("/call"); resp.StatusCode != http.StatusOK {
+		a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
+			visitWebSocket(t, &apptest.Browser{T: t, Origin: "https://api.test", Client: a.Auth.Client(r.Context())})
+		})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		if resp := b.Get("/call"); resp.StatusCode != http.StatusOK {
 			t.Errorf("answer is %d", resp.StatusCode)
 		}
 	})
@@ -541,7 +537,7 @@ func TestClientKeepsConnections(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server, serving := &api{}, sync.WaitGroup{}
-				pipes := servePipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				pipes := apptest.ServePipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					serving.Add(1)
 					defer serving.Done()
 					if server.ServeHTTP(httptest.NewRecorder(), r); server.refused[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] {
@@ -549,22 +545,22 @@ func TestClientKeepsConnections(t *testing.T) {
 						io.WriteString(w, tt.refusal)
 					}
 				}))
-				a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+				a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 					opts.HTTPClient = &http.Client{Transport: hosts{"api.test": pipes, "": opts.HTTPClient.Transport}}
 				}})
-				a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+				a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
 					for range 5 {
-						if got := answered(a.auth.Client(r.Context()).Get("https://api.test/")); got != "200 " {
+						if got := answered(a.Auth.Client(r.Context()).Get("https://api.test/")); got != "200 " {
 							t.Errorf("answer is %q", got)
 						}
 					}
-				}
-				b := a.browser(t)
-				b.login("/dashboard")
-				server.refuse(b.get("/access").body)
-				b.get("/call")
+				})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				server.refuse(b.Get("/access").Text)
+				b.Get("/call")
 				serving.Wait()
-				if calls, dials := len(server.called()), pipes.dials.Load(); calls != 6 || dials != tt.dials {
+				if calls, dials := len(server.called()), pipes.Dials.Load(); calls != 6 || dials != tt.dials {
 					t.Errorf("%d calls over %d connections", calls, dials)
 				}
 			})

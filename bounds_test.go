@@ -20,6 +20,7 @@ import (
 	"weak"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 )
 
 // leavesNothing fails the test if do leaves over 2 MiB on the heap or a
@@ -27,9 +28,9 @@ import (
 // their own.
 func leavesNothing(t *testing.T, do func()) {
 	t.Helper()
-	before, goroutines := heapBytes(), runtime.NumGoroutine()
+	before, goroutines := apptest.HeapBytes(), runtime.NumGoroutine()
 	do()
-	if grown := heapBytes() - before; grown > 2<<20 {
+	if grown := apptest.HeapBytes() - before; grown > 2<<20 {
 		t.Errorf("heap grew by %d KiB", grown>>10)
 	}
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines; runtime.Gosched() {
@@ -39,20 +40,15 @@ func leavesNothing(t *testing.T, do func()) {
 	}
 }
 
-// answers is a network on which everybody answers the same.
-type answers func(*http.Request) (*http.Response, error)
-
-func (f answers) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 // newBareAuth is a Middleware with a plain OAuth 2.0 provider that refuses
 // every code, and without anything that keeps what was said.
 func newBareAuth(t *testing.T) *oauthlogin.Middleware {
 	t.Helper()
-	return newAuth(t, oauthlogin.Options{
-		Providers: []oauthlogin.Provider{plainProvider("test", "https://app.test/auth/callback")},
-		Keys:      [][]byte{testKey(1)},
+	return apptest.NewAuth(t, oauthlogin.Options{
+		Providers: []oauthlogin.Provider{apptest.PlainProvider("test", "https://app.test/auth/callback")},
+		Keys:      [][]byte{apptest.Key(1)},
 		Logger:    slog.New(slog.DiscardHandler),
-		HTTPClient: &http.Client{Transport: answers(func(*http.Request) (*http.Response, error) {
+		HTTPClient: &http.Client{Transport: apptest.RoundTripFunc(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 400, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"error":"invalid_grant"}`))}, nil
 		})},
 	})
@@ -69,11 +65,11 @@ func TestLoginKeepsNothing(t *testing.T) {
 		for client := range each {
 			clients.Go(func() {
 				r := httptest.NewRequest(http.MethodGet, "/login", nil)
-				w := headerOnly{}
+				w := apptest.NewDiscard()
 				for i := range logins / each {
 					r.URL.RawQuery = "return_to=/" + strconv.Itoa(client) + "/" + strconv.Itoa(i)
-					clear(w)
-					if auth.Login(w, r); len(w["Set-Cookie"]) != 1 || len(w["Location"]) != 1 {
+					clear(w.Header())
+					if auth.Login(w, r); len(w.Header()["Set-Cookie"]) != 1 || len(w.Header()["Location"]) != 1 {
 						t.Errorf("login %d: %v", i, w)
 						return
 					}
@@ -93,7 +89,7 @@ func TestBadCallbacksKeepNothing(t *testing.T) {
 		w := httptest.NewRecorder()
 		auth.Login(w, httptest.NewRequest(http.MethodGet, "/login?return_to="+path, nil))
 		cookie, _, _ = strings.Cut(w.Header().Get("Set-Cookie"), ";")
-		return queryOf(w.Header().Get("Location")).Get("state"), cookie
+		return apptest.QueryOf(w.Header().Get("Location")).Get("state"), cookie
 	}
 	_, elsewhere := login("/elsewhere")
 	for _, test := range []struct {
@@ -104,7 +100,7 @@ func TestBadCallbacksKeepNothing(t *testing.T) {
 		{"a state that nobody knows", 5000, func(i string) (string, string) { return "code=c&state=unknown-" + i, "" }},
 		{"a state of another login", 1000, func(i string) (string, string) { return "code=c&state=unknown-" + i, elsewhere }},
 		{"a state that is there twice", 1000, func(i string) (string, string) { return "code=c&state=a&state=" + i, elsewhere }},
-		{"a cookie that does not open", 1000, func(i string) (string, string) { return "code=c&state=a", flowPrefix + i + "=" + elsewhere }},
+		{"a cookie that does not open", 1000, func(i string) (string, string) { return "code=c&state=a", apptest.FlowPrefix + i + "=" + elsewhere }},
 		{"a user who says no", 1500, func(i string) (string, string) {
 			state, cookie := login("/" + strings.Repeat(i, 100))
 			return "error=access_denied&state=" + state, cookie
@@ -116,14 +112,14 @@ func TestBadCallbacksKeepNothing(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			leavesNothing(t, func() {
-				w := &statusOnly{headerOnly: headerOnly{}}
+				w := apptest.NewDiscard()
 				for i := range test.times {
 					query, cookie := test.callback(strconv.Itoa(i))
 					r := httptest.NewRequest(http.MethodGet, "/auth/callback?"+query, nil)
 					r.Header.Set("Cookie", cookie)
-					clear(w.headerOnly)
-					if auth.Callback(w, r); w.status != http.StatusBadRequest {
-						t.Fatalf("callback %d: %d", i, w.status)
+					clear(w.Header())
+					if auth.Callback(w, r); w.Status != http.StatusBadRequest {
+						t.Fatalf("callback %d: %d", i, w.Status)
 					}
 				}
 			})
@@ -132,30 +128,22 @@ func TestBadCallbacksKeepNothing(t *testing.T) {
 	runtime.KeepAlive(auth)
 }
 
-// statusOnly is a headerOnly that knows its status.
-type statusOnly struct {
-	headerOnly
-	status int
-}
-
-func (w *statusOnly) WriteHeader(status int) { w.status = status }
-
 // What was found of a provider does not hold on to the request that asked.
 func TestDiscoveryKeepsNoRequest(t *testing.T) {
-	a := newLocalApp(t, nil)
+	a := apptest.New(t, apptest.Config{})
 	type key struct{}
 	login := func() weak.Pointer[[1 << 20]byte] {
 		value := new([1 << 20]byte)
 		ctx := context.WithValue(t.Context(), key{}, value)
 		w := httptest.NewRecorder()
-		a.auth.Login(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/login", nil))
+		a.Auth.Login(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/login", nil))
 		if w.Code != http.StatusSeeOther {
 			t.Fatal(w.Code)
 		}
 		return weak.Make(value)
 	}
 	value := login()
-	heapBytes()
+	apptest.HeapBytes()
 	if value.Value() != nil {
 		t.Error("a value of the first request's context is kept")
 	}
@@ -167,7 +155,7 @@ func TestDiscoveryKeepsNoRequest(t *testing.T) {
 type providerCall struct {
 	name, path string
 	identify   func(context.Context, *http.Client) (oauthlogin.User, error)
-	ready      func(a *app, b *browser) *http.Request
+	ready      func(a *apptest.App, b *apptest.Browser) *http.Request
 	wait       time.Duration // until it is time for the request
 	limit      time.Duration
 	status     int
@@ -175,35 +163,35 @@ type providerCall struct {
 }
 
 var providerCalls = []providerCall{
-	{name: "discovery", path: "/.well-known/openid-configuration", limit: 10 * time.Second, status: 502, ready: func(_ *app, b *browser) *http.Request {
-		return b.withCookies(http.MethodGet, "/login")
+	{name: "discovery", path: "/.well-known/openid-configuration", limit: 10 * time.Second, status: 502, ready: func(_ *apptest.App, b *apptest.Browser) *http.Request {
+		return withCookies(b, http.MethodGet, "/login")
 	}},
 	{name: "keys", path: "/jwks", limit: 10 * time.Second, status: 502, ready: atCallback},
 	{name: "a code", path: "/token", limit: 10 * time.Second, status: 502, ready: atCallback},
-	{name: "user info", path: "/userinfo", limit: 10 * time.Second, status: 502, ready: func(a *app, b *browser) *http.Request {
-		a.provider.EditIDToken(without("name"))
+	{name: "user info", path: "/userinfo", limit: 10 * time.Second, status: 502, ready: func(a *apptest.App, b *apptest.Browser) *http.Request {
+		a.Provider.EditIDToken(apptest.Without("name"))
 		return atCallback(a, b)
 	}},
-	{name: "Identify", path: "/userinfo", identify: byUserInfo, limit: 10 * time.Second, status: 502, ready: atCallback},
-	{name: "a refresh", path: "/token", limit: 10 * time.Second, status: 200, wait: untilRefresh, ready: func(_ *app, b *browser) *http.Request {
-		b.login("/dashboard")
-		return b.withCookies(http.MethodGet, "/dashboard")
+	{name: "Identify", path: "/userinfo", identify: apptest.ByUserInfo, limit: 10 * time.Second, status: 502, ready: atCallback},
+	{name: "a refresh", path: "/token", limit: 10 * time.Second, status: 200, wait: untilRefresh, ready: func(_ *apptest.App, b *apptest.Browser) *http.Request {
+		b.Login("/dashboard")
+		return withCookies(b, http.MethodGet, "/dashboard")
 	}},
-	{name: "revocation", path: "/revoke", limit: 3 * time.Second, status: 303, unread: true, ready: func(_ *app, b *browser) *http.Request {
-		b.login("/dashboard")
-		return b.withCookies(http.MethodPost, "/logout")
+	{name: "revocation", path: "/revoke", limit: 3 * time.Second, status: 303, unread: true, ready: func(_ *apptest.App, b *apptest.Browser) *http.Request {
+		b.Login("/dashboard")
+		return withCookies(b, http.MethodPost, "/logout")
 	}},
 }
 
-func atCallback(_ *app, b *browser) *http.Request {
-	return b.withCookies(http.MethodGet, b.callbackURL("/login"))
+func atCallback(_ *apptest.App, b *apptest.Browser) *http.Request {
+	return withCookies(b, http.MethodGet, b.CallbackURL("/login"))
 }
 
 // withCookies is a request that goes past the browser's jar.
-func (b *browser) withCookies(method, path string) *http.Request {
-	r := b.request(method, path, http.NoBody)
+func withCookies(b *apptest.Browser, method, path string) *http.Request {
+	r := b.Request(method, path, http.NoBody)
 	r.RequestURI = r.URL.RequestURI()
-	for name, value := range b.cookies() {
+	for name, value := range b.Cookies() {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	return r
@@ -212,7 +200,7 @@ func (b *browser) withCookies(method, path string) *http.Request {
 // A faultyNetwork is one of net/http, over pipes, on which one path of the
 // provider can be answered by hand.
 type faultyNetwork struct {
-	*app
+	*apptest.App
 	fault atomic.Pointer[fault]
 	path  string
 	read  atomic.Int64 // bytes of answers by hand that were taken
@@ -226,22 +214,22 @@ type fault func(w io.Writer) error
 func newFaultyNetwork(t *testing.T, path string, identify func(context.Context, *http.Client) (oauthlogin.User, error)) *faultyNetwork {
 	t.Helper()
 	n := &faultyNetwork{path: path}
-	p := servePipes(t, n)
-	n.app = newOfflineApp(t, offline{change: func(opts *oauthlogin.Options) {
+	p := apptest.ServePipes(t, n)
+	n.App = apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 		opts.HTTPClient = &http.Client{Transport: p.Transport}
 		if identify != nil {
-			plainOAuth(opts)
+			apptest.PlainOAuth(opts)
 			opts.Providers[0].Identify = identify
 		}
 	}})
-	n.provider.SetKeyAlg("EdDSA")
+	n.Provider.SetKeyAlg("EdDSA")
 	return n
 }
 
 func (n *faultyNetwork) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault := n.fault.Load()
 	if fault == nil || r.URL.Path != n.path {
-		n.provider.ServeHTTP(w, r)
+		n.Provider.ServeHTTP(w, r)
 		return
 	}
 	conn, _, err := w.(http.Hijacker).Hijack()
@@ -334,7 +322,7 @@ func TestProviderHangs(t *testing.T) {
 					}
 					var requests []*http.Request
 					for range clients {
-						requests = append(requests, call.ready(n.app, n.browser(t)))
+						requests = append(requests, call.ready(n.App, n.Browser(t)))
 					}
 					time.Sleep(call.wait)
 					n.fault.Store(&f.fault)
@@ -342,23 +330,23 @@ func TestProviderHangs(t *testing.T) {
 					if f.atOnce || f.inBody && call.unread {
 						want = 0
 					}
-					served := n.called("/dashboard")
+					served := n.Called("/dashboard")
 					var waiting sync.WaitGroup
 					for _, r := range requests {
 						waiting.Go(func() {
 							start := time.Now()
 							w := httptest.NewRecorder()
-							n.net["app.test"].ServeHTTP(w, r)
+							n.Net["app.test"].ServeHTTP(w, r)
 							if took := time.Since(start); took != want || w.Code != call.status {
 								t.Errorf("%d after %v, want %d after %v: %s", w.Code, took, call.status, want, w.Body)
 							}
-							if setsSession(w) {
+							if apptest.SetsSession(w) {
 								t.Error("there is a session")
 							}
 						})
 					}
 					waiting.Wait()
-					if ran := n.called("/dashboard") - served; (ran == clients) != (call.status == http.StatusOK) {
+					if ran := n.Called("/dashboard") - served; (ran == clients) != (call.status == http.StatusOK) {
 						t.Errorf("the handler ran %d times", ran)
 					}
 					if read := n.read.Load(); read > int64(clients)*(1<<20+64<<10) {
@@ -366,7 +354,7 @@ func TestProviderHangs(t *testing.T) {
 					}
 					n.fault.Store(nil)
 					time.Sleep(31 * time.Second) // cool-downs
-					n.browser(t).login("/dashboard")
+					n.Browser(t).Login("/dashboard")
 				})
 			})
 		}
@@ -381,28 +369,28 @@ func TestClientHangsUp(t *testing.T) {
 		t.Run("while the provider is asked for "+call.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := newFaultyNetwork(t, call.path, call.identify)
-				r := call.ready(n.app, n.browser(t))
+				r := call.ready(n.App, n.Browser(t))
 				time.Sleep(call.wait)
 				n.fault.Store(&silence)
 				ctx, hangUp := context.WithTimeout(t.Context(), time.Second)
 				defer hangUp()
-				served := n.called("/dashboard")
+				served := n.Called("/dashboard")
 				want := time.Second
 				if call.unread {
 					want = call.limit
 				}
 				start := time.Now()
 				w := httptest.NewRecorder()
-				n.net["app.test"].ServeHTTP(w, r.WithContext(ctx))
+				n.Net["app.test"].ServeHTTP(w, r.WithContext(ctx))
 				if took := time.Since(start); took != want {
 					t.Errorf("served for %v, want %v", took, want)
 				}
-				if setsSession(w) || n.called("/dashboard") > served {
-					t.Errorf("%d, and the handler ran %d times", w.Code, n.called("/dashboard")-served)
+				if apptest.SetsSession(w) || n.Called("/dashboard") > served {
+					t.Errorf("%d, and the handler ran %d times", w.Code, n.Called("/dashboard")-served)
 				}
 				n.fault.Store(nil)
 				time.Sleep(41 * time.Second) // limits and cool-downs
-				n.browser(t).login("/dashboard")
+				n.Browser(t).Login("/dashboard")
 			})
 		})
 	}
@@ -415,16 +403,16 @@ func TestIdentifyHangs(t *testing.T) {
 		asked := 0
 		n := newFaultyNetwork(t, "/userinfo", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
 			for ; ctx.Err() == nil; asked++ {
-				byUserInfo(ctx, client)
+				apptest.ByUserInfo(ctx, client)
 			}
 			return oauthlogin.User{}, ctx.Err()
 		})
-		r := atCallback(n.app, n.browser(t))
+		r := atCallback(n.App, n.Browser(t))
 		n.fault.Store(&silence)
 		start := time.Now()
 		w := httptest.NewRecorder()
-		n.net["app.test"].ServeHTTP(w, r)
-		if took := time.Since(start); took != 30*time.Second || asked < 3 || w.Code != http.StatusBadGateway || setsSession(w) {
+		n.Net["app.test"].ServeHTTP(w, r)
+		if took := time.Since(start); took != 30*time.Second || asked < 3 || w.Code != http.StatusBadGateway || apptest.SetsSession(w) {
 			t.Errorf("%d after %v and %d requests", w.Code, took, asked)
 		}
 	})
@@ -435,16 +423,16 @@ func TestHangingProviderLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 200
 		n := newFaultyNetwork(t, "/token", nil)
-		n.browser(t).login("/dashboard")
+		n.Browser(t).Login("/dashboard")
 		round := func() {
 			var requests []*http.Request
 			for range clients {
-				requests = append(requests, atCallback(n.app, n.browser(t)))
+				requests = append(requests, atCallback(n.App, n.Browser(t)))
 			}
 			n.fault.Store(&silence)
 			var waiting sync.WaitGroup
 			for _, r := range requests {
-				waiting.Go(func() { n.net["app.test"].ServeHTTP(httptest.NewRecorder(), r) })
+				waiting.Go(func() { n.Net["app.test"].ServeHTTP(httptest.NewRecorder(), r) })
 			}
 			waiting.Wait()
 			n.fault.Store(nil)

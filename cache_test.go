@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -36,12 +37,12 @@ func replay(auth *oauthlogin.Middleware, cookies map[string]string) (s *oauthlog
 }
 
 // signInAs returns the cookies of a new session.
-func (a *app) signInAs(t *testing.T, subject string) map[string]string {
+func signInAs(t *testing.T, a *apptest.App, subject string) map[string]string {
 	t.Helper()
-	a.provider.AutoApprove(subject)
-	b := a.browser(t)
-	b.login("/dashboard")
-	return b.cookies()
+	a.Provider.AutoApprove(subject)
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	return b.Cookies()
 }
 
 func TestCachedSessionsNeverMix(t *testing.T) {
@@ -50,25 +51,25 @@ func TestCachedSessionsNeverMix(t *testing.T) {
 		more func(subject string) string // of the access token
 	}{
 		{"one cookie", func(string) string { return "" }},
-		{"three cookies", func(string) string { return noise(5000) }},
+		{"three cookies", func(string) string { return apptest.Noise(5000) }},
 		{"three cookies, nearly the same", func(string) string { return nearlyRandom }},
 	} {
 		t.Run(size.name, func(t *testing.T) {
-			a := newOfflineApp(t, offline{})
+			a := apptest.New(t, apptest.Config{})
 			const users = 12
 			var cookies [users]map[string]string
 			for i := range cookies {
 				subject := fmt.Sprintf("user-%02d", i)
-				a.provider.EditTokenResponse(func(resp map[string]any) {
+				a.Provider.EditTokenResponse(func(resp map[string]any) {
 					resp["access_token"] = "token-of-" + subject + size.more(subject)
 				})
-				a.provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
-				cookies[i] = a.signInAs(t, subject)
+				a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
+				cookies[i] = signInAs(t, a, subject)
 			}
 			// Two that have the same keys, and opened nothing yet: at first all
 			// miss the cache together.
 			auths := []*oauthlogin.Middleware{
-				newAuth(t, a.options(a.URL, a.sameNetwork)), newAuth(t, a.options(a.URL, a.sameNetwork)),
+				a.Replica(t, nil), a.Replica(t, nil),
 			}
 			var wg sync.WaitGroup
 			for worker := range 8 {
@@ -92,19 +93,16 @@ func TestCachedSessionsNeverMix(t *testing.T) {
 }
 
 // nearlyRandom does not compress, and is the same in all sessions.
-var nearlyRandom = noise(5000)
-
-// sameNetwork has a further Middleware call the provider as the first one does.
-func (a *app) sameNetwork(opts *oauthlogin.Options) { opts.HTTPClient = &http.Client{Transport: a.net} }
+var nearlyRandom = apptest.Noise(5000)
 
 func TestHandlersCannotChangeCachedSessions(t *testing.T) {
-	a := newOfflineApp(t, offline{})
-	cookies := a.signInAs(t, "alice")
-	first := replay(a.auth, cookies)
+	a := apptest.New(t, apptest.Config{})
+	cookies := signInAs(t, a, "alice")
+	first := replay(a.Auth, cookies)
 	claims, token := bytes.Clone(first.User.RawClaims), first.Token().AccessToken
 
 	for range 3 {
-		s := replay(a.auth, cookies)
+		s := replay(a.Auth, cookies)
 		if !bytes.Equal(s.User.RawClaims, claims) || s.User.Subject != "alice" || s.Token().AccessToken != token {
 			t.Fatalf("session is %v with claims %s, want those of the first request", s, s.User.RawClaims)
 		}
@@ -133,15 +131,15 @@ func TestLimitsOfCachedSessions(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newOfflineApp(t, offline{
-					provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour},
-					change:   func(opts *oauthlogin.Options) { opts.IdleTimeout = time.Hour },
+				a := apptest.New(t, apptest.Config{
+					Provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour},
+					Change:   func(opts *oauthlogin.Options) { opts.IdleTimeout = time.Hour },
 				})
-				cookies := a.signInAs(t, "alice")
+				cookies := signInAs(t, a, "alice")
 				start := time.Now()
 				for {
 					since := time.Since(start)
-					if got := replay(a.auth, cookies) != nil; got != (since < test.ends) {
+					if got := replay(a.Auth, cookies) != nil; got != (since < test.ends) {
 						t.Fatalf("signed in %v after %v, want %v", got, since, !got)
 					}
 					if since >= test.ends {
@@ -155,19 +153,19 @@ func TestLimitsOfCachedSessions(t *testing.T) {
 
 	t.Run("absolute", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			a := newOfflineApp(t, offline{
-				provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour},
-				change: func(opts *oauthlogin.Options) {
+			a := apptest.New(t, apptest.Config{
+				Provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour},
+				Change: func(opts *oauthlogin.Options) {
 					opts.IdleTimeout, opts.MaxLifetime = 20*time.Hour, 3*time.Hour
 				},
 			})
-			cookies := a.signInAs(t, "alice")
+			cookies := signInAs(t, a, "alice")
 			time.Sleep(3*time.Hour - time.Second)
-			if replay(a.auth, cookies) == nil {
+			if replay(a.Auth, cookies) == nil {
 				t.Fatal("signed out before the limit")
 			}
 			time.Sleep(time.Second)
-			if replay(a.auth, cookies) != nil {
+			if replay(a.Auth, cookies) != nil {
 				t.Error("signed in past the limit")
 			}
 		})
@@ -175,14 +173,14 @@ func TestLimitsOfCachedSessions(t *testing.T) {
 
 	t.Run("access token without a refresh token", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			a := newOfflineApp(t, offline{provider: oauthlogintest.Config{NoRefreshTokens: true}})
-			cookies := a.signInAs(t, "alice")
+			a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{NoRefreshTokens: true}})
+			cookies := signInAs(t, a, "alice")
 			time.Sleep(time.Hour - time.Second)
-			if replay(a.auth, cookies) == nil {
+			if replay(a.Auth, cookies) == nil {
 				t.Fatal("signed out before the token expired")
 			}
 			time.Sleep(time.Second)
-			if replay(a.auth, cookies) != nil {
+			if replay(a.Auth, cookies) != nil {
 				t.Error("signed in with an expired token")
 			}
 		})
@@ -190,31 +188,28 @@ func TestLimitsOfCachedSessions(t *testing.T) {
 }
 
 func TestLogoutOfCachedSession(t *testing.T) {
-	a := newOfflineApp(t, offline{})
-	b := a.browser(t)
-	b.login("/dashboard")
-	cookies := b.cookies()
-	if replay(a.auth, cookies) == nil {
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	cookies := b.Cookies()
+	if replay(a.Auth, cookies) == nil {
 		t.Fatal("not signed in")
 	}
-	b.post("/logout", nil)
-	if replay(a.auth, cookies) != nil {
+	b.Post("/logout", nil)
+	if replay(a.Auth, cookies) != nil {
 		t.Error("signed in after the logout")
 	}
 }
 
 func TestRemovedKeyOfCachedSession(t *testing.T) {
-	a := newOfflineApp(t, offline{})
-	cookies := a.signInAs(t, "alice")
+	a := apptest.New(t, apptest.Config{})
+	cookies := signInAs(t, a, "alice")
 	with := func(keys ...[]byte) *oauthlogin.Middleware {
-		return newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) {
-			a.sameNetwork(opts)
-			opts.Keys = keys
-		}))
+		return a.Replica(t, func(opts *oauthlogin.Options) { opts.Keys = keys })
 	}
-	both, one := with(testKey(2), testKey(1)), with(testKey(2))
+	both, one := with(apptest.Key(2), apptest.Key(1)), with(apptest.Key(2))
 	for range 2 {
-		if replay(a.auth, cookies) == nil || replay(both, cookies) == nil {
+		if replay(a.Auth, cookies) == nil || replay(both, cookies) == nil {
 			t.Error("signed out with the key in place")
 		}
 		if replay(one, cookies) != nil {
@@ -225,11 +220,11 @@ func TestRemovedKeyOfCachedSession(t *testing.T) {
 
 // The cache is looked up by the first chunk.
 func TestChunksOfCachedSessions(t *testing.T) {
-	a := newOfflineApp(t, offline{})
-	a.provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
-	a.provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = noise(3000) })
-	alice, bob := a.signInAs(t, "alice"), a.signInAs(t, "bob")
-	const second = sessionCookie + ".1"
+	a := apptest.New(t, apptest.Config{})
+	a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "at_hash") })
+	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = apptest.Noise(3000) })
+	alice, bob := signInAs(t, a, "alice"), signInAs(t, a, "bob")
+	const second = apptest.SessionCookie + ".1"
 	if alice[second] == "" || bob[second] == "" {
 		t.Fatal("sessions are in one cookie")
 	}
@@ -250,16 +245,16 @@ func TestChunksOfCachedSessions(t *testing.T) {
 		{"the second chunk empty but for the mark", mixed(func(m map[string]string) { m[second] = mark })},
 		{"the second chunk and more", mixed(func(m map[string]string) { m[second] += "A" })},
 		{"no second chunk", mixed(func(m map[string]string) { delete(m, second) })},
-		{"the first chunk said to be all", mixed(func(m map[string]string) { m[sessionCookie] = "1" + m[sessionCookie][1:] })},
+		{"the first chunk said to be all", mixed(func(m map[string]string) { m[apptest.SessionCookie] = "1" + m[apptest.SessionCookie][1:] })},
 	}
 	for range 2 {
 		for _, cookies := range []map[string]string{alice, bob} {
-			if replay(a.auth, cookies) == nil {
+			if replay(a.Auth, cookies) == nil {
 				t.Fatal("signed out with its own chunks")
 			}
 		}
 		for _, test := range tests {
-			if s := replay(a.auth, test.cookies); s != nil {
+			if s := replay(a.Auth, test.cookies); s != nil {
 				t.Errorf("%s: signed in as %v", test.name, s)
 			}
 		}
@@ -272,35 +267,26 @@ func TestCacheIsBounded(t *testing.T) {
 		sealed = 1000
 		most   = 80 << 20 // bytes; without a bound there would be over 95 MiB
 	)
-	a := newOfflineApp(t, offline{change: plainOAuth})
+	a := apptest.New(t, apptest.Config{Change: apptest.PlainOAuth})
 	// Long in memory, and short in a cookie.
-	a.provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = strings.Repeat("a", 100_000) })
-	cookies := a.signInAs(t, "alice")
+	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = strings.Repeat("a", 100_000) })
+	cookies := signInAs(t, a, "alice")
 	with := func(keys ...[]byte) *oauthlogin.Middleware {
-		return newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) {
-			a.sameNetwork(opts)
-			plainOAuth(opts)
+		return a.Replica(t, func(opts *oauthlogin.Options) {
+			apptest.PlainOAuth(opts)
 			opts.Keys = keys
-		}))
+		})
 	}
 	// What was sealed with the old key is sealed anew for each request.
-	rotating, auth := with(testKey(2), testKey(1)), with(testKey(2))
-	before := heapBytes()
+	rotating, auth := with(apptest.Key(2), apptest.Key(1)), with(apptest.Key(2))
+	before := apptest.HeapBytes()
 	for range sealed {
 		if _, renewed := visit(rotating, cookies); replay(auth, renewed) == nil {
 			t.Fatal("not signed in with the renewed cookies")
 		}
 	}
-	if grown := heapBytes() - before; grown > most {
+	if grown := apptest.HeapBytes() - before; grown > most {
 		t.Errorf("%d sealed values take %d MiB, want %d at most", sealed, grown>>20, most>>20)
 	}
 	runtime.KeepAlive(auth)
-}
-
-func heapBytes() int64 {
-	var stats runtime.MemStats
-	runtime.GC()
-	runtime.GC() // sync.Pool lets go after two
-	runtime.ReadMemStats(&stats)
-	return int64(stats.HeapAlloc)
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -40,44 +41,6 @@ func (f *failures) code() string {
 	return f.last.Code
 }
 
-// edited returns a URL with its query changed.
-func edited(t *testing.T, rawURL string, change func(query url.Values)) string {
-	t.Helper()
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	query := u.Query()
-	change(query)
-	u.RawQuery = query.Encode()
-	return u.String()
-}
-
-// wantRefused fails the test unless resp refused a login: no session, no
-// redirect, no request to the provider. Afterwards a new login has to work.
-func (a *app) wantRefused(b *browser, resp *response, status int) {
-	b.t.Helper()
-	if resp.StatusCode != status || resp.location() != "" {
-		b.t.Errorf("status %d to %q; want %d", resp.StatusCode, resp.location(), status)
-	}
-	for _, c := range resp.Cookies() {
-		if c.MaxAge >= 0 {
-			b.t.Errorf("cookie %s was set", c.Name)
-		}
-	}
-	for _, e := range []oauthlogintest.Endpoint{oauthlogintest.Token, oauthlogintest.JWKS, oauthlogintest.UserInfo} {
-		if n := a.provider.Count(e); n > 0 {
-			b.t.Errorf("%d requests to %s", n, e)
-		}
-	}
-	if b.signedIn() {
-		b.t.Error("signed in")
-	}
-	if n := a.called("/dashboard") + a.called("/api/me"); n > 0 {
-		b.t.Errorf("guarded handlers ran %d times", n)
-	}
-}
-
 // RFC 6749 sections 3.1, 4.1.2 and 10.12, RFC 9207 section 2.4, RFC 9700
 // section 4.7. Of the OpenID Foundation's
 // fapi2-security-profile-final-client-test-ensure-authorization-response-with-invalid-state-fails,
@@ -87,7 +50,7 @@ func (a *app) wantRefused(b *browser, resp *response, status int) {
 func TestCallbackRefuses(t *testing.T) {
 	t.Parallel()
 	query := func(change func(query url.Values)) func(string) string {
-		return func(cb string) string { return edited(t, cb, change) }
+		return func(cb string) string { return apptest.Edited(t, cb, change) }
 	}
 	set := func(name, value string) func(string) string {
 		return query(func(q url.Values) { q.Set(name, value) })
@@ -176,22 +139,22 @@ func TestCallbackRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var failed failures
-			a := newLocalApp(t, func(o *oauthlogin.Options) { o.ErrorHandler = failed.handle })
-			b := a.browser(t)
-			cb := b.callbackURL("/login?return_to=%2Fdashboard")
-			resp := b.get(test.edit(cb))
-			a.wantRefused(b, resp, http.StatusBadRequest)
+			a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.ErrorHandler = failed.handle }})
+			b := a.Browser(t)
+			cb := b.CallbackURL("/login?return_to=%2Fdashboard")
+			resp := b.Get(test.edit(cb))
+			a.RefusedAtOnce(b, resp, http.StatusBadRequest)
 			if failed.code() != test.code {
 				t.Errorf("error code %q; want %q", failed.code(), test.code)
 			}
 			// What is not an answer to it leaves a login pending; RFC 6749
 			// section 10.12: what is ends it.
-			resp = b.get(cb)
+			resp = b.Get(cb)
 			if ended := resp.StatusCode != http.StatusSeeOther; ended != test.ends {
 				t.Errorf("the true callback then: %d; want the login ended: %t", resp.StatusCode, test.ends)
 			}
-			a.browser(t).login("/dashboard")
-			b.login("/dashboard")
+			a.Browser(t).Login("/dashboard")
+			b.Login("/dashboard")
 		})
 	}
 }
@@ -205,7 +168,7 @@ func TestCallbackAcceptsIssuer(t *testing.T) {
 		}
 	}
 	plain := func(o *oauthlogin.Options) {
-		p := plainProvider("test", "https://app.test/auth/callback")
+		p := apptest.PlainProvider("test", "https://app.test/auth/callback")
 		p.OAuth2.ClientSecret = "s3cret-of-the-app"
 		p.OAuth2.Endpoint = oauth2.Endpoint{AuthURL: "https://provider.test/authorize", TokenURL: "https://provider.test/token"}
 		p.Identify = func(context.Context, *http.Client) (oauthlogin.User, error) {
@@ -237,15 +200,15 @@ func TestCallbackAcceptsIssuer(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newLocalApp(t, test.change)
-			a.provider.EditDiscovery(func(doc map[string]any) { advertise(doc, test.advertised) })
-			b := a.browser(t)
-			cb := edited(t, b.callbackURL("/login?return_to=%2Fdashboard"), func(q url.Values) { q["iss"] = test.iss })
-			resp := b.get(cb)
+			a := apptest.New(t, apptest.Config{Change: test.change})
+			a.Provider.EditDiscovery(func(doc map[string]any) { advertise(doc, test.advertised) })
+			b := a.Browser(t)
+			cb := apptest.Edited(t, b.CallbackURL("/login?return_to=%2Fdashboard"), func(q url.Values) { q["iss"] = test.iss })
+			resp := b.Get(cb)
 			if !test.ok {
-				a.wantRefused(b, resp, http.StatusBadRequest)
-			} else if resp.location() != "/dashboard" || !b.signedIn() {
-				t.Errorf("%d to %q: %s", resp.StatusCode, resp.location(), resp.body)
+				a.RefusedAtOnce(b, resp, http.StatusBadRequest)
+			} else if resp.Location() != "/dashboard" || !b.SignedIn() {
+				t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
 			}
 		})
 	}
@@ -254,14 +217,14 @@ func TestCallbackAcceptsIssuer(t *testing.T) {
 // RFC 6749 section 4.1.2: unrecognized response parameters are ignored.
 func TestCallbackIgnoresUnknownParameters(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
-	b := a.browser(t)
-	cb := b.callbackURL("/login?return_to=%2Fdashboard")
-	resp := b.get(cb + "&session_state=a.b&scope=admin&return_to=%2F%2Fevil.example&provider=other&foo=1&foo=2&State=x&%00=%00&=")
-	if resp.StatusCode != http.StatusSeeOther || resp.location() != "/dashboard" {
-		t.Errorf("%d to %q: %s", resp.StatusCode, resp.location(), resp.body)
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	cb := b.CallbackURL("/login?return_to=%2Fdashboard")
+	resp := b.Get(cb + "&session_state=a.b&scope=admin&return_to=%2F%2Fevil.example&provider=other&foo=1&foo=2&State=x&%00=%00&=")
+	if resp.StatusCode != http.StatusSeeOther || resp.Location() != "/dashboard" {
+		t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
 	}
-	if n := a.provider.Count(oauthlogintest.Token); n != 1 || b.get("/").body != "home of alice" {
+	if n := a.Provider.Count(oauthlogintest.Token); n != 1 || b.Get("/").Text != "home of alice" {
 		t.Errorf("%d token requests; nobody is signed in", n)
 	}
 }
@@ -278,9 +241,9 @@ func TestCallbackReflectsNothing(t *testing.T) {
 		for _, payload := range payloads {
 			t.Run(fmt.Sprintf("pending login: %t, %q", pending, payload), func(t *testing.T) {
 				t.Parallel()
-				a := newLocalApp(t, nil)
-				b := a.browser(t)
-				cb := b.callbackURL("/login")
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				cb := b.CallbackURL("/login")
 				for _, edit := range []func(q url.Values){
 					func(q url.Values) { q.Set("error_description", payload); q.Set("error_uri", payload) },
 					func(q url.Values) { q.Set("iss", payload) },
@@ -288,7 +251,7 @@ func TestCallbackReflectsNothing(t *testing.T) {
 					func(q url.Values) { q.Set("state", payload) },
 					func(q url.Values) { q.Set("code", payload) },
 				} {
-					hostile := edited(t, cb, func(q url.Values) {
+					hostile := apptest.Edited(t, cb, func(q url.Values) {
 						q.Del("code")
 						q.Set("error", "access_denied")
 						edit(q)
@@ -296,9 +259,9 @@ func TestCallbackReflectsNothing(t *testing.T) {
 							q.Set("state", payload)
 						}
 					})
-					resp := b.get(hostile)
-					if resp.StatusCode != http.StatusBadRequest || strings.Contains(resp.body, "hostile") || strings.Contains(fmt.Sprint(resp.Header), "hostile") {
-						t.Errorf("%d %v %s", resp.StatusCode, resp.Header, resp.body)
+					resp := b.Get(hostile)
+					if resp.StatusCode != http.StatusBadRequest || strings.Contains(resp.Text, "hostile") || strings.Contains(fmt.Sprint(resp.Header), "hostile") {
+						t.Errorf("%d %v %s", resp.StatusCode, resp.Header, resp.Text)
 					}
 					for name, want := range map[string]string{
 						"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
@@ -310,10 +273,10 @@ func TestCallbackReflectsNothing(t *testing.T) {
 					if policy := resp.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") {
 						t.Errorf("Content-Security-Policy %q", policy)
 					}
-					cb = b.callbackURL("/login")
+					cb = b.CallbackURL("/login")
 				}
-				if strings.Contains(a.log.String(), "hostile") {
-					t.Errorf("log %s", a.log)
+				if strings.Contains(a.Log.String(), "hostile") {
+					t.Errorf("log %s", a.Log)
 				}
 			})
 		}
@@ -326,13 +289,13 @@ func TestCallbackReflectsNothing(t *testing.T) {
 			"the code SplxlOBeZQQYbYS6WxSbIA":                         "unknown",
 			strings.Repeat("x", 2000):                                 "unknown",
 		} {
-			a := newLocalApp(t, nil)
-			b := a.browser(t)
-			resp := b.get(edited(t, b.callbackURL("/login"), func(q url.Values) { q.Set("error", sent) }))
-			log := a.log.String()
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			resp := b.Get(apptest.Edited(t, b.CallbackURL("/login"), func(q url.Values) { q.Set("error", sent) }))
+			log := a.Log.String()
 			if !strings.Contains(log, `error \"`+logged+`\"`) || strings.Count(log, "level=ERROR")+strings.Count(log, "SplxlOBe") > 0 ||
-				strings.Contains(resp.body, sent) || resp.StatusCode != http.StatusBadRequest {
-				t.Errorf("%q: body %s; log %s", sent, resp.body, log)
+				strings.Contains(resp.Text, sent) || resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("%q: body %s; log %s", sent, resp.Text, log)
 			}
 		}
 	})
@@ -383,34 +346,34 @@ func TestCodeIsSentOnce(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newApp(t, nil) // with sockets: net/http's own retries are part of the question
-			b := a.browser(t)
-			cb := b.callbackURL("/login?return_to=%2Fdashboard")
-			flow := b.cookies()
-			a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { test.serve(w, r) })
-			resp := b.get(cb)
-			if resp.StatusCode != test.status || resp.location() != "" {
-				t.Errorf("%d to %q; want %d", resp.StatusCode, resp.location(), test.status)
+			a := apptest.NewTLS(t, apptest.Config{}) // with sockets: net/http's own retries are part of the question
+			b := a.Browser(t)
+			cb := b.CallbackURL("/login?return_to=%2Fdashboard")
+			flow := b.Cookies()
+			a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { test.serve(w, r) })
+			resp := b.Get(cb)
+			if resp.StatusCode != test.status || resp.Location() != "" {
+				t.Errorf("%d to %q; want %d", resp.StatusCode, resp.Location(), test.status)
 			}
 			for name, value := range flow { // as if the browser had not let go
-				b.setCookie(name, value)
+				b.SetCookie(name, value)
 			}
-			if resp := b.get(cb); resp.StatusCode != http.StatusBadRequest {
+			if resp := b.Get(cb); resp.StatusCode != http.StatusBadRequest {
 				t.Errorf("again: %d", resp.StatusCode)
 			}
-			if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+			if n := a.Provider.Count(oauthlogintest.Token); n != 1 {
 				t.Errorf("%d token requests", n)
 			}
-			if n := a.provider.Count(oauthlogintest.UserInfo); n != 0 || b.signedIn() {
-				t.Errorf("%d user info requests; signed in: %t", n, b.signedIn())
+			if n := a.Provider.Count(oauthlogintest.UserInfo); n != 0 || b.SignedIn() {
+				t.Errorf("%d user info requests; signed in: %t", n, b.SignedIn())
 			}
-			a.provider.Intercept(oauthlogintest.Token, nil)
-			for _, link := range resp.links() {
-				if resp := b.follow(link); resp.Request.URL.Path != "/dashboard" {
+			a.Provider.Intercept(oauthlogintest.Token, nil)
+			for _, link := range resp.Links() {
+				if resp := b.Follow(link); resp.Request.URL.Path != "/dashboard" {
 					t.Errorf("the page's link leads to %s", resp.Request.URL)
 				}
 			}
-			if !b.signedIn() {
+			if !b.SignedIn() {
 				t.Error("no way back from the page")
 			}
 		})
@@ -426,22 +389,22 @@ func TestCallbackAnswersGetAlone(t *testing.T) {
 	} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			a := newLocalApp(t, nil)
-			b := a.browser(t)
-			cb := b.callbackURL("/login?return_to=%2Fdashboard")
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			cb := b.CallbackURL("/login?return_to=%2Fdashboard")
 			u, err := url.Parse(cb)
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := b.request(method, cb, strings.NewReader(u.RawQuery), "Origin", "https://evil.example",
+			r := b.Request(method, cb, strings.NewReader(u.RawQuery), "Origin", "https://evil.example",
 				"Access-Control-Request-Method", "GET", "Content-Type", "application/x-www-form-urlencoded")
-			resp := b.do(r)
-			a.wantRefused(b, resp, http.StatusMethodNotAllowed)
+			resp := b.Do(r)
+			a.RefusedAtOnce(b, resp, http.StatusMethodNotAllowed)
 			if resp.Header.Get("Allow") != "GET" || strings.Contains(fmt.Sprint(resp.Header), "Access-Control") {
 				t.Errorf("headers %v", resp.Header)
 			}
-			if resp := b.get(cb); resp.location() != "/dashboard" || !b.signedIn() {
-				t.Errorf("GET then: %d to %q", resp.StatusCode, resp.location())
+			if resp := b.Get(cb); resp.Location() != "/dashboard" || !b.SignedIn() {
+				t.Errorf("GET then: %d to %q", resp.StatusCode, resp.Location())
 			}
 		})
 	}
@@ -450,11 +413,11 @@ func TestCallbackAnswersGetAlone(t *testing.T) {
 // RFC 9700 sections 4.2.4 and 4.12.
 func TestCallbackHeaders(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
-	b := a.browser(t)
-	resp := b.get(b.callbackURL("/login?return_to=%2Fdashboard"), "Origin", "https://evil.example")
-	if resp.StatusCode != http.StatusSeeOther || resp.location() != "/dashboard" || resp.body != "" {
-		t.Errorf("%d to %q with %q", resp.StatusCode, resp.location(), resp.body)
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	resp := b.Get(b.CallbackURL("/login?return_to=%2Fdashboard"), "Origin", "https://evil.example")
+	if resp.StatusCode != http.StatusSeeOther || resp.Location() != "/dashboard" || resp.Text != "" {
+		t.Errorf("%d to %q with %q", resp.StatusCode, resp.Location(), resp.Text)
 	}
 	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Access-Control-Allow-Origin": ""} {
 		if got := resp.Header.Get(name); got != want {
@@ -467,35 +430,35 @@ func TestCallbackHeaders(t *testing.T) {
 // asks again, with fresh values (RFC 9700 section 2.1.1).
 func TestDenied(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
-	a.provider.AutoApprove("") // there is a page, on which to say no
-	b := a.browser(t)
-	resp, first := b.startLogin("/login?return_to=%2Fdashboard%3Fq%3D1")
-	form, err := url.Parse(resp.location())
+	a := apptest.New(t, apptest.Config{})
+	a.Provider.AutoApprove("") // there is a page, on which to say no
+	b := a.Browser(t)
+	resp, first := b.StartLogin("/login?return_to=%2Fdashboard%3Fq%3D1")
+	form, err := url.Parse(resp.Location())
 	if err != nil {
 		t.Fatal(err)
 	}
 	values := form.Query()
 	values.Set("action", "deny")
 	form.RawQuery = ""
-	resp = b.post(form.String(), values)
-	resp = b.get(resp.location())
-	a.wantRefused(b, resp, http.StatusBadRequest)
-	if !strings.Contains(resp.body, "cancelled") || strings.Contains(resp.body, "access_denied") || strings.Contains(resp.body, "user denied") {
-		t.Errorf("page %s", resp.body)
+	resp = b.Post(form.String(), values)
+	resp = b.Get(resp.Location())
+	a.RefusedAtOnce(b, resp, http.StatusBadRequest)
+	if !strings.Contains(resp.Text, "cancelled") || strings.Contains(resp.Text, "access_denied") || strings.Contains(resp.Text, "user denied") {
+		t.Errorf("page %s", resp.Text)
 	}
-	links := resp.links()
+	links := resp.Links()
 	if len(links) != 1 {
 		t.Fatalf("links %q", links)
 	}
-	a.provider.AutoApprove("alice")
-	_, second := b.startLogin(links[0])
+	a.Provider.AutoApprove("alice")
+	_, second := b.StartLogin(links[0])
 	for _, name := range []string{"state", "nonce", "code_challenge"} {
 		if first.Get(name) == second.Get(name) {
 			t.Errorf("the same %s again", name)
 		}
 	}
-	if resp := b.follow(links[0]); resp.Request.URL.RequestURI() != "/dashboard?q=1" || resp.StatusCode != http.StatusOK {
+	if resp := b.Follow(links[0]); resp.Request.URL.RequestURI() != "/dashboard?q=1" || resp.StatusCode != http.StatusOK {
 		t.Errorf("the link leads to %s: %d", resp.Request.URL, resp.StatusCode)
 	}
 }

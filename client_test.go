@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
 // A recordingAPI answers requests to any host, and remembers who was sent
 // which Authorization header.
 type recordingAPI struct {
-	handlerTransport
+	apptest.Network
 	silent bool // the answers do not name the requests that they are to
 
 	mu   sync.Mutex
@@ -28,8 +29,8 @@ type recordingAPI struct {
 }
 
 func (t *recordingAPI) RoundTrip(r *http.Request) (*http.Response, error) {
-	if _, ok := t.handlerTransport[r.URL.Host]; ok {
-		return t.handlerTransport.RoundTrip(r)
+	if _, ok := t.Network[r.URL.Host]; ok {
+		return t.Network.RoundTrip(r)
 	}
 	t.mu.Lock()
 	t.sent = append(t.sent, strings.TrimSpace(r.URL.Scheme+"://"+r.URL.Host+r.URL.Path+" "+r.Header.Get("Authorization")))
@@ -50,16 +51,16 @@ func (t *recordingAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // newAPIApp is an application whose /use handler is use, with the token's text.
-func newAPIApp(t *testing.T, with offline, use func(a *app, r *http.Request, api *recordingAPI)) (*app, *recordingAPI) {
+func newAPIApp(t *testing.T, with apptest.Config, use func(a *apptest.App, r *http.Request, api *recordingAPI)) (*apptest.App, *recordingAPI) {
 	t.Helper()
 	api := &recordingAPI{}
-	with.change = func(opts *oauthlogin.Options) {
-		api.handlerTransport = opts.HTTPClient.Transport.(handlerTransport)
+	with.Change = func(opts *oauthlogin.Options) {
 		opts.HTTPClient.Transport = api
 	}
-	a := newOfflineApp(t, with)
-	a.more = func(mux *http.ServeMux) {
-		mux.Handle("/use", a.auth.RequireAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { use(a, r, api) })))
+	a := apptest.New(t, with)
+	api.Network = a.Net
+	a.Routes = func(mux *http.ServeMux) {
+		mux.Handle("/use", a.Auth.RequireAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { use(a, r, api) })))
 	}
 	return a, api
 }
@@ -95,12 +96,12 @@ func TestClientSendsTokenToTheHostAsked(t *testing.T) {
 		for _, silent := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, through a transport that names requests: %t", tt.name, !silent), func(t *testing.T) {
 				var token string
-				a, api := newAPIApp(t, offline{}, func(a *app, r *http.Request, api *recordingAPI) {
+				a, api := newAPIApp(t, apptest.Config{}, func(a *apptest.App, r *http.Request, api *recordingAPI) {
 					s, _ := oauthlogin.FromContext(r.Context())
 					token = s.Token().AccessToken
 					api.silent = silent
 					req, _ := http.NewRequestWithContext(r.Context(), http.MethodGet, tt.url, nil)
-					resp, err := a.auth.Client(r.Context()).Do(req)
+					resp, err := a.Auth.Client(r.Context()).Do(req)
 					if err != nil || resp.StatusCode != http.StatusOK {
 						t.Errorf("%v %v", resp, err)
 						return
@@ -110,7 +111,7 @@ func TestClientSendsTokenToTheHostAsked(t *testing.T) {
 						t.Errorf("the request was changed: %v", req.Header)
 					}
 				})
-				a.browser(t).login("/use")
+				a.Browser(t).Login("/use")
 				hops := append(slices.Clone(tt.with), tt.without...)
 				if len(api.sent) != len(hops) {
 					t.Fatalf("sent %q", api.sent)
@@ -148,16 +149,16 @@ func TestClientWithoutSession(t *testing.T) {
 		}
 		return err
 	}
-	a, api := newAPIApp(t, offline{}, func(a *app, r *http.Request, _ *recordingAPI) {
-		other := newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) { opts.CookieName = "other" }))
+	a, api := newAPIApp(t, apptest.Config{}, func(a *apptest.App, r *http.Request, _ *recordingAPI) {
+		other := a.Replica(t, func(opts *oauthlogin.Options) { opts.CookieName = "other" })
 		for name, auth := range map[string]*oauthlogin.Middleware{"another Middleware": other, "a zero Middleware": {}, "a nil Middleware": nil} {
 			if err := get(r.Context(), auth.Client(r.Context())); !errors.Is(err, oauthlogin.ErrNoSession) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	})
-	a.browser(t).login("/use")
-	if err := get(t.Context(), a.auth.Client(t.Context())); !errors.Is(err, oauthlogin.ErrNoSession) {
+	a.Browser(t).Login("/use")
+	if err := get(t.Context(), a.Auth.Client(t.Context())); !errors.Is(err, oauthlogin.ErrNoSession) {
 		t.Error(err)
 	}
 	if len(api.sent) > 0 {
@@ -178,9 +179,9 @@ func (c *closing) Close() error {
 // A handler that outlives the token has none left, and sends nothing.
 func TestClientAfterExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, api := newAPIApp(t, offline{provider: oauthlogintest.Config{NoRefreshTokens: true}}, func(a *app, r *http.Request, api *recordingAPI) {
+		a, api := newAPIApp(t, apptest.Config{Provider: oauthlogintest.Config{NoRefreshTokens: true}}, func(a *apptest.App, r *http.Request, api *recordingAPI) {
 			s, _ := oauthlogin.FromContext(r.Context())
-			client := a.auth.Client(r.Context())
+			client := a.Auth.Client(r.Context())
 			for _, tt := range []struct {
 				after time.Duration
 				err   error
@@ -196,7 +197,7 @@ func TestClientAfterExpiry(t *testing.T) {
 				}
 			}
 		})
-		a.browser(t).login("/use")
+		a.Browser(t).Login("/use")
 		if len(api.sent) != 2 {
 			t.Errorf("sent %q", api.sent)
 		}
@@ -207,7 +208,7 @@ func TestClientAfterExpiry(t *testing.T) {
 func TestClientCancelled(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("enough")
-	a, api := newAPIApp(t, offline{}, func(a *app, r *http.Request, _ *recordingAPI) {
+	a, api := newAPIApp(t, apptest.Config{}, func(a *apptest.App, r *http.Request, _ *recordingAPI) {
 		for _, ofRequest := range []bool{true, false} {
 			clientCtx, reqCtx := r.Context(), r.Context()
 			ctx, cancel := context.WithCancelCause(r.Context())
@@ -218,13 +219,13 @@ func TestClientCancelled(t *testing.T) {
 			}
 			go cancel(cause)
 			req, _ := http.NewRequestWithContext(reqCtx, http.MethodGet, "https://api.test/wait", nil)
-			resp, err := a.auth.Client(clientCtx).Do(req)
+			resp, err := a.Auth.Client(clientCtx).Do(req)
 			if !errors.Is(err, context.Canceled) && !errors.Is(err, cause) { // net/http says either
 				t.Errorf("context of the request: %t: %v %v", ofRequest, resp, err)
 			}
 		}
 	})
-	a.browser(t).login("/use")
+	a.Browser(t).Login("/use")
 	for _, sent := range api.sent {
 		if !strings.Contains(sent, "/wait Bearer ") {
 			t.Error(sent)
@@ -236,9 +237,9 @@ func TestClientCancelled(t *testing.T) {
 // in the requests of another.
 func TestClientOfManyUsersAtOnce(t *testing.T) {
 	t.Parallel()
-	a, api := newAPIApp(t, offline{}, func(a *app, r *http.Request, _ *recordingAPI) {
+	a, api := newAPIApp(t, apptest.Config{}, func(a *apptest.App, r *http.Request, _ *recordingAPI) {
 		s, _ := oauthlogin.FromContext(r.Context())
-		client := a.auth.Client(r.Context())
+		client := a.Auth.Client(r.Context())
 		var wg sync.WaitGroup
 		for i := range 4 {
 			wg.Go(func() {
@@ -254,19 +255,19 @@ func TestClientOfManyUsersAtOnce(t *testing.T) {
 		wg.Wait()
 	})
 	tokens := map[string]string{} // of each user
-	var browsers []*browser
+	var browsers []*apptest.Browser
 	for i := range 5 {
 		name := fmt.Sprintf("user%d", i)
-		a.provider.AutoApprove(name)
-		a.provider.EditTokenResponse(func(resp map[string]any) { tokens[name] = resp["access_token"].(string) })
-		b := a.browser(t)
-		b.login("/")
+		a.Provider.AutoApprove(name)
+		a.Provider.EditTokenResponse(func(resp map[string]any) { tokens[name] = resp["access_token"].(string) })
+		b := a.Browser(t)
+		b.Login("/")
 		browsers = append(browsers, b)
 	}
 	var wg sync.WaitGroup
 	for _, b := range browsers {
 		for range 3 {
-			wg.Go(func() { b.get("/use") })
+			wg.Go(func() { b.Get("/use") })
 		}
 	}
 	wg.Wait()

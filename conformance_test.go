@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -43,36 +44,36 @@ import (
 // fapi2-security-profile-final-client-test-ensure-jarm-without-iss-fails.
 func TestAnswersOfOtherKinds(t *testing.T) {
 	t.Parallel()
-	withoutCode := func(params ...string) func(*app, url.Values) {
-		return func(_ *app, q url.Values) {
+	withoutCode := func(params ...string) func(*apptest.App, url.Values) {
+		return func(_ *apptest.App, q url.Values) {
 			q.Del("code")
 			for i := 0; i < len(params); i += 2 {
 				q.Set(params[i], params[i+1])
 			}
 		}
 	}
-	idToken := segment(object{"alg": "none"}) + "." + segment(object{"iss": "https://provider.test", "sub": "hostile", "aud": "app"}) + "."
+	idToken := apptest.Segment(map[string]any{"alg": "none"}) + "." + apptest.Segment(map[string]any{"iss": "https://provider.test", "sub": "hostile", "aud": "app"}) + "."
 	// A JARM response has its parameters in a JWT; keep are those beside it.
-	jarm := func(alg string, keep ...string) func(*app, url.Values) {
-		return func(a *app, q url.Values) {
-			claims := object{"iss": a.provider.Issuer(), "aud": "app", "exp": time.Now().Add(time.Minute).Unix(), "hostile": true}
+	jarm := func(alg string, keep ...string) func(*apptest.App, url.Values) {
+		return func(a *apptest.App, q url.Values) {
+			claims := map[string]any{"iss": a.Provider.Issuer(), "aud": "app", "exp": time.Now().Add(time.Minute).Unix(), "hostile": true}
 			for name := range q {
 				claims[name] = q.Get(name)
 				if !slices.Contains(keep, name) {
 					delete(q, name)
 				}
 			}
-			key, kid := a.provider.SigningKey()
-			sign := es256(key.(*ecdsa.PrivateKey))
+			key, kid := a.Provider.SigningKey()
+			sign := apptest.ES256(key.(*ecdsa.PrivateKey))
 			if alg == "none" {
-				sign = unsigned
+				sign = apptest.Unsigned
 			}
-			q.Set("response", compact(object{"alg": alg, "kid": kid}, claims, sign))
+			q.Set("response", apptest.Compact(map[string]any{"alg": alg, "kid": kid}, claims, sign))
 		}
 	}
 	for _, test := range []struct {
 		name string
-		edit func(a *app, q url.Values)
+		edit func(a *apptest.App, q url.Values)
 		post bool
 		code string
 		ends bool // the flow
@@ -84,39 +85,39 @@ func TestAnswersOfOtherKinds(t *testing.T) {
 		{"a response in a JWT without a signature", jarm("none"), false, "flow_not_found", false},
 		{"a signed response in a JWT, with state and issuer beside it", jarm("ES256", "state", "iss"), false, "invalid_request", true},
 		{"a response in a JWT without a signature, with state and issuer beside it", jarm("none", "state", "iss"), false, "invalid_request", true},
-		{"a form", func(*app, url.Values) {}, true, "method_not_allowed", false},
+		{"a form", func(*apptest.App, url.Values) {}, true, "method_not_allowed", false},
 		{"a form with an error", withoutCode("error", "login_required", "error_description", "hostile"), true, "method_not_allowed", false},
 		{"a form with tokens", withoutCode("access_token", "hostile", "id_token", idToken), true, "method_not_allowed", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newLocalApp(t, nil)
-			b := a.browser(t)
-			cb := b.callbackURL("/login?return_to=%2Fdashboard")
-			answer := edited(t, cb, func(q url.Values) { test.edit(a, q) })
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			cb := b.CallbackURL("/login?return_to=%2Fdashboard")
+			answer := apptest.Edited(t, cb, func(q url.Values) { test.edit(a, q) })
 			status := http.StatusBadRequest
-			var resp *response
+			var resp *apptest.Response
 			if test.post {
 				status = http.StatusMethodNotAllowed
-				resp = b.post("/auth/callback", queryOf(answer), "Origin", "https://provider.test", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate")
+				resp = b.Post("/auth/callback", apptest.QueryOf(answer), "Origin", "https://provider.test", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate")
 			} else {
-				resp = b.get(answer)
+				resp = b.Get(answer)
 			}
-			a.wantRefused(b, resp, status)
+			a.RefusedAtOnce(b, resp, status)
 			for _, fault := range pageFaults(resp) {
 				t.Error(fault)
 			}
-			if !strings.Contains(a.log.String(), "code="+test.code) {
-				t.Errorf("log has no %s: %s", test.code, a.log)
+			if !strings.Contains(a.Log.String(), "code="+test.code) {
+				t.Errorf("log has no %s: %s", test.code, a.Log)
 			}
-			if strings.Contains(resp.body+a.log.String(), "hostile") || strings.Contains(a.log.String(), idToken) {
-				t.Errorf("reflected: %s\n%s", resp.body, a.log)
+			if strings.Contains(resp.Text+a.Log.String(), "hostile") || strings.Contains(a.Log.String(), idToken) {
+				t.Errorf("reflected: %s\n%s", resp.Text, a.Log)
 			}
-			resp = b.get(cb)
+			resp = b.Get(cb)
 			if ended := resp.StatusCode != http.StatusSeeOther; ended != test.ends {
 				t.Errorf("the true callback then: %d; want the login ended: %t", resp.StatusCode, test.ends)
 			}
-			b.login("/dashboard")
+			b.Login("/dashboard")
 		})
 	}
 }
@@ -127,32 +128,32 @@ func TestAnswersOfOtherKinds(t *testing.T) {
 // oidcc-client-test-invalid-chash and oidcc-client-test-nonce-unless-code-flow.
 func TestHybridAnswer(t *testing.T) {
 	t.Parallel()
-	a := newTokenApp(t, offline{})
-	a.provider.EditIDToken(claim("c_hash", "AAAAAAAAAAAAAAAAAAAAAA"))
+	a := apptest.New(t, apptest.Config{})
+	a.Provider.EditIDToken(apptest.Claim("c_hash", "AAAAAAAAAAAAAAAAAAAAAA"))
 	var issued string
-	a.provider.EditTokenResponse(func(resp object) { issued = resp["access_token"].(string) })
-	b := a.browser(t)
-	_, params := b.startLogin("/login?return_to=%2Fdashboard")
+	a.Provider.EditTokenResponse(func(resp map[string]any) { issued = resp["access_token"].(string) })
+	b := a.Browser(t)
+	_, params := b.StartLogin("/login?return_to=%2Fdashboard")
 	if params.Get("response_type") != "code" || params.Get("nonce") == "" {
 		t.Errorf("authorization request %v", params)
 	}
-	resp := b.get(edited(t, b.callbackURL("/login?return_to=%2Fdashboard"), func(q url.Values) {
-		q.Set("id_token", segment(object{"alg": "none"})+"."+segment(object{"iss": a.provider.Issuer(), "sub": "mallory", "aud": "app"})+".")
+	resp := b.Get(apptest.Edited(t, b.CallbackURL("/login?return_to=%2Fdashboard"), func(q url.Values) {
+		q.Set("id_token", apptest.Segment(map[string]any{"alg": "none"})+"."+apptest.Segment(map[string]any{"iss": a.Provider.Issuer(), "sub": "mallory", "aud": "app"})+".")
 		q.Set("access_token", "hostile-token")
 		q.Set("token_type", "mac")
 		q.Set("expires_in", "1")
 		q.Set("scope", "admin")
 	}))
-	if resp.StatusCode != http.StatusSeeOther || resp.location() != "/dashboard" || a.provider.Count(oauthlogintest.Token) != 1 {
-		t.Fatalf("%d to %q after %d token requests", resp.StatusCode, resp.location(), a.provider.Count(oauthlogintest.Token))
+	if resp.StatusCode != http.StatusSeeOther || resp.Location() != "/dashboard" || a.Provider.Count(oauthlogintest.Token) != 1 {
+		t.Fatalf("%d to %q after %d token requests", resp.StatusCode, resp.Location(), a.Provider.Count(oauthlogintest.Token))
 	}
-	if user := userOf(t, b.get("/dashboard")); user.Subject != "alice" {
+	if user := apptest.UserOf(t, b.Get("/dashboard")); user.Subject != "alice" {
 		t.Errorf("signed in as %s", user.Subject)
 	}
-	if got := b.get("/access").body; got != issued || issued == "" {
+	if got := b.Get("/access").Text; got != issued || issued == "" {
 		t.Errorf("access token %q; the token endpoint gave %q", got, issued)
 	}
-	a.leaks(t, resp.body)
+	a.Leaks(t, resp.Text)
 }
 
 // RFC 9126, RFC 8705, RFC 9449, RFC 7591, RFC 9101, OpenID Connect Session
@@ -168,24 +169,24 @@ func TestHybridAnswer(t *testing.T) {
 func TestMetadataOfWhatIsNotOffered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newTokenApp(t, offline{})
-		a.net["evil.test"] = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) })
+		a := apptest.New(t, apptest.Config{})
+		a.Net["evil.test"] = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) })
 		paths := map[string]int{}
-		a.net["provider.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.Net["provider.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			paths[r.Method+" "+r.URL.Path]++
 			if body, _ := io.ReadAll(r.Body); len(body) > 0 {
 				r.Body = io.NopCloser(strings.NewReader(string(body)))
-				if form := queryOf("?" + string(body)); form.Has("client_assertion") || form.Has("resource") || form.Has("request") || form.Has("access_token") {
+				if form := apptest.QueryOf("?" + string(body)); form.Has("client_assertion") || form.Has("resource") || form.Has("request") || form.Has("access_token") {
 					t.Errorf("%s has %v", r.URL.Path, slices.Sorted(maps.Keys(form)))
 				}
 			}
 			if r.Header.Get("DPoP") != "" {
 				t.Errorf("%s has a DPoP proof", r.URL.Path)
 			}
-			a.provider.ServeHTTP(w, r)
+			a.Provider.ServeHTTP(w, r)
 		})
-		a.provider.EditIDToken(func(_, claims object) { delete(claims, "name") }) // so that user info is asked
-		a.provider.EditDiscovery(func(doc object) {
+		a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "name") }) // so that user info is asked
+		a.Provider.EditDiscovery(func(doc map[string]any) {
 			for _, name := range []string{
 				"pushed_authorization_request_endpoint", "registration_endpoint", "introspection_endpoint", "check_session_iframe",
 				"device_authorization_endpoint", "backchannel_authentication_endpoint", "grant_management_endpoint",
@@ -193,7 +194,7 @@ func TestMetadataOfWhatIsNotOffered(t *testing.T) {
 			} {
 				doc[name] = "https://evil.test/" + name
 			}
-			doc["mtls_endpoint_aliases"] = object{
+			doc["mtls_endpoint_aliases"] = map[string]any{
 				"token_endpoint": "https://evil.test/token", "userinfo_endpoint": "https://evil.test/userinfo", "revocation_endpoint": "https://evil.test/revoke",
 			}
 			for _, name := range []string{
@@ -211,21 +212,21 @@ func TestMetadataOfWhatIsNotOffered(t *testing.T) {
 			doc["id_token_encryption_alg_values_supported"] = []string{"RSA-OAEP"}
 			doc["claim_types_supported"] = []string{"normal", "aggregated", "distributed"}
 			doc["token_endpoint_auth_methods_supported"] = []string{"private_key_jwt", "tls_client_auth", "client_secret_basic"}
-			doc["signed_metadata"] = segment(object{"alg": "none"}) + "." + segment(object{"token_endpoint": "https://evil.test/token"}) + "."
+			doc["signed_metadata"] = apptest.Segment(map[string]any{"alg": "none"}) + "." + apptest.Segment(map[string]any{"token_endpoint": "https://evil.test/token"}) + "."
 		})
-		b := a.browser(t)
-		b.login("/dashboard")
+		b := a.Browser(t)
+		b.Login("/dashboard")
 		time.Sleep(time.Hour)
-		if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body == "" {
-			t.Errorf("after a refresh: %d, token %q", resp.StatusCode, resp.body)
+		if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" {
+			t.Errorf("after a refresh: %d, token %q", resp.StatusCode, resp.Text)
 		}
-		out := b.logOut("/")
-		if !strings.HasPrefix(out.location(), "https://provider.test/end_session?") {
-			t.Errorf("logout led to %s", out.location())
+		out := b.LogOut("/")
+		if !strings.HasPrefix(out.Location(), "https://provider.test/end_session?") {
+			t.Errorf("logout led to %s", out.Location())
 		}
-		b.follow(out.location())
+		b.Follow(out.Location())
 
-		query := a.provider.Requests(oauthlogintest.Authorization)[0].Query
+		query := a.Provider.Requests(oauthlogintest.Authorization)[0].Query
 		if got, want := slices.Sorted(maps.Keys(query)), []string{
 			"client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri", "response_type", "scope", "state",
 		}; !slices.Equal(got, want) || query.Get("response_type") != "code" {
@@ -246,22 +247,22 @@ func TestMetadataOfWhatIsNotOffered(t *testing.T) {
 func TestAPIAsksForDPoP(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"DPoP", "dpOp"} {
-		a := newTokenApp(t, offline{})
+		a := apptest.New(t, apptest.Config{})
 		var sent []http.Header
-		a.net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			sent = append(sent, r.Header.Clone())
 			w.Header().Set("WWW-Authenticate", scheme+` error="use_dpop_nonce"`)
 			w.Header().Set("DPoP-Nonce", "hostile")
 			w.WriteHeader(http.StatusUnauthorized)
 		})
-		a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
-			if got := answered(a.auth.Client(r.Context()).Get("https://api.test/")); got != "401 " {
+		a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
+			if got := answered(a.Auth.Client(r.Context()).Get("https://api.test/")); got != "401 " {
 				t.Errorf("answer is %q", got)
 			}
-		}
-		b := a.browser(t)
-		b.login("/dashboard")
-		b.get("/call")
+		})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		b.Get("/call")
 		if len(sent) != 2 {
 			t.Fatalf("%d calls", len(sent))
 		}
@@ -270,8 +271,8 @@ func TestAPIAsksForDPoP(t *testing.T) {
 				t.Errorf("headers %v", slices.Sorted(maps.Keys(header)))
 			}
 		}
-		a.wantRefreshes(t, 1)
-		if !b.signedIn() {
+		a.WantRefreshes(t, 1)
+		if !b.SignedIn() {
 			t.Error("signed out")
 		}
 	}
@@ -291,22 +292,22 @@ func TestThirdPartyInitiatedLogin(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newLocalApp(t, nil)
-			a.net["evil.test"] = a.count(func(http.ResponseWriter, *http.Request) {})
-			b := a.browser(t)
-			resp := b.get("/login?"+test.query, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate")
-			if !strings.HasPrefix(resp.location(), "https://provider.test/authorize?") || strings.Contains(resp.location(), "mallory") || len(queryOf(resp.location())) != 8 {
-				t.Fatalf("%d to %s", resp.StatusCode, resp.location())
+			a := apptest.New(t, apptest.Config{})
+			a.Net["evil.test"] = a.Count(func(http.ResponseWriter, *http.Request) {})
+			b := a.Browser(t)
+			resp := b.Get("/login?"+test.query, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate")
+			if !strings.HasPrefix(resp.Location(), "https://provider.test/authorize?") || strings.Contains(resp.Location(), "mallory") || len(apptest.QueryOf(resp.Location())) != 8 {
+				t.Fatalf("%d to %s", resp.StatusCode, resp.Location())
 			}
-			if resp := b.follow(resp.location()); resp.Request.URL.String() != "https://app.test/" || resp.body != "home of alice" {
-				t.Errorf("led to %s: %s", resp.Request.URL, resp.body)
+			if resp := b.Follow(resp.Location()); resp.Request.URL.String() != "https://app.test/" || resp.Text != "home of alice" {
+				t.Errorf("led to %s: %s", resp.Request.URL, resp.Text)
 			}
-			if a.called("/") != 1 || a.called("/dashboard") > 0 {
-				t.Errorf("handlers ran %d and %d times", a.called("/"), a.called("/dashboard"))
+			if a.Called("/") != 1 || a.Called("/dashboard") > 0 {
+				t.Errorf("handlers ran %d and %d times", a.Called("/"), a.Called("/dashboard"))
 			}
-			posted := a.browser(t).post("/login", queryOf("?"+test.query), "Origin", "https://provider.test", "Sec-Fetch-Site", "cross-site")
-			if posted.StatusCode != http.StatusMethodNotAllowed || posted.location() != "" || len(posted.Cookies()) > 0 {
-				t.Errorf("a form: %d to %q", posted.StatusCode, posted.location())
+			posted := a.Browser(t).Post("/login", apptest.QueryOf("?"+test.query), "Origin", "https://provider.test", "Sec-Fetch-Site", "cross-site")
+			if posted.StatusCode != http.StatusMethodNotAllowed || posted.Location() != "" || len(posted.Cookies()) > 0 {
+				t.Errorf("a form: %d to %q", posted.StatusCode, posted.Location())
 			}
 		})
 	}
@@ -316,34 +317,36 @@ func TestThirdPartyInitiatedLogin(t *testing.T) {
 // believed, whoever signed it. oidcc-client-test-userinfo-signed.
 func TestSignedUserInfo(t *testing.T) {
 	t.Parallel()
-	claims := object{"iss": "https://provider.test", "aud": "app", "sub": "alice", "name": "hostile", "email": "hostile@example.com"}
-	bySigner := func(a *wiredApp) string {
-		key, kid := a.provider.SigningKey()
-		return compact(object{"alg": "RS256", "kid": kid}, claims, rs256(key))
+	claims := map[string]any{"iss": "https://provider.test", "aud": "app", "sub": "alice", "name": "hostile", "email": "hostile@example.com"}
+	bySigner := func(a *apptest.App) string {
+		key, kid := a.Provider.SigningKey()
+		return apptest.Compact(map[string]any{"alg": "RS256", "kid": kid}, claims, apptest.RS256(key))
 	}
 	for _, tt := range []struct {
 		name, contentType string
-		body              func(a *wiredApp) string
+		body              func(a *apptest.App) string
 	}{
 		{"signed by the provider", "application/jwt", bySigner},
 		{"signed by the provider, as JSON", "application/json", bySigner},
-		{"not signed", "application/jwt", func(*wiredApp) string { return compact(object{"alg": "none"}, claims, unsigned) }},
-		{"encrypted", "application/jwt", func(*wiredApp) string {
-			return segment(object{"alg": "RSA-OAEP", "enc": "A256GCM", "cty": "JWT"}) + ".AAAA.AAAA.AAAA.AAAA"
+		{"not signed", "application/jwt", func(*apptest.App) string {
+			return apptest.Compact(map[string]any{"alg": "none"}, claims, apptest.Unsigned)
 		}},
-		{"in a JSON string", "application/json", func(a *wiredApp) string { return `"` + bySigner(a) + `"` }},
+		{"encrypted", "application/jwt", func(*apptest.App) string {
+			return apptest.Segment(map[string]any{"alg": "RSA-OAEP", "enc": "A256GCM", "cty": "JWT"}) + ".AAAA.AAAA.AAAA.AAAA"
+		}},
+		{"in a JSON string", "application/json", func(a *apptest.App) string { return `"` + bySigner(a) + `"` }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newWiredApp(t, offline{})
-			a.provider.EditIDToken(func(_, claims object) { delete(claims, "name") })
-			a.provider.Intercept(oauthlogintest.UserInfo, answerWith(200, tt.body(a), "Content-Type", tt.contentType))
-			b := a.browser(t)
-			a.refused(t, b, failingLogin(b), http.StatusBadGateway, "provider_rejected")
-			if n := a.provider.Count(oauthlogintest.UserInfo); n != 1 {
+			a := apptest.New(t, apptest.Config{KeyAlg: "RS256"})
+			a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "name") })
+			a.Provider.Intercept(oauthlogintest.UserInfo, apptest.RespondWith(200, tt.body(a), "Content-Type", tt.contentType))
+			b := a.Browser(t)
+			a.Refused(t, b, b.TryLogin(), http.StatusBadGateway, "provider_rejected")
+			if n := a.Provider.Count(oauthlogintest.UserInfo); n != 1 {
 				t.Errorf("%d user info requests", n)
 			}
-			a.provider.Intercept(oauthlogintest.UserInfo, nil)
-			a.recovers(t, b)
+			a.Provider.Intercept(oauthlogintest.UserInfo, nil)
+			a.Recovers(t, b)
 		})
 	}
 }
@@ -353,12 +356,12 @@ func TestSignedUserInfo(t *testing.T) {
 // oidcc-client-test-aggregated-claims and oidcc-client-test-distributed-claims.
 func TestAggregatedAndDistributedClaims(t *testing.T) {
 	t.Parallel()
-	names := object{"email": "aggregated", "email_verified": "aggregated", "name": "aggregated", "credit_score": "distributed", "sub": "distributed"}
-	from := object{
-		"aggregated":  object{"JWT": compact(object{"alg": "none"}, object{"email": "mallory@evil.test", "email_verified": true, "name": "Mallory", "sub": "mallory"}, unsigned)},
-		"distributed": object{"endpoint": "https://evil.test/claims", "access_token": "a-token-of-others"},
+	names := map[string]any{"email": "aggregated", "email_verified": "aggregated", "name": "aggregated", "credit_score": "distributed", "sub": "distributed"}
+	from := map[string]any{
+		"aggregated":  map[string]any{"JWT": apptest.Compact(map[string]any{"alg": "none"}, map[string]any{"email": "mallory@evil.test", "email_verified": true, "name": "Mallory", "sub": "mallory"}, apptest.Unsigned)},
+		"distributed": map[string]any{"endpoint": "https://evil.test/claims", "access_token": "a-token-of-others"},
 	}
-	add := func(claims object) {
+	add := func(claims map[string]any) {
 		for _, name := range []string{"name", "email", "email_verified"} {
 			delete(claims, name)
 		}
@@ -366,27 +369,35 @@ func TestAggregatedAndDistributedClaims(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name     string
-		idToken  func(object)
-		userInfo func(object)
+		idToken  func(map[string]any)
+		userInfo func(map[string]any)
 	}{
-		{"in the ID token", add, func(claims object) { add(claims); delete(claims, "_claim_names"); delete(claims, "_claim_sources") }},
-		{"in user info", func(claims object) { add(claims); delete(claims, "_claim_names"); delete(claims, "_claim_sources") }, add},
+		{"in the ID token", add, func(claims map[string]any) {
+			add(claims)
+			delete(claims, "_claim_names")
+			delete(claims, "_claim_sources")
+		}},
+		{"in user info", func(claims map[string]any) {
+			add(claims)
+			delete(claims, "_claim_names")
+			delete(claims, "_claim_sources")
+		}, add},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			a := newWiredApp(t, offline{})
-			a.net["evil.test"] = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) })
-			a.provider.EditIDToken(func(_, claims object) { tt.idToken(claims) })
-			a.provider.EditUserInfo(tt.userInfo)
-			user := userOf(t, a.browser(t).login("/dashboard"))
+			a := apptest.New(t, apptest.Config{KeyAlg: "RS256"})
+			a.Net["evil.test"] = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) })
+			a.Provider.EditIDToken(func(_, claims map[string]any) { tt.idToken(claims) })
+			a.Provider.EditUserInfo(tt.userInfo)
+			user := apptest.UserOf(t, a.Browser(t).Login("/dashboard"))
 			if user.Subject != "alice" || user.Name != "" || user.Email != "" || user.EmailVerified {
 				t.Errorf("user is %+v", user)
 			}
-			var claims, want object
+			var claims, want map[string]any
 			if err := user.Claims(&claims); err != nil {
 				t.Fatal(err)
 			}
-			b, _ := json.Marshal(object{"_claim_names": names, "_claim_sources": from})
+			b, _ := json.Marshal(map[string]any{"_claim_names": names, "_claim_sources": from})
 			json.Unmarshal(b, &want)
 			for name := range want {
 				if fmt.Sprint(claims[name]) != fmt.Sprint(want[name]) {
@@ -425,7 +436,7 @@ func TestEveryAlgorithm(t *testing.T) {
 	} {
 		t.Run(tt.alg, func(t *testing.T) {
 			t.Parallel()
-			a := newWiredApp(t, offline{})
+			a := apptest.New(t, apptest.Config{KeyAlg: "RS256"})
 			var key crypto.Signer
 			kid := "k"
 			if curve := map[string]elliptic.Curve{"P-384": elliptic.P384(), "P-521": elliptic.P521()}[tt.key]; curve != nil {
@@ -435,16 +446,16 @@ func TestEveryAlgorithm(t *testing.T) {
 				}
 				point, _ := own.PublicKey.Bytes()
 				half := len(point) / 2
-				jwk := object{
+				jwk := map[string]any{
 					"kty": "EC", "crv": tt.key, "kid": kid,
 					"x": base64.RawURLEncoding.EncodeToString(point[1 : 1+half]), "y": base64.RawURLEncoding.EncodeToString(point[1+half:]),
 				}
-				keys, _ := json.Marshal(object{"keys": []object{jwk}})
-				a.provider.Intercept(oauthlogintest.JWKS, answerWith(200, string(keys)))
+				keys, _ := json.Marshal(map[string]any{"keys": []map[string]any{jwk}})
+				a.Provider.Intercept(oauthlogintest.JWKS, apptest.RespondWith(200, string(keys)))
 				key = own
 			} else {
-				a.provider.SetKeyAlg(tt.key)
-				key, kid = a.provider.SigningKey()
+				a.Provider.SetKeyAlg(tt.key)
+				key, kid = a.Provider.SigningKey()
 			}
 			sign := func(input string) []byte {
 				message := []byte(input)
@@ -473,9 +484,9 @@ func TestEveryAlgorithm(t *testing.T) {
 			if tt.hash == crypto.SHA256 {
 				other = crypto.SHA512
 			}
-			a.provider.EditDiscovery(func(doc object) { doc["id_token_signing_alg_values_supported"] = []string{tt.alg} })
-			var claims object
-			a.provider.EditIDToken(func(_, c object) { claims = maps.Clone(c) })
+			a.Provider.EditDiscovery(func(doc map[string]any) { doc["id_token_signing_alg_values_supported"] = []string{tt.alg} })
+			var claims map[string]any
+			a.Provider.EditIDToken(func(_, c map[string]any) { claims = maps.Clone(c) })
 			for _, token := range []struct {
 				name string
 				hash crypto.Hash
@@ -492,16 +503,16 @@ func TestEveryAlgorithm(t *testing.T) {
 				{"with the signature of another", tt.hash, func(input string) []byte { return sign(input + "x") }, false},
 				{"right again", tt.hash, sign, true},
 			} {
-				a.provider.EditTokenResponse(func(resp object) {
+				a.Provider.EditTokenResponse(func(resp map[string]any) {
 					claims["at_hash"] = leftHalf(token.hash, resp["access_token"].(string))
-					resp["id_token"] = compact(object{"alg": tt.alg, "kid": kid}, claims, token.sign)
+					resp["id_token"] = apptest.Compact(map[string]any{"alg": tt.alg, "kid": kid}, claims, token.sign)
 				})
-				b, before := a.browser(t), a.called("/dashboard")
-				resp := failingLogin(b)
-				if ok := resp.StatusCode == http.StatusOK; ok != token.ok || b.signedIn() != token.ok || (a.called("/dashboard") > before) != token.ok {
-					t.Errorf("%s: %d %s", token.name, resp.StatusCode, a.log)
+				b, before := a.Browser(t), a.Called("/dashboard")
+				resp := b.TryLogin()
+				if ok := resp.StatusCode == http.StatusOK; ok != token.ok || b.SignedIn() != token.ok || (a.Called("/dashboard") > before) != token.ok {
+					t.Errorf("%s: %d %s", token.name, resp.StatusCode, a.Log)
 				}
-				a.leaks(t, "")
+				a.Leaks(t, "")
 			}
 		})
 	}
@@ -514,23 +525,23 @@ func TestEveryAlgorithm(t *testing.T) {
 func TestTokensInNoURL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newTokenApp(t, offline{provider: oauthlogintest.Config{JWTAccessTokens: true}})
+		a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{JWTAccessTokens: true}})
 		refusals := 1
-		a.net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if refusals--; refusals >= 0 {
 				w.WriteHeader(http.StatusUnauthorized)
 			}
 		})
-		a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
-			if got := answered(a.auth.Client(r.Context()).Get("https://api.test/things?q=1")); got != "200 " {
+		a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
+			if got := answered(a.Auth.Client(r.Context()).Get("https://api.test/things?q=1")); got != "200 " {
 				t.Errorf("API answers %q", got)
 			}
-		}
-		a.provider.EditIDToken(func(_, claims object) { delete(claims, "name") }) // so that user info is asked
+		})
+		a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "name") }) // so that user info is asked
 		var mu sync.Mutex
 		var urls []string
-		for host, h := range a.net {
-			a.net[host] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for host, h := range a.Net {
+			a.Net[host] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				mu.Lock()
 				urls = append(urls, r.URL.String(), r.Referer())
 				mu.Unlock()
@@ -540,21 +551,21 @@ func TestTokensInNoURL(t *testing.T) {
 				mu.Unlock()
 			})
 		}
-		b := a.browser(t)
-		b.login("/dashboard")
-		b.get("/call") // with a refresh, because the API says no once
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		b.Get("/call") // with a refresh, because the API says no once
 		time.Sleep(time.Hour)
-		b.get("/access") // with another
-		b.follow(b.logOut("/left").location())
-		b.follow("/login?return_to=%2Fdashboard")
-		a.wantRefreshes(t, 2)
+		b.Get("/access") // with another
+		b.Follow(b.LogOut("/left").Location())
+		b.Follow("/login?return_to=%2Fdashboard")
+		a.WantRefreshes(t, 2)
 
 		tokens := map[string]string{"client secret": "s3cret-of-the-app"}
-		for i, r := range a.provider.Requests(oauthlogintest.Token) {
+		for i, r := range a.Provider.Requests(oauthlogintest.Token) {
 			tokens[fmt.Sprint("verifier ", i)] = r.Form.Get("code_verifier")
 		}
-		for i, answer := range a.wire.answers {
-			var resp object
+		for i, answer := range a.Wire.Responses() {
+			var resp map[string]any
 			if json.Unmarshal([]byte(answer), &resp) != nil {
 				continue // of the revocation
 			}
@@ -568,7 +579,7 @@ func TestTokensInNoURL(t *testing.T) {
 			for name, token := range tokens {
 				switch {
 				case !strings.Contains(u, token) && !strings.Contains(u, url.QueryEscape(token)):
-				case strings.HasPrefix(name, "id_token") && strings.HasPrefix(u, "https://provider.test/end_session?id_token_hint="), strings.HasPrefix(name, "id_token") && queryOf(u).Get("id_token_hint") == token:
+				case strings.HasPrefix(name, "id_token") && strings.HasPrefix(u, "https://provider.test/end_session?id_token_hint="), strings.HasPrefix(name, "id_token") && apptest.QueryOf(u).Get("id_token_hint") == token:
 					hints++
 				default:
 					t.Errorf("%s is in %.60s...", name, u)
@@ -610,17 +621,17 @@ func TestProviderCertificates(t *testing.T) {
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.StartTLS()
 			t.Cleanup(server.Close)
-			a := newOfflineApp(t, offline{change: func(opts *oauthlogin.Options) {
+			a := apptest.New(t, apptest.Config{KeyAlg: "RS256", Change: func(opts *oauthlogin.Options) {
 				opts.Providers[0].Issuer, opts.HTTPClient = provider.Issuer(), test.client(server.Certificate())
 			}})
-			b := a.browser(t)
+			b := a.Browser(t)
 			if test.ok {
-				b.startLogin("/login")
+				b.StartLogin("/login")
 				return
 			}
-			a.wantRefused(b, b.get("/login"), http.StatusBadGateway)
-			if n := provider.Count(oauthlogintest.Discovery); n > 0 || !strings.Contains(a.log.String(), "provider_unavailable") {
-				t.Errorf("%d discoveries: %s", n, a.log)
+			a.RefusedAtOnce(b, b.Get("/login"), http.StatusBadGateway)
+			if n := provider.Count(oauthlogintest.Discovery); n > 0 || !strings.Contains(a.Log.String(), "provider_unavailable") {
+				t.Errorf("%d discoveries: %s", n, a.Log)
 			}
 		})
 	}
@@ -648,55 +659,59 @@ func trusting(authority *x509.Certificate) *http.Client {
 // oidcc-client-test-rp-backchannel-rpinitlogout-wrong-iss.
 func TestLogoutsOfOtherKinds(t *testing.T) {
 	t.Parallel()
-	logoutToken := func(a *app, alg string) url.Values {
-		key, kid := a.provider.SigningKey()
-		sign := es256(key.(*ecdsa.PrivateKey))
+	logoutToken := func(a *apptest.App, alg string) url.Values {
+		key, kid := a.Provider.SigningKey()
+		sign := apptest.ES256(key.(*ecdsa.PrivateKey))
 		if alg == "none" {
-			sign = unsigned
+			sign = apptest.Unsigned
 		}
-		return url.Values{"logout_token": {compact(object{"alg": alg, "kid": kid, "typ": "logout+jwt"}, object{
-			"iss": a.provider.Issuer(), "aud": "app", "sub": "alice", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(), "jti": "x",
-			"events": object{"http://schemas.openid.net/event/backchannel-logout": object{}},
+		return url.Values{"logout_token": {apptest.Compact(map[string]any{"alg": alg, "kid": kid, "typ": "logout+jwt"}, map[string]any{
+			"iss": a.Provider.Issuer(), "aud": "app", "sub": "alice", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(), "jti": "x",
+			"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
 		}, sign)}}
 	}
 	inFrame := []string{"Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "cross-site", "Referer", "https://provider.test/"}
 	for _, test := range []struct {
 		name   string
-		ask    func(a *app, b *browser) *response
+		ask    func(a *apptest.App, b *apptest.Browser) *apptest.Response
 		status int
 	}{
-		{"a frame of the provider's", func(_ *app, b *browser) *response {
-			return b.get("/logout?iss=https%3A%2F%2Fprovider.test&sid=08a5019c", inFrame...)
+		{"a frame of the provider's", func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
+			return b.Get("/logout?iss=https%3A%2F%2Fprovider.test&sid=08a5019c", inFrame...)
 		}, http.StatusMethodNotAllowed},
-		{"a frame without iss and sid", func(_ *app, b *browser) *response { return b.get("/logout", inFrame...) }, http.StatusMethodNotAllowed},
-		{"a frame of another issuer's", func(_ *app, b *browser) *response {
-			return b.get("/logout?iss=https%3A%2F%2Fevil.test&sid=08a5019c", inFrame...)
+		{"a frame without iss and sid", func(_ *apptest.App, b *apptest.Browser) *apptest.Response { return b.Get("/logout", inFrame...) }, http.StatusMethodNotAllowed},
+		{"a frame of another issuer's", func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
+			return b.Get("/logout?iss=https%3A%2F%2Fevil.test&sid=08a5019c", inFrame...)
 		}, http.StatusMethodNotAllowed},
 		// What answers a server is a redirect, which is neither 200 nor 204.
-		{"the provider's server", func(a *app, _ *browser) *response { return a.bare(t).post("/logout", logoutToken(a, "ES256")) }, http.StatusSeeOther},
-		{"a server without a signature", func(a *app, _ *browser) *response { return a.bare(t).post("/logout", logoutToken(a, "none")) }, http.StatusSeeOther},
-		{"a page with a logout token", func(a *app, b *browser) *response {
-			return b.post("/logout", logoutToken(a, "ES256"), "Origin", "https://provider.test", "Sec-Fetch-Site", "cross-site")
+		{"the provider's server", func(a *apptest.App, _ *apptest.Browser) *apptest.Response {
+			return a.BareBrowser(t).Post("/logout", logoutToken(a, "ES256"))
+		}, http.StatusSeeOther},
+		{"a server without a signature", func(a *apptest.App, _ *apptest.Browser) *apptest.Response {
+			return a.BareBrowser(t).Post("/logout", logoutToken(a, "none"))
+		}, http.StatusSeeOther},
+		{"a page with a logout token", func(a *apptest.App, b *apptest.Browser) *apptest.Response {
+			return b.Post("/logout", logoutToken(a, "ES256"), "Origin", "https://provider.test", "Sec-Fetch-Site", "cross-site")
 		}, http.StatusForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newLocalApp(t, nil)
-			b := a.browser(t)
-			b.login("/dashboard")
-			cookies, calls := b.cookies(), a.provider.Count(oauthlogintest.Token)+a.provider.Count(oauthlogintest.JWKS)
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			cookies, calls := b.Cookies(), a.Provider.Count(oauthlogintest.Token)+a.Provider.Count(oauthlogintest.JWKS)
 			resp := test.ask(a, b)
-			if resp.StatusCode != test.status || strings.HasPrefix(resp.location(), "http") {
-				t.Errorf("%d to %q: %s", resp.StatusCode, resp.location(), resp.body)
+			if resp.StatusCode != test.status || strings.HasPrefix(resp.Location(), "http") {
+				t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
 			}
 			if resp.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("Cache-Control %q", resp.Header.Get("Cache-Control"))
 			}
-			if !b.signedIn() || !maps.Equal(b.cookies(), cookies) {
+			if !b.SignedIn() || !maps.Equal(b.Cookies(), cookies) {
 				t.Error("the session has ended")
 			}
-			if n := a.provider.Count(oauthlogintest.Token) + a.provider.Count(oauthlogintest.JWKS); n != calls || a.provider.Count(oauthlogintest.Revocation) > 0 {
-				t.Errorf("%d calls, %d revocations", n-calls, a.provider.Count(oauthlogintest.Revocation))
+			if n := a.Provider.Count(oauthlogintest.Token) + a.Provider.Count(oauthlogintest.JWKS); n != calls || a.Provider.Count(oauthlogintest.Revocation) > 0 {
+				t.Errorf("%d calls, %d revocations", n-calls, a.Provider.Count(oauthlogintest.Revocation))
 			}
 		})
 	}
@@ -707,13 +722,13 @@ func TestLogoutsOfOtherKinds(t *testing.T) {
 // http.CrossOriginProtection around all of it. Logins go on to work.
 func TestCrossOriginProtectionAround(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
-	a.net["app.test"] = http.NewCrossOriginProtection().Handler(a)
-	b := a.browser(t)
+	a := apptest.New(t, apptest.Config{})
+	a.Net["app.test"] = http.NewCrossOriginProtection().Handler(a)
+	b := a.Browser(t)
 	for _, site := range []string{"cross-site", "same-site", "same-origin", "none"} {
 		// The browser says of the callback where its chain of redirects began.
-		if resp := b.get(b.callbackURL("/login?return_to=%2Fdashboard"), "Sec-Fetch-Site", site, "Sec-Fetch-Mode", "navigate"); resp.location() != "/dashboard" {
-			t.Errorf("callback, %s: %d to %q", site, resp.StatusCode, resp.location())
+		if resp := b.Get(b.CallbackURL("/login?return_to=%2Fdashboard"), "Sec-Fetch-Site", site, "Sec-Fetch-Mode", "navigate"); resp.Location() != "/dashboard" {
+			t.Errorf("callback, %s: %d to %q", site, resp.StatusCode, resp.Location())
 		}
 	}
 	for _, test := range []struct {
@@ -726,10 +741,10 @@ func TestCrossOriginProtectionAround(t *testing.T) {
 		{"another site", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"}, http.StatusForbidden},
 		{"another site, in an old browser", []string{"Origin", "https://evil.test"}, http.StatusForbidden},
 	} {
-		before := a.called("/api/me")
-		resp := b.post("/api/me", nil, test.header...)
-		if resp.StatusCode != test.status || (a.called("/api/me") > before) != (test.status == http.StatusOK) {
-			t.Errorf("%s: %d, handler ran %d times", test.name, resp.StatusCode, a.called("/api/me")-before)
+		before := a.Called("/api/me")
+		resp := b.Post("/api/me", nil, test.header...)
+		if resp.StatusCode != test.status || (a.Called("/api/me") > before) != (test.status == http.StatusOK) {
+			t.Errorf("%s: %d, handler ran %d times", test.name, resp.StatusCode, a.Called("/api/me")-before)
 		}
 	}
 }

@@ -1,18 +1,13 @@
 package oauthlogin_test
 
 import (
-	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -29,64 +25,35 @@ func TestCookieAttributes(t *testing.T) {
 	for _, origin := range []string{"https://app.test", "https://app.test:8443", "http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"} {
 		t.Run(origin, func(t *testing.T) {
 			t.Parallel()
-			a := newOfflineApp(t, offline{origin: origin})
-			a.logoutStaysHere()
-			a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
-			b := a.browser(t)
+			a := apptest.New(t, apptest.Config{Origin: origin})
+			a.NoEndSession()
+			a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(5000) })
+			b := a.Browser(t)
 			name := "oauthlogin"
 			if strings.HasPrefix(origin, "https:") {
 				name = "__Host-" + name
 			}
 
-			b.get("/login?return_to=/abandoned")
-			b.login("/dashboard")
-			b.setCookie(name, "") // lost; the second login in a row is counted
-			b.login("/dashboard")
+			b.Get("/login?return_to=/abandoned")
+			b.Login("/dashboard")
+			b.SetCookie(name, "") // lost; the second login in a row is counted
+			b.Login("/dashboard")
 			want := []string{name, name + ".1", name + ".2", name + ".rounds"}
-			for have := range b.cookies() {
+			for have := range b.Cookies() {
 				if !slices.Contains(want, have) && !strings.HasPrefix(have, name+".flow.") {
 					t.Errorf("cookie %s", have)
 				}
 			}
 			for _, cookie := range want {
-				if b.cookies()[cookie] == "" {
+				if b.Cookies()[cookie] == "" {
 					t.Errorf("no cookie %s", cookie)
 				}
 			}
-			b.post("/logout", nil)
-			if left := b.cookies(); len(left) > 0 {
+			b.Post("/logout", nil)
+			if left := b.Cookies(); len(left) > 0 {
 				t.Errorf("after logout: %v", slices.Collect(maps.Keys(left)))
 			}
 		})
-	}
-}
-
-// A test that cannot fail is worse than none.
-func TestCookieFaults(t *testing.T) {
-	const good = "__Host-x=v; Path=/; Max-Age=9; HttpOnly; Secure; SameSite=Lax"
-	for _, tt := range []struct {
-		name    string
-		cookies []string
-		cache   string
-		faults  int
-	}{
-		{"a good cookie", []string{good}, "no-store", 0},
-		{"a good deletion", []string{strings.NewReplacer("=v", "=", "=9", "=0").Replace(good)}, "no-store", 0},
-		{"the same cookie twice", []string{good, good}, "no-store", 1},
-		{"readable by scripts", []string{strings.Replace(good, "HttpOnly; ", "", 1)}, "no-store", 1},
-		{"sent across sites", []string{strings.Replace(good, "Lax", "None", 1)}, "no-store", 1},
-		{"sent over http", []string{strings.Replace(good, "Secure; ", "", 1)}, "no-store", 1},
-		{"of another path", []string{strings.Replace(good, "Path=/", "Path=/x", 1)}, "no-store", 1},
-		{"of a domain", []string{good + "; Domain=test"}, "no-store", 1},
-		{"without the prefix", []string{strings.Replace(good, "__Host-", "", 1)}, "no-store", 1},
-		{"cacheable", []string{good}, "private", 1},
-		{"too large", []string{strings.Replace(good, "=v", "="+strings.Repeat("v", 3900), 1)}, "no-store", 1},
-		{"deleted with its value", []string{strings.Replace(good, "=9", "=0", 1)}, "no-store", 1},
-	} {
-		h := http.Header{"Set-Cookie": tt.cookies, "Cache-Control": {tt.cache}}
-		if faults := cookieFaults(h, true); len(faults) != tt.faults {
-			t.Errorf("%s: %q", tt.name, faults)
-		}
 	}
 }
 
@@ -94,15 +61,15 @@ func TestCookieFaults(t *testing.T) {
 // handed one user's session to others.
 func TestCaching(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	a.more = func(mux *http.ServeMux) {
+	a := apptest.New(t, apptest.Config{})
+	a.Routes = func(mux *http.ServeMux) {
 		mux.HandleFunc("/public", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Cache-Control", "public, max-age=60")
 			w.Header().Set("Vary", "Accept-Encoding")
 		})
 	}
-	b := a.browser(t)
-	b.login("/dashboard")
+	b := a.Browser(t)
+	b.Login("/dashboard")
 
 	for _, tt := range []struct {
 		name, path         string
@@ -121,11 +88,11 @@ func TestCaching(t *testing.T) {
 		{"a stale callback", "/auth/callback?state=x&code=y", true, "no-store", ""},
 		{"a refused logout", "/logout", false, "no-store", ""},
 	} {
-		visitor := a.browser(t)
+		visitor := a.Browser(t)
 		if tt.signedIn {
 			visitor = b
 		}
-		resp := visitor.get(tt.path)
+		resp := visitor.Get(tt.path)
 		if got := resp.Header.Get("Cache-Control"); got != tt.cacheControl {
 			t.Errorf("%s: Cache-Control %q, want %q", tt.name, got, tt.cacheControl)
 		}
@@ -133,7 +100,7 @@ func TestCaching(t *testing.T) {
 			t.Errorf("%s: Vary %q, want %q", tt.name, got, tt.vary)
 		}
 	}
-	if resp := a.browser(t).get("/"); len(resp.Header) > 1 { // Content-Type
+	if resp := a.Browser(t).Get("/"); len(resp.Header) > 1 { // Content-Type
 		t.Errorf("a public page got headers: %v", resp.Header)
 	}
 }
@@ -141,15 +108,15 @@ func TestCaching(t *testing.T) {
 // CVE-2021-32791 of mod_auth_openidc: a static IV.
 func TestSealedAnewEachTime(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	b := a.browser(t)
-	b.login("/dashboard")
-	rotated := newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) { opts.Keys = [][]byte{testKey(2), testKey(1)} }))
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	rotated := a.Replica(t, func(opts *oauthlogin.Options) { opts.Keys = [][]byte{apptest.Key(2), apptest.Key(1)} })
 
 	seen := map[string]bool{}
 	for range 10 {
-		_, cookies := visit(rotated, b.cookies())
-		value := cookies[sessionCookie]
+		_, cookies := visit(rotated, b.Cookies())
+		value := cookies[apptest.SessionCookie]
 		for i := 0; i+40 <= len(value); i += 40 {
 			if part := value[i : i+40]; seen[part] {
 				t.Fatal("the same session sealed twice has ciphertext in common")
@@ -164,48 +131,48 @@ func TestSealedAnewEachTime(t *testing.T) {
 // session.
 func TestCookiesOfOnePurposeAreNothingToAnother(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	b := a.browser(t)
-	b.login("/dashboard")
-	session := b.cookies()[sessionCookie]
-	again := a.browser(t)
-	again.login("/dashboard")
-	rounds := again.cookies()[sessionCookie+".rounds"]
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	session := b.Cookies()[apptest.SessionCookie]
+	again := a.Browser(t)
+	again.Login("/dashboard")
+	rounds := again.Cookies()[apptest.SessionCookie+".rounds"]
 
-	attacker := a.browser(t)
-	state := queryOf(attacker.get("/login").location()).Get("state")
-	flowName := attacker.cookieNames(flowPrefix)[0]
-	flow := attacker.cookies()[flowName]
+	attacker := a.Browser(t)
+	state := apptest.QueryOf(attacker.Get("/login").Location()).Get("state")
+	flowName := attacker.CookieNames(apptest.FlowPrefix)[0]
+	flow := attacker.Cookies()[flowName]
 
-	served := a.called("/api/me")
+	served := a.Called("/api/me")
 	for name, value := range map[string]string{
 		"a flow": flow, "a flow as the only chunk": "1" + flow, "a flow with a mark": "1" + mark(flow) + flow,
 		"the rounds": rounds, "the rounds as the only chunk": "1" + rounds, "the rounds with a mark": "1" + mark(rounds) + rounds,
 	} {
-		for _, as := range []string{sessionCookie, sessionCookie + ".1"} {
-			if resp := a.bare(t).get("/api/me", "Cookie", as+"="+value); resp.StatusCode != http.StatusFound {
+		for _, as := range []string{apptest.SessionCookie, apptest.SessionCookie + ".1"} {
+			if resp := a.BareBrowser(t).Get("/api/me", "Cookie", as+"="+value); resp.StatusCode != http.StatusFound {
 				t.Errorf("%s as %s: %d", name, as, resp.StatusCode)
 			}
 		}
 	}
-	if n := a.called("/api/me"); n != served {
+	if n := a.Called("/api/me"); n != served {
 		t.Errorf("handler ran %d times", n-served)
 	}
-	exchanges := a.provider.Count(oauthlogintest.Token)
+	exchanges := a.Provider.Count(oauthlogintest.Token)
 	for name, value := range map[string]string{
 		"a session": session, "a session without its first byte": session[1:], "a session without a mark": session[7:], "the rounds": rounds, "the flow of another state": flow,
 	} {
 		as, of := flowName, state
 		if value == flow {
-			of = queryOf(attacker.get("/login").location()).Get("state")
-			as = flowPrefix + hash(of)[:16]
+			of = apptest.QueryOf(attacker.Get("/login").Location()).Get("state")
+			as = apptest.FlowPrefix + oauth2.S256ChallengeFromVerifier(of)[:16]
 		}
-		resp := a.bare(t).get("/auth/callback?code=x&state="+of, "Cookie", as+"="+value)
-		if resp.StatusCode != http.StatusBadRequest || resp.location() != "" {
-			t.Errorf("%s as a flow: %d to %q", name, resp.StatusCode, resp.location())
+		resp := a.BareBrowser(t).Get("/auth/callback?code=x&state="+of, "Cookie", as+"="+value)
+		if resp.StatusCode != http.StatusBadRequest || resp.Location() != "" {
+			t.Errorf("%s as a flow: %d to %q", name, resp.StatusCode, resp.Location())
 		}
 	}
-	if n := a.provider.Count(oauthlogintest.Token); n != exchanges {
+	if n := a.Provider.Count(oauthlogintest.Token); n != exchanges {
 		t.Errorf("%d codes went to the token endpoint", n-exchanges)
 	}
 }
@@ -216,9 +183,9 @@ func mark(sealed string) string { return sealed[len(sealed)-12:][:6] }
 // The same keys do not make applications one.
 func TestCookieOfAnotherApplication(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	b := a.browser(t)
-	b.login("/dashboard")
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
 
 	for _, tt := range []struct {
 		name   string
@@ -226,19 +193,19 @@ func TestCookieOfAnotherApplication(t *testing.T) {
 		opens  bool
 		change func(*oauthlogin.Options)
 	}{
-		{"a replica", sessionCookie, true, func(*oauthlogin.Options) {}},
-		{"a replica with other limits", sessionCookie, true, func(o *oauthlogin.Options) { o.IdleTimeout /= 2 }},
-		{"another client of the provider", sessionCookie, false, func(o *oauthlogin.Options) { o.Providers[0].OAuth2.ClientID = "other" }},
-		{"another name of the provider", sessionCookie, false, func(o *oauthlogin.Options) { o.Providers[0].Name = "other" }},
-		{"another issuer", sessionCookie, false, func(o *oauthlogin.Options) { o.Providers[0].Issuer += "/" }},
+		{"a replica", apptest.SessionCookie, true, func(*oauthlogin.Options) {}},
+		{"a replica with other limits", apptest.SessionCookie, true, func(o *oauthlogin.Options) { o.IdleTimeout /= 2 }},
+		{"another client of the provider", apptest.SessionCookie, false, func(o *oauthlogin.Options) { o.Providers[0].OAuth2.ClientID = "other" }},
+		{"another name of the provider", apptest.SessionCookie, false, func(o *oauthlogin.Options) { o.Providers[0].Name = "other" }},
+		{"another issuer", apptest.SessionCookie, false, func(o *oauthlogin.Options) { o.Providers[0].Issuer += "/" }},
 		{"another cookie name", "__Host-other", false, func(o *oauthlogin.Options) { o.CookieName = "other" }},
-		{"another key", sessionCookie, false, func(o *oauthlogin.Options) { o.Keys = [][]byte{testKey(9)} }},
+		{"another key", apptest.SessionCookie, false, func(o *oauthlogin.Options) { o.Keys = [][]byte{apptest.Key(9)} }},
 		{"an application over http", "oauthlogin", false, func(o *oauthlogin.Options) {
 			o.Providers[0].OAuth2.RedirectURL = "http://localhost/auth/callback"
 		}},
 	} {
-		other := newAuth(t, a.options(a.URL, tt.change))
-		status, _ := visit(other, map[string]string{tt.as: b.cookies()[sessionCookie]})
+		other := a.Replica(t, tt.change)
+		status, _ := visit(other, map[string]string{tt.as: b.Cookies()[apptest.SessionCookie]})
 		if opened := status == http.StatusOK; opened != tt.opens {
 			t.Errorf("%s: %d", tt.name, status)
 		}
@@ -247,17 +214,17 @@ func TestCookieOfAnotherApplication(t *testing.T) {
 
 func TestSealingKeyRotation(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	b := a.browser(t)
-	b.login("/dashboard")
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
 	with := func(keys ...[]byte) *oauthlogin.Middleware {
-		return newAuth(t, a.options(a.URL, func(opts *oauthlogin.Options) { opts.Keys = keys }))
+		return a.Replica(t, func(opts *oauthlogin.Options) { opts.Keys = keys })
 	}
-	before := b.cookies()
+	before := b.Cookies()
 
-	status, after := visit(with(testKey(2), testKey(1)), before)
-	if status != http.StatusOK || after[sessionCookie] == before[sessionCookie] {
-		t.Fatalf("a new key in front: status %d, sealed anew: %t", status, after[sessionCookie] != before[sessionCookie])
+	status, after := visit(with(apptest.Key(2), apptest.Key(1)), before)
+	if status != http.StatusOK || after[apptest.SessionCookie] == before[apptest.SessionCookie] {
+		t.Fatalf("a new key in front: status %d, sealed anew: %t", status, after[apptest.SessionCookie] != before[apptest.SessionCookie])
 	}
 	for _, tt := range []struct {
 		name    string
@@ -265,16 +232,16 @@ func TestSealingKeyRotation(t *testing.T) {
 		cookies map[string]string
 		status  int
 	}{
-		{"what the new key sealed, while the old one is there", with(testKey(2), testKey(1)), after, http.StatusOK},
-		{"what the new key sealed, without the old one", with(testKey(2)), after, http.StatusOK},
-		{"what the old key sealed, without it", with(testKey(2)), before, http.StatusFound},
-		{"what the old key sealed, as the last of three", with(testKey(3), testKey(2), testKey(1)), before, http.StatusOK},
+		{"what the new key sealed, while the old one is there", with(apptest.Key(2), apptest.Key(1)), after, http.StatusOK},
+		{"what the new key sealed, without the old one", with(apptest.Key(2)), after, http.StatusOK},
+		{"what the old key sealed, without it", with(apptest.Key(2)), before, http.StatusFound},
+		{"what the old key sealed, as the last of three", with(apptest.Key(3), apptest.Key(2), apptest.Key(1)), before, http.StatusOK},
 	} {
 		status, again := visit(tt.auth, tt.cookies)
 		if status != tt.status {
 			t.Errorf("%s: %d", tt.name, status)
 		}
-		if first := tt.name[:12] == "what the new"; first && again[sessionCookie] != after[sessionCookie] {
+		if first := tt.name[:12] == "what the new"; first && again[apptest.SessionCookie] != after[apptest.SessionCookie] {
 			t.Errorf("%s: sealed anew", tt.name)
 		}
 	}
@@ -286,16 +253,16 @@ func TestSealingKeyRotation(t *testing.T) {
 // that stays).
 func TestBrokenSessionCookies(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
+	a := apptest.New(t, apptest.Config{})
 	signIn := func(extra int) map[string]string {
-		a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(extra) })
-		defer a.provider.EditTokenResponse(nil)
-		b := a.browser(t)
-		b.login("/dashboard")
-		return b.cookies()
+		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(extra) })
+		defer a.Provider.EditTokenResponse(nil)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		return b.Cookies()
 	}
 	small, large, other := signIn(10), signIn(5000), signIn(5000)
-	one, two, three := sessionCookie, sessionCookie+".1", sessionCookie+".2"
+	one, two, three := apptest.SessionCookie, apptest.SessionCookie+".1", apptest.SessionCookie+".2"
 	if small[two] != "" || large[three] == "" || other[three] == "" {
 		t.Fatal("sessions have other sizes than the rows below expect")
 	}
@@ -358,24 +325,24 @@ func TestBrokenSessionCookies(t *testing.T) {
 		{"a megabyte", pairs(one, "1"+strings.Repeat("A", 1<<20)), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			served := a.called("/api/me")
-			resp := a.bare(t).get("/api/me", "Cookie", tt.cookie)
+			served := a.Called("/api/me")
+			resp := a.BareBrowser(t).Get("/api/me", "Cookie", tt.cookie)
 			want := http.StatusFound
 			if tt.signedIn {
 				want = http.StatusOK
 			}
-			if resp.StatusCode != want || tt.signedIn != (a.called("/api/me") > served) {
-				t.Errorf("%d, handler ran: %t", resp.StatusCode, a.called("/api/me") > served)
+			if resp.StatusCode != want || tt.signedIn != (a.Called("/api/me") > served) {
+				t.Errorf("%d, handler ran: %t", resp.StatusCode, a.Called("/api/me") > served)
 			}
-			if resp = a.bare(t).get("/", "Cookie", tt.cookie); resp.StatusCode != http.StatusOK {
+			if resp = a.BareBrowser(t).Get("/", "Cookie", tt.cookie); resp.StatusCode != http.StatusOK {
 				t.Errorf("public page: %d", resp.StatusCode)
 			}
-			b := a.browser(t)
+			b := a.Browser(t)
 			cookies, _ := http.ParseCookie(tt.cookie)
 			for _, c := range cookies[:min(len(cookies), 100)] {
-				b.setCookie(c.Name, c.Value)
+				b.SetCookie(c.Name, c.Value)
 			}
-			b.login("/api/me")
+			b.Login("/api/me")
 		})
 	}
 }
@@ -383,14 +350,14 @@ func TestBrokenSessionCookies(t *testing.T) {
 // Each byte of each cookie is authenticated.
 func TestFlippedBits(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
+	a := apptest.New(t, apptest.Config{})
 	for name, extra := range map[string]int{"one cookie": 10, "several cookies": 3000} {
-		a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(extra) })
-		b := a.browser(t)
-		b.login("/dashboard")
-		cookies := b.cookies()
-		delete(cookies, sessionCookie+".rounds")
-		if status, _ := visit(a.auth, cookies); status != http.StatusOK {
+		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(extra) })
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
+		delete(cookies, apptest.SessionCookie+".rounds")
+		if status, _ := visit(a.Auth, cookies); status != http.StatusOK {
 			t.Fatalf("%s: %d", name, status)
 		}
 		step := 1
@@ -403,7 +370,7 @@ func TestFlippedBits(t *testing.T) {
 				flipped[i] ^= 0x20 // of letters the case: still base64url
 				changed := maps.Clone(cookies)
 				changed[cookie] = string(flipped)
-				if status, _ := visit(a.auth, changed); status != http.StatusFound {
+				if status, _ := visit(a.Auth, changed); status != http.StatusFound {
 					t.Errorf("%s: status %d with byte %d of %d of %s flipped", name, status, i, len(value), cookie)
 				}
 			}
@@ -440,24 +407,25 @@ func TestCookieSizes(t *testing.T) {
 		{"20 KB of JWTs", 108, 20000, 0, 0, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newOfflineApp(t, offline{
-				provider: oauthlogintest.Config{JWTAccessTokens: true},
-				change: func(opts *oauthlogin.Options) {
+			a := apptest.New(t, apptest.Config{
+				Provider: oauthlogintest.Config{JWTAccessTokens: true},
+				KeyAlg:   "RS256",
+				Change: func(opts *oauthlogin.Options) {
 					if tt.groups < 0 {
-						plainOAuth(opts)
+						apptest.PlainOAuth(opts)
 					}
 				},
 			})
-			a.logoutStaysHere()
+			a.NoEndSession()
 			var access string
 			tokenBytes := 0
-			a.provider.EditIDToken(func(_, claims map[string]any) {
+			a.Provider.EditIDToken(func(_, claims map[string]any) {
 				delete(claims, "at_hash") // of the access token that is replaced below
 				if tt.groups >= 0 {
 					claims["realm_access"] = keycloak("ID", tt.groups)["realm_access"]
 				}
 			})
-			a.provider.EditTokenResponse(func(resp map[string]any) {
+			a.Provider.EditTokenResponse(func(resp map[string]any) {
 				access = "gho_" + strings.Repeat("aB3xY9", 6)
 				delete(resp, "refresh_token")
 				delete(resp, "scope")
@@ -469,19 +437,12 @@ func TestCookieSizes(t *testing.T) {
 				resp["access_token"] = access
 				tokenBytes += len(access)
 			})
-			a.more = func(mux *http.ServeMux) {
-				mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
-					if s, ok := oauthlogin.FromContext(r.Context()); ok {
-						io.WriteString(w, s.Token().AccessToken)
-					}
-				})
-			}
-			b := a.browser(t)
-			if got := b.login("/token").body; got != access {
+			b := a.Browser(t)
+			if got := b.Login("/access").Text; got != access {
 				t.Errorf("access token of %d bytes came back with %d", len(access), len(got))
 			}
-			cookies := b.cookies()
-			delete(cookies, sessionCookie+".rounds")
+			cookies := b.Cookies()
+			delete(cookies, apptest.SessionCookie+".rounds")
 			size := 0
 			for name, value := range cookies {
 				size += len(name) + len(value)
@@ -489,16 +450,16 @@ func TestCookieSizes(t *testing.T) {
 			if tokenBytes < tt.minTokens || tt.cookies > 0 && (len(cookies) != tt.cookies || size > tt.maxBytes) {
 				t.Errorf("%d bytes of tokens became %d bytes in %d cookies", tokenBytes, size, len(cookies))
 			}
-			log := a.log.String()
+			log := a.Log.String()
 			if warned := strings.Contains(log, "level=WARN"); warned != tt.warns {
 				t.Errorf("warned: %t\n%s", warned, log)
 			}
 			if tt.warns && (!strings.Contains(log, "Options.Store") || !strings.Contains(log, "8 KiB")) {
 				t.Errorf("the warning does not say what to do:\n%s", log)
 			}
-			a.provider.EditTokenResponse(nil)
-			b.post("/logout", nil)
-			if left := b.cookies(); len(left) > 0 {
+			a.Provider.EditTokenResponse(nil)
+			b.Post("/logout", nil)
+			if left := b.Cookies(); len(left) > 0 {
 				t.Errorf("%d cookies left after logout", len(left))
 			}
 		})
@@ -508,56 +469,48 @@ func TestCookieSizes(t *testing.T) {
 // auth0/nextjs-auth0#2011, nextauthjs/next-auth#392: sessions that silently fail.
 func TestSessionTooLarge(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	b := a.browser(t)
-	b.login("/dashboard")
-	before := b.cookies()
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	before := b.Cookies()
 
-	a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(14000) })
-	resp := b.get(b.callbackURL("/login?return_to=/dashboard"))
-	if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(resp.body, "more than this site can keep") {
-		t.Errorf("%d %s", resp.StatusCode, resp.body)
+	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(14000) })
+	resp := b.Get(b.CallbackURL("/login?return_to=/dashboard"))
+	if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(resp.Text, "more than this site can keep") {
+		t.Errorf("%d %s", resp.StatusCode, resp.Text)
 	}
 	for _, line := range resp.Header["Set-Cookie"] {
-		if !strings.HasPrefix(line, flowPrefix) {
+		if !strings.HasPrefix(line, apptest.FlowPrefix) {
 			t.Errorf("Set-Cookie: %.60s", line)
 		}
 	}
-	if log := a.log.String(); !strings.Contains(log, "session_too_large") || !strings.Contains(log, "Options.Store") {
+	if log := a.Log.String(); !strings.Contains(log, "session_too_large") || !strings.Contains(log, "Options.Store") {
 		t.Errorf("log does not say what to do:\n%s", log)
 	}
-	if after := b.cookies(); !maps.Equal(after, before) || !b.signedIn() {
+	if after := b.Cookies(); !maps.Equal(after, before) || !b.SignedIn() {
 		t.Error("the old session is not what it was")
 	}
-	if stranger := a.browser(t); stranger.follow("/login").StatusCode != http.StatusInternalServerError || stranger.signedIn() {
+	if stranger := a.Browser(t); stranger.Follow("/login").StatusCode != http.StatusInternalServerError || stranger.SignedIn() {
 		t.Error("half a session")
 	}
-	a.provider.EditTokenResponse(nil)
-	b.login("/dashboard")
+	a.Provider.EditTokenResponse(nil)
+	b.Login("/dashboard")
 }
 
 // benlucchesi/grails-cookie-session#45: parallel responses mixed chunks.
 func TestSmallerSessionExpiresStaleChunks(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	b := a.browser(t)
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
 	for _, size := range []struct{ tokens, cookies int }{{5000, 3}, {3000, 2}, {8000, 4}, {11500, 5}, {10, 1}} {
-		a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(size.tokens) })
-		b.login("/dashboard")
-		chunks := b.cookies()
-		delete(chunks, sessionCookie+".rounds")
+		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(size.tokens) })
+		b.Login("/dashboard")
+		chunks := b.Cookies()
+		delete(chunks, apptest.SessionCookie+".rounds")
 		if len(chunks) != size.cookies {
 			t.Errorf("%d cookies for %d bytes of tokens, want %d", len(chunks), size.tokens, size.cookies)
 		}
 	}
-}
-
-// bare is a browser without a jar: it sends the Cookie header it is told to.
-func (a *app) bare(t *testing.T) *browser {
-	t.Helper()
-	b := a.browser(t)
-	b.client.Jar = nil
-	return b
 }
 
 // visit asks for a page behind auth.RequireAuth with these cookies. It returns
@@ -576,29 +529,6 @@ func visit(auth *oauthlogin.Middleware, cookies map[string]string) (status int, 
 	return w.Code, after
 }
 
-// plainOAuth makes the provider of opts one without OpenID Connect.
-func plainOAuth(opts *oauthlogin.Options) {
-	p := &opts.Providers[0]
-	p.OAuth2.Endpoint = oauth2.Endpoint{AuthURL: p.Issuer + "/authorize", TokenURL: p.Issuer + "/token"}
-	p.OAuth2.Scopes = []string{"profile"}
-	p.Issuer = ""
-	p.Identify = func(context.Context, *http.Client) (oauthlogin.User, error) {
-		return oauthlogin.User{
-			Subject: "12345678", Name: "Alice Archer", Email: "alice@example.com", EmailVerified: true,
-			RawClaims: json.RawMessage(`{"login":"alice","id":12345678,"name":"Alice Archer","email":"alice@example.com"}`),
-		}, nil
-	}
-}
-
-// noise is n characters that nothing compresses, and others every time.
-func noise(n int) string {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte('!' + rand.IntN('~'-'!'))
-	}
-	return string(b)
-}
-
 // jwt has a signature of the size of RS256's.
 func jwt(claims map[string]any) string {
 	payload, err := json.Marshal(claims)
@@ -611,17 +541,4 @@ func jwt(claims map[string]any) string {
 	}
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(`{"alg":"RS256","typ":"JWT","kid":"bS9hVx3RrA7tE1nq0cHyJ2fUo6wKzP8dGm5lT4iXeYk"}`)) + "." + encode(payload) + "." + encode(signature)
-}
-
-func hash(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-func queryOf(raw string) url.Values {
-	u, err := url.Parse(raw)
-	if err != nil {
-		panic(errors.Join(errors.New("no URL"), err))
-	}
-	return u.Query()
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -28,46 +29,46 @@ const (
 func TestProviderDownAtStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWiredApp(t, offline{})
+		a := apptest.New(t, apptest.Config{})
 		asked := 0
-		a.wire.cutBy(func(*http.Request) (*http.Response, error) {
+		a.Wire.CutBy(func(*http.Request) (*http.Response, error) {
 			asked++
 			return nil, errors.New("connection refused")
 		})
-		b := a.browser(t)
+		b := a.Browser(t)
 		start := time.Now()
 		for range 3 {
-			resp := b.get("/login?return_to=/dashboard")
-			a.refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
-			if !slices.Contains(resp.links(), "/login?return_to=%2Fdashboard") {
-				t.Errorf("page leads to %q", resp.links())
+			resp := b.Get("/login?return_to=/dashboard")
+			a.Refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
+			if !slices.Contains(resp.Links(), "/login?return_to=%2Fdashboard") {
+				t.Errorf("page leads to %q", resp.Links())
 			}
 		}
 		if time.Since(start) > 0 || asked != 1 {
 			t.Errorf("took %v, asked %d times", time.Since(start), asked)
 		}
-		if resp := b.get("/"); resp.body != "home of nobody" {
-			t.Errorf("public path: %d %s", resp.StatusCode, resp.body)
+		if resp := b.Get("/"); resp.Text != "home of nobody" {
+			t.Errorf("public path: %d %s", resp.StatusCode, resp.Text)
 		}
-		if resp := b.get("/dashboard"); !strings.HasPrefix(resp.location(), "/login?") {
-			t.Errorf("guarded path: %d to %q", resp.StatusCode, resp.location())
+		if resp := b.Get("/dashboard"); !strings.HasPrefix(resp.Location(), "/login?") {
+			t.Errorf("guarded path: %d to %q", resp.StatusCode, resp.Location())
 		}
 
-		a.wire.cutBy(nil)
+		a.Wire.CutBy(nil)
 		time.Sleep(discoveryCooldown - time.Millisecond)
-		if resp := b.get("/login"); resp.StatusCode != http.StatusBadGateway || a.provider.Count(oauthlogintest.Discovery) > 0 {
+		if resp := b.Get("/login"); resp.StatusCode != http.StatusBadGateway || a.Provider.Count(oauthlogintest.Discovery) > 0 {
 			t.Errorf("during the cool-down: %d", resp.StatusCode)
 		}
 		time.Sleep(time.Millisecond)
-		a.recovers(t, b)
-		b.login("/dashboard")
-		if n := a.provider.Count(oauthlogintest.Discovery); n != 1 {
+		a.Recovers(t, b)
+		b.Login("/dashboard")
+		if n := a.Provider.Count(oauthlogintest.Discovery); n != 1 {
 			t.Errorf("%d discoveries", n)
 		}
 		// From now on discovery has nothing to fail at.
-		a.provider.Intercept(oauthlogintest.Discovery, answerWith(500, ""))
+		a.Provider.Intercept(oauthlogintest.Discovery, apptest.RespondWith(500, ""))
 		time.Sleep(24 * time.Hour)
-		b.login("/dashboard")
+		b.Login("/dashboard")
 	})
 }
 
@@ -75,41 +76,41 @@ func TestProviderDownAtStart(t *testing.T) {
 func TestProviderStaysDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWiredApp(t, offline{})
-		a.provider.Intercept(oauthlogintest.Discovery, answerWith(503, hostile))
-		b := a.browser(t)
+		a := apptest.New(t, apptest.Config{})
+		a.Provider.Intercept(oauthlogintest.Discovery, apptest.RespondWith(503, apptest.Hostile))
+		b := a.Browser(t)
 		for range 100 {
-			b.get("/login")
+			b.Get("/login")
 			time.Sleep(500 * time.Millisecond)
 		}
-		if n := a.provider.Count(oauthlogintest.Discovery); n != 10 {
+		if n := a.Provider.Count(oauthlogintest.Discovery); n != 10 {
 			t.Errorf("%d discoveries in 50 seconds", n)
 		}
 		time.Sleep(discoveryCooldown)
-		a.provider.Intercept(oauthlogintest.Discovery, nil)
-		a.recovers(t, b)
+		a.Provider.Intercept(oauthlogintest.Discovery, nil)
+		a.Recovers(t, b)
 	})
 }
 
 func TestParallelLoginsShareDiscovery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWiredApp(t, offline{})
-		a.provider.Intercept(oauthlogintest.Discovery, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		a := apptest.New(t, apptest.Config{})
+		a.Provider.Intercept(oauthlogintest.Discovery, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 			time.Sleep(time.Second)
 			next(w, r)
 		})
 		var wg sync.WaitGroup
 		for range 50 {
-			b := a.browser(t)
+			b := a.Browser(t)
 			wg.Go(func() {
-				if resp := b.get("/login"); resp.StatusCode != http.StatusSeeOther {
-					t.Errorf("answer is %d: %s", resp.StatusCode, resp.body)
+				if resp := b.Get("/login"); resp.StatusCode != http.StatusSeeOther {
+					t.Errorf("answer is %d: %s", resp.StatusCode, resp.Text)
 				}
 			})
 		}
 		wg.Wait()
-		if n := a.provider.Count(oauthlogintest.Discovery); n != 1 {
+		if n := a.Provider.Count(oauthlogintest.Discovery); n != 1 {
 			t.Errorf("%d discoveries", n)
 		}
 	})
@@ -119,8 +120,8 @@ func TestParallelLoginsShareDiscovery(t *testing.T) {
 func TestClientHangsUpDuringDiscovery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWiredApp(t, offline{})
-		a.provider.Intercept(oauthlogintest.Discovery, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		a := apptest.New(t, apptest.Config{})
+		a.Provider.Intercept(oauthlogintest.Discovery, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 			time.Sleep(2 * time.Second)
 			next(w, r)
 		})
@@ -128,26 +129,26 @@ func TestClientHangsUpDuringDiscovery(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			start := time.Now()
-			a.routes().ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(first, http.MethodGet, "/login", nil))
+			a.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(first, http.MethodGet, "/login", nil))
 			if took := time.Since(start); took != time.Second {
 				t.Errorf("the one who hung up was served for %v", took)
 			}
 		})
 		time.Sleep(500 * time.Millisecond)
-		b := a.browser(t)
+		b := a.Browser(t)
 		wg.Go(func() {
-			if resp := b.get("/login"); resp.StatusCode != http.StatusSeeOther {
-				t.Errorf("answer is %d: %s", resp.StatusCode, resp.body)
+			if resp := b.Get("/login"); resp.StatusCode != http.StatusSeeOther {
+				t.Errorf("answer is %d: %s", resp.StatusCode, resp.Text)
 			}
 		})
 		time.Sleep(500 * time.Millisecond)
 		hangUp()
 		wg.Wait()
-		if n := a.provider.Count(oauthlogintest.Discovery); n != 1 {
+		if n := a.Provider.Count(oauthlogintest.Discovery); n != 1 {
 			t.Errorf("%d discoveries", n)
 		}
-		a.provider.Intercept(oauthlogintest.Discovery, nil)
-		a.recovers(t, a.browser(t))
+		a.Provider.Intercept(oauthlogintest.Discovery, nil)
+		a.Recovers(t, a.Browser(t))
 	})
 }
 
@@ -155,12 +156,12 @@ func TestClientHangsUpDuringDiscovery(t *testing.T) {
 // metadata must not say: it stops before authorization.
 func TestDiscoveryRefused(t *testing.T) {
 	t.Parallel()
-	set := func(name string, value any) func(object) {
-		return func(doc object) { doc[name] = value }
+	set := func(name string, value any) func(map[string]any) {
+		return func(doc map[string]any) { doc[name] = value }
 	}
 	for _, tt := range []struct {
 		name   string
-		edit   func(doc object)
+		edit   func(doc map[string]any)
 		answer func(http.ResponseWriter, *http.Request, http.HandlerFunc)
 	}{
 		// oidcc-client-test-discovery-issuer-mismatch,
@@ -169,35 +170,35 @@ func TestDiscoveryRefused(t *testing.T) {
 		{name: "an issuer with a slash more", edit: set("issuer", "https://provider.test/")},
 		{name: "an issuer in other case", edit: set("issuer", "https://PROVIDER.test")},
 		{name: "an issuer over http", edit: set("issuer", "http://provider.test")},
-		{name: "no issuer", edit: func(doc object) { delete(doc, "issuer") }},
+		{name: "no issuer", edit: func(doc map[string]any) { delete(doc, "issuer") }},
 		{name: "an issuer that is a list", edit: set("issuer", []string{"https://provider.test"})},
 
 		// Fulcio CVE-2026-49478, Octo STS CVE-2025-52477.
-		{name: "301 elsewhere", answer: answerWith(301, "", "Location", "https://evil.test/evil")},
-		{name: "302 elsewhere", answer: answerWith(302, "", "Location", "https://evil.test/evil")},
-		{name: "307 elsewhere", answer: answerWith(307, "", "Location", "https://evil.test/evil")},
-		{name: "308 to itself", answer: answerWith(308, "", "Location", "/.well-known/openid-configuration")},
-		{name: "302 to no URL", answer: answerWith(302, "", "Location", "https://evil.test/%zzhostile")},
+		{name: "301 elsewhere", answer: apptest.RespondWith(301, "", "Location", "https://evil.test/evil")},
+		{name: "302 elsewhere", answer: apptest.RespondWith(302, "", "Location", "https://evil.test/evil")},
+		{name: "307 elsewhere", answer: apptest.RespondWith(307, "", "Location", "https://evil.test/evil")},
+		{name: "308 to itself", answer: apptest.RespondWith(308, "", "Location", "/.well-known/openid-configuration")},
+		{name: "302 to no URL", answer: apptest.RespondWith(302, "", "Location", "https://evil.test/%zzhostile")},
 
-		{name: "404", answer: answerWith(404, hostile)},
-		{name: "500", answer: answerWith(500, hostile)},
-		{name: "204", answer: answerWith(204, "")},
+		{name: "404", answer: apptest.RespondWith(404, apptest.Hostile)},
+		{name: "500", answer: apptest.RespondWith(500, apptest.Hostile)},
+		{name: "204", answer: apptest.RespondWith(204, "")},
 		{name: "203 with metadata", answer: func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 			rec := httptest.NewRecorder()
 			next(rec, r)
 			w.WriteHeader(http.StatusNonAuthoritativeInfo)
 			w.Write(rec.Body.Bytes())
 		}},
-		{name: "a page", answer: answerWith(200, hostile, "Content-Type", "text/html; hostile=hostile")},
-		{name: "nothing", answer: answerWith(200, "")},
-		{name: "half of a document", answer: answerWith(200, `{"issuer":"https://provider.test","hostile`)},
-		{name: "a list", answer: answerWith(200, `[{"issuer":"https://provider.test"}]`)},
-		{name: "null", answer: answerWith(200, "null")},
+		{name: "a page", answer: apptest.RespondWith(200, apptest.Hostile, "Content-Type", "text/html; hostile=hostile")},
+		{name: "nothing", answer: apptest.RespondWith(200, "")},
+		{name: "half of a document", answer: apptest.RespondWith(200, `{"issuer":"https://provider.test","hostile`)},
+		{name: "a list", answer: apptest.RespondWith(200, `[{"issuer":"https://provider.test"}]`)},
+		{name: "null", answer: apptest.RespondWith(200, "null")},
 		{name: "2 MiB", edit: set("padding", strings.Repeat("a", 2<<20))},
 
-		{name: "no authorization endpoint", edit: func(doc object) { delete(doc, "authorization_endpoint") }},
-		{name: "no token endpoint", edit: func(doc object) { delete(doc, "token_endpoint") }},
-		{name: "no keys", edit: func(doc object) { delete(doc, "jwks_uri") }},
+		{name: "no authorization endpoint", edit: func(doc map[string]any) { delete(doc, "authorization_endpoint") }},
+		{name: "no token endpoint", edit: func(doc map[string]any) { delete(doc, "token_endpoint") }},
+		{name: "no keys", edit: func(doc map[string]any) { delete(doc, "jwks_uri") }},
 		{name: "an authorization endpoint over http", edit: set("authorization_endpoint", "http://provider.test/authorize")},
 		{name: "a token endpoint over http", edit: set("token_endpoint", "http://provider.test/token")},
 		{name: "keys over http", edit: set("jwks_uri", "http://provider.test/jwks")},
@@ -219,23 +220,23 @@ func TestDiscoveryRefused(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newWiredApp(t, offline{})
-				a.net["evil.test"] = a.count(func(w http.ResponseWriter, r *http.Request) {
+				a := apptest.New(t, apptest.Config{})
+				a.Net["evil.test"] = a.Count(func(w http.ResponseWriter, r *http.Request) {
 					r.URL.Path = "/.well-known/openid-configuration"
-					a.provider.ServeHTTP(w, r)
+					a.Provider.ServeHTTP(w, r)
 				})
-				a.provider.EditDiscovery(tt.edit)
-				a.provider.Intercept(oauthlogintest.Discovery, tt.answer)
-				b := a.browser(t)
-				resp := b.get("/login?return_to=/dashboard")
-				a.refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
-				if a.called("/evil") > 0 || a.provider.Count(oauthlogintest.Discovery) != 1 {
-					t.Errorf("%d discoveries, %d elsewhere", a.provider.Count(oauthlogintest.Discovery), a.called("/evil"))
+				a.Provider.EditDiscovery(tt.edit)
+				a.Provider.Intercept(oauthlogintest.Discovery, tt.answer)
+				b := a.Browser(t)
+				resp := b.Get("/login?return_to=/dashboard")
+				a.Refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
+				if a.Called("/evil") > 0 || a.Provider.Count(oauthlogintest.Discovery) != 1 {
+					t.Errorf("%d discoveries, %d elsewhere", a.Provider.Count(oauthlogintest.Discovery), a.Called("/evil"))
 				}
-				a.provider.EditDiscovery(nil)
-				a.provider.Intercept(oauthlogintest.Discovery, nil)
+				a.Provider.EditDiscovery(nil)
+				a.Provider.Intercept(oauthlogintest.Discovery, nil)
 				time.Sleep(discoveryCooldown)
-				a.recovers(t, b)
+				a.Recovers(t, b)
 			})
 		})
 	}
@@ -250,9 +251,9 @@ func TestIssuers(t *testing.T) {
 		"https://provider.test/a/b.c/v2.0",
 	} {
 		t.Run(issuer, func(t *testing.T) {
-			a := newWiredApp(t, offline{provider: oauthlogintest.Config{Issuer: issuer}})
+			a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Issuer: issuer}})
 			var user oauthlogin.User
-			if err := json.Unmarshal([]byte(a.browser(t).login("/dashboard").body), &user); err != nil {
+			if err := json.Unmarshal([]byte(a.Browser(t).Login("/dashboard").Text), &user); err != nil {
 				t.Fatal(err)
 			}
 			if user.Issuer != issuer || user.Subject != "alice" {
@@ -266,12 +267,12 @@ func TestIssuers(t *testing.T) {
 		"https://provider.test/tenant": "https://provider.test/tenant/",
 	} {
 		t.Run(configured+" is not "+said, func(t *testing.T) {
-			a := newWiredApp(t, offline{
-				provider: oauthlogintest.Config{Issuer: said},
-				change:   func(opts *oauthlogin.Options) { opts.Providers[0].Issuer = configured },
+			a := apptest.New(t, apptest.Config{
+				Provider: oauthlogintest.Config{Issuer: said},
+				Change:   func(opts *oauthlogin.Options) { opts.Providers[0].Issuer = configured },
 			})
-			b := a.browser(t)
-			a.refused(t, b, b.get("/login"), http.StatusBadGateway, "provider_unavailable")
+			b := a.Browser(t)
+			a.Refused(t, b, b.Get("/login"), http.StatusBadGateway, "provider_unavailable")
 		})
 	}
 }
@@ -279,9 +280,9 @@ func TestIssuers(t *testing.T) {
 // Loopback may be http: what is tried out there needs no certificate.
 func TestIssuerOnLoopback(t *testing.T) {
 	t.Parallel()
-	a := newWiredApp(t, offline{provider: oauthlogintest.Config{Issuer: "http://127.0.0.1:9000"}})
-	a.net["127.0.0.1:9000"] = a.provider
-	a.browser(t).login("/dashboard")
+	a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Issuer: "http://127.0.0.1:9000"}})
+	a.Net["127.0.0.1:9000"] = a.Provider
+	a.Browser(t).Login("/dashboard")
 }
 
 // The OpenID Foundation's oidcc-client-test-discovery-jwks-uri-keys,
@@ -292,29 +293,29 @@ func TestIssuerOnLoopback(t *testing.T) {
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWiredApp(t, offline{})
-		b := a.browser(t)
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
 		login := func(what string, ok bool, fetches int) {
 			t.Helper()
 			synctest.Wait() // for the end of the fetch before
-			b.post("/logout", nil)
-			resp := failingLogin(b)
-			if got := resp.StatusCode == http.StatusOK; got != ok || b.signedIn() != ok {
-				t.Errorf("%s: answer is %d: %s", what, resp.StatusCode, a.log)
+			b.Post("/logout", nil)
+			resp := b.TryLogin()
+			if got := resp.StatusCode == http.StatusOK; got != ok || b.SignedIn() != ok {
+				t.Errorf("%s: answer is %d: %s", what, resp.StatusCode, a.Log)
 			}
 			if !ok && resp.StatusCode != http.StatusBadGateway {
 				t.Errorf("%s: answer is %d", what, resp.StatusCode)
 			}
-			if n := a.provider.Count(oauthlogintest.JWKS); n != fetches {
+			if n := a.Provider.Count(oauthlogintest.JWKS); n != fetches {
 				t.Errorf("%s: %d fetches of keys, want %d", what, n, fetches)
 			}
 		}
 		login("first login", true, 1)
 		login("another", true, 1)
-		a.provider.RotateKeys()
+		a.Provider.RotateKeys()
 		login("rotated at once", true, 2)
 		login("another", true, 2)
-		a.provider.RotateKeys()
+		a.Provider.RotateKeys()
 		login("rotated again", false, 2)
 		time.Sleep(keysCooldown - time.Millisecond)
 		login("still within the cool-down", false, 2)
@@ -322,22 +323,22 @@ func TestKeyRotation(t *testing.T) {
 		login("after the cool-down", true, 3)
 		time.Sleep(keysCooldown)
 
-		a.provider.EditIDToken(in("kid", "hostile"))
+		a.Provider.EditIDToken(apptest.JOSE("kid", "hostile"))
 		login("unknown kid", false, 4)
 		for range 10 {
 			login("unknown kid again", false, 4)
 		}
-		a.provider.EditIDToken(nil)
+		a.Provider.EditIDToken(nil)
 		login("the good key meanwhile", true, 4)
 		time.Sleep(keysCooldown)
 
 		// Between authorization and token request.
-		a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
-			a.provider.RotateKeys()
+		a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+			a.Provider.RotateKeys()
 			next(w, r)
 		})
 		login("rotated just before signing", true, 5)
-		a.leaks(t, "")
+		a.Leaks(t, "")
 	})
 }
 
@@ -349,40 +350,40 @@ func TestKeysUnavailable(t *testing.T) {
 		name   string
 		answer func(http.ResponseWriter, *http.Request, http.HandlerFunc)
 	}{
-		{"404", answerWith(404, hostile)},
-		{"500", answerWith(500, hostile)},
-		{"204", answerWith(204, "")},
-		{"301 elsewhere", answerWith(301, "", "Location", "https://evil.test/evil")},
-		{"302 elsewhere", answerWith(302, "", "Location", "https://evil.test/evil")},
-		{"307 to itself", answerWith(307, "", "Location", "/jwks")},
-		{"a page", answerWith(200, hostile, "Content-Type", "text/html; hostile=hostile")},
-		{"nothing", answerWith(200, "")},
-		{"half of a document", answerWith(200, `{"keys":[{"kty":"hostile`)},
-		{"a list", answerWith(200, `[{"hostile":"hostile"}]`)},
-		{"keys that are a string", answerWith(200, `{"keys":"hostile"}`)},
-		{"2 MiB", answerWith(200, `{"keys":[],"hostile":"`+strings.Repeat("a", 2<<20)+`"}`)},
+		{"404", apptest.RespondWith(404, apptest.Hostile)},
+		{"500", apptest.RespondWith(500, apptest.Hostile)},
+		{"204", apptest.RespondWith(204, "")},
+		{"301 elsewhere", apptest.RespondWith(301, "", "Location", "https://evil.test/evil")},
+		{"302 elsewhere", apptest.RespondWith(302, "", "Location", "https://evil.test/evil")},
+		{"307 to itself", apptest.RespondWith(307, "", "Location", "/jwks")},
+		{"a page", apptest.RespondWith(200, apptest.Hostile, "Content-Type", "text/html; hostile=hostile")},
+		{"nothing", apptest.RespondWith(200, "")},
+		{"half of a document", apptest.RespondWith(200, `{"keys":[{"kty":"hostile`)},
+		{"a list", apptest.RespondWith(200, `[{"hostile":"hostile"}]`)},
+		{"keys that are a string", apptest.RespondWith(200, `{"keys":"hostile"}`)},
+		{"2 MiB", apptest.RespondWith(200, `{"keys":[],"hostile":"`+strings.Repeat("a", 2<<20)+`"}`)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newWiredApp(t, offline{})
-				a.net["evil.test"] = a.count(func(w http.ResponseWriter, r *http.Request) {
+				a := apptest.New(t, apptest.Config{})
+				a.Net["evil.test"] = a.Count(func(w http.ResponseWriter, r *http.Request) {
 					r.URL.Path = "/jwks"
-					a.provider.ServeHTTP(w, r)
+					a.Provider.ServeHTTP(w, r)
 				})
-				a.provider.Intercept(oauthlogintest.JWKS, tt.answer)
-				b := a.browser(t)
+				a.Provider.Intercept(oauthlogintest.JWKS, tt.answer)
+				b := a.Browser(t)
 				for range 2 {
-					a.refused(t, b, failingLogin(b), http.StatusBadGateway, "provider_unavailable")
+					a.Refused(t, b, b.TryLogin(), http.StatusBadGateway, "provider_unavailable")
 					synctest.Wait() // for the end of the fetch, which others could still join
 				}
-				if n := a.provider.Count(oauthlogintest.JWKS); n != 2 || a.called("/evil") > 0 {
-					t.Errorf("%d fetches, %d elsewhere", n, a.called("/evil"))
+				if n := a.Provider.Count(oauthlogintest.JWKS); n != 2 || a.Called("/evil") > 0 {
+					t.Errorf("%d fetches, %d elsewhere", n, a.Called("/evil"))
 				}
-				if n := a.provider.Count(oauthlogintest.UserInfo); n > 0 {
+				if n := a.Provider.Count(oauthlogintest.UserInfo); n > 0 {
 					t.Errorf("%d user info requests", n)
 				}
-				a.provider.Intercept(oauthlogintest.JWKS, nil)
-				a.recovers(t, b)
+				a.Provider.Intercept(oauthlogintest.JWKS, nil)
+				a.Recovers(t, b)
 			})
 		})
 	}
@@ -394,13 +395,13 @@ func TestKeySetWithoutTheKey(t *testing.T) {
 	for _, keys := range []string{`{"keys":[]}`, `{"keys":[{"kty":"oct","kid":"x","k":"AAAA"},{"kty":"hostile"}]}`} {
 		t.Run(keys, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newWiredApp(t, offline{})
-				a.provider.Intercept(oauthlogintest.JWKS, answerWith(200, keys))
-				b := a.browser(t)
-				a.refused(t, b, failingLogin(b), http.StatusBadGateway, "provider_rejected")
+				a := apptest.New(t, apptest.Config{})
+				a.Provider.Intercept(oauthlogintest.JWKS, apptest.RespondWith(200, keys))
+				b := a.Browser(t)
+				a.Refused(t, b, b.TryLogin(), http.StatusBadGateway, "provider_rejected")
 				synctest.Wait()
-				a.provider.Intercept(oauthlogintest.JWKS, nil)
-				a.recovers(t, b)
+				a.Provider.Intercept(oauthlogintest.JWKS, nil)
+				a.Recovers(t, b)
 			})
 		})
 	}
@@ -409,16 +410,16 @@ func TestKeySetWithoutTheKey(t *testing.T) {
 // Keys that were good stay good while the provider cannot be asked for others.
 func TestKeysFailWhileKnown(t *testing.T) {
 	t.Parallel()
-	a := newWiredApp(t, offline{})
-	b := a.browser(t)
-	b.login("/dashboard")
-	a.provider.Intercept(oauthlogintest.JWKS, answerWith(500, ""))
-	b.login("/dashboard")
-	a.provider.EditIDToken(in("kid", "hostile"))
-	b.post("/logout", nil)
-	if resp := failingLogin(b); resp.StatusCode != http.StatusBadGateway || b.signedIn() {
-		t.Errorf("answer is %d: %s", resp.StatusCode, resp.body)
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	a.Provider.Intercept(oauthlogintest.JWKS, apptest.RespondWith(500, ""))
+	b.Login("/dashboard")
+	a.Provider.EditIDToken(apptest.JOSE("kid", "hostile"))
+	b.Post("/logout", nil)
+	if resp := b.TryLogin(); resp.StatusCode != http.StatusBadGateway || b.SignedIn() {
+		t.Errorf("answer is %d: %s", resp.StatusCode, resp.Text)
 	}
-	a.provider.EditIDToken(nil)
-	b.login("/dashboard")
+	a.Provider.EditIDToken(nil)
+	b.Login("/dashboard")
 }

@@ -21,15 +21,20 @@ type declaration struct {
 	names    []string // of all that it may use
 }
 
-// testDeclarations returns those of all test files of the directory, by name.
+// testDeclarations returns those of all test files of this package and of those
+// below internal, by name.
 func testDeclarations(t *testing.T) map[string]declaration {
 	t.Helper()
 	files, err := filepath.Glob("*_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
+	below, err := filepath.Glob("internal/*/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
 	declarations := map[string]declaration{}
-	for _, name := range files {
+	for _, name := range append(files, below...) {
 		source, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

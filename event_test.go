@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -19,76 +20,76 @@ import (
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWatchedApp(t, offline{})
-		a.more = func(mux *http.ServeMux) {
-			page := a.count(func(http.ResponseWriter, *http.Request) {})
-			mux.Handle("/admin", a.auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})(page))
-			mux.Handle("/recent", a.auth.Require(oauthlogin.Policy{MaxAge: time.Minute})(page))
+		a := apptest.New(t, apptest.Config{})
+		a.Routes = func(mux *http.ServeMux) {
+			page := a.Count(func(http.ResponseWriter, *http.Request) {})
+			mux.Handle("/admin", a.Auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})(page))
+			mux.Handle("/recent", a.Auth.Require(oauthlogin.Policy{MaxAge: time.Minute})(page))
 		}
-		b := a.browser(t)
+		b := a.Browser(t)
 
-		b.get("/")
-		b.get("/dashboard")
-		b.get("/login")
-		a.events.want(t)
-		b.login("/dashboard")
-		a.events.want(t, "login test/alice")
-		b.get("/dashboard")
-		a.events.want(t)
+		b.Get("/")
+		b.Get("/dashboard")
+		b.Get("/login")
+		a.Events.Want(t)
+		b.Login("/dashboard")
+		a.Events.Want(t, "login test/alice")
+		b.Get("/dashboard")
+		a.Events.Want(t)
 
-		b.get("/admin")
-		a.events.want(t, "denied test/alice forbidden")
-		b.get("/admin", asScript...)
-		a.events.want(t, "denied test/alice forbidden")
+		b.Get("/admin")
+		a.Events.Want(t, "denied test/alice forbidden")
+		b.Get("/admin", apptest.AsScript...)
+		a.Events.Want(t, "denied test/alice forbidden")
 
 		time.Sleep(3 * time.Minute)
-		b.get("/recent", asScript...)
-		a.events.want(t, "step_up test/alice")
-		b.follow("/recent")
-		a.events.want(t, "step_up test/alice", "login test/alice")
+		b.Get("/recent", apptest.AsScript...)
+		a.Events.Want(t, "step_up test/alice")
+		b.Follow("/recent")
+		a.Events.Want(t, "step_up test/alice", "login test/alice")
 
 		// A refresh that many wait for is one.
 		time.Sleep(59*time.Minute + 30*time.Second)
 		var requests sync.WaitGroup
 		for range 4 {
-			other := b.sameCookies(a.app)
-			requests.Go(func() { other.get("/dashboard") })
+			other := b.Clone()
+			requests.Go(func() { other.Get("/dashboard") })
 		}
 		requests.Wait()
-		a.events.want(t, "refresh test/alice")
-		b.get("/dashboard")
-		a.events.want(t)
+		a.Events.Want(t, "refresh test/alice")
+		b.Get("/dashboard")
+		a.Events.Want(t)
 
 		// One that fails is not tried again at once.
 		time.Sleep(59*time.Minute + 30*time.Second)
-		a.wire.cutBy(func(*http.Request) (*http.Response, error) { return nil, errors.New("cut") })
-		b.get("/dashboard")
-		b.get("/dashboard")
-		a.events.want(t, "refresh_failed test/alice error")
-		a.wire.cutBy(nil)
+		a.Wire.CutBy(func(*http.Request) (*http.Response, error) { return nil, errors.New("cut") })
+		b.Get("/dashboard")
+		b.Get("/dashboard")
+		a.Events.Want(t, "refresh_failed test/alice error")
+		a.Wire.CutBy(nil)
 		time.Sleep(time.Minute)
-		b.get("/dashboard")
-		a.events.want(t, "refresh test/alice")
+		b.Get("/dashboard")
+		a.Events.Want(t, "refresh test/alice")
 
-		b.post("/logout", nil)
-		a.events.want(t, "logout test/alice")
-		b.post("/logout", nil)
-		a.events.want(t)
+		b.Post("/logout", nil)
+		a.Events.Want(t, "logout test/alice")
+		b.Post("/logout", nil)
+		a.Events.Want(t)
 
 		// A session that the provider ends is no logout.
-		b.login("/dashboard")
-		a.events.want(t, "login test/alice")
-		a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+		b.Login("/dashboard")
+		a.Events.Want(t, "login test/alice")
+		a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprint(w, `{"error":"invalid_grant"}`)
 		})
 		time.Sleep(59*time.Minute + 30*time.Second)
 		for range 2 {
-			if b.signedIn() {
+			if b.SignedIn() {
 				t.Error("the session outlived its grant")
 			}
 		}
-		a.events.want(t, "refresh_failed test/alice error")
+		a.Events.Want(t, "refresh_failed test/alice error")
 	})
 }
 
@@ -96,11 +97,11 @@ func TestEvents(t *testing.T) {
 // subject: nobody has signed in.
 func TestEventsOfFailedLogins(t *testing.T) {
 	t.Parallel()
-	a := newWatchedApp(t, offline{})
+	a := apptest.New(t, apptest.Config{})
 	answer := func(change func(query url.Values)) func() {
 		return func() {
-			a.provider.Intercept(oauthlogintest.Authorization, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
-				query := url.Values{"state": {r.URL.Query().Get("state")}, "iss": {a.provider.Issuer()}}
+			a.Provider.Intercept(oauthlogintest.Authorization, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+				query := url.Values{"state": {r.URL.Query().Get("state")}, "iss": {a.Provider.Issuer()}}
 				change(query)
 				w.Header().Set("Location", "https://app.test/auth/callback?"+query.Encode())
 				w.WriteHeader(http.StatusSeeOther)
@@ -109,7 +110,7 @@ func TestEventsOfFailedLogins(t *testing.T) {
 	}
 	tokenEndpoint := func(status int, body string) func() {
 		return func() {
-			a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+			a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(status)
 				fmt.Fprint(w, body)
@@ -131,14 +132,14 @@ func TestEventsOfFailedLogins(t *testing.T) {
 		{"a token endpoint that fails", tokenEndpoint(500, `oops`), "provider_unavailable"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a.provider.Intercept(oauthlogintest.Authorization, nil)
-			a.provider.Intercept(oauthlogintest.Token, nil)
+			a.Provider.Intercept(oauthlogintest.Authorization, nil)
+			a.Provider.Intercept(oauthlogintest.Token, nil)
 			test.setUp()
-			b := a.browser(t)
-			if resp := b.follow("/login"); resp.StatusCode < 400 || b.signedIn() {
+			b := a.Browser(t)
+			if resp := b.Follow("/login"); resp.StatusCode < 400 || b.SignedIn() {
 				t.Errorf("login: %d", resp.StatusCode)
 			}
-			a.events.want(t, "login test/ "+test.code)
+			a.Events.Want(t, "login test/ "+test.code)
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -20,20 +21,20 @@ func TestCallbackAgain(t *testing.T) {
 	t.Parallel()
 	t.Run("at the same time", func(t *testing.T) {
 		t.Parallel()
-		a := newLocalApp(t, nil)
-		b := a.browser(t)
-		cb := b.callbackURL("/login?return_to=%2Fdashboard")
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		cb := b.CallbackURL("/login?return_to=%2Fdashboard")
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		redirects := 0
 		for range 8 {
 			r := httptest.NewRequest(http.MethodGet, cb, nil)
-			for name, value := range b.cookies() {
+			for name, value := range b.Cookies() {
 				r.AddCookie(&http.Cookie{Name: name, Value: value})
 			}
 			wg.Go(func() {
 				w := httptest.NewRecorder()
-				a.routes().ServeHTTP(w, r)
+				a.ServeHTTP(w, r)
 				mu.Lock()
 				defer mu.Unlock()
 				if w.Code == http.StatusSeeOther {
@@ -42,35 +43,35 @@ func TestCallbackAgain(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := a.provider.Count(oauthlogintest.Token); n != 1 || redirects != 1 {
+		if n := a.Provider.Count(oauthlogintest.Token); n != 1 || redirects != 1 {
 			t.Errorf("%d token requests and %d redirects", n, redirects)
 		}
 	})
 	t.Run("with the flow cookie put back", func(t *testing.T) {
 		t.Parallel()
-		a := newLocalApp(t, nil)
-		b := a.browser(t)
-		cb := b.callbackURL("/login?return_to=%2Fdashboard")
-		flow := b.cookies()
-		b.get(cb)
-		if names := b.cookieNames(flowPrefix); len(names) > 0 {
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		cb := b.CallbackURL("/login?return_to=%2Fdashboard")
+		flow := b.Cookies()
+		b.Get(cb)
+		if names := b.CookieNames(apptest.FlowPrefix); len(names) > 0 {
 			t.Errorf("the callback left %v", names)
 		}
 		for name, value := range flow {
-			b.setCookie(name, value)
+			b.SetCookie(name, value)
 		}
-		if resp := b.get(cb); resp.StatusCode != http.StatusSeeOther || resp.location() != "/dashboard" {
-			t.Errorf("signed in: %d to %q", resp.StatusCode, resp.location())
+		if resp := b.Get(cb); resp.StatusCode != http.StatusSeeOther || resp.Location() != "/dashboard" {
+			t.Errorf("signed in: %d to %q", resp.StatusCode, resp.Location())
 		}
-		b.setCookie(sessionCookie, "")
+		b.SetCookie(apptest.SessionCookie, "")
 		for name, value := range flow {
-			b.setCookie(name, value)
+			b.SetCookie(name, value)
 		}
-		resp := b.get(cb)
-		if resp.StatusCode != http.StatusBadRequest || resp.location() != "" || b.signedIn() {
-			t.Errorf("signed out: %d to %q", resp.StatusCode, resp.location())
+		resp := b.Get(cb)
+		if resp.StatusCode != http.StatusBadRequest || resp.Location() != "" || b.SignedIn() {
+			t.Errorf("signed out: %d to %q", resp.StatusCode, resp.Location())
 		}
-		if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+		if n := a.Provider.Count(oauthlogintest.Token); n != 1 {
 			t.Errorf("%d token requests", n)
 		}
 	})
@@ -96,37 +97,37 @@ func TestFlowExpires(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newLocalApp(t, nil)
-				b := a.browser(t)
-				resp, _ := b.startLogin("/login?return_to=%2Fdashboard")
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				resp, _ := b.StartLogin("/login?return_to=%2Fdashboard")
 				want := 0
 				if test.signedIn {
-					b.login("/api/me")
+					b.Login("/api/me")
 					want = 1
 				}
 				time.Sleep(test.wait)
 				if test.location == "/dashboard" && !test.signedIn {
 					want++
 				}
-				resp = b.get(b.callbackURL(resp.location()))
-				if resp.StatusCode != test.status || resp.location() != test.location {
-					t.Errorf("%d to %q; want %d to %q", resp.StatusCode, resp.location(), test.status, test.location)
+				resp = b.Get(b.CallbackURL(resp.Location()))
+				if resp.StatusCode != test.status || resp.Location() != test.location {
+					t.Errorf("%d to %q; want %d to %q", resp.StatusCode, resp.Location(), test.status, test.location)
 				}
-				if n := a.provider.Count(oauthlogintest.Token); n != want {
+				if n := a.Provider.Count(oauthlogintest.Token); n != want {
 					t.Errorf("%d token requests; want %d", n, want)
 				}
-				if b.signedIn() != (test.location != "") {
-					t.Errorf("signed in: %t", b.signedIn())
+				if b.SignedIn() != (test.location != "") {
+					t.Errorf("signed in: %t", b.SignedIn())
 				}
 				if test.link == "" {
 					return
 				}
-				if links := resp.links(); len(links) != 1 || links[0] != test.link {
+				if links := resp.Links(); len(links) != 1 || links[0] != test.link {
 					t.Fatalf("links %q; want %q", links, test.link)
 				}
 				_, query, _ := strings.Cut(test.link, "return_to=")
 				path, _ := url.QueryUnescape(query)
-				if resp := b.follow(test.link); resp.Request.URL.Path != path || !b.signedIn() {
+				if resp := b.Follow(test.link); resp.Request.URL.Path != path || !b.SignedIn() {
 					t.Errorf("the link leads to %s", resp.Request.URL)
 				}
 			})
@@ -138,76 +139,76 @@ func TestFlowExpires(t *testing.T) {
 // 10.12: an attacker's own answer is worth nothing in another browser.
 func TestAnswerOfAnotherBrowser(t *testing.T) {
 	t.Parallel()
-	attack := func(t *testing.T, a *app) (cb string, flow map[string]string) {
-		attacker := a.browser(t)
-		a.provider.AutoApprove("mallory")
-		defer a.provider.AutoApprove("alice")
-		return attacker.callbackURL("/login?return_to=%2Fattacker"), attacker.cookies()
+	attack := func(t *testing.T, a *apptest.App) (cb string, flow map[string]string) {
+		attacker := a.Browser(t)
+		a.Provider.AutoApprove("mallory")
+		defer a.Provider.AutoApprove("alice")
+		return attacker.CallbackURL("/login?return_to=%2Fattacker"), attacker.Cookies()
 	}
 	t.Run("a browser with nothing pending", func(t *testing.T) {
 		t.Parallel()
-		a := newLocalApp(t, nil)
+		a := apptest.New(t, apptest.Config{})
 		cb, _ := attack(t, a)
-		b := a.browser(t)
-		a.wantRefused(b, b.get(cb), http.StatusBadRequest)
-		b.login("/dashboard")
+		b := a.Browser(t)
+		a.RefusedAtOnce(b, b.Get(cb), http.StatusBadRequest)
+		b.Login("/dashboard")
 	})
 	t.Run("a browser with a login of its own", func(t *testing.T) {
 		t.Parallel()
-		a := newLocalApp(t, nil)
+		a := apptest.New(t, apptest.Config{})
 		cb, _ := attack(t, a)
-		b := a.browser(t)
-		own := b.callbackURL("/login?return_to=%2Fdashboard")
-		a.wantRefused(b, b.get(cb), http.StatusBadRequest)
-		if resp := b.get(own); resp.location() != "/dashboard" {
-			t.Errorf("its own login then: %d to %q", resp.StatusCode, resp.location())
+		b := a.Browser(t)
+		own := b.CallbackURL("/login?return_to=%2Fdashboard")
+		a.RefusedAtOnce(b, b.Get(cb), http.StatusBadRequest)
+		if resp := b.Get(own); resp.Location() != "/dashboard" {
+			t.Errorf("its own login then: %d to %q", resp.StatusCode, resp.Location())
 		}
-		if resp := b.get("/"); resp.body != "home of alice" {
-			t.Errorf("%s", resp.body)
+		if resp := b.Get("/"); resp.Text != "home of alice" {
+			t.Errorf("%s", resp.Text)
 		}
 	})
 	t.Run("an attacker's code with the browser's own state", func(t *testing.T) {
 		t.Parallel()
-		a := newLocalApp(t, nil)
+		a := apptest.New(t, apptest.Config{})
 		cb, _ := attack(t, a)
 		stolen, err := url.Parse(cb)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := a.browser(t)
-		own := b.callbackURL("/login?return_to=%2Fdashboard")
+		b := a.Browser(t)
+		own := b.CallbackURL("/login?return_to=%2Fdashboard")
 		// RFC 9700 section 4.5: the provider refuses the verifier.
-		resp := b.get(edited(t, own, func(q url.Values) { q.Set("code", stolen.Query().Get("code")) }))
-		if resp.StatusCode != http.StatusBadRequest || b.signedIn() {
-			t.Errorf("%d to %q", resp.StatusCode, resp.location())
+		resp := b.Get(apptest.Edited(t, own, func(q url.Values) { q.Set("code", stolen.Query().Get("code")) }))
+		if resp.StatusCode != http.StatusBadRequest || b.SignedIn() {
+			t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 		}
 	})
 	t.Run("a browser that is signed in", func(t *testing.T) {
 		t.Parallel()
-		a := newLocalApp(t, nil)
+		a := apptest.New(t, apptest.Config{})
 		cb, _ := attack(t, a)
-		b := a.browser(t)
-		b.login("/dashboard")
-		if resp := b.get(cb); resp.StatusCode != http.StatusSeeOther || resp.location() != "/" {
-			t.Errorf("%d to %q", resp.StatusCode, resp.location())
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		if resp := b.Get(cb); resp.StatusCode != http.StatusSeeOther || resp.Location() != "/" {
+			t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 		}
-		if resp := b.get("/"); resp.body != "home of alice" {
-			t.Errorf("%s", resp.body)
+		if resp := b.Get("/"); resp.Text != "home of alice" {
+			t.Errorf("%s", resp.Text)
 		}
-		if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+		if n := a.Provider.Count(oauthlogintest.Token); n != 1 {
 			t.Errorf("%d token requests", n)
 		}
 	})
 	// CVE-2023-48309 of next-auth: a flow is no session.
 	t.Run("a flow cookie in place of the session", func(t *testing.T) {
 		t.Parallel()
-		a := newLocalApp(t, nil)
+		a := apptest.New(t, apptest.Config{})
 		_, flow := attack(t, a)
-		b := a.browser(t)
+		b := a.Browser(t)
 		for _, value := range flow {
 			for _, forged := range []string{value, "1AAAAAA" + value} {
-				b.setCookie(sessionCookie, forged)
-				if b.signedIn() {
+				b.SetCookie(apptest.SessionCookie, forged)
+				if b.SignedIn() {
 					t.Error("signed in by a flow cookie")
 				}
 			}
@@ -217,25 +218,25 @@ func TestAnswerOfAnotherBrowser(t *testing.T) {
 
 func TestSwappedFlowCookies(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
-	b := a.browser(t)
-	first := b.callbackURL("/login?return_to=%2Fdashboard")
-	second := b.callbackURL("/login?return_to=%2Fapi%2Fme")
-	flows := b.cookies()
-	names := b.cookieNames(flowPrefix)
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	first := b.CallbackURL("/login?return_to=%2Fdashboard")
+	second := b.CallbackURL("/login?return_to=%2Fapi%2Fme")
+	flows := b.Cookies()
+	names := b.CookieNames(apptest.FlowPrefix)
 	if len(names) != 2 {
 		t.Fatalf("flow cookies %v", names)
 	}
-	b.setCookie(names[0], flows[names[1]])
-	b.setCookie(names[1], flows[names[0]])
+	b.SetCookie(names[0], flows[names[1]])
+	b.SetCookie(names[1], flows[names[0]])
 	for _, cb := range []string{first, second} {
-		a.wantRefused(b, b.get(cb), http.StatusBadRequest)
+		a.RefusedAtOnce(b, b.Get(cb), http.StatusBadRequest)
 	}
 	for _, name := range names {
-		b.setCookie(name, flows[name])
+		b.SetCookie(name, flows[name])
 	}
-	if resp := b.get(first); resp.location() != "/dashboard" {
-		t.Errorf("put right again: %d to %q", resp.StatusCode, resp.location())
+	if resp := b.Get(first); resp.Location() != "/dashboard" {
+		t.Errorf("put right again: %d to %q", resp.StatusCode, resp.Location())
 	}
 }
 
@@ -243,23 +244,23 @@ func TestSwappedFlowCookies(t *testing.T) {
 // same time do not mix.
 func TestInterleavedLogins(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
+	a := apptest.New(t, apptest.Config{})
 	users := []string{"alice", "bob", "carol"}
-	browsers := map[string]*browser{}
+	browsers := map[string]*apptest.Browser{}
 	callbacks := map[string]string{}
 	for _, user := range users {
-		browsers[user] = a.browser(t)
-		a.provider.AutoApprove(user)
-		callbacks[user] = browsers[user].callbackURL("/login?return_to=%2F" + user)
+		browsers[user] = a.Browser(t)
+		a.Provider.AutoApprove(user)
+		callbacks[user] = browsers[user].CallbackURL("/login?return_to=%2F" + user)
 	}
 	for _, user := range []string{"bob", "carol", "alice"} {
-		if resp := browsers[user].get(callbacks[user]); resp.location() != "/"+user {
-			t.Errorf("%s: %d to %q", user, resp.StatusCode, resp.location())
+		if resp := browsers[user].Get(callbacks[user]); resp.Location() != "/"+user {
+			t.Errorf("%s: %d to %q", user, resp.StatusCode, resp.Location())
 		}
 	}
 	for _, user := range users {
-		if resp := browsers[user].get("/"); resp.body != "home of "+user {
-			t.Errorf("%s: %s", user, resp.body)
+		if resp := browsers[user].Get("/"); resp.Text != "home of "+user {
+			t.Errorf("%s: %s", user, resp.Text)
 		}
 	}
 }
@@ -279,36 +280,36 @@ func TestManyTabs(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newLocalApp(t, nil)
-				b := a.browser(t)
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
 				var tabs []string
 				for i := range 10 {
-					tabs = append(tabs, b.callbackURL(fmt.Sprintf("/login?return_to=%%2Ftab%%2F%d", i)))
+					tabs = append(tabs, b.CallbackURL(fmt.Sprintf("/login?return_to=%%2Ftab%%2F%d", i)))
 					time.Sleep(time.Second)
 				}
 				signedIn := false
 				for _, i := range test.order {
-					resp := b.get(tabs[i])
+					resp := b.Get(tabs[i])
 					switch {
 					case i >= 5:
 						signedIn = true
-						if resp.location() != fmt.Sprintf("/tab/%d", i) {
-							t.Errorf("tab %d: %d to %q", i, resp.StatusCode, resp.location())
+						if resp.Location() != fmt.Sprintf("/tab/%d", i) {
+							t.Errorf("tab %d: %d to %q", i, resp.StatusCode, resp.Location())
 						}
 					case signedIn:
-						if resp.location() != "/" {
-							t.Errorf("forgotten tab %d: %d to %q", i, resp.StatusCode, resp.location())
+						if resp.Location() != "/" {
+							t.Errorf("forgotten tab %d: %d to %q", i, resp.StatusCode, resp.Location())
 						}
 					default:
-						if resp.StatusCode != http.StatusBadRequest || resp.location() != "" || len(resp.links()) != 1 {
-							t.Errorf("forgotten tab %d, not signed in: %d to %q: %s", i, resp.StatusCode, resp.location(), resp.body)
+						if resp.StatusCode != http.StatusBadRequest || resp.Location() != "" || len(resp.Links()) != 1 {
+							t.Errorf("forgotten tab %d, not signed in: %d to %q: %s", i, resp.StatusCode, resp.Location(), resp.Text)
 						}
 					}
 				}
-				if n := a.provider.Count(oauthlogintest.Token); n != 5 {
+				if n := a.Provider.Count(oauthlogintest.Token); n != 5 {
 					t.Errorf("%d token requests", n)
 				}
-				if names := b.cookieNames(flowPrefix); len(names) > 0 {
+				if names := b.CookieNames(apptest.FlowPrefix); len(names) > 0 {
 					t.Errorf("left over: %v", names)
 				}
 			})
@@ -333,28 +334,28 @@ func TestStaleCallback(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newLocalApp(t, nil)
-			b := a.browser(t)
-			cb := b.callbackURL("/login?return_to=%2Fdashboard")
-			b.get(cb)
-			stale := edited(t, cb, test.edit)
-			if resp := b.get(stale); resp.StatusCode != http.StatusSeeOther || resp.location() != test.location {
-				t.Errorf("signed in: %d to %q", resp.StatusCode, resp.location())
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			cb := b.CallbackURL("/login?return_to=%2Fdashboard")
+			b.Get(cb)
+			stale := apptest.Edited(t, cb, test.edit)
+			if resp := b.Get(stale); resp.StatusCode != http.StatusSeeOther || resp.Location() != test.location {
+				t.Errorf("signed in: %d to %q", resp.StatusCode, resp.Location())
 			}
-			if !b.signedIn() {
+			if !b.SignedIn() {
 				t.Error("the stale callback signed out")
 			}
-			for name, b := range map[string]*browser{"another browser": a.browser(t), "signed out": b} {
-				b.setCookie(sessionCookie, "")
-				resp := b.get(stale)
-				if resp.StatusCode != http.StatusBadRequest || resp.location() != "" || b.signedIn() {
-					t.Errorf("%s: %d to %q", name, resp.StatusCode, resp.location())
+			for name, b := range map[string]*apptest.Browser{"another browser": a.Browser(t), "signed out": b} {
+				b.SetCookie(apptest.SessionCookie, "")
+				resp := b.Get(stale)
+				if resp.StatusCode != http.StatusBadRequest || resp.Location() != "" || b.SignedIn() {
+					t.Errorf("%s: %d to %q", name, resp.StatusCode, resp.Location())
 				}
 			}
-			if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+			if n := a.Provider.Count(oauthlogintest.Token); n != 1 {
 				t.Errorf("%d token requests", n)
 			}
-			b.login("/dashboard")
+			b.Login("/dashboard")
 		})
 	}
 }
@@ -362,14 +363,13 @@ func TestStaleCallback(t *testing.T) {
 // A browser that keeps no cookies is told so, and not sent round.
 func TestNoCookiesNoLoop(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
-	b := a.browser(t)
-	b.client.Jar = nil
-	resp := b.follow("/login?return_to=%2Fdashboard")
+	a := apptest.New(t, apptest.Config{})
+	b := a.BareBrowser(t)
+	resp := b.Follow("/login?return_to=%2Fdashboard")
 	if resp.StatusCode != http.StatusBadRequest || resp.Request.URL.Path != "/auth/callback" {
 		t.Errorf("%d at %s", resp.StatusCode, resp.Request.URL)
 	}
-	if n := a.provider.Count(oauthlogintest.Token); n != 0 || !strings.Contains(resp.body, "cookies") {
-		t.Errorf("%d token requests; %s", n, resp.body)
+	if n := a.Provider.Count(oauthlogintest.Token); n != 0 || !strings.Contains(resp.Text, "cookies") {
+		t.Errorf("%d token requests; %s", n, resp.Text)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 )
 
 // members returns the members of a JSON object by their exact names, each with
@@ -68,12 +70,12 @@ type tokenVerdict struct {
 	error  string // the error, where it is no answer of a server that is down
 }
 
-func judgeTokens(a answer) (v tokenVerdict) {
-	m := members(a.body)
-	v.sure = m != nil && a.contentType == "application/json"
+func judgeTokens(a apptest.Reply) (v tokenVerdict) {
+	m := members(a.Body)
+	v.sure = m != nil && a.ContentType == "application/json"
 	if m == nil {
-		form, err := url.ParseQuery(a.body)
-		if err != nil || !strings.Contains(a.contentType, "/") {
+		form, err := url.ParseQuery(a.Body)
+		if err != nil || !strings.Contains(a.ContentType, "/") {
 			return v
 		}
 		m = map[string][]json.RawMessage{}
@@ -90,7 +92,7 @@ func judgeTokens(a answer) (v tokenVerdict) {
 		}
 		return *s
 	}
-	if a.status < 500 && a.status != http.StatusTooManyRequests {
+	if a.Status < 500 && a.Status != http.StatusTooManyRequests {
 		v.error = str("error")
 	}
 	v.access, v.id = str("access_token"), str("id_token")
@@ -100,7 +102,7 @@ func judgeTokens(a answer) (v tokenVerdict) {
 		json.Unmarshal(values[len(values)-1], &kind)
 	}
 	name, isString := kind.(string)
-	v.good = a.status/100 == 2 && v.error == "" && v.access != "" && printableASCII(v.access) && printableASCII(str("refresh_token")) &&
+	v.good = a.Status/100 == 2 && v.error == "" && v.access != "" && printableASCII(v.access) && printableASCII(str("refresh_token")) &&
 		(kind == nil || isString && (name == "" || strings.EqualFold(name, "bearer")))
 	return v
 }
@@ -110,125 +112,125 @@ func judgeTokens(a answer) (v tokenVerdict) {
 // it that is no token.
 func FuzzTokenAnswer(f *testing.F) {
 	form, text := "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
-	one := func(member string) string { return strings.TrimSuffix(goodTokenOf, "}") + "," + member + "}" }
-	for _, a := range []answer{
-		inJSON(goodTokenOf),
-		{200, form, "access_token=x&token_type=bearer&id_token={id_token}"},
-		{200, text, "access_token=x&id_token={id_token}"},
-		{200, form, goodTokenOf},
-		{200, "", goodTokenOf},
-		{400, "application/json", `{"error":"invalid_grant"}`},
-		{401, "application/json", `{"error":"invalid_client"}`},
-		{400, "application/json", `{"error":"\n\u0000hostile"}`},
-		{400, "text/html", hostile},
-		{403, "text/html", hostile},
-		{429, "application/json", `{"error":"slow_down"}`},
-		{500, "application/json", `{"error":"invalid_grant"}`},
-		{503, "", ""},
-		{500, "application/json", goodTokenOf},
-		{200, "application/json", `{"error":"bad_verification_code"}`},
-		{200, form, "error=bad_refresh_token"},
-		{200, form, "error=bad_refresh_to\xa4ken"}, // no code that ends a session
-		{400, "application/json", `{"error":"invalid_grant\u0000"}`},
-		inJSON(one(`"error":"invalid_grant"`)), inJSON(one(`"error":""`)), inJSON(one(`"error":null`)), inJSON(one(`"ERROR":"x"`)),
-		{200, "text/html", hostile},
-		{200, form, "access_token=%zz"},
-		inJSON(""),
-		{204, "", ""},
-		inJSON("null"), inJSON("[" + goodTokenOf + "]"), inJSON(`"x"`), inJSON(goodTokenOf[:40]),
-		{302, "", goodTokenOf},
-		{599, "", "{}"},
-		inJSON(strings.Replace(goodTokenOf, `"an-access-token"`, `""`, 1)), inJSON(strings.Replace(goodTokenOf, `"an-access-token"`, `12345678`, 1)), inJSON(strings.Replace(goodTokenOf, "access_token", "ACCESS_TOKEN", 1)),
-		inJSON(strings.Replace(goodTokenOf, "an-access", `a\r\nX-Hostile: 1`, 1)), inJSON(strings.Replace(goodTokenOf, "an-access", `a\u0000`, 1)), inJSON(strings.Replace(goodTokenOf, "an-access", `a\u007f`, 1)), inJSON(strings.Replace(goodTokenOf, "an-access", "é", 1)),
-		inJSON(strings.Replace(goodTokenOf, "a-refresh", `a\n`, 1)), inJSON(strings.Replace(goodTokenOf, "Bearer", "mac", 1)), inJSON(strings.Replace(goodTokenOf, "Bearer", "bEARER", 1)), inJSON(strings.Replace(goodTokenOf, `"Bearer"`, "5", 1)), inJSON(strings.Replace(goodTokenOf, `"Bearer"`, `["mac"]`, 1)),
-		inJSON(one(`"token_type":"mac"`)), inJSON(one(`"access_token":"b\r\n"`)), inJSON(one(`"id_token":"e30.e30.AAAA"`)), inJSON(one(`"id_token":null`)), inJSON(strings.Replace(goodTokenOf, `"{id_token}"`, `["{id_token}"]`, 1)), inJSON(strings.Replace(goodTokenOf, "{id_token}", "{id_token}.", 1)),
-		inJSON(one(`"scope":["a"],"expires_in":"-1"`)), inJSON(one(`"expires_in":1e400`)), inJSON(one(`"expires_in":0.000000001`)), inJSON(one(`"expires_in":{}`)), inJSON(one(`"scope":"` + strings.Repeat("s ", 5000) + `"`)),
-		inJSON("\ufeff" + goodTokenOf), inJSON(" \t\n" + goodTokenOf + "\n"), inJSON(goodTokenOf + "{}"),
+	one := func(member string) string { return strings.TrimSuffix(apptest.GoodTokens, "}") + "," + member + "}" }
+	for _, a := range []apptest.Reply{
+		apptest.InJSON(apptest.GoodTokens),
+		apptest.Say(200, form, "access_token=x&token_type=bearer&id_token={id_token}"),
+		apptest.Say(200, text, "access_token=x&id_token={id_token}"),
+		apptest.Say(200, form, apptest.GoodTokens),
+		apptest.Say(200, "", apptest.GoodTokens),
+		apptest.Say(400, "application/json", `{"error":"invalid_grant"}`),
+		apptest.Say(401, "application/json", `{"error":"invalid_client"}`),
+		apptest.Say(400, "application/json", `{"error":"\n\u0000hostile"}`),
+		apptest.Say(400, "text/html", apptest.Hostile),
+		apptest.Say(403, "text/html", apptest.Hostile),
+		apptest.Say(429, "application/json", `{"error":"slow_down"}`),
+		apptest.Say(500, "application/json", `{"error":"invalid_grant"}`),
+		apptest.Say(503, "", ""),
+		apptest.Say(500, "application/json", apptest.GoodTokens),
+		apptest.Say(200, "application/json", `{"error":"bad_verification_code"}`),
+		apptest.Say(200, form, "error=bad_refresh_token"),
+		apptest.Say(200, form, "error=bad_refresh_to\xa4ken"), // no code that ends a session
+		apptest.Say(400, "application/json", `{"error":"invalid_grant\u0000"}`),
+		apptest.InJSON(one(`"error":"invalid_grant"`)), apptest.InJSON(one(`"error":""`)), apptest.InJSON(one(`"error":null`)), apptest.InJSON(one(`"ERROR":"x"`)),
+		apptest.Say(200, "text/html", apptest.Hostile),
+		apptest.Say(200, form, "access_token=%zz"),
+		apptest.InJSON(""),
+		apptest.Say(204, "", ""),
+		apptest.InJSON("null"), apptest.InJSON("[" + apptest.GoodTokens + "]"), apptest.InJSON(`"x"`), apptest.InJSON(apptest.GoodTokens[:40]),
+		apptest.Say(302, "", apptest.GoodTokens),
+		apptest.Say(599, "", "{}"),
+		apptest.InJSON(strings.Replace(apptest.GoodTokens, `"an-access-token"`, `""`, 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, `"an-access-token"`, `12345678`, 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, "access_token", "ACCESS_TOKEN", 1)),
+		apptest.InJSON(strings.Replace(apptest.GoodTokens, "an-access", `a\r\nX-Hostile: 1`, 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, "an-access", `a\u0000`, 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, "an-access", `a\u007f`, 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, "an-access", "é", 1)),
+		apptest.InJSON(strings.Replace(apptest.GoodTokens, "a-refresh", `a\n`, 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, "Bearer", "mac", 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, "Bearer", "bEARER", 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, `"Bearer"`, "5", 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, `"Bearer"`, `["mac"]`, 1)),
+		apptest.InJSON(one(`"token_type":"mac"`)), apptest.InJSON(one(`"access_token":"b\r\n"`)), apptest.InJSON(one(`"id_token":"e30.e30.AAAA"`)), apptest.InJSON(one(`"id_token":null`)), apptest.InJSON(strings.Replace(apptest.GoodTokens, `"{id_token}"`, `["{id_token}"]`, 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, "{id_token}", "{id_token}.", 1)),
+		apptest.InJSON(one(`"scope":["a"],"expires_in":"-1"`)), apptest.InJSON(one(`"expires_in":1e400`)), apptest.InJSON(one(`"expires_in":0.000000001`)), apptest.InJSON(one(`"expires_in":{}`)), apptest.InJSON(one(`"scope":"` + strings.Repeat("s ", 5000) + `"`)),
+		apptest.InJSON("\ufeff" + apptest.GoodTokens), apptest.InJSON(" \t\n" + apptest.GoodTokens + "\n"), apptest.InJSON(apptest.GoodTokens + "{}"),
 	} {
-		f.Add(a.status-200, a.contentType, a.body, false)
-		f.Add(a.status-200, a.contentType, a.body, true)
+		f.Add(a.Status-200, a.ContentType, a.Body, false)
+		f.Add(a.Status-200, a.ContentType, a.Body, true)
 	}
-	s := newStage(f, nil)
-	for _, a := range []answer{
-		inJSON(goodTokenOf), inJSON("{}"),
-		{500, "", ""},
-		{400, "application/json", `{"error":"invalid_grant"}`},
-		inJSON(strings.Replace(goodTokenOf, "an-access-token", incompressible(30_000), 1)), inJSON(strings.Replace(goodTokenOf, "an-access-token", incompressible(5_000), 1)),
+	s := apptest.NewStage(f, nil)
+	for _, a := range []apptest.Reply{
+		apptest.InJSON(apptest.GoodTokens), apptest.InJSON("{}"),
+		apptest.Say(500, "", ""),
+		apptest.Say(400, "application/json", `{"error":"invalid_grant"}`),
+		apptest.InJSON(strings.Replace(apptest.GoodTokens, "an-access-token", apptest.Incompressible(30_000), 1)), apptest.InJSON(strings.Replace(apptest.GoodTokens, "an-access-token", apptest.Incompressible(5_000), 1)),
 	} {
-		l := s.begin(f)
-		a.body = strings.ReplaceAll(a.body, "{id_token}", s.sign(goodHeader, l.fill(goodClaims)))
-		s.learn(s.finish(f, l, a))
+		l := s.Begin(f)
+		a.Body = strings.ReplaceAll(a.Body, "{id_token}", s.Sign(apptest.GoodHeader, l.Fill(apptest.GoodClaims)))
+		s.Learn(s.Finish(f, l, a))
 	}
 	f.Fuzz(func(t *testing.T, status int, contentType, body string, refresh bool) {
-		s.reset()
-		l := s.begin(t)
-		idToken := s.sign(goodHeader, l.fill(goodClaims))
-		a := answer{200 + int(uint(status)%400), contentType, strings.ReplaceAll(body, "{id_token}", idToken)}
+		s.Reset()
+		l := s.Begin(t)
+		idToken := s.Sign(apptest.GoodHeader, l.Fill(apptest.GoodClaims))
+		a := apptest.Say(200+int(uint(status)%400), contentType, strings.ReplaceAll(body, "{id_token}", idToken))
 		v := judgeTokens(a)
 		if refresh {
 			fuzzRefresh(t, s, l, a, idToken)
 			return
 		}
-		w := s.finish(t, l, a)
+		w := s.Finish(t, l, a)
 		signedIn := w.Code == http.StatusSeeOther
-		if len(a.body) < 2500 || !signedIn { // or there are more cookies than one
-			s.plain(t, w)
+		if len(a.Body) < 2500 || !signedIn { // or there are more cookies than one
+			s.Plain(t, w)
 		}
-		if n := s.asked["/token"]; n != 1 {
+		if n := s.Asked["/token"]; n != 1 {
 			t.Errorf("%d token requests", n)
 		}
 		switch {
 		case signedIn && !(v.good && v.id == idToken):
-			t.Errorf("signed in by %d %s", a.status, a.body)
-		case !signedIn && v.sure && v.good && v.id == idToken && len(a.body) < 2500:
-			t.Errorf("not signed in: %d %s", w.Code, s.log)
+			t.Errorf("signed in by %d %s", a.Status, a.Body)
+		case !signedIn && v.sure && v.good && v.id == idToken && len(a.Body) < 2500:
+			t.Errorf("not signed in: %d %s", w.Code, s.Log)
 		case w.Code == http.StatusBadRequest && v.error != "invalid_grant" && v.error != "bad_verification_code",
-			w.Code == http.StatusInternalServerError && len(a.body) < 2500,
+			w.Code == http.StatusInternalServerError && len(a.Body) < 2500,
 			!signedIn && !slices.Contains([]int{400, 500, 502}, w.Code):
-			t.Errorf("status %d for %d %s", w.Code, a.status, a.body)
+			t.Errorf("status %d for %d %s", w.Code, a.Status, a.Body)
 		}
-		if s.signedIn(t, kept(w)) && (!signedIn || s.user.Subject != "alice") {
-			t.Errorf("signed in as %q", s.user.Subject)
+		if s.SignedIn(t, apptest.KeptBy(w)) && (!signedIn || s.User.Subject != "alice") {
+			t.Errorf("signed in as %q", s.User.Subject)
 		}
-		if s.token != nil {
-			if s.token.AccessToken != v.access {
-				t.Errorf("token is %q", s.token.AccessToken)
+		if s.Token != nil {
+			if s.Token.AccessToken != v.access {
+				t.Errorf("token is %q", s.Token.AccessToken)
 			}
 			// What is no number never makes a token that lives for ever.
-			values := members(a.body)["expires_in"]
-			if len(values) > 0 && string(values[len(values)-1]) != "null" && s.token.Expiry.IsZero() || time.Until(s.token.Expiry) > 366*24*time.Hour {
-				t.Errorf("token expires at %v", s.token.Expiry)
+			values := members(a.Body)["expires_in"]
+			if len(values) > 0 && string(values[len(values)-1]) != "null" && s.Token.Expiry.IsZero() || time.Until(s.Token.Expiry) > 366*24*time.Hour {
+				t.Errorf("token expires at %v", s.Token.Expiry)
 			}
 		}
-		s.quiet(t, l.nonce, idToken)
+		s.Quiet(t, l.Nonce, idToken)
 	})
 }
 
 // fuzzRefresh gives an answer to a session whose access token an API refuses.
-func fuzzRefresh(t *testing.T, s *stage, l pendingLogin, a answer, idToken string) {
+func fuzzRefresh(t *testing.T, s *apptest.Stage, l apptest.PendingLogin, a apptest.Reply, idToken string) {
 	v := judgeTokens(a)
-	first := strings.ReplaceAll(strings.Replace(goodTokenOf, "an-access", "a-first", 1), "{id_token}", idToken)
-	cookies := kept(s.finish(t, l, inJSON(first)))
-	s.says["/token"] = always(a)
-	s.inside = func(client *http.Client) {
+	first := strings.ReplaceAll(strings.Replace(apptest.GoodTokens, "an-access", "a-first", 1), "{id_token}", idToken)
+	cookies := apptest.KeptBy(s.Finish(t, l, apptest.InJSON(first)))
+	s.Says["/token"] = apptest.Always(a)
+	s.Inside = func(client *http.Client) {
 		if resp, err := client.Get("https://api.test/thing"); err == nil {
 			resp.Body.Close()
 		}
 	}
 	refused := true
-	s.says["/thing"] = func(url.Values) answer {
+	s.Says["/thing"] = func(url.Values) apptest.Reply {
 		if refused {
 			refused = false
-			return answer{status: http.StatusUnauthorized}
+			return apptest.Reply{Status: http.StatusUnauthorized}
 		}
-		return answer{status: http.StatusOK}
+		return apptest.Reply{Status: http.StatusOK}
 	}
-	defer func() { s.says["/thing"] = always(answer{status: http.StatusOK}) }()
-	if !s.signedIn(t, cookies) || s.user.Subject != "alice" {
-		t.Fatalf("not signed in before the refresh: %s", s.log)
+	defer func() { s.Says["/thing"] = apptest.Always(apptest.Reply{Status: http.StatusOK}) }()
+	if !s.SignedIn(t, cookies) || s.User.Subject != "alice" {
+		t.Fatalf("not signed in before the refresh: %s", s.Log)
 	}
-	s.inside = nil
-	if n := s.asked["/token"]; n != 2 {
+	s.Inside = nil
+	if n := s.Asked["/token"]; n != 2 {
 		t.Errorf("%d token requests", n)
 	}
 
@@ -236,25 +238,25 @@ func fuzzRefresh(t *testing.T, s *stage, l pendingLogin, a answer, idToken strin
 	// what becomes of it depends on the runs before.
 	unsure := v.good && v.id != idToken && strings.Count(v.id, ".") == 2
 	good := v.good && (v.id == "" || v.id == idToken || unsure)
-	for i, bearer := range s.bearers {
+	for i, bearer := range s.Bearers {
 		if bearer != "Bearer a-first-token" && !(i > 0 && good && bearer == "Bearer "+v.access) || !printableASCII(bearer) {
 			t.Errorf("sent %q", bearer)
 		}
 	}
 	// The refresh token's end, and an ID token that is wrong, end the session.
 	ends := v.error == "invalid_grant" || v.error == "bad_refresh_token" || v.good && v.id != "" && v.id != idToken
-	alive := s.signedIn(t, cookies)
+	alive := s.SignedIn(t, cookies)
 	switch {
-	case alive && s.user.Subject != "alice":
-		t.Errorf("signed in as %q", s.user.Subject)
+	case alive && s.User.Subject != "alice":
+		t.Errorf("signed in as %q", s.User.Subject)
 	case !alive && !ends, alive && ends && v.sure && !unsure:
-		t.Errorf("signed in: %t; want the session ended: %t; %s", alive, ends, s.log)
-	case alive && s.token != nil && s.token.AccessToken != "a-first-token" && !(good && s.token.AccessToken == v.access):
-		t.Errorf("token is %q", s.token.AccessToken)
-	case alive && good && v.sure && !unsure && s.token != nil && s.token.AccessToken != v.access:
-		t.Errorf("the new token is lost: %s", s.log)
+		t.Errorf("signed in: %t; want the session ended: %t; %s", alive, ends, s.Log)
+	case alive && s.Token != nil && s.Token.AccessToken != "a-first-token" && !(good && s.Token.AccessToken == v.access):
+		t.Errorf("token is %q", s.Token.AccessToken)
+	case alive && good && v.sure && !unsure && s.Token != nil && s.Token.AccessToken != v.access:
+		t.Errorf("the new token is lost: %s", s.Log)
 	}
-	s.quiet(t, idToken)
+	s.Quiet(t, idToken)
 }
 
 // judgeIDToken is OpenID Connect Core section 3.1.3.7, by a reader of its own.
@@ -320,29 +322,29 @@ func FuzzIDToken(f *testing.F) {
 	)
 	set := func(name, value string) string {
 		m := regexp.MustCompile(`"` + name + `":("[^"]*"|\{\w+\}|[^,}]*)`)
-		return m.ReplaceAllLiteralString(goodClaims, `"`+name+`":`+value)
+		return m.ReplaceAllLiteralString(apptest.GoodClaims, `"`+name+`":`+value)
 	}
-	and := func(member string) string { return strings.TrimSuffix(goodClaims, "}") + "," + member + "}" }
+	and := func(member string) string { return strings.TrimSuffix(apptest.GoodClaims, "}") + "," + member + "}" }
 	for _, claims := range []string{
-		goodClaims, set("iss", `"https://evil.test"`), set("iss", `"https://provider.test/"`), set("iss", `["https://provider.test"]`), set("iss", `""`), strings.Replace(goodClaims, "iss", "ISS", 1), and(`"Iss":"https://evil.test"`), and(`"iss":"https://evil.test"`),
-		set("sub", `""`), set("sub", "1"), set("sub", "null"), set("sub", `{}`), set("sub", `"`+strings.Repeat("a", 255)+`"`), set("sub", `"`+strings.Repeat("a", 256)+`"`), set("sub", `"é"`), set("sub", `"a\n"`), set("sub", `"bob"`), strings.Replace(goodClaims, "sub", "SUB", 1), and(`"SUB":"bob"`), and(`"sub":"bob"`), and(`"\u017fub":"bob"`),
-		set("aud", `"hostile"`), set("aud", `""`), set("aud", `[]`), set("aud", `null`), set("aud", `1`), set("aud", `"APP"`), set("aud", `["app"]`), set("aud", `["app","app"]`), set("aud", `["app","hostile"]`), set("aud", `["app",1]`), set("aud", `["app","hostile"],"azp":"app"`), set("aud", `"app","azp":"app"`), strings.Replace(goodClaims, `"iat":{now},`, "", 1), strings.Replace(goodClaims, `"exp":{later},`, "", 1), set("aud", `["app",""]`), strings.Replace(goodClaims, `"aud":"app"`, `"aud":["app","app"],"azp":"app"`, 1), and(`"Aud":"hostile"`), and(`"aud":"hostile"`),
+		apptest.GoodClaims, set("iss", `"https://evil.test"`), set("iss", `"https://provider.test/"`), set("iss", `["https://provider.test"]`), set("iss", `""`), strings.Replace(apptest.GoodClaims, "iss", "ISS", 1), and(`"Iss":"https://evil.test"`), and(`"iss":"https://evil.test"`),
+		set("sub", `""`), set("sub", "1"), set("sub", "null"), set("sub", `{}`), set("sub", `"`+strings.Repeat("a", 255)+`"`), set("sub", `"`+strings.Repeat("a", 256)+`"`), set("sub", `"é"`), set("sub", `"a\n"`), set("sub", `"bob"`), strings.Replace(apptest.GoodClaims, "sub", "SUB", 1), and(`"SUB":"bob"`), and(`"sub":"bob"`), and(`"\u017fub":"bob"`),
+		set("aud", `"hostile"`), set("aud", `""`), set("aud", `[]`), set("aud", `null`), set("aud", `1`), set("aud", `"APP"`), set("aud", `["app"]`), set("aud", `["app","app"]`), set("aud", `["app","hostile"]`), set("aud", `["app",1]`), set("aud", `["app","hostile"],"azp":"app"`), set("aud", `"app","azp":"app"`), strings.Replace(apptest.GoodClaims, `"iat":{now},`, "", 1), strings.Replace(apptest.GoodClaims, `"exp":{later},`, "", 1), set("aud", `["app",""]`), strings.Replace(apptest.GoodClaims, `"aud":"app"`, `"aud":["app","app"],"azp":"app"`, 1), and(`"Aud":"hostile"`), and(`"aud":"hostile"`),
 		and(`"azp":"app"`), and(`"azp":"hostile"`), and(`"azp":""`), and(`"azp":null`), and(`"azp":["app"]`),
-		set("exp", "{past}"), set("exp", "{soon}"), set("exp", `"{later}"`), set("exp", "0"), set("exp", "-1"), set("exp", "null"), set("exp", "1e300"), set("exp", "1e400"), set("exp", "18446744073709551617"), set("exp", "{later}.5"), set("exp", "{}"), strings.Replace(goodClaims, "exp", "EXP", 1), and(`"exp":0`),
+		set("exp", "{past}"), set("exp", "{soon}"), set("exp", `"{later}"`), set("exp", "0"), set("exp", "-1"), set("exp", "null"), set("exp", "1e300"), set("exp", "1e400"), set("exp", "18446744073709551617"), set("exp", "{later}.5"), set("exp", "{}"), strings.Replace(apptest.GoodClaims, "exp", "EXP", 1), and(`"exp":0`),
 		set("iat", "{later}"), set("iat", "{past}"), set("iat", "{soon}"), set("iat", `"0"`), set("iat", "null"), set("iat", "-1"), and(`"nbf":{later}`), and(`"nbf":{past}`), and(`"nbf":"0"`), and(`"nbf":null`),
-		set("nonce", `"hostile"`), set("nonce", `""`), set("nonce", `null`), set("nonce", `["{nonce}"]`), set("nonce", `"{nonce}A"`), strings.Replace(goodClaims, "nonce", "Nonce", 1), and(`"nonce":"x"`), and(`"Nonce":"x"`), strings.Replace(goodClaims, `,"nonce":"{nonce}"`, "", 1),
+		set("nonce", `"hostile"`), set("nonce", `""`), set("nonce", `null`), set("nonce", `["{nonce}"]`), set("nonce", `"{nonce}A"`), strings.Replace(apptest.GoodClaims, "nonce", "Nonce", 1), and(`"nonce":"x"`), and(`"Nonce":"x"`), strings.Replace(apptest.GoodClaims, `,"nonce":"{nonce}"`, "", 1),
 		and(`"at_hash":"AAAAAAAAAAAAAAAAAAAAAA"`), and(`"at_hash":""`), and(`"at_hash":null`), and(`"_claim_names":{"age":"s"},"_claim_sources":{"s":{"endpoint":"https://evil.test"}}`), and(`"_claim_names":1`), and(`"email":1,"email_verified":"true","name":{}`), and(`"auth_time":"x","acr":[]`),
-		"", "null", "{}", "[]", "[" + goodClaims + "]", goodClaims + goodClaims, "\xff", " " + goodClaims + "\n", strings.Repeat("[", 10_001),
+		"", "null", "{}", "[]", "[" + apptest.GoodClaims + "]", apptest.GoodClaims + apptest.GoodClaims, "\xff", " " + apptest.GoodClaims + "\n", strings.Repeat("[", 10_001),
 	} {
-		f.Add(goodHeader, claims, uint8(signed))
-		f.Add(goodHeader, claims, uint8(refreshed))
+		f.Add(apptest.GoodHeader, claims, uint8(signed))
+		f.Add(apptest.GoodHeader, claims, uint8(refreshed))
 	}
 	for _, header := range []string{
 		`{"alg":"ES256"}`, `{"alg":"ES256","kid":"x"}`, `{"alg":"ES256","kid":1}`, `{"alg":"none"}`, `{"alg":"None"}`, `{"alg":""}`, `{}`, `{"alg":"HS256","kid":"k"}`, `{"alg":"RS256","kid":"k"}`, `{"alg":"ES384","kid":"k"}`, `{"alg":["ES256"]}`, `{"alg":"none","alg":"ES256"}`, `{"alg":"ES256","alg":"none"}`, `{"ALG":"ES256"}`,
 		`{"alg":"ES256","crit":["x"],"x":1}`, `{"alg":"ES256","crit":"exp"}`, `{"alg":"ES256","crit":["b64"],"b64":false}`, `{"alg":"ES256","kid":"k","jku":"https://evil.test/","x5u":"https://evil.test/","x5c":["AAAA"]}`, `{"alg":"ES256","kid":"k","jwk":{"kty":"EC"}}`, `{"alg":"ES256","zip":"DEF"}`, `["alg"]`, "",
 	} {
-		f.Add(header, goodClaims, uint8(signed))
-		f.Add(header, goodClaims, uint8(refreshed))
+		f.Add(header, apptest.GoodClaims, uint8(signed))
+		f.Add(header, apptest.GoodClaims, uint8(refreshed))
 	}
 	for _, token := range []string{
 		"{token}", "{header}.{claims}.", "{header}.{claims}.AAAA", "{header}.{claims}.{signature}=", "{header}.{claims}.{signature}A", " {token}", "{token}\n", "{header} .{claims}.{signature}", ".{claims}.{signature}", "{header}..{signature}", "{claims}.{header}.{signature}",
@@ -352,71 +354,71 @@ func FuzzIDToken(f *testing.F) {
 		f.Add("", token, uint8(raw))
 	}
 
-	s := newStage(f, nil)
-	tokens := func(idToken string) answer {
+	s := apptest.NewStage(f, nil)
+	tokens := func(idToken string) apptest.Reply {
 		quoted, _ := json.Marshal(idToken)
-		return inJSON(strings.Replace(goodTokenOf, `"{id_token}"`, string(quoted), 1))
+		return apptest.InJSON(strings.Replace(apptest.GoodTokens, `"{id_token}"`, string(quoted), 1))
 	}
-	l := s.begin(f)
-	s.learn(s.finish(f, l, tokens(s.sign(goodHeader, l.fill(goodClaims)))))
-	s.learn(s.finish(f, s.begin(f), inJSON("{}")))
-	s.learn(s.finish(f, s.begin(f), answer{status: http.StatusInternalServerError})) // the same page as without keys
+	l := s.Begin(f)
+	s.Learn(s.Finish(f, l, tokens(s.Sign(apptest.GoodHeader, l.Fill(apptest.GoodClaims)))))
+	s.Learn(s.Finish(f, s.Begin(f), apptest.InJSON("{}")))
+	s.Learn(s.Finish(f, s.Begin(f), apptest.Reply{Status: http.StatusInternalServerError})) // the same page as without keys
 	f.Fuzz(func(t *testing.T, header, claims string, way uint8) {
-		s.reset()
-		l := s.begin(t)
+		s.Reset()
+		l := s.Begin(t)
 		if way %= ways; way == raw {
-			good := s.sign(goodHeader, l.fill(goodClaims))
+			good := s.Sign(apptest.GoodHeader, l.Fill(apptest.GoodClaims))
 			part := strings.Split(good, ".")
 			token := strings.NewReplacer("{token}", good, "{header}", part[0], "{claims}", part[1], "{signature}", part[2]).Replace(claims)
-			w := s.finish(t, l, tokens(token))
-			s.plain(t, w)
+			w := s.Finish(t, l, tokens(token))
+			s.Plain(t, w)
 			if got := w.Code == http.StatusSeeOther; got && !strings.HasPrefix(token, part[0]+"."+part[1]+".") || !got && (token == good || w.Code != http.StatusBadGateway) {
-				t.Errorf("%d for %q; %s", w.Code, token, s.log)
+				t.Errorf("%d for %q; %s", w.Code, token, s.Log)
 			}
-			s.quiet(t, l.nonce)
+			s.Quiet(t, l.Nonce)
 			return
 		}
-		header, claims = l.fill(header), l.fill(claims)
-		token := s.sign(header, claims)
-		sub, holds, clear := judgeIDToken(header, claims, l.nonce, way == refreshed)
+		header, claims = l.Fill(header), l.Fill(claims)
+		token := s.Sign(header, claims)
+		sub, holds, clear := judgeIDToken(header, claims, l.Nonce, way == refreshed)
 		if way == refreshed {
-			cookies := kept(s.finish(t, l, tokens(s.sign(goodHeader, l.fill(goodClaims)))))
-			s.says["/token"] = always(tokens(token))
-			s.says["/thing"] = func(url.Values) answer { return answer{status: http.StatusUnauthorized} }
-			s.inside = func(client *http.Client) {
+			cookies := apptest.KeptBy(s.Finish(t, l, tokens(s.Sign(apptest.GoodHeader, l.Fill(apptest.GoodClaims)))))
+			s.Says["/token"] = apptest.Always(tokens(token))
+			s.Says["/thing"] = func(url.Values) apptest.Reply { return apptest.Reply{Status: http.StatusUnauthorized} }
+			s.Inside = func(client *http.Client) {
 				if resp, err := client.Get("https://api.test/thing"); err == nil {
 					resp.Body.Close()
 				}
 			}
-			s.get(t, "/dashboard", "", cookies)
-			s.inside = nil
-			alive := s.signedIn(t, cookies)
+			s.Get(t, "/dashboard", "", cookies)
+			s.Inside = nil
+			alive := s.SignedIn(t, cookies)
 			// Keys are not fetched all the time. An ID token that no key at hand has
 			// signed, as its header says, is then passed over, for want of newer ones.
 			alg := last[string](members(header), "alg")
-			noKey := header != goodHeader && (alg == nil || *alg == "ES256" || *alg == "RS256")
-			if alive && (!holds && !noKey || s.user.Subject != "alice") || !alive && clear {
-				t.Errorf("signed in: %t, as %q; the ID token holds: %t; %s", alive, s.user.Subject, holds, s.log)
+			noKey := header != apptest.GoodHeader && (alg == nil || *alg == "ES256" || *alg == "RS256")
+			if alive && (!holds && !noKey || s.User.Subject != "alice") || !alive && clear {
+				t.Errorf("signed in: %t, as %q; the ID token holds: %t; %s", alive, s.User.Subject, holds, s.Log)
 			}
-			s.quiet(t, l.nonce)
+			s.Quiet(t, l.Nonce)
 			return
 		}
-		w := s.finish(t, l, tokens(token))
+		w := s.Finish(t, l, tokens(token))
 		if len(claims) < 2500 || w.Code != http.StatusSeeOther {
-			s.plain(t, w)
+			s.Plain(t, w)
 		}
 		switch got := w.Code == http.StatusSeeOther; {
 		case got && !holds:
 			t.Errorf("signed in by %s %s", header, claims)
 		case !got && clear, !got && w.Code != http.StatusBadGateway && len(claims) < 2500:
-			t.Errorf("not signed in: %d %s", w.Code, s.log)
-		case got && (!s.signedIn(t, kept(w)) || s.user.Subject != sub || s.user.Issuer != "https://provider.test"):
-			t.Errorf("signed in as %q at %q", s.user.Subject, s.user.Issuer)
+			t.Errorf("not signed in: %d %s", w.Code, s.Log)
+		case got && (!s.SignedIn(t, apptest.KeptBy(w)) || s.User.Subject != sub || s.User.Issuer != "https://provider.test"):
+			t.Errorf("signed in as %q at %q", s.User.Subject, s.User.Issuer)
 		// RFC 9700 section 4.5.3.2: until the ID token is verified, all tokens are disregarded.
-		case !holds && s.asked["/userinfo"] > 0:
+		case !holds && s.Asked["/userinfo"] > 0:
 			t.Error("user info was asked for")
 		}
-		s.quiet(t, l.nonce)
+		s.Quiet(t, l.Nonce)
 	})
 }
 
@@ -451,12 +453,12 @@ func FuzzUserInfo(f *testing.F) {
 		{200, `[{"sub":"alice"}]`},
 		{200, `null`},
 		{200, ``},
-		{200, hostile},
+		{200, apptest.Hostile},
 		{200, `{"sub":"alice"}{}`},
 		{200, "\ufeff" + `{"sub":"alice"}`},
 		{200, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9."},
 		{401, `{"sub":"mallory"}`},
-		{403, hostile},
+		{403, apptest.Hostile},
 		{404, ""},
 		{500, `{"sub":"alice"}`},
 		{503, ""},
@@ -466,42 +468,42 @@ func FuzzUserInfo(f *testing.F) {
 	} {
 		f.Add(seed.status-200, seed.body)
 	}
-	s := newStage(f, nil)
-	claims := strings.TrimSuffix(goodClaims, "}") + `,"groups":["user"]}`
-	come := func(t testing.TB, a answer) *httptest.ResponseRecorder {
-		s.says["/userinfo"] = always(a)
-		l := s.begin(t)
-		return s.finish(t, l, inJSON(strings.ReplaceAll(goodTokenOf, "{id_token}", s.sign(goodHeader, l.fill(claims)))))
+	s := apptest.NewStage(f, nil)
+	claims := strings.TrimSuffix(apptest.GoodClaims, "}") + `,"groups":["user"]}`
+	come := func(t testing.TB, a apptest.Reply) *httptest.ResponseRecorder {
+		s.Says["/userinfo"] = apptest.Always(a)
+		l := s.Begin(t)
+		return s.Finish(t, l, apptest.InJSON(strings.ReplaceAll(apptest.GoodTokens, "{id_token}", s.Sign(apptest.GoodHeader, l.Fill(claims)))))
 	}
-	for _, a := range []answer{inJSON(`{"sub":"alice"}`), inJSON(`{}`), {status: 500}, inJSON(`{"sub":"alice","x":"` + incompressible(5000) + `"}`), inJSON(`{"sub":"alice","x":"` + incompressible(30_000) + `"}`)} {
-		s.learn(come(f, a))
+	for _, a := range []apptest.Reply{apptest.InJSON(`{"sub":"alice"}`), apptest.InJSON(`{}`), {Status: 500}, apptest.InJSON(`{"sub":"alice","x":"` + apptest.Incompressible(5000) + `"}`), apptest.InJSON(`{"sub":"alice","x":"` + apptest.Incompressible(30_000) + `"}`)} {
+		s.Learn(come(f, a))
 	}
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		s.reset()
-		a := answer{200 + int(uint(status)%400), "application/json", body}
+		s.Reset()
+		a := apptest.Say(200+int(uint(status)%400), "application/json", body)
 		w := come(t, a)
 		if len(body) < 2000 || w.Code != http.StatusSeeOther {
-			s.plain(t, w)
+			s.Plain(t, w)
 		}
 		info := members(body)
 		sub := last[string](info, "sub")
-		unasked := a.status == http.StatusUnauthorized || a.status == http.StatusForbidden
-		of := a.status == http.StatusOK && sub != nil && *sub == "alice"
+		unasked := a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden
+		of := a.Status == http.StatusOK && sub != nil && *sub == "alice"
 		switch got := w.Code == http.StatusSeeOther; {
 		case got && !unasked && !of:
-			t.Errorf("signed in by %d %s", a.status, body)
+			t.Errorf("signed in by %d %s", a.Status, body)
 		case !got && (unasked || of) && len(body) < 2000, !got && w.Code != http.StatusBadGateway && len(body) < 2000:
-			t.Errorf("not signed in: %d %s", w.Code, s.log)
+			t.Errorf("not signed in: %d %s", w.Code, s.Log)
 		case !got:
 			return
 		}
-		if !s.signedIn(t, kept(w)) || s.user.Subject != "alice" || s.user.Issuer != "https://provider.test" {
-			t.Fatalf("signed in as %q at %q", s.user.Subject, s.user.Issuer)
+		if !s.SignedIn(t, apptest.KeptBy(w)) || s.User.Subject != "alice" || s.User.Issuer != "https://provider.test" {
+			t.Fatalf("signed in as %q at %q", s.User.Subject, s.User.Issuer)
 		}
-		all := members(string(s.user.RawClaims))
+		all := members(string(s.User.RawClaims))
 		for name, values := range all {
 			if len(values) != 1 {
-				t.Errorf("%d claims %q: %s", len(values), name, s.user.RawClaims)
+				t.Errorf("%d claims %q: %s", len(values), name, s.User.RawClaims)
 			}
 		}
 		// What was signed stays as it was, for readers of any kind.
@@ -510,13 +512,13 @@ func FuzzUserInfo(f *testing.F) {
 			Groups             []string
 			AuthTime           string `json:"auth_time"`
 		}
-		if err := s.user.Claims(&signed); err != nil || signed.Sub != "alice" || signed.Iss != "https://provider.test" || signed.Aud != "app" ||
+		if err := s.User.Claims(&signed); err != nil || signed.Sub != "alice" || signed.Iss != "https://provider.test" || signed.Aud != "app" ||
 			!slices.Equal(signed.Groups, []string{"user"}) || all["acr"] != nil || all["amr"] != nil || all["auth_time"] != nil || signed.Acr+signed.AuthTime != "" {
-			t.Errorf("claims %s: %v", s.user.RawClaims, err)
+			t.Errorf("claims %s: %v", s.User.RawClaims, err)
 		}
 		verified := last[any](info, "email_verified")
-		if email := last[string](info, "email"); s.user.EmailVerified && (unasked || email == nil || s.user.Email != *email || verified == nil || *verified != true) {
-			t.Errorf("%q is verified by %s", s.user.Email, body)
+		if email := last[string](info, "email"); s.User.EmailVerified && (unasked || email == nil || s.User.Email != *email || verified == nil || *verified != true) {
+			t.Errorf("%q is verified by %s", s.User.Email, body)
 		}
 	})
 }
@@ -545,41 +547,41 @@ func isSafeToSend(rawURL string) bool {
 // a place that is safe to be led to, with our own parameters, or to an error.
 func FuzzDiscovery(f *testing.F) {
 	set := func(name, value string) string {
-		return regexp.MustCompile(`"`+name+`":("[^"]*"|\[[^\]]*\])`).ReplaceAllLiteralString(fuzzMetadata, `"`+name+`":`+value)
+		return regexp.MustCompile(`"`+name+`":("[^"]*"|\[[^\]]*\])`).ReplaceAllLiteralString(apptest.Metadata, `"`+name+`":`+value)
 	}
 	for _, seed := range []string{
-		fuzzMetadata, set("issuer", `"https://evil.test"`), set("issuer", `"https://provider.test/"`), set("issuer", `["https://provider.test"]`), set("issuer", `null`), strings.Replace(fuzzMetadata, "issuer", "ISSUER", 1), strings.Replace(fuzzMetadata, "{", `{"issuer":"https://evil.test",`, 1),
+		apptest.Metadata, set("issuer", `"https://evil.test"`), set("issuer", `"https://provider.test/"`), set("issuer", `["https://provider.test"]`), set("issuer", `null`), strings.Replace(apptest.Metadata, "issuer", "ISSUER", 1), strings.Replace(apptest.Metadata, "{", `{"issuer":"https://evil.test",`, 1),
 		set("authorization_endpoint", `"http://provider.test/authorize"`), set("authorization_endpoint", `"http://127.0.0.1:8080/authorize"`), set("authorization_endpoint", `"http://localhost.evil.test/"`), set("authorization_endpoint", `"javascript:alert(1)//"`), set("authorization_endpoint", `"/authorize"`), set("authorization_endpoint", `"//provider.test/authorize"`),
 		set("authorization_endpoint", `"https://provider.test/authorize#"`), set("authorization_endpoint", `"https://provider.test/%zz"`), set("authorization_endpoint", `"https://user:pass@provider.test/"`), set("authorization_endpoint", `"https://provider.test/authorize?state=x&client_id=y&tenant=a%20b&state=z"`), set("authorization_endpoint", `"https:///authorize"`), set("authorization_endpoint", `"https:opaque"`),
 		set("authorization_endpoint", `"HTTPS://PROVIDER.test\\@evil.test/"`), set("authorization_endpoint", `" https://provider.test/"`), set("authorization_endpoint", `"https://provider.test/\r\nX: y"`), set("authorization_endpoint", `"http://[::1]/a"`), set("authorization_endpoint", `"http://[::ffff:127.0.0.1%25x]/a"`), set("authorization_endpoint", "\"http://[::ffff:127.0.0.1%25\xc8x]/a\""), set("authorization_endpoint", `"https://provider.test?max_age=x&acr_values=a"`), set("authorization_endpoint", `""`), set("authorization_endpoint", `1`),
 		set("authorization_endpoint", "\"https://provider.test/a\x93 \u00e9<'b\""), set("authorization_endpoint", "\"https://provider.test/?a\x93 \u00e9<'b=\""),
 		set("token_endpoint", `"http://provider.test/token"`), set("jwks_uri", `"ftp://provider.test/"`), set("userinfo_endpoint", `"http://127.0.0.1.evil.test/"`), set("end_session_endpoint", `"http://provider.test/"`), set("token_endpoint", `null`), set("jwks_uri", `""`),
 		set("id_token_signing_alg_values_supported", `["none"]`), set("id_token_signing_alg_values_supported", `["HS256"]`), set("id_token_signing_alg_values_supported", `"RS256"`), set("id_token_signing_alg_values_supported", `[]`), set("id_token_signing_alg_values_supported", `[1]`),
-		"", "null", "{}", "[]", hostile, fuzzMetadata[:60], fuzzMetadata + fuzzMetadata, "\ufeff" + fuzzMetadata,
+		"", "null", "{}", "[]", apptest.Hostile, apptest.Metadata[:60], apptest.Metadata + apptest.Metadata, "\ufeff" + apptest.Metadata,
 	} {
 		f.Add(seed)
 	}
-	s := newStage(f, nil)
+	s := apptest.NewStage(f, nil)
 	come := func(t testing.TB, body string) *httptest.ResponseRecorder {
-		s.says["/.well-known/openid-configuration"] = always(inJSON(body))
-		s.restart(t)
-		return s.get(t, "/login", "return_to=%2Fdashboard", "")
+		s.Says["/.well-known/openid-configuration"] = apptest.Always(apptest.InJSON(body))
+		s.Restart(t)
+		return s.Get(t, "/login", "return_to=%2Fdashboard", "")
 	}
-	for _, body := range []string{fuzzMetadata, "{}", strings.Replace(fuzzMetadata, "/authorize", "/authorize?max_age=x", 1)} {
+	for _, body := range []string{apptest.Metadata, "{}", strings.Replace(apptest.Metadata, "/authorize", "/authorize?max_age=x", 1)} {
 		w := come(f, body)
 		w.Header().Del("Location")
-		s.learn(w)
+		s.Learn(w)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		w := come(t, body)
 		location := w.Header().Get("Location")
 		w.Header().Del("Location")
-		s.plain(t, w)
-		s.quiet(t)
+		s.Plain(t, w)
+		s.Quiet(t)
 		doc := members(body)
 		if w.Code != http.StatusSeeOther {
-			if location != "" || body == fuzzMetadata || w.Code == http.StatusInternalServerError && !strings.Contains(s.log.String(), "max_age") {
-				t.Errorf("%d to %q: %s", w.Code, location, s.log)
+			if location != "" || body == apptest.Metadata || w.Code == http.StatusInternalServerError && !strings.Contains(s.Log.String(), "max_age") {
+				t.Errorf("%d to %q: %s", w.Code, location, s.Log)
 			}
 			return
 		}
@@ -606,7 +608,7 @@ func FuzzDiscovery(f *testing.F) {
 		}
 		_, query, _ := strings.Cut(location, "?")
 		sent := parameters(query)
-		for name, want := range map[string]string{"client_id": "app", "redirect_uri": ourOrigin + "/auth/callback", "response_type": "code", "scope": "openid", "code_challenge_method": "S256", "state": "", "nonce": "", "code_challenge": ""} {
+		for name, want := range map[string]string{"client_id": "app", "redirect_uri": apptest.Origin + "/auth/callback", "response_type": "code", "scope": "openid", "code_challenge_method": "S256", "state": "", "nonce": "", "code_challenge": ""} {
 			if values := sent[name]; len(values) != 1 || want != "" && values[0] != want || want == "" && len(values[0]) != 43 {
 				t.Errorf("%s is %q in %q", name, values, location)
 			}
@@ -617,13 +619,13 @@ func FuzzDiscovery(f *testing.F) {
 // RFC 7517: a set of keys that does not have the provider's key in it lets
 // nobody in, whatever else it has.
 func FuzzJWKS(f *testing.F) {
-	s := newStage(f, nil)
-	raw, _ := json.Marshal(ecJWK(s.key, "k"))
+	s := apptest.NewStage(f, nil)
+	raw, _ := json.Marshal(apptest.ECJWK(s.Key, "k"))
 	jwk := string(raw)
-	x, y := ecJWK(s.key, "k")["x"].(string), ecJWK(s.key, "k")["y"].(string)
+	x, y := apptest.ECJWK(s.Key, "k")["x"].(string), apptest.ECJWK(s.Key, "k")["y"].(string)
 	const key = `{"kty":"EC","crv":"P-256","kid":"k","alg":"ES256","use":"sig","x":"{x}","y":"{y}"}`
 	for _, seed := range []string{
-		`{"keys":[` + key + `]}`, `{"keys":[]}`, `{"keys":null}`, `{}`, `[]`, ``, `null`, hostile, `{"keys":[` + key + `,` + key + `]}`, `{"KEYS":[` + key + `]}`, `{"keys":` + key + `}`, `{"keys":[null,1,"x",` + key + `]}`, `{"keys":[],"keys":[` + key + `]}`, `{"keys":[` + key + `],"keys":[]}`,
+		`{"keys":[` + key + `]}`, `{"keys":[]}`, `{"keys":null}`, `{}`, `[]`, ``, `null`, apptest.Hostile, `{"keys":[` + key + `,` + key + `]}`, `{"KEYS":[` + key + `]}`, `{"keys":` + key + `}`, `{"keys":[null,1,"x",` + key + `]}`, `{"keys":[],"keys":[` + key + `]}`, `{"keys":[` + key + `],"keys":[]}`,
 		`{"keys":[` + strings.Replace(key, `"k"`, `"x"`, 1) + `]}`, `{"keys":[` + strings.Replace(key, `"kid":"k",`, ``, 1) + `]}`, `{"keys":[` + strings.Replace(key, "{x}", "{y}", 1) + `]}`, `{"keys":[` + strings.Replace(key, "P-256", "P-384", 1) + `]}`, `{"keys":[` + strings.Replace(key, "sig", "enc", 1) + `]}`, `{"keys":[` + strings.Replace(key, `"ES256"`, `"none"`, 1) + `]}`, `{"keys":[` + strings.Replace(key, `"x":"{x}"`, `"x":"AA"`, 1) + `]}`,
 		`{"keys":[{"kty":"oct","kid":"k","k":"AAAA"}]}`, `{"keys":[{"kty":"oct","kid":"k","alg":"ES256","k":"{x}"},` + key + `]}`, `{"keys":[{"kty":"RSA","kid":"k","n":"AQAB","e":"AQAB"}]}`, `{"keys":[{"kty":"RSA","kid":"k","n":"","e":""}]}`, `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"{x}"}]}`, `{"keys":[{"kty":"EC","kid":"k"}]}`, `{"keys":[{"kty":"EC","crv":"P-256","kid":"k","x":"","y":""}]}`, `{"keys":[{"kty":"RSA","kid":"k","x5c":["AAAA"],"n":"AQAB","e":"AQAB"}]}`,
 		`{"keys":[{"kty":"EC","crv":"P-256","kid":"k","x":"{x}","y":"{y}","d":"AAAA"}]}`, `{"keys":[` + strings.Replace(key, `"k"`, `1`, 1) + `]}`, `{"keys":[{"kty":"oct","kid":"k","k":""}]}`,
@@ -631,25 +633,25 @@ func FuzzJWKS(f *testing.F) {
 		f.Add(seed)
 	}
 	come := func(t testing.TB, body string) *httptest.ResponseRecorder {
-		s.says["/jwks"] = always(inJSON(body))
-		s.restart(t)
-		l := s.begin(t)
-		return s.finish(t, l, inJSON(strings.ReplaceAll(goodTokenOf, "{id_token}", s.sign(goodHeader, l.fill(goodClaims)))))
+		s.Says["/jwks"] = apptest.Always(apptest.InJSON(body))
+		s.Restart(t)
+		l := s.Begin(t)
+		return s.Finish(t, l, apptest.InJSON(strings.ReplaceAll(apptest.GoodTokens, "{id_token}", s.Sign(apptest.GoodHeader, l.Fill(apptest.GoodClaims)))))
 	}
 	for _, body := range []string{`{"keys":[` + jwk + `]}`, `{"keys":[]}`, ""} {
-		s.learn(come(f, body))
+		s.Learn(come(f, body))
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		body = strings.NewReplacer("{x}", x, "{y}", y).Replace(body)
 		w := come(t, body)
-		s.plain(t, w)
-		s.quiet(t, x, "an-access-token")
+		s.Plain(t, w)
+		s.Quiet(t, x, "an-access-token")
 		got := w.Code == http.StatusSeeOther
 		if got && !(strings.Contains(body, x) && strings.Contains(body, y)) || !got && w.Code != http.StatusBadGateway || !got && body == `{"keys":[`+jwk+`]}` {
-			t.Errorf("%d with %s: %s", w.Code, body, s.log)
+			t.Errorf("%d with %s: %s", w.Code, body, s.Log)
 		}
-		if s.signedIn(t, kept(w)) != got || s.asked["/jwks"] > 2 {
-			t.Errorf("signed in: %t, after %d fetches of keys", !got, s.asked["/jwks"])
+		if s.SignedIn(t, apptest.KeptBy(w)) != got || s.Asked["/jwks"] > 2 {
+			t.Errorf("signed in: %t, after %d fetches of keys", !got, s.Asked["/jwks"])
 		}
 	})
 }

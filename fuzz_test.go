@@ -12,66 +12,8 @@ import (
 	"testing"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 )
-
-// browserGoesTo is the WHATWG URL standard's basic parser, as far as a Location
-// header on a page of https://app.test takes it, written down without net/url,
-// which parses differently. It returns the origin, "" if that is none of ours
-// whatever it is, and the path.
-func browserGoesTo(location string) (origin, path string) {
-	// Leading and trailing C0 controls and spaces go, and tabs and newlines anywhere.
-	location = strings.TrimFunc(location, func(r rune) bool { return r <= 0x20 })
-	location = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(location)
-	location, _, _ = strings.Cut(location, "#")
-	rest := location
-	if scheme := schemePattern.FindString(location); scheme != "" {
-		// With our own scheme, and no slashes, it is a relative URL all the same.
-		if !strings.EqualFold(scheme, "https:") {
-			return "", ""
-		}
-		rest = location[len(scheme):]
-	}
-	rest, _, _ = strings.Cut(rest, "?")
-	rest = strings.ReplaceAll(rest, `\`, "/") // https is special
-	if strings.HasPrefix(rest, "//") {
-		authority, _, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
-		host := authority[strings.LastIndex(authority, "@")+1:]
-		// Percent-decoding and IDNA make app.test of much more.
-		if !strings.EqualFold(strings.TrimSuffix(host, ":443"), "app.test") {
-			return "", ""
-		}
-		rest = strings.TrimLeft(rest, "/")[len(authority):]
-	}
-	var segments []string
-	for segment := range strings.SplitSeq(strings.TrimPrefix(rest, "/"), "/") {
-		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
-		case ".":
-		case "..":
-			segments = segments[:max(0, len(segments)-1)]
-		default:
-			segments = append(segments, segment)
-		}
-	}
-	return ourOrigin, "/" + strings.Join(segments, "/")
-}
-
-var schemePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
-
-// A test that cannot fail is worse than none.
-func TestBrowserGoesTo(t *testing.T) {
-	for location, want := range map[string]string{
-		"/": "/", "/a/b?c=//d#e": "/a/b", "": "/", "?x": "/", "/a/../b/./c": "/b/c", "/%2e%2E/a": "/a", "/..//evil.test": "//evil.test",
-		"https:/x": "/x", "https:evil.test": "/evil.test", "//app.test/x": "/x", "https://APP.test:443/x": "/x", "https://evil.test@app.test/x": "/x",
-		"//evil.test": "", `/\evil.test`: "", `\\evil.test`: "", "/\t/evil.test": "", "\n//evil.test": "", "\x01//evil.test": "", " //evil.test ": "", "///evil.test": "",
-		"http://app.test/": "", "https://app.test:8443/": "", "https://app.test@evil.test/": "", "javascript:alert(1)": "", "j\navascript:alert(1)": "", "https:/\\/evil.test": "",
-		`/./\evil.test`: "//evil.test",
-	} {
-		origin, path := browserGoesTo(location)
-		if want == "" && origin != "" || want != "" && (origin != ourOrigin || path != want) {
-			t.Errorf("%q leads to %q %q", location, origin, path)
-		}
-	}
-}
 
 var benignPath = regexp.MustCompile(`^(/[a-z0-9_-]+)+/?(\?[A-Za-z0-9_=&.-]*)?$`)
 
@@ -88,8 +30,8 @@ func stays(t testing.TB, asked, location string) {
 	// net/http.Redirect cleans like this, and so may a proxy.
 	page, query, _ := strings.Cut(location, "?")
 	for _, target := range []string{location, path.Clean(page) + "?" + query} {
-		origin, arrived := browserGoesTo(target)
-		if origin != ourOrigin || strings.HasPrefix(arrived, "//") && target != location {
+		origin, arrived := apptest.BrowserGoesTo(target)
+		if origin != apptest.Origin || strings.HasPrefix(arrived, "//") && target != location {
 			t.Fatalf("%q leads off our origin, to %q", asked, arrived)
 		}
 		// Most routers decode and clean what they are asked for.
@@ -109,17 +51,17 @@ func stays(t testing.TB, asked, location string) {
 
 // RFC 9700 section 4.11: whatever comes in, what goes into Location stays here.
 func FuzzReturnPath(f *testing.F) {
-	for _, seed := range ordinaryPaths {
+	for _, seed := range apptest.OrdinaryPaths {
 		f.Add(seed)
 	}
-	for _, seed := range hostilePaths {
-		f.Add(seed.path)
+	for _, seed := range apptest.HostilePaths {
+		f.Add(seed.Path)
 	}
 	f.Add("/?/../login") // which is the front page
 	f.Add("/login//..")  // which is /login/ for a browser, and "/" for path.Clean
-	s := newStage(f, nil)
+	s := apptest.NewStage(f, nil)
 	f.Fuzz(func(t *testing.T, asked string) {
-		w := s.do(t, http.MethodPost, "/logout", "return_to="+url.QueryEscape(asked), "")
+		w := s.Do(t, http.MethodPost, "/logout", "return_to="+url.QueryEscape(asked), "")
 		if w.Code != http.StatusSeeOther {
 			t.Fatalf("logout: %d", w.Code)
 		}
@@ -149,67 +91,67 @@ func parameters(query string) map[string][]string {
 func FuzzCallbackQuery(f *testing.F) {
 	const iss = "https://provider.test"
 	ordinary := []string{
-		goodAnswer, "", "state={state}", "code=c0de&state=x", goodAnswer + "&code=c0de", strings.Replace(goodAnswer, "c0de", "another", 1),
+		apptest.GoodCallback, "", "state={state}", "code=c0de&state=x", apptest.GoodCallback + "&code=c0de", strings.Replace(apptest.GoodCallback, "c0de", "another", 1),
 		"code=c0de&state={state}", "error=access_denied&state={state}&iss=" + iss, "error=server_error&state={state}&iss=" + iss, "state={state}&iss=" + iss,
 	}
 	for _, seed := range append(ordinary,
 		"state=", "state={state}A&code=c0de&iss="+iss, "state={state}+&code=c0de&iss="+iss, "state={state}%3D&code=c0de&iss="+iss,
-		goodAnswer+"&state={state}", goodAnswer+"&state=", goodAnswer+"&iss="+iss, goodAnswer+"&iss=https://evil.test", goodAnswer+"&error=", goodAnswer+"&error=access_denied",
-		goodAnswer+"&error_description=a&error_description=b", goodAnswer+"&error_uri=javascript:alert(1)", goodAnswer+"&x=%zz", goodAnswer+"&x=%", goodAnswer+";x=1", goodAnswer+"&x=1;y=2",
-		"code=c0de;state={state}&iss="+iss, goodAnswer+"/", strings.Replace(goodAnswer, "https", "HTTPS", 1), "code=c0de&state={state}&iss=", "%63ode=c0de&%73tate={state}&i%73s="+iss,
-		"code[]=c0de&state={state}&iss="+iss, "CODE=c0de&state={state}&iss="+iss, "code=c0de%00&state={state}&iss="+iss, goodAnswer+"&x=<script>alert(1)</script>",
+		apptest.GoodCallback+"&state={state}", apptest.GoodCallback+"&state=", apptest.GoodCallback+"&iss="+iss, apptest.GoodCallback+"&iss=https://evil.test", apptest.GoodCallback+"&error=", apptest.GoodCallback+"&error=access_denied",
+		apptest.GoodCallback+"&error_description=a&error_description=b", apptest.GoodCallback+"&error_uri=javascript:alert(1)", apptest.GoodCallback+"&x=%zz", apptest.GoodCallback+"&x=%", apptest.GoodCallback+";x=1", apptest.GoodCallback+"&x=1;y=2",
+		"code=c0de;state={state}&iss="+iss, apptest.GoodCallback+"/", strings.Replace(apptest.GoodCallback, "https", "HTTPS", 1), "code=c0de&state={state}&iss=", "%63ode=c0de&%73tate={state}&i%73s="+iss,
+		"code[]=c0de&state={state}&iss="+iss, "CODE=c0de&state={state}&iss="+iss, "code=c0de%00&state={state}&iss="+iss, apptest.GoodCallback+"&x=<script>alert(1)</script>",
 		"state={state}&iss="+iss+"&error=%3Cscript%3E%0d%0aSet-Cookie:x&error_description=%22onload=", "state={state}&state={state}&code=c0de", "&&&", "=&=", "#", "state={state}#",
-		goodAnswer+strings.Repeat("&x", 11_000), "code="+strings.Repeat("c", 9000)+"&state={state}&iss="+iss, goodAnswer+"&return_to=//evil.test&redirect_uri=x&id_token=y&access_token=z",
+		apptest.GoodCallback+strings.Repeat("&x", 11_000), "code="+strings.Repeat("c", 9000)+"&state={state}&iss="+iss, apptest.GoodCallback+"&return_to=//evil.test&redirect_uri=x&id_token=y&access_token=z",
 	) {
 		f.Add(seed)
 	}
-	s := newStage(f, nil)
-	come := func(t testing.TB, l pendingLogin, query string) *httptest.ResponseRecorder {
-		s.says["/token"] = func(form url.Values) answer {
+	s := apptest.NewStage(f, nil)
+	come := func(t testing.TB, l apptest.PendingLogin, query string) *httptest.ResponseRecorder {
+		s.Says["/token"] = func(form url.Values) apptest.Reply {
 			if form.Get("code") != "c0de" {
-				return answer{http.StatusBadRequest, "application/json", `{"error":"invalid_grant"}`}
+				return apptest.Say(http.StatusBadRequest, "application/json", `{"error":"invalid_grant"}`)
 			}
-			return inJSON(strings.ReplaceAll(goodTokenOf, "{id_token}", s.sign(goodHeader, l.fill(goodClaims))))
+			return apptest.InJSON(strings.ReplaceAll(apptest.GoodTokens, "{id_token}", s.Sign(apptest.GoodHeader, l.Fill(apptest.GoodClaims))))
 		}
-		return s.get(t, "/auth/callback", query, l.cookies)
+		return s.Get(t, "/auth/callback", query, l.Cookies)
 	}
 	for _, query := range ordinary {
-		l := s.begin(f)
+		l := s.Begin(f)
 		for range 2 {
-			s.learn(come(f, l, l.fill(query)))
+			s.Learn(come(f, l, l.Fill(query)))
 		}
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		s.reset()
-		l := s.begin(t)
-		query = l.fill(query)
+		s.Reset()
+		l := s.Begin(t)
+		query = l.Fill(query)
 		w := come(t, l, query)
-		s.plain(t, w)
+		s.Plain(t, w)
 
 		values := parameters(query)
 		one := func(name, want string) bool { return len(values[name]) == 1 && values[name][0] == want }
 		few := func(name string) bool {
 			return len(values[name]) == 0 || len(values[name]) == 1 && len(values[name][0]) <= 8<<10
 		}
-		want := one("code", "c0de") && one("state", l.state) && one("iss", iss) && len(values["error"]) == 0 &&
+		want := one("code", "c0de") && one("state", l.State) && one("iss", iss) && len(values["error"]) == 0 &&
 			few("error_description") && few("error_uri") && strings.Count(query, "&") < 10_000
 		if want != (w.Code == http.StatusSeeOther) || !want && w.Code != http.StatusBadRequest {
-			t.Errorf("answer is %d; want a session: %t; %s", w.Code, want, s.log)
+			t.Errorf("answer is %d; want a session: %t; %s", w.Code, want, s.Log)
 		}
-		if location := w.Header().Get("Location"); want && location != fuzzReturn || !want && location != "" {
+		if location := w.Header().Get("Location"); want && location != apptest.ReturnPath || !want && location != "" {
 			t.Errorf("redirected to %q", location)
 		}
-		if s.signedIn(t, kept(w)) != want || want && s.user.Subject != "alice" {
-			t.Errorf("signed in as %q", s.user.Subject)
+		if s.SignedIn(t, apptest.KeptBy(w)) != want || want && s.User.Subject != "alice" {
+			t.Errorf("signed in as %q", s.User.Subject)
 		}
 
 		// A back button, with the cookie that was expired.
 		again := come(t, l, query)
-		s.plain(t, again)
-		if s.asked["/token"] > 1 || want && s.asked["/token"] != 1 || kept(again) != "" {
-			t.Errorf("%d token requests, cookies %q", s.asked["/token"], kept(again))
+		s.Plain(t, again)
+		if s.Asked["/token"] > 1 || want && s.Asked["/token"] != 1 || apptest.KeptBy(again) != "" {
+			t.Errorf("%d token requests, cookies %q", s.Asked["/token"], apptest.KeptBy(again))
 		}
-		s.quiet(t, l.nonce, "an-access-token", "a-refresh-token")
+		s.Quiet(t, l.Nonce, "an-access-token", "a-refresh-token")
 	})
 }
 
@@ -219,7 +161,7 @@ func chunksOf(header string) map[string]string {
 	found := map[string]string{}
 	for pair := range strings.SplitSeq(header, ";") {
 		name, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
-		if !ok || name != sessionCookie && !strings.HasPrefix(name, sessionCookie+".") {
+		if !ok || name != apptest.SessionCookie && !strings.HasPrefix(name, apptest.SessionCookie+".") {
 			continue
 		}
 		if other, twice := found[name]; twice && other != value {
@@ -234,35 +176,35 @@ func chunksOf(header string) map[string]string {
 // whatever cookies come, those of a session open it and no others do, and
 // nothing breaks.
 func FuzzCookieHeader(f *testing.F) {
-	s := newStage(f, nil)
-	foreign := newStage(f, func(opts *oauthlogin.Options) { opts.Keys = [][]byte{testKey(9)} })
+	s := apptest.NewStage(f, nil)
+	foreign := apptest.NewStage(f, func(opts *oauthlogin.Options) { opts.Keys = [][]byte{apptest.Key(9)} })
 	places := []string{}
 	put := func(stem, cookies string) map[string]string {
 		pairs := map[string]string{}
 		for pair := range strings.SplitSeq(cookies, "; ") {
 			name, value, _ := strings.Cut(pair, "=")
 			pairs[name] = value
-			places = append(places, "{"+stem+strings.TrimPrefix(name, sessionCookie)+"}", value)
+			places = append(places, "{"+stem+strings.TrimPrefix(name, apptest.SessionCookie)+"}", value)
 		}
 		return pairs
 	}
-	s.signIn(f, goodClaims, goodTokenOf) // the first one in a while counts no rounds
-	small := put("small", s.signIn(f, goodClaims, goodTokenOf))
-	large := put("large", s.signIn(f, strings.ReplaceAll(goodClaims, "alice", "bob"), strings.Replace(goodTokenOf, "an-access-token", incompressible(5000), 1)))
-	put("foreign", foreign.signIn(f, goodClaims, goodTokenOf))
-	ended := s.signIn(f, goodClaims, goodTokenOf)
+	s.SignIn(f, apptest.GoodClaims, apptest.GoodTokens) // the first one in a while counts no rounds
+	small := put("small", s.SignIn(f, apptest.GoodClaims, apptest.GoodTokens))
+	large := put("large", s.SignIn(f, strings.ReplaceAll(apptest.GoodClaims, "alice", "bob"), strings.Replace(apptest.GoodTokens, "an-access-token", apptest.Incompressible(5000), 1)))
+	put("foreign", foreign.SignIn(f, apptest.GoodClaims, apptest.GoodTokens))
+	ended := s.SignIn(f, apptest.GoodClaims, apptest.GoodTokens)
 	put("ended", ended)
-	s.do(f, http.MethodPost, "/logout", "", "", "Cookie", ended)
+	s.Do(f, http.MethodPost, "/logout", "", "", "Cookie", ended)
 	values := strings.NewReplacer(places...)
 	sessions := map[string]map[string]string{"alice": small, "bob": large}
 
-	const n = sessionCookie
+	const n = apptest.SessionCookie
 	for _, seed := range []string{
 		"", n + "={small}", n + "={large}; " + n + ".1={large.1}", n + ".1={large.1};" + n + "={large}; " + n + ".2={large.2}; x=y", n + "={large}; " + n + ".2={large.2}",
 		n + "={small}; " + n + "={small}", n + "={small}; " + n + "={large}", n + "=; " + n + "={small}", n + "={small}; " + n + ".1=x", n + "={foreign}", n + "={ended}",
-		n + "={small.rounds}", n + ".rounds={small.rounds}", n + ".rounds={small}", n + "={flow}", flowPrefix + "x={small}", "{flow name}={flow}", "{flow name}={small}", "{flow name}=x; {flow name}={flow}",
+		n + "={small.rounds}", n + ".rounds={small.rounds}", n + ".rounds={small}", n + "={flow}", apptest.FlowPrefix + "x={small}", "{flow name}={flow}", "{flow name}={small}", "{flow name}=x; {flow name}={flow}",
 		`{flow name}="{flow}"`, n + `="{small}"`, strings.ToLower(n) + "={small}", n + " ={small}", n + "= {small}", n + "={small};;;" + n, n + "=1", n + "=5{small}", n + "=9", n + "=0{small}", n + ".5={small}",
-		n + ".01={large.1}", n + "=;" + n + ".1=;" + n + ".2=;" + n + ".3=;" + n + ".4=", n + ".silent=1", strings.Repeat(flowPrefix+"x=y; ", 40), flowPrefix + "a=1; " + flowPrefix + "b=2; " + flowPrefix + "c=3; " + flowPrefix + "d=4; " + flowPrefix + "e=5",
+		n + ".01={large.1}", n + "=;" + n + ".1=;" + n + ".2=;" + n + ".3=;" + n + ".4=", n + ".silent=1", strings.Repeat(apptest.FlowPrefix+"x=y; ", 40), apptest.FlowPrefix + "a=1; " + apptest.FlowPrefix + "b=2; " + apptest.FlowPrefix + "c=3; " + apptest.FlowPrefix + "d=4; " + apptest.FlowPrefix + "e=5",
 		strings.Repeat("a=b;", 3100) + n + "={small}", "\x00\xff\r\nSet-Cookie: x=y", n + "={large.1}; " + n + ".1={large}", n + "={small}{small}",
 	} {
 		f.Add(seed, uint16(0))
@@ -273,15 +215,15 @@ func FuzzCookieHeader(f *testing.F) {
 
 	ordinary := func(t testing.TB, header string) {
 		for _, path := range []string{"/dashboard", "/login", "/auth/callback"} {
-			s.learn(s.get(t, path, "state=x", header))
+			s.Learn(s.Get(t, path, "state=x", header))
 		}
 	}
 	ordinary(f, "")
-	ordinary(f, kept(s.get(f, "/login", "", "")))
+	ordinary(f, apptest.KeptBy(s.Get(f, "/login", "", "")))
 	f.Fuzz(func(t *testing.T, header string, flip uint16) {
-		s.reset()
-		l := s.begin(t)
-		flowName, flow, _ := strings.Cut(l.cookies, "=")
+		s.Reset()
+		l := s.Begin(t)
+		flowName, flow, _ := strings.Cut(l.Cookies, "=")
 		header = strings.NewReplacer("{flow name}", flowName, "{flow}", flow).Replace(values.Replace(header))
 		if i := int(flip) / 8; flip > 0 && i < len(header) {
 			b := []byte(header)
@@ -299,34 +241,34 @@ func FuzzCookieHeader(f *testing.F) {
 			}
 		}
 
-		w := s.get(t, "/dashboard", "", header)
-		if (s.served > 0) != (want != "") || s.user.Subject != want || want == "" && (w.Code != http.StatusFound || len(w.Header()["Set-Cookie"]) > 0) {
-			t.Errorf("%d for %q, want %q; %s", w.Code, s.user.Subject, want, w.Header())
+		w := s.Get(t, "/dashboard", "", header)
+		if (s.Served > 0) != (want != "") || s.User.Subject != want || want == "" && (w.Code != http.StatusFound || len(w.Header()["Set-Cookie"]) > 0) {
+			t.Errorf("%d for %q, want %q; %s", w.Code, s.User.Subject, want, w.Header())
 		}
 		// The flow goes with the cookie that has it, whole.
 		mine := strings.Contains(header, flowName) && strings.Contains(header, flow)
-		back := s.get(t, "/auth/callback", l.fill("state={state}&error=access_denied&iss=https://provider.test"), header)
-		if want == "" && back.Code != http.StatusBadRequest || strings.Contains(s.log.String(), "code=access_denied") && !mine {
+		back := s.Get(t, "/auth/callback", l.Fill("state={state}&error=access_denied&iss=https://provider.test"), header)
+		if want == "" && back.Code != http.StatusBadRequest || strings.Contains(s.Log.String(), "code=access_denied") && !mine {
 			t.Errorf("callback: %d; the flow's cookie is there: %t", back.Code, mine)
 		}
 		for path, query := range map[string]string{"/auth/callback": "state=x&code=y", "/login": ""} {
-			w := s.get(t, path, query, header)
-			if w.Code != http.StatusSeeOther && w.Code != http.StatusBadRequest || strings.HasPrefix(kept(w), sessionCookie+"=") {
+			w := s.Get(t, path, query, header)
+			if w.Code != http.StatusSeeOther && w.Code != http.StatusBadRequest || strings.HasPrefix(apptest.KeptBy(w), apptest.SessionCookie+"=") {
 				t.Errorf("%s: %d %s", path, w.Code, w.Header())
 			}
 			if n := len(w.Header()["Set-Cookie"]); n > 70 {
 				t.Errorf("%s: %d cookies", path, n)
 			}
-			for _, fault := range cookieFaults(w.Header(), true) {
+			for _, fault := range apptest.CookieFaults(w.Header(), true) {
 				if len(header) < 3000 { // or it may be a long name that is expired
 					t.Errorf("%s: %s", path, fault)
 				}
 			}
 		}
-		if s.asked["/token"] > 0 {
+		if s.Asked["/token"] > 0 {
 			t.Error("a code went out")
 		}
-		s.quiet(t, small[n], flow, "an-access-token")
+		s.Quiet(t, small[n], flow, "an-access-token")
 	})
 }
 
@@ -334,8 +276,8 @@ func FuzzCookieHeader(f *testing.F) {
 // asked with, it ends the session and leads to the provider or stays here; what
 // comes back from there stays here too; and what another site asks does nothing.
 func FuzzLogout(f *testing.F) {
-	s := newStage(f, nil)
-	session := s.signIn(f, goodClaims, goodTokenOf)
+	s := apptest.NewStage(f, nil)
+	session := s.SignIn(f, apptest.GoodClaims, apptest.GoodTokens)
 	session, _, _ = strings.Cut(session, ";")
 	form := "application/x-www-form-urlencoded"
 	for _, seed := range [][6]string{
@@ -356,42 +298,42 @@ func FuzzLogout(f *testing.F) {
 		{"return_to=/" + strings.Repeat("a", 600), "", "", "", "{session}", "state={state}#"},
 		{"", "return_to=/" + strings.Repeat("a", 20_000), form, "", "{session}", "state"},
 		{"state={state}", "client_id=x&post_logout_redirect_uri=https://evil.test&id_token_hint=x", form, "", "{session}", "&&"},
-		{"", "", "", "", "{session}x; " + flowPrefix + "x=y; " + sessionCookie + ".4=", "a=b"},
-		{"", "", "", "", "x; " + flowPrefix + "x", ""}, // a cookie without a value
+		{"", "", "", "", "{session}x; " + apptest.FlowPrefix + "x=y; " + apptest.SessionCookie + ".4=", "a=b"},
+		{"", "", "", "", "x; " + apptest.FlowPrefix + "x", ""}, // a cookie without a value
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4], seed[5])
 	}
 	ordinary := func(site, cookies string) { // learns what there is but for Location
-		s.restart(f)
-		w := s.do(f, http.MethodPost, "/logout", "", "", "Sec-Fetch-Site", site, "Cookie", cookies)
+		s.Restart(f)
+		w := s.Do(f, http.MethodPost, "/logout", "", "", "Sec-Fetch-Site", site, "Cookie", cookies)
 		w.Header().Del("Location")
-		s.learn(w)
+		s.Learn(w)
 	}
 	ordinary("", "")
 	ordinary("", session)
 	ordinary("cross-site", session)
 	f.Fuzz(func(t *testing.T, query, body, contentType, site, cookies, back string) {
-		s.restart(t)
+		s.Restart(t)
 		cookies = strings.ReplaceAll(cookies, "{session}", session)
 		name, value, _ := strings.Cut(session, "=")
 		signedIn := chunksOf(cookies)[name] == value
-		w := s.do(t, http.MethodPost, "/logout", query, body, "Content-Type", contentType, "Sec-Fetch-Site", site, "Cookie", cookies)
+		w := s.Do(t, http.MethodPost, "/logout", query, body, "Content-Type", contentType, "Sec-Fetch-Site", site, "Cookie", cookies)
 		location := w.Header().Get("Location")
 		w.Header().Del("Location")
-		if !strings.Contains(strings.ReplaceAll(cookies, session, ""), sessionCookie) { // or there are more of them to expire
-			s.plain(t, w)
+		if !strings.Contains(strings.ReplaceAll(cookies, session, ""), apptest.SessionCookie) { // or there are more of them to expire
+			s.Plain(t, w)
 		}
 		if len(w.Header()["Set-Cookie"]) > 70 {
 			t.Errorf("%d cookies", len(w.Header()["Set-Cookie"]))
 		}
 		// http.CrossOriginProtection, without an Origin.
 		if site != "" && site != "same-origin" && site != "none" {
-			if w.Code != http.StatusForbidden || location != "" || len(w.Header()["Set-Cookie"]) > 0 || s.signedIn(t, cookies) != signedIn {
+			if w.Code != http.StatusForbidden || location != "" || len(w.Header()["Set-Cookie"]) > 0 || s.SignedIn(t, cookies) != signedIn {
 				t.Errorf("another site: %d to %q, cookies %v", w.Code, location, w.Header()["Set-Cookie"])
 			}
 			return
 		}
-		if w.Code != http.StatusSeeOther || !strings.HasPrefix(w.Header().Get("Set-Cookie"), sessionCookie+"=; ") && signedIn || kept(w) != "" || s.signedIn(t, cookies) {
+		if w.Code != http.StatusSeeOther || !strings.HasPrefix(w.Header().Get("Set-Cookie"), apptest.SessionCookie+"=; ") && signedIn || apptest.KeptBy(w) != "" || s.SignedIn(t, cookies) {
 			t.Fatalf("%d %v", w.Code, w.Header())
 		}
 
@@ -414,23 +356,23 @@ func FuzzLogout(f *testing.F) {
 		u, err := url.Parse(location)
 		sent := u.Query()
 		if err != nil || !strings.HasPrefix(location, "https://provider.test/end_session?") || len(sent) != 4 ||
-			sent.Get("client_id") != "app" || sent.Get("post_logout_redirect_uri") != ourOrigin+"/" || strings.Count(sent.Get("id_token_hint"), ".") != 2 {
+			sent.Get("client_id") != "app" || sent.Get("post_logout_redirect_uri") != apptest.Origin+"/" || strings.Count(sent.Get("id_token_hint"), ".") != 2 {
 			t.Fatalf("led to %q", location)
 		}
 		state := sent.Get("state")
-		home := s.get(t, "/", "state="+url.QueryEscape(state), "").Header().Get("Location")
+		home := s.Get(t, "/", "state="+url.QueryEscape(state), "").Header().Get("Location")
 		if home != "/" && home != asked && (len(inQuery["return_to"])+len(inBody["return_to"]) < 2 || !slices.Contains(inBody["return_to"], home)) {
 			t.Errorf("came home to %q, asked for %q", home, asked)
 		}
 		stays(t, home, home)
 
 		back = strings.ReplaceAll(back, "{state}", url.QueryEscape(state))
-		w = s.get(t, "/", back, cookies)
+		w = s.Get(t, "/", back, cookies)
 		got := w.Header().Get("Location")
 		states, _ := url.ParseQuery(back)
 		if ours := states.Get("state") == state; got != "" && (!ours || got != home) || len(w.Header()["Set-Cookie"]) > 0 || w.Code != http.StatusOK && w.Code != http.StatusSeeOther {
 			t.Errorf("%d to %q, with %v", w.Code, got, w.Header())
 		}
-		s.quiet(t, state, value, "an-access-token", "a-refresh-token")
+		s.Quiet(t, state, value, "an-access-token", "a-refresh-token")
 	})
 }

@@ -11,12 +11,9 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
 
 // slowBody brings a byte a minute, whatever becomes of the request.
 type slowBody struct{ bytes int }
@@ -36,7 +33,7 @@ func TestTransportsOfTheApplication(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		timeout time.Duration // of Options.HTTPClient
-		answer  roundTripper
+		answer  apptest.RoundTripFunc
 		waited  time.Duration
 		status  int
 	}{
@@ -54,30 +51,30 @@ func TestTransportsOfTheApplication(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				broken := true
-				var wire handlerTransport
-				a := newOfflineApp(t, offline{change: func(opts *oauthlogin.Options) {
-					wire = opts.HTTPClient.Transport.(handlerTransport)
-					opts.HTTPClient = &http.Client{Timeout: tt.timeout, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				var wire http.RoundTripper
+				a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+					wire = opts.HTTPClient.Transport
+					opts.HTTPClient = &http.Client{Timeout: tt.timeout, Transport: apptest.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 						if broken && r.URL.Path == "/token" {
 							return tt.answer(r)
 						}
 						return wire.RoundTrip(r)
 					})}
 				}})
-				b := a.browser(t)
+				b := a.Browser(t)
 				start := time.Now()
-				resp := b.follow("/login?return_to=/dashboard")
-				if waited := time.Since(start); resp.StatusCode != tt.status || waited != tt.waited || b.signedIn() || a.called("/dashboard") > 0 {
-					t.Errorf("%d after %v: %s", resp.StatusCode, waited, a.log)
+				resp := b.Follow("/login?return_to=/dashboard")
+				if waited := time.Since(start); resp.StatusCode != tt.status || waited != tt.waited || b.SignedIn() || a.Called("/dashboard") > 0 {
+					t.Errorf("%d after %v: %s", resp.StatusCode, waited, a.Log)
 				}
-				if log := a.log.String(); !strings.Contains(log, "provider_unavailable") || strings.Contains(log, "s3cret") {
+				if log := a.Log.String(); !strings.Contains(log, "provider_unavailable") || strings.Contains(log, "s3cret") {
 					t.Errorf("log %s", log)
 				}
-				if n := a.provider.Count(oauthlogintest.Token); n > 0 {
+				if n := a.Provider.Count(oauthlogintest.Token); n > 0 {
 					t.Errorf("%d requests came through", n)
 				}
 				broken = false
-				b.login("/dashboard")
+				b.Login("/dashboard")
 			})
 		})
 	}
@@ -97,24 +94,24 @@ func TestTransportPanics(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/.well-known/openid-configuration", "/jwks"} {
 		panics := true
-		var wire handlerTransport
-		a := newOfflineApp(t, offline{change: func(opts *oauthlogin.Options) {
-			wire = opts.HTTPClient.Transport.(handlerTransport)
-			opts.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		var wire http.RoundTripper
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+			wire = opts.HTTPClient.Transport
+			opts.HTTPClient = &http.Client{Transport: apptest.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 				if panics && r.URL.Path == path {
 					panic(errors.New("the transport's fault, with s3cret-of-the-app in it"))
 				}
 				return wire.RoundTrip(r)
 			})}
 		}})
-		b := a.browser(t)
-		resp := b.follow("/login?return_to=/dashboard")
-		if resp.StatusCode != http.StatusBadGateway || b.signedIn() || strings.Contains(a.log.String(), "s3cret") {
-			t.Errorf("%s: %d; %s", path, resp.StatusCode, a.log)
+		b := a.Browser(t)
+		resp := b.Follow("/login?return_to=/dashboard")
+		if resp.StatusCode != http.StatusBadGateway || b.SignedIn() || strings.Contains(a.Log.String(), "s3cret") {
+			t.Errorf("%s: %d; %s", path, resp.StatusCode, a.Log)
 		}
 		panics = false
 		if path == "/jwks" { // metadata is not asked for again for a while
-			b.login("/dashboard")
+			b.Login("/dashboard")
 		}
 	}
 }

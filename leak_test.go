@@ -3,19 +3,15 @@ package oauthlogin_test
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"html"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"strconv"
@@ -28,6 +24,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -38,12 +35,12 @@ var echoes = []struct {
 	answer func(w http.ResponseWriter, told, heard string)
 }{
 	{"in the description of an error", func(w http.ResponseWriter, told, heard string) {
-		answerJSON(w, 400, object{"error": "invalid_request", "error_description": heard, "error_uri": "https://evil.test/?" + heard})
+		answerJSON(w, 400, map[string]any{"error": "invalid_request", "error_description": heard, "error_uri": "https://evil.test/?" + heard})
 	}},
 	{"in place of an error code", func(w http.ResponseWriter, told, heard string) {
-		answerJSON(w, 400, object{"error": "no good: " + told})
+		answerJSON(w, 400, map[string]any{"error": "no good: " + told})
 	}},
-	{"as an error code", func(w http.ResponseWriter, told, heard string) { answerJSON(w, 400, object{"error": told}) }},
+	{"as an error code", func(w http.ResponseWriter, told, heard string) { answerJSON(w, 400, map[string]any{"error": told}) }},
 	{"in a failure", func(w http.ResponseWriter, told, heard string) { http.Error(w, heard, 500) }},
 	{"in half an answer", func(w http.ResponseWriter, told, heard string) {
 		fmt.Fprintf(w, `{"access_token":%q,"sub":%[1]q,"issuer":%[1]q,"keys":[%[1]q`, heard)
@@ -51,9 +48,9 @@ var echoes = []struct {
 	{"before an answer", func(w http.ResponseWriter, told, heard string) { fmt.Fprint(w, told, `{}`) }},
 	{"in every member", func(w http.ResponseWriter, told, heard string) {
 		w.Header().Set("Content-Type", "application/json; x="+told)
-		answerJSON(w, 200, object{
+		answerJSON(w, 200, map[string]any{
 			"access_token": "an-access-token-of-no-type", "token_type": told, "scope": told, "expires_in": told, "id_token": told,
-			"issuer": told, "token_endpoint": told, "keys": []object{{"kty": told, "kid": told}},
+			"issuer": told, "token_endpoint": told, "keys": []map[string]any{{"kty": told, "kid": told}},
 		})
 	}},
 	{"in headers", func(w http.ResponseWriter, told, heard string) {
@@ -73,7 +70,7 @@ var echoes = []struct {
 	}},
 }
 
-func answerJSON(w http.ResponseWriter, status int, v object) {
+func answerJSON(w http.ResponseWriter, status int, v map[string]any) {
 	if w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", "application/json")
 	}
@@ -118,23 +115,23 @@ var breaks = []struct {
 
 // tries calls do once for each way in which the requests for path can go
 // wrong, and before each of them before, while all is well.
-func tries(a *tokenApp, path string, panics bool, before, do func()) {
+func tries(a *apptest.App, path string, panics bool, before, do func()) {
 	endpoint := map[string]oauthlogintest.Endpoint{
 		"/.well-known/openid-configuration": oauthlogintest.Discovery, "/jwks": oauthlogintest.JWKS, "/token": oauthlogintest.Token,
 		"/userinfo": oauthlogintest.UserInfo, "/revoke": oauthlogintest.Revocation,
 	}[path]
 	for _, e := range echoes {
 		before()
-		a.provider.Intercept(endpoint, echo(e.answer))
+		a.Provider.Intercept(endpoint, echo(e.answer))
 		do()
-		a.provider.Intercept(endpoint, nil)
+		a.Provider.Intercept(endpoint, nil)
 	}
 	for _, b := range breaks {
 		if b.name == "a panic" && !panics {
 			continue
 		}
 		before()
-		a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+		a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path != path {
 				return nil, nil
 			}
@@ -148,7 +145,7 @@ func tries(a *tokenApp, path string, panics bool, before, do func()) {
 			return nil, b.err(r, told, heard)
 		})
 		do()
-		a.wire.cutBy(nil)
+		a.Wire.CutBy(nil)
 	}
 }
 
@@ -180,65 +177,65 @@ func (s *namingStore) Save(r *http.Request, w http.ResponseWriter, session *sess
 
 // learnStore learns the ids of the sessions in dir, and says what there is to
 // read in them without our keys.
-func (h *leakHunt) learnStore(t *testing.T, dir string) {
+func learnStore(t *testing.T, h *apptest.LeakHunt, dir string) {
 	t.Helper()
-	for name, content := range sessionFiles(t, dir) {
-		h.secret("id in the store", strings.TrimPrefix(name, "session_"))
+	for name, content := range apptest.SessionFiles(t, dir) {
+		h.Secret("id in the store", strings.TrimPrefix(name, "session_"))
 		var values map[any]any
-		if err := securecookie.DecodeMulti(sessionCookie, content, &values, securecookie.CodecsFromPairs(testKey(5))...); err != nil {
+		if err := securecookie.DecodeMulti(apptest.SessionCookie, content, &values, securecookie.CodecsFromPairs(apptest.Key(5))...); err != nil {
 			t.Fatal(err)
 		}
 		if len(values) != 1 {
 			t.Errorf("the store has %d values", len(values))
 		}
 		for _, value := range values {
-			h.learnSealed(value.(string))
+			h.LearnSealed(value.(string))
 		}
 	}
 }
 
-// newHuntedApp is a tokenApp that h listens to, with guarded paths that show
+// newHuntedApp is an application that h listens to, with guarded paths that show
 // nothing.
-func newHuntedApp(t *testing.T, h *leakHunt, with offline) *tokenApp {
+func newHuntedApp(t *testing.T, h *apptest.LeakHunt, with apptest.Config) *apptest.App {
 	t.Helper()
-	change := with.change
-	with.change = func(opts *oauthlogin.Options) {
+	change := with.Change
+	with.Change = func(opts *oauthlogin.Options) {
 		if change != nil {
 			change(opts)
 		}
-		h.hook(opts)
+		h.Hook(opts)
 	}
-	a := newTokenApp(t, with)
-	h.secret("client_secret", "s3cret-of-the-app")
-	h.secret("e-mail address", "alice@example.com")
-	for host, next := range a.net {
-		a.net[host] = h.tap(host, next)
+	a := apptest.New(t, with)
+	h.Secret("client_secret", "s3cret-of-the-app")
+	h.Secret("e-mail address", "alice@example.com")
+	for host, next := range a.Net {
+		a.Net[host] = h.Tap(host, next)
 	}
-	quiet := a.count(func(http.ResponseWriter, *http.Request) {})
-	a.guarded["/page"] = quiet
-	a.guarded["/end"] = func(w http.ResponseWriter, r *http.Request) { a.auth.SignOut(w, r) }
-	a.guarded["/print"] = func(_ http.ResponseWriter, r *http.Request) {
+	quiet := a.Count(func(http.ResponseWriter, *http.Request) {})
+	a.Guard("/page", quiet)
+	a.Guard("/end", func(w http.ResponseWriter, r *http.Request) { a.Auth.SignOut(w, r) })
+	a.Guard("/print", func(_ http.ResponseWriter, r *http.Request) {
 		s, _ := oauthlogin.FromContext(r.Context())
-		prints(h, s)
-		prints(h, s.User)
+		apptest.Prints(h, s)
+		apptest.Prints(h, s.User)
 		ctx, cancel := context.WithCancel(context.WithValue(r.Context(), t, s))
 		defer cancel()
-		client := a.auth.Client(ctx)
+		client := a.Auth.Client(ctx)
 		for name, v := range map[string]any{"a context": r.Context(), "another context": ctx, "a client": client, "a client's transport, which is unexported": client.Transport} {
-			h.show("print of "+name, v)
+			h.Show("print of "+name, v)
 		}
-	}
-	a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
+	})
+	a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
 		for _, path := range []string{"/ok", "/unauthorized", "/elsewhere", "/nowhere", "/down"} {
-			resp, err := a.auth.Client(r.Context()).Post("https://api.test"+path, "text/plain", strings.NewReader("body"))
+			resp, err := a.Auth.Client(r.Context()).Post("https://api.test"+path, "text/plain", strings.NewReader("body"))
 			if err != nil {
-				h.saysError("error of a call", err)
+				h.SaysError("error of a call", err)
 				continue
 			}
 			resp.Body.Close()
 		}
-	}
-	a.net["api.test"] = h.tap("api.test", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	})
+	a.Net["api.test"] = h.Tap("api.test", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		told, _ := heardOf(r)
 		switch r.URL.Path {
 		case "/unauthorized":
@@ -250,61 +247,59 @@ func newHuntedApp(t *testing.T, h *leakHunt, with offline) *tokenApp {
 			http.Redirect(w, r, "https://evil.test/%zz", http.StatusTemporaryRedirect)
 		}
 	}))
-	a.net["evil.test"] = h.tap("evil.test", quiet)
-	more := a.more
-	a.more = func(mux *http.ServeMux) {
-		more(mux)
-		mux.Handle("/admin", a.auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})(quiet))
-		mux.Handle("/recent", a.auth.Require(oauthlogin.Policy{MaxAge: time.Minute})(quiet))
-		mux.Handle("/silent", a.auth.SilentLogin(quiet))
+	a.Net["evil.test"] = h.Tap("evil.test", quiet)
+	a.Routes = func(mux *http.ServeMux) {
+		mux.Handle("/admin", a.Auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})(quiet))
+		mux.Handle("/recent", a.Auth.Require(oauthlogin.Policy{MaxAge: time.Minute})(quiet))
+		mux.Handle("/silent", a.Auth.SilentLogin(quiet))
 	}
-	prints(h, a.opts)
-	prints(h, a.opts.Providers[0])
-	prints(h, a.auth)
-	prints(h, oauthlogin.LoginOptions{ReturnTo: "/page"})
-	prints(h, oauthlogin.Policy{Scopes: []string{"openid"}})
+	apptest.Prints(h, a.Opts)
+	apptest.Prints(h, a.Opts.Providers[0])
+	apptest.Prints(h, a.Auth)
+	apptest.Prints(h, oauthlogin.LoginOptions{ReturnTo: "/page"})
+	apptest.Prints(h, oauthlogin.Policy{Scopes: []string{"openid"}})
 	return a
 }
 
 const untilRefresh = 59*time.Minute + 30*time.Second
 
 // everything does with an application whatever there is to do.
-func (h *leakHunt) everything(t *testing.T, a *tokenApp) {
-	b := a.browser(t)
-	bare := a.browser(t)
+func everything(t *testing.T, h *apptest.LeakHunt, a *apptest.App) {
+	b := a.Browser(t)
+	bare := a.Browser(t)
 	const login = "/login?return_to=%2Fpage"
 
 	// Without a session, and with what is none.
-	b.get("/page")
-	b.get("/page", asScript...)
-	b.setCookie(sessionCookie, "1junk")
-	b.get("/page")
+	b.Get("/page")
+	b.Get("/page", apptest.AsScript...)
+	b.SetCookie(apptest.SessionCookie, "1junk")
+	b.Get("/page")
 
 	// Discovery that fails.
-	restart := func() { a.restart(t) }
+	restart := func() { a.Restart(t) }
 	tries(a, "/.well-known/openid-configuration", true, restart, func() {
-		b.get(login)
-		b.get("/silent")
+		b.Get(login)
+		b.Get("/silent")
 	})
-	a.restart(t)
+	a.Restart(t)
 
 	// Callbacks, good and bad.
-	b.get("/login")
-	callback := b.callbackURL(login)
+	b.Get("/login")
+	callback := b.CallbackURL(login)
 	for _, change := range []func(url.Values){
 		func(q url.Values) { q.Set("state", q.Get("state")+"x") },
 		func(q url.Values) { q.Del("state") },
 		func(q url.Values) { q.Add("code", q.Get("state")) },
 		func(q url.Values) { q.Set("code", strings.Repeat(q.Get("code"), 1000)) },
 	} {
-		b.get(edited(t, callback, change))
+		b.Get(apptest.Edited(t, callback, change))
 	}
-	b.get(callback + "&%zz" + queryOf(callback).Get("code"))
-	b.post(callback, nil)
-	bare.get(callback)
-	b.get(callback)
-	b.get(callback)
-	bare.get(callback)
+	b.Get(callback + "&%zz" + apptest.QueryOf(callback).Get("code"))
+	b.Post(callback, nil)
+	bare.Get(callback)
+	b.Get(callback)
+	b.Get(callback)
+	bare.Get(callback)
 	for _, change := range []func(url.Values){
 		func(q url.Values) { q.Set("iss", q.Get("state")) },
 		func(q url.Values) { q.Del("iss") },
@@ -313,88 +308,88 @@ func (h *leakHunt) everything(t *testing.T, a *tokenApp) {
 		func(q url.Values) { q.Set("error", "no good: "+q.Get("code")); q.Set("error_uri", q.Encode()) },
 		func(q url.Values) { q.Set("error", q.Get("state")) },
 	} {
-		b.get(edited(t, b.callbackURL(login), change))
+		b.Get(apptest.Edited(t, b.CallbackURL(login), change))
 	}
-	late := b.callbackURL(login)
+	late := b.CallbackURL(login)
 	time.Sleep(6 * time.Minute)
-	bare.get(late)
-	b.get(late)
+	bare.Get(late)
+	b.Get(late)
 
 	// Calls for a code that fail: for keys no one has, for user info that is
 	// asked, for tokens.
-	logIn := func() { b.follow(login) }
+	logIn := func() { b.Follow(login) }
 	tries(a, "/jwks", false, restart, logIn)
-	a.provider.EditIDToken(without("name"))
+	a.Provider.EditIDToken(apptest.Without("name"))
 	tries(a, "/userinfo", false, func() {}, logIn)
-	a.provider.EditIDToken(nil)
+	a.Provider.EditIDToken(nil)
 	tries(a, "/token", false, func() {}, logIn)
-	for _, edit := range []func(header, claims object){
-		claim("nonce", "another"), claim("aud", "alice@example.com"), claim("exp", 1), claim("sub", 1),
-		func(header, claims object) { claims["iss"] = claims["nonce"] },
-		func(header, claims object) { header["kid"] = claims["nonce"] },
-		func(header, claims object) { header["alg"] = claims["nonce"] },
+	for _, edit := range []func(header, claims map[string]any){
+		apptest.Claim("nonce", "another"), apptest.Claim("aud", "alice@example.com"), apptest.Claim("exp", 1), apptest.Claim("sub", 1),
+		func(header, claims map[string]any) { claims["iss"] = claims["nonce"] },
+		func(header, claims map[string]any) { header["kid"] = claims["nonce"] },
+		func(header, claims map[string]any) { header["alg"] = claims["nonce"] },
 	} {
-		a.provider.EditIDToken(edit)
-		b.follow(login)
+		a.Provider.EditIDToken(edit)
+		b.Follow(login)
 	}
-	a.provider.EditIDToken(nil)
-	a.provider.SignWith(func(_, claims object) string { return fmt.Sprint(claims) })
-	b.follow(login)
-	a.provider.SignWith(nil)
+	a.Provider.EditIDToken(nil)
+	a.Provider.SignWith(func(_, claims map[string]any) string { return fmt.Sprint(claims) })
+	b.Follow(login)
+	a.Provider.SignWith(nil)
 
 	// A session, and refreshes that work and fail.
-	b.login("/page")
-	b.get("/print")
-	b.get("/call")
+	b.Login("/page")
+	b.Get("/print")
+	b.Get("/call")
 	time.Sleep(untilRefresh)
-	b.get("/print")
-	b.get("/call")
-	tries(a, "/token", true, func() { b.login("/page") }, func() {
+	b.Get("/print")
+	b.Get("/call")
+	tries(a, "/token", true, func() { b.Login("/page") }, func() {
 		time.Sleep(untilRefresh)
-		b.get("/page")
-		b.get("/call")
+		b.Get("/page")
+		b.Get("/call")
 		time.Sleep(time.Minute) // after which there is no token
-		b.get("/call")
+		b.Get("/call")
 	})
-	b.login("/page")
+	b.Login("/page")
 	time.Sleep(untilRefresh)
-	a.provider.Intercept(oauthlogintest.Token, echo(func(w http.ResponseWriter, told, heard string) {
-		answerJSON(w, 400, object{"error": "invalid_grant", "error_description": heard})
+	a.Provider.Intercept(oauthlogintest.Token, echo(func(w http.ResponseWriter, told, heard string) {
+		answerJSON(w, 400, map[string]any{"error": "invalid_grant", "error_description": heard})
 	}))
-	b.get("/page")
-	a.provider.Intercept(oauthlogintest.Token, nil)
-	a.provider.EditIDToken(claim("sub", "mallory"))
-	b.get("/page")
-	a.provider.EditIDToken(nil)
+	b.Get("/page")
+	a.Provider.Intercept(oauthlogintest.Token, nil)
+	a.Provider.EditIDToken(apptest.Claim("sub", "mallory"))
+	b.Get("/page")
+	a.Provider.EditIDToken(nil)
 
 	// What a session is not enough for.
-	b.login("/page")
-	b.get("/admin?token=alice@example.com")
-	b.get("/admin", asScript...)
+	b.Login("/page")
+	b.Get("/admin?token=alice@example.com")
+	b.Get("/admin", apptest.AsScript...)
 	time.Sleep(3 * time.Minute)
 	var stepUp struct {
 		URL string `json:"login_url"`
 	}
-	if err := json.Unmarshal([]byte(b.get("/recent", asScript...).body), &stepUp); err != nil {
+	if err := json.Unmarshal([]byte(b.Get("/recent", apptest.AsScript...).Text), &stepUp); err != nil {
 		t.Fatal(err)
 	}
-	b.get(stepUp.URL + "x")
-	b.follow(stepUp.URL)
+	b.Get(stepUp.URL + "x")
+	b.Follow(stepUp.URL)
 	time.Sleep(3 * time.Minute)
-	b.follow("/recent")
+	b.Follow("/recent")
 
 	// The end.
-	b.get("/logout")
-	b.post("/logout", nil, "Sec-Fetch-Site", "cross-site")
-	b.follow(b.post("/logout", nil).location())
-	tries(a, "/revoke", false, func() { b.login("/page") }, func() { b.post("/logout", nil) })
+	b.Get("/logout")
+	b.Post("/logout", nil, "Sec-Fetch-Site", "cross-site")
+	b.Follow(b.Post("/logout", nil).Location())
+	tries(a, "/revoke", false, func() { b.Login("/page") }, func() { b.Post("/logout", nil) })
 	time.Sleep(11 * time.Minute)
-	b.follow("/silent")
-	b.login("/page")
-	b.get("/end")
-	b.get(login + "&provider=alice@example.com&login_hint=alice@example.com")
+	b.Follow("/silent")
+	b.Login("/page")
+	b.Get("/end")
+	b.Get(login + "&provider=alice@example.com&login_hint=alice@example.com")
 	synctest.Wait() // its locks are copied
-	prints(h, a.auth)
+	apptest.Prints(h, a.Auth)
 }
 
 // No token, code, verifier, state, nonce, cookie, key, or e-mail address is in
@@ -406,125 +401,125 @@ func TestNoSecrets(t *testing.T) {
 	textKey := []byte("a key of 32 bytes in plain text!")
 	tests := []struct {
 		name string
-		run  func(t *testing.T, h *leakHunt)
+		run  func(t *testing.T, h *apptest.LeakHunt)
 	}{
-		{"cookies, and our own pages", func(t *testing.T, h *leakHunt) {
-			a := newHuntedApp(t, h, offline{
-				provider: oauthlogintest.Config{JWTAccessTokens: true},
-				change:   func(opts *oauthlogin.Options) { opts.Keys = [][]byte{textKey, testKey(1)} },
+		{"cookies, and our own pages", func(t *testing.T, h *apptest.LeakHunt) {
+			a := newHuntedApp(t, h, apptest.Config{
+				Provider: oauthlogintest.Config{JWTAccessTokens: true},
+				Change:   func(opts *oauthlogin.Options) { opts.Keys = [][]byte{textKey, apptest.Key(1)} },
 			})
-			h.everything(t, a)
+			everything(t, h, a)
 		}},
-		{"a store, an ErrorHandler and two providers", func(t *testing.T, h *leakHunt) {
+		{"a store, an ErrorHandler and two providers", func(t *testing.T, h *apptest.LeakHunt) {
 			dir := t.TempDir()
-			store := &namingStore{FilesystemStore: sessions.NewFilesystemStore(dir, testKey(5))}
-			a := newHuntedApp(t, h, offline{change: func(opts *oauthlogin.Options) {
-				opts.Store, opts.ErrorHandler = store, h.handleError
+			store := &namingStore{FilesystemStore: sessions.NewFilesystemStore(dir, apptest.Key(5))}
+			a := newHuntedApp(t, h, apptest.Config{Change: func(opts *oauthlogin.Options) {
+				opts.Store, opts.ErrorHandler = store, h.HandleError
 			}})
-			h.everything(t, a)
+			everything(t, h, a)
 
-			b := a.browser(t)
-			b.login("/page")
-			h.learnStore(t, dir)
-			if chunks := b.cookieNames(sessionCookie + "."); len(chunks) != 1 { // the rounds
+			b := a.Browser(t)
+			b.Login("/page")
+			learnStore(t, h, dir)
+			if chunks := b.CookieNames(apptest.SessionCookie + "."); len(chunks) != 1 { // the rounds
 				t.Errorf("cookies %v", chunks)
 			}
 			time.Sleep(untilRefresh)
 			for _, fail := range []*bool{&store.failNew, &store.failSave} {
 				*fail = true
-				b.get("/page")
-				b.follow("/login")
-				h.learnStore(t, dir)
+				b.Get("/page")
+				b.Follow("/login")
+				learnStore(t, h, dir)
 				*fail = false
 			}
 			store.failSave = true
-			b.post("/logout", nil)
+			b.Post("/logout", nil)
 			store.failSave = false
-			b.login("/page")
-			h.learnStore(t, dir)
-			for name := range sessionFiles(t, dir) { // in whose place there is a directory
+			b.Login("/page")
+			learnStore(t, h, dir)
+			for name := range apptest.SessionFiles(t, dir) { // in whose place there is a directory
 				if err := errors.Join(os.Remove(dir+"/"+name), os.Mkdir(dir+"/"+name, 0o700)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			b.get("/page")
-			b.follow("/login")
+			b.Get("/page")
+			b.Follow("/login")
 
-			a.opts.Providers = append(a.opts.Providers, plainProvider("two", "https://app.test/auth/callback/two"))
-			a.opts.Providers[1].OAuth2.ClientSecret = "s3cret-of-the-app"
-			a.restart(t)
-			b.get("/login")
-			b.get("/login?provider=two")
-			callback := b.callbackURL("/login?provider=test")
-			b.get(strings.Replace(callback, "/auth/callback", "/auth/callback/two", 1))
-			prints(h, a.opts)
+			a.Opts.Providers = append(a.Opts.Providers, apptest.PlainProvider("two", "https://app.test/auth/callback/two"))
+			a.Opts.Providers[1].OAuth2.ClientSecret = "s3cret-of-the-app"
+			a.Restart(t)
+			b.Get("/login")
+			b.Get("/login?provider=two")
+			callback := b.CallbackURL("/login?provider=test")
+			b.Get(strings.Replace(callback, "/auth/callback", "/auth/callback/two", 1))
+			apptest.Prints(h, a.Opts)
 			synctest.Wait()
-			prints(h, a.auth)
+			apptest.Prints(h, a.Auth)
 		}},
-		{"plain OAuth 2.0", func(t *testing.T, h *leakHunt) {
-			a := newHuntedApp(t, h, offline{change: func(opts *oauthlogin.Options) {
-				plainOAuth(opts)
+		{"plain OAuth 2.0", func(t *testing.T, h *apptest.LeakHunt) {
+			a := newHuntedApp(t, h, apptest.Config{Change: func(opts *oauthlogin.Options) {
+				apptest.PlainOAuth(opts)
 				opts.Providers[0].Identify = func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
-					h.show("print of Identify's client", client)
-					h.show("print of Identify's client, by value", *client)
-					h.show("print of Identify's transport, which is unexported", client.Transport)
-					return byUserInfo(ctx, client)
+					h.Show("print of Identify's client", client)
+					h.Show("print of Identify's client, by value", *client)
+					h.Show("print of Identify's transport, which is unexported", client.Transport)
+					return apptest.ByUserInfo(ctx, client)
 				}
 			}})
-			b := a.browser(t)
+			b := a.Browser(t)
 			for _, path := range []string{"/userinfo", "/token"} {
-				tries(a, path, false, func() {}, func() { b.follow("/login?return_to=%2Fpage") })
+				tries(a, path, false, func() {}, func() { b.Follow("/login?return_to=%2Fpage") })
 			}
-			b.login("/page")
-			b.get("/print")
+			b.Login("/page")
+			b.Get("/print")
 		}},
-		{"GitHub", func(t *testing.T, h *leakHunt) {
-			g := &fakeGitHub{
-				token: says(200, `{"access_token":"`+gitHubToken+`","scope":"user:email","token_type":"bearer"}`),
-				user:  says(200, gitHubUser), emails: says(200, gitHubEmails), api: "/api/v3", requests: map[string][]*http.Request{},
+		{"GitHub", func(t *testing.T, h *apptest.LeakHunt) {
+			g := &apptest.FakeGitHub{
+				Token: apptest.JSON(200, `{"access_token":"`+apptest.GitHubToken+`","scope":"user:email","token_type":"bearer"}`),
+				User:  apptest.JSON(200, apptest.GitHubUser), Emails: apptest.JSON(200, apptest.GitHubEmails), API: "/api/v3", Requests: map[string][]*http.Request{},
 			}
-			h.secret("e-mail address", "octocat@example.com", "public@example.com")
-			a := newHuntedApp(t, h, offline{change: func(opts *oauthlogin.Options) {
+			h.Secret("e-mail address", "octocat@example.com", "public@example.com")
+			a := newHuntedApp(t, h, apptest.Config{Change: func(opts *oauthlogin.Options) {
 				client := *opts.Providers[0].OAuth2
 				client.Endpoint.AuthURL, client.Endpoint.TokenURL = "https://git.test/login/oauth/authorize", "https://git.test/login/oauth/access_token"
 				opts.Providers[0] = oauthlogin.GitHub(&client)
 			}})
-			a.net["git.test"] = h.tap("git.test", g)
-			b := a.browser(t)
-			for _, handler := range []*http.HandlerFunc{&g.token, &g.user, &g.emails} {
+			a.Net["git.test"] = h.Tap("git.test", g)
+			b := a.Browser(t)
+			for _, handler := range []*http.HandlerFunc{&g.Token, &g.User, &g.Emails} {
 				works := *handler
 				for _, e := range echoes {
 					*handler = func(w http.ResponseWriter, r *http.Request) {
 						told, heard := heardOf(r)
 						e.answer(w, cmp.Or(r.Form.Get("code"), told), heard+r.Form.Encode())
 					}
-					b.follow("/login?return_to=%2Fpage")
+					b.Follow("/login?return_to=%2Fpage")
 				}
 				*handler = works
 			}
-			b.login("/page")
-			b.get("/print")
+			b.Login("/page")
+			b.Get("/print")
 		}},
 	}
 	met, printed, complete := map[int]bool{}, map[string]bool{}, 0
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newLeakHunt()
+			h := apptest.NewLeakHunt()
 			synctest.Test(t, func(t *testing.T) { tt.run(t, h) })
-			if len(h.secrets) < 20 || len(h.said) < 100 || h.log.String() == "" {
-				t.Fatalf("%d secrets, %d texts", len(h.secrets), len(h.said))
+			if len(h.Secrets) < 20 || len(h.Said) < 100 || h.Log.String() == "" {
+				t.Fatalf("%d secrets, %d texts", len(h.Secrets), len(h.Said))
 			}
-			maps.Copy(met, h.report(t))
-			maps.Copy(printed, h.printed)
+			maps.Copy(met, h.Report(t))
+			maps.Copy(printed, h.Printed)
 			complete++
 		})
 	}
 	if complete < len(tests) {
 		return // some failed, or were not asked for
 	}
-	for i, d := range documented {
+	for i, d := range apptest.Documented {
 		if !met[i] {
-			t.Errorf("nothing of %s is said in %s any more", d.secrets, d.where)
+			t.Errorf("nothing of %s is said in %s any more", d.Secrets, d.Where)
 		}
 	}
 	for _, name := range exportedTypes(t) {
@@ -564,128 +559,3 @@ func exportedTypes(t *testing.T) (names []string) {
 	}
 	return names
 }
-
-// The hunt finds what is planted, in every form and every place, and nothing
-// else.
-func TestLeakHuntFinds(t *testing.T) {
-	t.Parallel()
-	const secret = "\"s3cret\"/of+the&<rün> that \x00 is \\ long enough"
-	hunt := func() *leakHunt {
-		h := newLeakHunt()
-		h.secret("access_token", secret)
-		return h
-	}
-	inJSON, _ := json.Marshal(map[string]string{"v": secret})
-	for name, text := range map[string]string{
-		"as it is":                  secret,
-		"its beginning":             secret[:len(secret)/2],
-		"its end":                   secret[len(secret)/2:],
-		"in a query":                url.Values{"q": {secret}}.Encode(),
-		"in a query in a query":     url.Values{"q": {url.Values{"q": {secret}}.Encode()}}.Encode(),
-		"in a path":                 (&url.URL{Path: "/x/" + secret}).String() + url.PathEscape(secret),
-		"quoted":                    fmt.Sprintf("%q", secret),
-		"quoted in ASCII":           fmt.Sprintf("%+q", secret),
-		"quoted twice":              fmt.Sprintf("%q", fmt.Sprintf("%q", secret)),
-		"in JSON":                   string(inJSON),
-		"in HTML":                   html.EscapeString(secret),
-		"in hex":                    fmt.Sprintf("%x", secret),
-		"in hex, in capitals":       fmt.Sprintf("%X", secret),
-		"in hex, byte by byte":      fmt.Sprintf("% x", secret),
-		"in base64":                 base64.StdEncoding.EncodeToString([]byte(secret)),
-		"in base64, for a URL":      base64.RawURLEncoding.EncodeToString([]byte(secret)),
-		"in base64, after one byte": base64.StdEncoding.EncodeToString([]byte("x" + secret + "y")),
-		"in base64, after two":      base64.URLEncoding.EncodeToString([]byte("xx" + secret + "y")),
-		"as bytes":                  fmt.Sprint([]byte(secret)),
-		"as bytes, in Go":           fmt.Sprintf("%#v", []byte(secret)),
-		"as bytes, in binary":       fmt.Sprintf("%b", []byte(secret)),
-		"as bytes, in octal":        fmt.Sprintf("%o", []byte(secret)),
-		"as characters":             fmt.Sprintf("%c", []byte(secret)),
-		"as code points":            fmt.Sprintf("%U", []byte(secret)),
-	} {
-		h := hunt()
-		h.says("text", "before "+text+" after")
-		if found, _ := h.leaks(); len(found) == 0 {
-			t.Errorf("%s: not found", name)
-		}
-	}
-
-	serve := func(h *leakHunt, host, path string, answer http.HandlerFunc, change func(*http.Request)) {
-		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("body"))
-		if change != nil {
-			change(r)
-		}
-		h.tap(host, answer).ServeHTTP(httptest.NewRecorder(), r)
-	}
-	nothing := func(http.ResponseWriter, *http.Request) {}
-	type holder struct{ token string }
-	for name, plant := range map[string]func(h *leakHunt, opts *oauthlogin.Options){
-		"a log line":       func(_ *leakHunt, opts *oauthlogin.Options) { opts.Logger.Debug("x", "token", secret) },
-		"a group in a log": func(_ *leakHunt, opts *oauthlogin.Options) { opts.Logger.Debug("x", slog.Group("g", "token", secret)) },
-		"an event": func(_ *leakHunt, opts *oauthlogin.Options) {
-			opts.OnEvent(t.Context(), oauthlogin.Event{Subject: secret})
-		},
-		"an event's error": func(_ *leakHunt, opts *oauthlogin.Options) {
-			opts.OnEvent(t.Context(), oauthlogin.Event{Err: errors.New(secret)})
-		},
-		"an error":          func(h *leakHunt, _ *oauthlogin.Options) { h.saysError("error", errors.New(secret)) },
-		"what an error has": func(h *leakHunt, _ *oauthlogin.Options) { h.saysError("error", &url.Error{URL: secret, Err: io.EOF}) },
-		"an error's cause": func(h *leakHunt, _ *oauthlogin.Options) {
-			h.saysError("error", quietError{errors.Join(io.EOF, errors.New(secret))})
-		},
-		"a page": func(h *leakHunt, _ *oauthlogin.Options) {
-			serve(h, "app.test", "/page", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, secret) }, nil)
-		},
-		"a header": func(h *leakHunt, _ *oauthlogin.Options) {
-			serve(h, "app.test", "/page", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", secret) }, nil)
-		},
-		"a cookie that is not sealed": func(h *leakHunt, _ *oauthlogin.Options) {
-			serve(h, "app.test", "/page", func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Set-Cookie", "x="+url.QueryEscape(secret))
-			}, nil)
-		},
-		"a cookie that is only signed": func(h *leakHunt, _ *oauthlogin.Options) {
-			signed, err := securecookie.New(testKey(1), nil).SetSerializer(securecookie.NopEncoder{}).Encode("x", []byte(secret))
-			if err != nil {
-				t.Fatal(err)
-			}
-			serve(h, "app.test", "/page", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "x="+signed) }, nil)
-		},
-		"a redirect to the provider": func(h *leakHunt, _ *oauthlogin.Options) {
-			serve(h, "app.test", "/login", func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Location", "https://provider.test/authorize?x="+url.QueryEscape(secret))
-			}, nil)
-		},
-		"the URL of a request": func(h *leakHunt, _ *oauthlogin.Options) {
-			serve(h, "provider.test", "/userinfo", nothing, func(r *http.Request) { r.URL.RawQuery = "x=" + url.QueryEscape(secret) })
-		},
-		"the body of a request": func(h *leakHunt, _ *oauthlogin.Options) {
-			serve(h, "api.test", "/", nothing, func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(secret)) })
-		},
-		"a header of a request": func(h *leakHunt, _ *oauthlogin.Options) {
-			serve(h, "evil.test", "/", nothing, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) })
-		},
-		"a value":         func(h *leakHunt, _ *oauthlogin.Options) { prints(h, holder{secret}) },
-		"a pointed value": func(h *leakHunt, _ *oauthlogin.Options) { prints(h, &holder{secret}) },
-	} {
-		h, opts := hunt(), oauthlogin.Options{}
-		h.hook(&opts)
-		plant(h, &opts)
-		if found, _ := h.leaks(); len(found) == 0 {
-			t.Errorf("in %s: not found", name)
-		}
-	}
-
-	h := hunt()
-	serve(h, "api.test", "/", nothing, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) }) // is documented
-	h.says("text", secret[:shortPiece-1]+" and "+strings.ToUpper(secret))
-	if found, met := h.leaks(); len(found) > 0 || len(met) != 1 {
-		t.Errorf("found %v; %d places are documented", found, len(met))
-	}
-}
-
-// A quietError does not say what it is about.
-type quietError struct{ error }
-
-func (quietError) Error() string { return "quiet" }
-
-func (e quietError) Unwrap() error { return e.error }

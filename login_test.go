@@ -15,29 +15,9 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
-
-// newLocalApp is an offline application at https://app.test, with a provider
-// whose key is quick to make.
-func newLocalApp(t *testing.T, change func(*oauthlogin.Options)) *app {
-	t.Helper()
-	a := newOfflineApp(t, offline{change: change})
-	a.provider.SetKeyAlg("ES256")
-	return a
-}
-
-// serve answers one request without a browser: header is name, value, name,
-// value.
-func (a *app) serve(method, target string, header ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, target, nil)
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Add(header[i], header[i+1])
-	}
-	w := httptest.NewRecorder()
-	a.routes().ServeHTTP(w, r)
-	return w
-}
 
 var verifierPattern = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
 
@@ -45,9 +25,9 @@ var verifierPattern = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
 // 3.1.2.1, RFC 9700 section 2.1.
 func TestAuthorizationRequest(t *testing.T) {
 	t.Parallel()
-	advertise := func(methods any) func(*app) {
-		return func(a *app) {
-			a.provider.EditDiscovery(func(doc map[string]any) {
+	advertise := func(methods any) func(*apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.EditDiscovery(func(doc map[string]any) {
 				if delete(doc, "code_challenge_methods_supported"); methods != nil {
 					doc["code_challenge_methods_supported"] = methods
 				}
@@ -57,7 +37,7 @@ func TestAuthorizationRequest(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		scopes []string
-		setUp  func(*app)
+		setUp  func(*apptest.App)
 		scope  string
 	}{
 		{"no scopes", nil, nil, "openid"},
@@ -68,14 +48,14 @@ func TestAuthorizationRequest(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newLocalApp(t, func(o *oauthlogin.Options) { o.Providers[0].OAuth2.Scopes = test.scopes })
+			a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.Providers[0].OAuth2.Scopes = test.scopes }})
 			if test.setUp != nil {
 				test.setUp(a)
 			}
-			b := a.browser(t)
-			resp, params := b.startLogin("/login?return_to=%2Fdashboard%3Fsecret%3D1")
-			if !strings.HasPrefix(resp.location(), a.provider.Issuer()+"/authorize?") || strings.Contains(resp.location(), "#") {
-				t.Errorf("redirect to %s", resp.location())
+			b := a.Browser(t)
+			resp, params := b.StartLogin("/login?return_to=%2Fdashboard%3Fsecret%3D1")
+			if !strings.HasPrefix(resp.Location(), a.Provider.Issuer()+"/authorize?") || strings.Contains(resp.Location(), "#") {
+				t.Errorf("redirect to %s", resp.Location())
 			}
 			for name, want := range map[string]string{
 				"response_type": "code", "client_id": "app", "redirect_uri": "https://app.test/auth/callback",
@@ -98,11 +78,11 @@ func TestAuthorizationRequest(t *testing.T) {
 				t.Errorf("parameters %v", params)
 			}
 
-			cb := b.callbackURL(resp.location())
-			if resp := b.get(cb); resp.StatusCode != http.StatusSeeOther || resp.location() != "/dashboard?secret=1" {
-				t.Fatalf("callback: %d to %q", resp.StatusCode, resp.location())
+			cb := b.CallbackURL(resp.Location())
+			if resp := b.Get(cb); resp.StatusCode != http.StatusSeeOther || resp.Location() != "/dashboard?secret=1" {
+				t.Fatalf("callback: %d to %q", resp.StatusCode, resp.Location())
 			}
-			sent := a.provider.Requests(oauthlogintest.Token)
+			sent := a.Provider.Requests(oauthlogintest.Token)
 			if len(sent) != 1 {
 				t.Fatalf("%d token requests", len(sent))
 			}
@@ -128,12 +108,12 @@ func TestAuthorizationRequest(t *testing.T) {
 // them varies: 256 bits are 256 random bits.
 func TestFreshValuesForEachLogin(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
+	a := apptest.New(t, apptest.Config{})
 	const logins = 100
 	seen := map[string]bool{}
 	ones := map[string]*[256]int{}
 	for range logins {
-		u, err := url.Parse(a.serve(http.MethodGet, "/login").Header().Get("Location"))
+		u, err := url.Parse(a.Serve(http.MethodGet, "/login").Header().Get("Location"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +148,7 @@ func TestFreshValuesForEachLogin(t *testing.T) {
 // nothing about us is taken from the request.
 func TestRequestHeadersChangeNothing(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
+	a := apptest.New(t, apptest.Config{})
 	for _, header := range [][]string{
 		{"X-Forwarded-Host", "evil.example"},
 		{"X-Forwarded-Proto", "http"},
@@ -179,7 +159,7 @@ func TestRequestHeadersChangeNothing(t *testing.T) {
 		{"Origin", "https://evil.example", "Referer", "https://evil.example/"},
 	} {
 		for _, target := range []string{"https://app.test/login", "https://evil.example/login", "http://evil.example:8080/login"} {
-			w := a.serve(http.MethodGet, target, header...)
+			w := a.Serve(http.MethodGet, target, header...)
 			u, err := url.Parse(w.Header().Get("Location"))
 			if err != nil || w.Code != http.StatusSeeOther {
 				t.Fatalf("%s with %q: %d to %q", target, header, w.Code, w.Header().Get("Location"))
@@ -191,7 +171,7 @@ func TestRequestHeadersChangeNothing(t *testing.T) {
 				t.Errorf("%s with %q: headers %s", target, header, all)
 			}
 		}
-		w := a.serve(http.MethodGet, "https://evil.example/dashboard", append(header, "Accept", "text/html")...)
+		w := a.Serve(http.MethodGet, "https://evil.example/dashboard", append(header, "Accept", "text/html")...)
 		if got := w.Header().Get("Location"); w.Code != http.StatusFound || got != "/login?return_to=%2Fdashboard" {
 			t.Errorf("/dashboard with %q: %d to %q", header, w.Code, got)
 		}
@@ -202,14 +182,14 @@ func TestRequestHeadersChangeNothing(t *testing.T) {
 // sets nothing but the return path and the provider.
 func TestLoginQueryInjectsNothing(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, func(o *oauthlogin.Options) { o.Providers[0].AuthParams = url.Values{"prompt": {"consent"}} })
+	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.Providers[0].AuthParams = url.Values{"prompt": {"consent"}} }})
 	random := func(params url.Values) (fixed string) {
 		for _, name := range []string{"state", "nonce", "code_challenge"} {
 			params.Del(name)
 		}
 		return params.Encode()
 	}
-	_, params := a.browser(t).startLogin("/login")
+	_, params := a.Browser(t).StartLogin("/login")
 	want := random(params)
 	for _, query := range []string{
 		"scope=admin&state=attacker&redirect_uri=https%3A%2F%2Fattacker.example%2F",
@@ -223,9 +203,9 @@ func TestLoginQueryInjectsNothing(t *testing.T) {
 		"provider=test&state=attacker",
 		"AuthParams[state]=attacker&State=attacker",
 	} {
-		resp, params := a.browser(t).startLogin("/login?" + query)
-		if strings.Contains(resp.location(), "attacker") || random(params) != want {
-			t.Errorf("/login?%s leads to %s", query, resp.location())
+		resp, params := a.Browser(t).StartLogin("/login?" + query)
+		if strings.Contains(resp.Location(), "attacker") || random(params) != want {
+			t.Errorf("/login?%s leads to %s", query, resp.Location())
 		}
 	}
 }
@@ -233,12 +213,12 @@ func TestLoginQueryInjectsNothing(t *testing.T) {
 func TestStartLogin(t *testing.T) {
 	t.Parallel()
 	configured := url.Values{"prompt": {"consent"}, "access_type": {"offline"}}
-	a := newLocalApp(t, func(o *oauthlogin.Options) { o.Providers[0].AuthParams = configured })
+	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.Providers[0].AuthParams = configured }})
 	start := func(method string, opts oauthlogin.LoginOptions) (*httptest.ResponseRecorder, url.Values) {
 		w := httptest.NewRecorder()
 		// The request's own parameters count for nothing.
 		r := httptest.NewRequest(method, "https://app.test/step-up?return_to=/elsewhere&provider=other&state=attacker", nil)
-		a.auth.StartLogin(w, r, opts)
+		a.Auth.StartLogin(w, r, opts)
 		u, err := url.Parse(w.Header().Get("Location"))
 		if err != nil {
 			t.Fatal(err)
@@ -255,12 +235,12 @@ func TestStartLogin(t *testing.T) {
 			params.Get("login_hint") != "alice&scope=admin" || params.Get("scope") != "openid profile email" || params.Get("state") == "attacker" {
 			t.Errorf("%d to %s", w.Code, w.Header().Get("Location"))
 		}
-		b := a.browser(t)
+		b := a.Browser(t)
 		for _, c := range w.Result().Cookies() {
-			b.setCookie(c.Name, c.Value)
+			b.SetCookie(c.Name, c.Value)
 		}
-		if resp := b.get(b.callbackURL(w.Header().Get("Location"))); resp.location() != "/dashboard" {
-			t.Errorf("callback: %d to %q", resp.StatusCode, resp.location())
+		if resp := b.Get(b.CallbackURL(w.Header().Get("Location"))); resp.Location() != "/dashboard" {
+			t.Errorf("callback: %d to %q", resp.StatusCode, resp.Location())
 		}
 	})
 	t.Run("and for this one login alone", func(t *testing.T) {
@@ -280,12 +260,12 @@ func TestStartLogin(t *testing.T) {
 	})
 	t.Run("a return path elsewhere is none", func(t *testing.T) {
 		w, _ := start(http.MethodGet, oauthlogin.LoginOptions{ReturnTo: "//evil.example"})
-		b := a.browser(t)
+		b := a.Browser(t)
 		for _, c := range w.Result().Cookies() {
-			b.setCookie(c.Name, c.Value)
+			b.SetCookie(c.Name, c.Value)
 		}
-		if resp := b.get(b.callbackURL(w.Header().Get("Location"))); resp.location() != "/" {
-			t.Errorf("callback: %d to %q", resp.StatusCode, resp.location())
+		if resp := b.Get(b.CallbackURL(w.Header().Get("Location"))); resp.Location() != "/" {
+			t.Errorf("callback: %d to %q", resp.StatusCode, resp.Location())
 		}
 	})
 	t.Run("an unknown provider is a page", func(t *testing.T) {
@@ -337,17 +317,17 @@ func TestMaxAgeAndACRAreVerified(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newLocalApp(t, func(o *oauthlogin.Options) { o.Providers[0].AuthParams = test.params })
-			a.provider.EditIDToken(func(_, claims map[string]any) { test.edit(claims) })
+			a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.Providers[0].AuthParams = test.params }})
+			a.Provider.EditIDToken(func(_, claims map[string]any) { test.edit(claims) })
 			w := httptest.NewRecorder()
-			a.auth.StartLogin(w, httptest.NewRequest(http.MethodGet, "/", nil), oauthlogin.LoginOptions{ReturnTo: "/dashboard", AuthParams: test.login})
-			b := a.browser(t)
+			a.Auth.StartLogin(w, httptest.NewRequest(http.MethodGet, "/", nil), oauthlogin.LoginOptions{ReturnTo: "/dashboard", AuthParams: test.login})
+			b := a.Browser(t)
 			for _, c := range w.Result().Cookies() {
-				b.setCookie(c.Name, c.Value)
+				b.SetCookie(c.Name, c.Value)
 			}
-			resp := b.get(b.callbackURL(w.Header().Get("Location")))
-			if ok := resp.StatusCode == http.StatusSeeOther; ok != test.ok || b.signedIn() != test.ok {
-				t.Errorf("callback: %d; signed in: %t; want %t", resp.StatusCode, b.signedIn(), test.ok)
+			resp := b.Get(b.CallbackURL(w.Header().Get("Location")))
+			if ok := resp.StatusCode == http.StatusSeeOther; ok != test.ok || b.SignedIn() != test.ok {
+				t.Errorf("callback: %d; signed in: %t; want %t", resp.StatusCode, b.SignedIn(), test.ok)
 			}
 		})
 	}
@@ -357,7 +337,7 @@ func TestMaxAgeAndACRAreVerified(t *testing.T) {
 // begins.
 func TestLookingAheadStartsNoLogin(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
+	a := apptest.New(t, apptest.Config{})
 	for _, test := range []struct {
 		name, method string
 		header       []string
@@ -371,24 +351,24 @@ func TestLookingAheadStartsNoLogin(t *testing.T) {
 		{"prefetch of Firefox", http.MethodGet, []string{"X-Moz", "prefetch"}, http.StatusUnauthorized},
 		{"a preview of Safari", http.MethodGet, []string{"X-Purpose", "preview"}, http.StatusUnauthorized},
 	} {
-		w := a.serve(test.method, "/login?return_to=%2Fdashboard", test.header...)
+		w := a.Serve(test.method, "/login?return_to=%2Fdashboard", test.header...)
 		if w.Code != test.status || w.Header().Get("Set-Cookie") != "" || w.Header().Get("Location") != "" || w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %v", test.name, w.Code, w.Header())
 		}
 	}
-	if n := a.provider.Count(oauthlogintest.Discovery); n > 0 {
+	if n := a.Provider.Count(oauthlogintest.Discovery); n > 0 {
 		t.Errorf("the provider was asked %d times", n)
 	}
-	a.browser(t).login("/dashboard")
+	a.Browser(t).Login("/dashboard")
 }
 
 // OmniAuth's CVE-2015-9284 was about GET; we never do more than redirect, and
 // answer no method that browsers send with a body.
 func TestLoginAnswersGetAlone(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
+	a := apptest.New(t, apptest.Config{})
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, "PROPFIND"} {
-		w := a.serve(method, "/login", "Origin", "https://evil.example", "Access-Control-Request-Method", "GET")
+		w := a.Serve(method, "/login", "Origin", "https://evil.example", "Access-Control-Request-Method", "GET")
 		if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" || w.Header().Get("Set-Cookie") != "" ||
 			w.Header().Get("Location") != "" || strings.Contains(fmt.Sprint(w.Header()), "Access-Control") {
 			t.Errorf("%s: %d %v", method, w.Code, w.Header())
@@ -399,8 +379,8 @@ func TestLoginAnswersGetAlone(t *testing.T) {
 // RFC 9700 sections 4.2.4 and 4.12.
 func TestLoginHeaders(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
-	w := a.serve(http.MethodGet, "/login", "Origin", "https://evil.example")
+	a := apptest.New(t, apptest.Config{})
+	w := a.Serve(http.MethodGet, "/login", "Origin", "https://evil.example")
 	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Access-Control-Allow-Origin": ""} {
 		if got := w.Header().Get(name); got != want {
 			t.Errorf("%s is %q; want %q", name, got, want)
@@ -419,8 +399,8 @@ func TestFlowCookie(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newOfflineApp(t, offline{origin: test.origin})
-			resp, params := a.browser(t).startLogin("/login?return_to=%2Fdashboard%2Fprivate")
+			a := apptest.New(t, apptest.Config{Origin: test.origin})
+			resp, params := a.Browser(t).StartLogin("/login?return_to=%2Fdashboard%2Fprivate")
 			cookies := resp.Cookies()
 			if len(cookies) != 1 {
 				t.Fatalf("cookies %v", cookies)
@@ -460,32 +440,32 @@ func TestAtMostFiveFlowCookies(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newLocalApp(t, nil)
-				b := a.browser(t)
-				b.setCookie(flowPrefix+"AAAAAAAAAAAAAAAA", "garbage")
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				b.SetCookie(apptest.FlowPrefix+"AAAAAAAAAAAAAAAA", "garbage")
 				var pending []string // locations, the oldest first
 				for i := range 12 {
-					resp, _ := b.startLogin("/login?return_to=" + url.QueryEscape(fmt.Sprintf("%s#%d", test.path, i)))
-					pending = append(pending, resp.location())
-					names, size := b.cookieNames(flowPrefix), 0
-					for name, value := range b.cookies() {
+					resp, _ := b.StartLogin("/login?return_to=" + url.QueryEscape(fmt.Sprintf("%s#%d", test.path, i)))
+					pending = append(pending, resp.Location())
+					names, size := b.CookieNames(apptest.FlowPrefix), 0
+					for name, value := range b.Cookies() {
 						size += len(name) + len(value)
 					}
 					if len(names) > 5 || size > 7000 || len(names) < min(i+1, test.keeps) {
 						t.Fatalf("%d flow cookies with %d bytes after %d logins", len(names), size, i+1)
 					}
-					if slices.Contains(names, flowPrefix+"AAAAAAAAAAAAAAAA") {
+					if slices.Contains(names, apptest.FlowPrefix+"AAAAAAAAAAAAAAAA") {
 						t.Fatal("a cookie that does not open was kept")
 					}
 					time.Sleep(test.pause)
 				}
-				kept := len(b.cookieNames(flowPrefix))
+				kept := len(b.CookieNames(apptest.FlowPrefix))
 				for i, location := range pending {
-					resp := b.get(b.callbackURL(location))
+					resp := b.Get(b.CallbackURL(location))
 					if want := i >= len(pending)-kept; (resp.StatusCode == http.StatusSeeOther) != want {
 						t.Errorf("login %d of %d: %d; want it kept: %t", i+1, len(pending), resp.StatusCode, want)
-					} else if want && resp.location() != fmt.Sprintf("%s#%d", test.path, i) {
-						t.Errorf("login %d of %d led to %q", i+1, len(pending), resp.location())
+					} else if want && resp.Location() != fmt.Sprintf("%s#%d", test.path, i) {
+						t.Errorf("login %d of %d led to %q", i+1, len(pending), resp.Location())
 					}
 				}
 			})

@@ -11,22 +11,18 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
-
-// logoutStaysHere makes the provider one without an end_session_endpoint.
-func (a *app) logoutStaysHere() {
-	a.provider.EditDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
-}
 
 // goiabada#411: a logout by <img>. gorilla/csrf CVE-2025-24358, CVE-2025-47909:
 // checks of the origin that did not check.
 func TestLogoutRefused(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	b := a.browser(t)
-	b.login("/dashboard")
-	cookies := b.cookies()
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	cookies := b.Cookies()
 	for _, tt := range []struct {
 		name, method string
 		header       []string
@@ -47,9 +43,9 @@ func TestLogoutRefused(t *testing.T) {
 		{"a form that claims to be ours", "POST", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://app.test", "Referer", "https://app.test/"}, http.StatusForbidden},
 		{"a form that hides who sent it", "POST", []string{"Sec-Fetch-Site", "cross-site", "X-Forwarded-Host", "evil.test"}, http.StatusForbidden},
 	} {
-		resp := b.do(b.request(tt.method, "/logout?return_to=/x", nil, tt.header...))
-		if resp.StatusCode != tt.status || resp.location() != "" || len(resp.Header["Set-Cookie"]) > 0 {
-			t.Errorf("%s: %d to %q, sets %q", tt.name, resp.StatusCode, resp.location(), resp.Header["Set-Cookie"])
+		resp := b.Do(b.Request(tt.method, "/logout?return_to=/x", nil, tt.header...))
+		if resp.StatusCode != tt.status || resp.Location() != "" || len(resp.Header["Set-Cookie"]) > 0 {
+			t.Errorf("%s: %d to %q, sets %q", tt.name, resp.StatusCode, resp.Location(), resp.Header["Set-Cookie"])
 		}
 		if allow := resp.Header.Get("Allow"); (allow == "POST") != (tt.status == http.StatusMethodNotAllowed) {
 			t.Errorf("%s: Allow %q", tt.name, allow)
@@ -57,11 +53,11 @@ func TestLogoutRefused(t *testing.T) {
 		if resp.Header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s: answers other origins", tt.name)
 		}
-		if !maps.Equal(b.cookies(), cookies) || !b.signedIn() {
+		if !maps.Equal(b.Cookies(), cookies) || !b.SignedIn() {
 			t.Errorf("%s: signed out", tt.name)
 		}
 	}
-	if strings.Contains(a.log.String(), "signed out") {
+	if strings.Contains(a.Log.String(), "signed out") {
 		t.Error("log says that somebody signed out")
 	}
 }
@@ -70,7 +66,7 @@ func TestLogoutRefused(t *testing.T) {
 // CVE-2026-34454 of oauth2-proxy: a cookie that stays.
 func TestLogoutClearsEveryCookie(t *testing.T) {
 	t.Parallel()
-	const one = sessionCookie
+	const one = apptest.SessionCookie
 	for _, tt := range []struct {
 		name  string
 		plant map[string]string
@@ -79,28 +75,28 @@ func TestLogoutClearsEveryCookie(t *testing.T) {
 		{"of a session that does not open", map[string]string{one: "1abcdefjunk"}},
 		{"of chunks without the first", map[string]string{one: "", one + ".1": "x", one + ".2": "y", one + ".3": "z", one + ".4": "!"}},
 		{"of a session cut short", map[string]string{one: "3"}},
-		{"of pending logins", map[string]string{flowPrefix + "AAAAAAAAAAAAAAAA": "junk", flowPrefix + "x": "", flowPrefix + "BBBBBBBBBBBBBBBB": "1"}},
+		{"of pending logins", map[string]string{apptest.FlowPrefix + "AAAAAAAAAAAAAAAA": "junk", apptest.FlowPrefix + "x": "", apptest.FlowPrefix + "BBBBBBBBBBBBBBBB": "1"}},
 		{"of nobody", map[string]string{one: ""}},
 	} {
-		a := newOfflineApp(t, offline{})
-		a.logoutStaysHere()
-		b := a.browser(t)
-		a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(5000) })
-		b.login("/dashboard")
-		b.get("/login")
-		b.get("/login")
+		a := apptest.New(t, apptest.Config{})
+		a.NoEndSession()
+		b := a.Browser(t)
+		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(5000) })
+		b.Login("/dashboard")
+		b.Get("/login")
+		b.Get("/login")
 		for name, value := range tt.plant {
-			b.setCookie(name, value)
+			b.SetCookie(name, value)
 		}
-		b.setCookie("other", "stays")
-		b.setCookie(one+"2", "stays")
-		b.setCookie(one+".9", "stays")
+		b.SetCookie("other", "stays")
+		b.SetCookie(one+"2", "stays")
+		b.SetCookie(one+".9", "stays")
 
-		resp := b.post("/logout", nil, "Sec-Fetch-Site", "same-origin")
-		if resp.StatusCode != http.StatusSeeOther || resp.location() != "/" {
-			t.Errorf("%s: %d to %q", tt.name, resp.StatusCode, resp.location())
+		resp := b.Post("/logout", nil, "Sec-Fetch-Site", "same-origin")
+		if resp.StatusCode != http.StatusSeeOther || resp.Location() != "/" {
+			t.Errorf("%s: %d to %q", tt.name, resp.StatusCode, resp.Location())
 		}
-		if left := slices.Sorted(maps.Keys(b.cookies())); !slices.Equal(left, []string{one + ".9", one + "2", "other"}) {
+		if left := slices.Sorted(maps.Keys(b.Cookies())); !slices.Equal(left, []string{one + ".9", one + "2", "other"}) {
 			t.Errorf("%s: left with %v", tt.name, left)
 		}
 		// The attributes are those that set them: see cookieFaults.
@@ -110,16 +106,16 @@ func TestLogoutClearsEveryCookie(t *testing.T) {
 		if resp.Header.Get("Referrer-Policy") != "no-referrer" || resp.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: headers %v", tt.name, resp.Header)
 		}
-		b.login("/dashboard")
+		b.Login("/dashboard")
 	}
 
 	// A planted flood makes neither an error nor a response without end.
-	a := newOfflineApp(t, offline{})
+	a := apptest.New(t, apptest.Config{})
 	var flood strings.Builder
 	for i := range 1000 {
-		fmt.Fprintf(&flood, "%s%d=x; ", flowPrefix, i)
+		fmt.Fprintf(&flood, "%s%d=x; ", apptest.FlowPrefix, i)
 	}
-	resp := a.bare(t).post("/logout", nil, "Cookie", flood.String()+one+"=1x")
+	resp := a.BareBrowser(t).Post("/logout", nil, "Cookie", flood.String()+one+"=1x")
 	if n := len(resp.Header["Set-Cookie"]); resp.StatusCode != http.StatusSeeOther || n < 2 || n > 100 {
 		t.Errorf("flood: %d with %d cookies", resp.StatusCode, n)
 	}
@@ -127,8 +123,8 @@ func TestLogoutClearsEveryCookie(t *testing.T) {
 
 func TestLogoutReturnsTo(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	a.logoutStaysHere()
+	a := apptest.New(t, apptest.Config{})
+	a.NoEndSession()
 	const form = "application/x-www-form-urlencoded"
 	for _, tt := range []struct {
 		name, query, contentType, body, location string
@@ -161,17 +157,17 @@ func TestLogoutReturnsTo(t *testing.T) {
 		{"a body without end", "?return_to=/bye", form, "return_to=/" + strings.Repeat("x", 1<<20), "/bye"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := a.browser(t)
-			b.login("/dashboard")
-			r := b.request(http.MethodPost, "/logout"+tt.query, io.NopCloser(strings.NewReader(tt.body)))
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			r := b.Request(http.MethodPost, "/logout"+tt.query, io.NopCloser(strings.NewReader(tt.body)))
 			if tt.contentType != "" {
 				r.Header.Set("Content-Type", tt.contentType)
 			}
-			resp := b.do(r)
-			if resp.StatusCode != http.StatusSeeOther || resp.location() != tt.location {
-				t.Errorf("%d to %q", resp.StatusCode, resp.location())
+			resp := b.Do(r)
+			if resp.StatusCode != http.StatusSeeOther || resp.Location() != tt.location {
+				t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 			}
-			if b.signedIn() || len(b.cookies()) > 0 {
+			if b.SignedIn() || len(b.Cookies()) > 0 {
 				t.Error("still signed in")
 			}
 		})
@@ -180,20 +176,20 @@ func TestLogoutReturnsTo(t *testing.T) {
 
 func TestLogoutNeedsNobody(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	a.logoutStaysHere()
-	b := a.browser(t)
-	b.login("/dashboard")
+	a := apptest.New(t, apptest.Config{})
+	a.NoEndSession()
+	b := a.Browser(t)
+	b.Login("/dashboard")
 	for _, e := range []oauthlogintest.Endpoint{oauthlogintest.Discovery, oauthlogintest.Token, oauthlogintest.Revocation, oauthlogintest.EndSession} {
-		a.provider.Intercept(e, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+		a.Provider.Intercept(e, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 			http.Error(w, "down", http.StatusServiceUnavailable)
 		})
 	}
-	if resp := b.post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(b.cookies()) > 0 {
+	if resp := b.Post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(b.Cookies()) > 0 {
 		t.Errorf("provider down: %d", resp.StatusCode)
 	}
-	if resp := a.browser(t).post("/logout", url.Values{"return_to": {"/bye"}}); resp.location() != "/bye" {
-		t.Errorf("nobody: %d to %q", resp.StatusCode, resp.location())
+	if resp := a.Browser(t).Post("/logout", url.Values{"return_to": {"/bye"}}); resp.Location() != "/bye" {
+		t.Errorf("nobody: %d to %q", resp.StatusCode, resp.Location())
 	}
 	// net/http promises a body to handlers; tests of handlers often have none.
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.URL+"/logout", nil)
@@ -201,34 +197,25 @@ func TestLogoutNeedsNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Body = nil
-	w := &writtenHeader{header: http.Header{}}
-	a.auth.Logout(w, r)
-	if w.status != http.StatusSeeOther {
-		t.Errorf("without a body: %d", w.status)
+	w := apptest.NewDiscard()
+	a.Auth.Logout(w, r)
+	if w.Status != http.StatusSeeOther {
+		t.Errorf("without a body: %d", w.Status)
 	}
 }
-
-type writtenHeader struct {
-	header http.Header
-	status int
-}
-
-func (w *writtenHeader) Header() http.Header         { return w.header }
-func (w *writtenHeader) WriteHeader(status int)      { w.status = status }
-func (w *writtenHeader) Write(b []byte) (int, error) { return len(b), nil }
 
 // Ten logouts at once, in cookies and in a store: each of them works.
 func TestLogoutsAtOnce(t *testing.T) {
 	t.Parallel()
-	inStore, dir := newStoreApp(t, offline{})
-	for name, a := range map[string]*app{"in cookies": newOfflineApp(t, offline{}), "in a store": inStore} {
-		b := a.browser(t)
-		b.login("/dashboard")
-		cookie := b.cookies()[sessionCookie]
+	inStore, dir := newStoreApp(t, apptest.Config{})
+	for name, a := range map[string]*apptest.App{"in cookies": apptest.New(t, apptest.Config{}), "in a store": inStore} {
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookie := b.Cookies()[apptest.SessionCookie]
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
-				resp := a.bare(t).post("/logout", nil, "Cookie", sessionCookie+"="+cookie)
+				resp := a.BareBrowser(t).Post("/logout", nil, "Cookie", apptest.SessionCookie+"="+cookie)
 				if resp.StatusCode != http.StatusSeeOther {
 					t.Errorf("%s: %d", name, resp.StatusCode)
 				}
@@ -236,7 +223,7 @@ func TestLogoutsAtOnce(t *testing.T) {
 		}
 		wg.Wait()
 	}
-	if files := sessionFiles(t, dir); len(files) > 0 {
+	if files := apptest.SessionFiles(t, dir); len(files) > 0 {
 		t.Errorf("%d sessions left", len(files))
 	}
 }

@@ -9,30 +9,31 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
 // followLosing follows redirects in a browser that loses the session cookie
 // after each answer, and returns the first page.
-func (b *browser) followLosing(path string) *response {
-	b.t.Helper()
+func followLosing(b *apptest.Browser, path string) *apptest.Response {
+	b.T.Helper()
 	for range 50 {
-		resp := b.get(path)
-		for _, name := range b.cookieNames(sessionCookie) {
-			if name == sessionCookie {
-				b.setCookie(name, "")
+		resp := b.Get(path)
+		for _, name := range b.CookieNames(apptest.SessionCookie) {
+			if name == apptest.SessionCookie {
+				b.SetCookie(name, "")
 			}
 		}
-		if resp.location() == "" {
+		if resp.Location() == "" {
 			return resp
 		}
-		target, err := resp.Request.URL.Parse(resp.location())
+		target, err := resp.Request.URL.Parse(resp.Location())
 		if err != nil {
-			b.t.Fatal(err)
+			b.T.Fatal(err)
 		}
 		path = target.String()
 	}
-	b.t.Fatal("goes round for ever")
+	b.T.Fatal("goes round for ever")
 	return nil
 }
 
@@ -40,41 +41,41 @@ func (b *browser) followLosing(path string) *response {
 // questions and a browser that loses the session go round for ever.
 func TestLoopEnds(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	b := a.browser(t)
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
 	for try, want := range []int{4, 3} { // it is known by then that the user has just signed in
-		before := a.provider.Count(oauthlogintest.Token)
-		page := b.followLosing("/dashboard")
-		if page.StatusCode != http.StatusBadRequest || !strings.Contains(page.body, "does not keep you signed in") {
-			t.Fatalf("%d %s", page.StatusCode, page.body)
+		before := a.Provider.Count(oauthlogintest.Token)
+		page := followLosing(b, "/dashboard")
+		if page.StatusCode != http.StatusBadRequest || !strings.Contains(page.Text, "does not keep you signed in") {
+			t.Fatalf("%d %s", page.StatusCode, page.Text)
 		}
-		if logins := a.provider.Count(oauthlogintest.Token) - before; logins != want {
+		if logins := a.Provider.Count(oauthlogintest.Token) - before; logins != want {
 			t.Errorf("try %d: %d logins, want %d", try, logins, want)
 		}
-		links := page.links()
+		links := page.Links()
 		if len(links) != 1 || links[0] != "/login?return_to=%2Fdashboard" {
 			t.Fatalf("links %q", links)
 		}
 	}
-	if a.called("/dashboard") > 0 || !strings.Contains(a.log.String(), "cookies_lost") {
-		t.Errorf("handler ran %d times\n%s", a.called("/dashboard"), a.log)
+	if a.Called("/dashboard") > 0 || !strings.Contains(a.Log.String(), "cookies_lost") {
+		t.Errorf("handler ran %d times\n%s", a.Called("/dashboard"), a.Log)
 	}
 	// Cookies are allowed now, and "Try again" is pressed.
-	if resp := b.follow("/login?return_to=%2Fdashboard"); resp.StatusCode != http.StatusOK || a.called("/dashboard") != 1 {
-		t.Errorf("try again: %d %s", resp.StatusCode, resp.body)
+	if resp := b.Follow("/login?return_to=%2Fdashboard"); resp.StatusCode != http.StatusOK || a.Called("/dashboard") != 1 {
+		t.Errorf("try again: %d %s", resp.StatusCode, resp.Text)
 	}
 }
 
 // A browser that keeps no cookie at all gets one page and no redirect.
 func TestBrowserWithoutCookies(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	b := a.bare(t)
-	resp := b.follow("/dashboard")
-	if resp.StatusCode != http.StatusBadRequest || resp.Request.URL.Path != "/auth/callback" || !strings.Contains(resp.body, "may not accept cookies") {
-		t.Errorf("%s: %d %s", resp.Request.URL.Path, resp.StatusCode, resp.body)
+	a := apptest.New(t, apptest.Config{})
+	b := a.BareBrowser(t)
+	resp := b.Follow("/dashboard")
+	if resp.StatusCode != http.StatusBadRequest || resp.Request.URL.Path != "/auth/callback" || !strings.Contains(resp.Text, "may not accept cookies") {
+		t.Errorf("%s: %d %s", resp.Request.URL.Path, resp.StatusCode, resp.Text)
 	}
-	if a.provider.Count(oauthlogintest.Token) > 0 || a.called("/dashboard") > 0 {
+	if a.Provider.Count(oauthlogintest.Token) > 0 || a.Called("/dashboard") > 0 {
 		t.Error("somebody signed in")
 	}
 }
@@ -84,81 +85,81 @@ func TestNoLoop(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		do   func(t *testing.T, a *app, b *browser)
+		do   func(t *testing.T, a *apptest.App, b *apptest.Browser)
 	}{
-		{"five tabs, one after the other", func(t *testing.T, _ *app, b *browser) {
+		{"five tabs, one after the other", func(t *testing.T, _ *apptest.App, b *apptest.Browser) {
 			var callbacks []string
 			for range 5 {
-				callbacks = append(callbacks, b.callbackURL("/login?return_to=/dashboard"))
+				callbacks = append(callbacks, b.CallbackURL("/login?return_to=/dashboard"))
 			}
 			for _, callback := range callbacks {
-				if resp := b.get(callback); resp.location() != "/dashboard" {
-					t.Errorf("%d to %q", resp.StatusCode, resp.location())
+				if resp := b.Get(callback); resp.Location() != "/dashboard" {
+					t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 				}
 			}
 		}},
-		{"five tabs at once", func(t *testing.T, a *app, b *browser) {
+		{"five tabs at once", func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 			var callbacks []string
 			for range 5 {
-				callbacks = append(callbacks, b.callbackURL("/login?return_to=/dashboard"))
+				callbacks = append(callbacks, b.CallbackURL("/login?return_to=/dashboard"))
 			}
 			var wg sync.WaitGroup
 			for _, callback := range callbacks {
 				wg.Go(func() {
-					if resp := b.get(callback); resp.location() != "/dashboard" {
-						t.Errorf("%d to %q", resp.StatusCode, resp.location())
+					if resp := b.Get(callback); resp.Location() != "/dashboard" {
+						t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 					}
 				})
 			}
 			wg.Wait()
 		}},
-		{"signing out and in, again and again", func(t *testing.T, _ *app, b *browser) {
+		{"signing out and in, again and again", func(t *testing.T, _ *apptest.App, b *apptest.Browser) {
 			for range 10 {
-				b.login("/dashboard")
-				b.post("/logout", nil)
+				b.Login("/dashboard")
+				b.Post("/logout", nil)
 			}
 		}},
-		{"signing in, again and again", func(t *testing.T, _ *app, b *browser) {
+		{"signing in, again and again", func(t *testing.T, _ *apptest.App, b *apptest.Browser) {
 			for range 10 {
-				b.login("/dashboard")
+				b.Login("/dashboard")
 			}
 		}},
-		{"one person after the other", func(t *testing.T, a *app, b *browser) {
+		{"one person after the other", func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 			for _, name := range []string{"alice", "bob", "carol", "alice", "bob", "carol"} {
-				a.provider.AutoApprove(name)
-				b.login("/dashboard")
+				a.Provider.AutoApprove(name)
+				b.Login("/dashboard")
 			}
-			a.provider.AutoApprove("alice")
+			a.Provider.AutoApprove("alice")
 		}},
-		{"giving up, again and again", func(t *testing.T, _ *app, b *browser) {
+		{"giving up, again and again", func(t *testing.T, _ *apptest.App, b *apptest.Browser) {
 			for range 10 {
-				b.callbackURL("/login?return_to=/dashboard")
+				b.CallbackURL("/login?return_to=/dashboard")
 			}
 		}},
-		{"a session that stays after all, and signing in again", func(t *testing.T, _ *app, b *browser) {
+		{"a session that stays after all, and signing in again", func(t *testing.T, _ *apptest.App, b *apptest.Browser) {
 			for range 4 {
-				b.setCookie(sessionCookie, "")
-				b.login("/dashboard")
+				b.SetCookie(apptest.SessionCookie, "")
+				b.Login("/dashboard")
 			}
-			b.login("/dashboard")
+			b.Login("/dashboard")
 		}},
-		{"losing a session once after many logins", func(t *testing.T, _ *app, b *browser) {
+		{"losing a session once after many logins", func(t *testing.T, _ *apptest.App, b *apptest.Browser) {
 			for range 6 {
-				b.login("/dashboard")
+				b.Login("/dashboard")
 			}
-			b.setCookie(sessionCookie, "")
-			b.login("/dashboard")
+			b.SetCookie(apptest.SessionCookie, "")
+			b.Login("/dashboard")
 		}},
-		{"rounds that are not ours", func(t *testing.T, _ *app, b *browser) {
-			b.setCookie(sessionCookie+".rounds", "999")
+		{"rounds that are not ours", func(t *testing.T, _ *apptest.App, b *apptest.Browser) {
+			b.SetCookie(apptest.SessionCookie+".rounds", "999")
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newOfflineApp(t, offline{})
-			b := a.browser(t)
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
 			tt.do(t, a, b)
-			b.login("/dashboard")
-			if strings.Contains(a.log.String(), "cookies_lost") {
+			b.Login("/dashboard")
+			if strings.Contains(a.Log.String(), "cookies_lost") {
 				t.Error("counted as a loop")
 			}
 		})
@@ -168,17 +169,17 @@ func TestNoLoop(t *testing.T) {
 // Logins that take their time are no loop either.
 func TestNoLoopOverTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newOfflineApp(t, offline{})
-		b := a.browser(t)
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
 		for range 10 {
-			b.get(b.callbackURL("/login?return_to=/dashboard"))
-			names := b.cookieNames(sessionCookie)
-			if !slices.Contains(names, sessionCookie) {
+			b.Get(b.CallbackURL("/login?return_to=/dashboard"))
+			names := b.CookieNames(apptest.SessionCookie)
+			if !slices.Contains(names, apptest.SessionCookie) {
 				t.Fatal("no session")
 			}
-			b.setCookie(sessionCookie, "")
+			b.SetCookie(apptest.SessionCookie, "")
 			time.Sleep(61 * time.Second)
 		}
-		b.login("/dashboard")
+		b.Login("/dashboard")
 	})
 }

@@ -2,7 +2,6 @@ package oauthlogin_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -15,36 +14,9 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
-
-const testSecret = "s3cret-of-the-client"
-
-// validOptions are those of an application that nothing serves.
-func validOptions() oauthlogin.Options {
-	return oauthlogin.Options{
-		Providers: []oauthlogin.Provider{{
-			Name:   "test",
-			Issuer: "https://op.example",
-			OAuth2: &oauth2.Config{ClientID: "app", ClientSecret: testSecret, RedirectURL: "https://app.example/auth/callback"},
-		}},
-		Keys: [][]byte{testKey(1)},
-	}
-}
-
-// plainProvider is one without OpenID Connect.
-func plainProvider(name, redirectURL string) oauthlogin.Provider {
-	return oauthlogin.Provider{
-		Name: name,
-		OAuth2: &oauth2.Config{
-			ClientID: "app", ClientSecret: testSecret, RedirectURL: redirectURL,
-			Endpoint: oauth2.Endpoint{AuthURL: "https://op.example/authorize", TokenURL: "https://op.example/token"},
-		},
-		Identify: func(context.Context, *http.Client) (oauthlogin.User, error) {
-			return oauthlogin.User{}, errors.New("nobody")
-		},
-	}
-}
 
 // faultsOf returns the faults that an error of New joins.
 func faultsOf(t *testing.T, err error) []error {
@@ -76,7 +48,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 	plain := func(change func(*oauthlogin.Provider)) func(*oauthlogin.Options) {
 		return func(o *oauthlogin.Options) {
-			o.Providers[0] = plainProvider("test", "https://app.example/auth/callback")
+			o.Providers[0] = apptest.PlainProvider("test", "https://app.example/auth/callback")
 			change(first(o))
 		}
 	}
@@ -107,7 +79,7 @@ func TestNewRefuses(t *testing.T) {
 		{"a redirect URL without a path", redirect("https://app.example"), "Options.Providers[0].OAuth2.RedirectURL "},
 		{"a redirect URL that is the whole site", redirect("https://app.example/"), "Options.Providers[0].OAuth2.RedirectURL "},
 		{"a redirect URL with dots", redirect("https://app.example/auth/../callback"), "Options.Providers[0].OAuth2.RedirectURL "},
-		{"a redirect URL with a password", redirect("https://me:" + testSecret + "@app.example/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
+		{"a redirect URL with a password", redirect("https://me:" + apptest.TestSecret + "@app.example/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
 		// RFC 8252 section 7.3, RFC 9700 section 2.6.
 		{"a redirect URL without TLS", redirect("http://app.example/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
 		{"a redirect URL without TLS in the local network", redirect("http://192.168.0.1/auth/callback"), "Options.Providers[0].OAuth2.RedirectURL "},
@@ -119,10 +91,10 @@ func TestNewRefuses(t *testing.T) {
 		{"no key", func(o *oauthlogin.Options) { o.Keys = nil }, "Options.Keys "},
 		{"an empty key", key([]byte{}), "Options.Keys[0] "},
 		{"a nil key", key(nil), "Options.Keys[0] "},
-		{"a key of 31 bytes", key(testKey(1)[:31]), "Options.Keys[0] "},
+		{"a key of 31 bytes", key(apptest.Key(1)[:31]), "Options.Keys[0] "},
 		{"a key of zeros", key(make([]byte, 32)), "Options.Keys[0] "},
 		{"a key of one byte repeated", key(bytes.Repeat([]byte("k"), 64)), "Options.Keys[0] "},
-		{"a short second key", func(o *oauthlogin.Options) { o.Keys = append(o.Keys, testKey(9)[:16]) }, "Options.Keys[1] "},
+		{"a short second key", func(o *oauthlogin.Options) { o.Keys = append(o.Keys, apptest.Key(9)[:16]) }, "Options.Keys[1] "},
 
 		// OpenID Connect Core section 2: no query, no fragment, https.
 		{"an issuer with a query", issuer("https://op.example?tenant=1"), "Options.Providers[0].Issuer "},
@@ -130,9 +102,9 @@ func TestNewRefuses(t *testing.T) {
 		{"an issuer with a fragment", issuer("https://op.example#tenant"), "Options.Providers[0].Issuer "},
 		{"an issuer without TLS", issuer("http://op.example"), "Options.Providers[0].Issuer "},
 		{"an issuer without a scheme", issuer("op.example"), "Options.Providers[0].Issuer "},
-		{"an issuer with a password", issuer("https://me:" + testSecret + "@op.example"), "Options.Providers[0].Issuer "},
+		{"an issuer with a password", issuer("https://me:" + apptest.TestSecret + "@op.example"), "Options.Providers[0].Issuer "},
 
-		{"an issuer and Identify", func(o *oauthlogin.Options) { first(o).Identify = plainProvider("", "").Identify }, "Options.Providers[0].Identify "},
+		{"an issuer and Identify", func(o *oauthlogin.Options) { first(o).Identify = apptest.PlainProvider("", "").Identify }, "Options.Providers[0].Identify "},
 		{"an issuer and an endpoint", func(o *oauthlogin.Options) {
 			first(o).OAuth2.Endpoint.TokenURL = "https://op.example/token"
 		}, "Options.Providers[0].OAuth2.Endpoint "},
@@ -150,7 +122,7 @@ func TestNewRefuses(t *testing.T) {
 			p.OAuth2.Endpoint.TokenURL = "http://op.example/token"
 		}), "Options.Providers[0].OAuth2.Endpoint.TokenURL "},
 		{"a token endpoint with a password", plain(func(p *oauthlogin.Provider) {
-			p.OAuth2.Endpoint.TokenURL = "https://me:" + testSecret + "@op.example/token"
+			p.OAuth2.Endpoint.TokenURL = "https://me:" + apptest.TestSecret + "@op.example/token"
 		}), "Options.Providers[0].OAuth2.Endpoint.TokenURL "},
 		{"an authorization endpoint with a state", plain(func(p *oauthlogin.Provider) {
 			p.OAuth2.Endpoint.AuthURL = "https://op.example/authorize?state=fixed"
@@ -159,15 +131,15 @@ func TestNewRefuses(t *testing.T) {
 			first(o).AuthParams = url.Values{"max_age": {"1h"}}
 		}, "Options.Providers[0].AuthParams"},
 
-		{"two providers with one name", second(plainProvider("test", "https://app.example/auth/callback/two")), "Options.Providers[1].Name "},
-		{"two providers with one redirect URL", second(plainProvider("two", "https://app.example/auth/callback")), "Options.Providers[1].OAuth2.RedirectURL "},
+		{"two providers with one name", second(apptest.PlainProvider("test", "https://app.example/auth/callback/two")), "Options.Providers[1].Name "},
+		{"two providers with one redirect URL", second(apptest.PlainProvider("two", "https://app.example/auth/callback")), "Options.Providers[1].OAuth2.RedirectURL "},
 		// RFC 9700 section 4.4.2.2: a router tells paths apart, and nothing else.
-		{"two redirect URLs that differ in their query", second(plainProvider("two", "https://app.example/auth/callback?provider=two")), "Options.Providers[1].OAuth2.RedirectURL "},
-		{"redirect URLs on two hosts", second(plainProvider("two", "https://two.example/auth/callback/two")), "Options.Providers[1].OAuth2.RedirectURL "},
-		{"redirect URLs on two ports", second(plainProvider("two", "https://app.example:8443/auth/callback/two")), "Options.Providers[1].OAuth2.RedirectURL "},
+		{"two redirect URLs that differ in their query", second(apptest.PlainProvider("two", "https://app.example/auth/callback?provider=two")), "Options.Providers[1].OAuth2.RedirectURL "},
+		{"redirect URLs on two hosts", second(apptest.PlainProvider("two", "https://two.example/auth/callback/two")), "Options.Providers[1].OAuth2.RedirectURL "},
+		{"redirect URLs on two ports", second(apptest.PlainProvider("two", "https://app.example:8443/auth/callback/two")), "Options.Providers[1].OAuth2.RedirectURL "},
 		{"redirect URLs with and without TLS", func(o *oauthlogin.Options) {
 			first(o).OAuth2.RedirectURL = "https://localhost/auth/callback"
-			o.Providers = append(o.Providers, plainProvider("two", "http://localhost/auth/callback/two"))
+			o.Providers = append(o.Providers, apptest.PlainProvider("two", "http://localhost/auth/callback/two"))
 		}, "Options.Providers[1].OAuth2.RedirectURL "},
 
 		{"a login path that is the logout path", loginPath("/logout"), "Options.LoginPath "},
@@ -183,7 +155,7 @@ func TestNewRefuses(t *testing.T) {
 		{"a login path with a backslash", loginPath(`/\login`), "Options.LoginPath "},
 
 		{"a logout URL with a password", func(o *oauthlogin.Options) {
-			first(o).PostLogoutRedirectURL = "https://me:" + testSecret + "@app.example/"
+			first(o).PostLogoutRedirectURL = "https://me:" + apptest.TestSecret + "@app.example/"
 		}, "Options.Providers[0].PostLogoutRedirectURL "},
 
 		{"a negative idle timeout", func(o *oauthlogin.Options) { o.IdleTimeout = -1 }, "Options.IdleTimeout "},
@@ -196,7 +168,7 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			opts := validOptions()
+			opts := apptest.ValidOptions()
 			test.change(&opts)
 			auth, err := oauthlogin.New(opts)
 			if err == nil || auth != nil {
@@ -216,7 +188,7 @@ func TestNewRefusesOwnParameters(t *testing.T) {
 	t.Parallel()
 	for _, name := range ownParameters {
 		for _, spelled := range []string{name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:]} {
-			opts := validOptions()
+			opts := apptest.ValidOptions()
 			opts.Providers[0].AuthParams = url.Values{"prompt": {"login"}, spelled: {"mine"}}
 			_, err := oauthlogin.New(opts)
 			if err == nil {
@@ -243,12 +215,12 @@ func TestNewReportsEveryFault(t *testing.T) {
 		Providers: []oauthlogin.Provider{
 			{
 				Name: "one", Issuer: "http://op.example?q",
-				OAuth2:     &oauth2.Config{ClientSecret: testSecret, RedirectURL: "/auth/callback"},
-				Identify:   plainProvider("", "").Identify,
+				OAuth2:     &oauth2.Config{ClientSecret: apptest.TestSecret, RedirectURL: "/auth/callback"},
+				Identify:   apptest.PlainProvider("", "").Identify,
 				AuthParams: url.Values{"State": {"mine"}},
 			},
 			{Name: "one", Issuer: "https://op.example#x", AuthParams: url.Values{"nonce": {"mine"}}},
-			plainProvider("three", "https://app.example/login"),
+			apptest.PlainProvider("three", "https://app.example/login"),
 		},
 		Keys:        [][]byte{[]byte("too short"), make([]byte, 40)},
 		IdleTimeout: -1, MaxLifetime: -1, CookieName: ";", LogoutPath: "/login",
@@ -291,23 +263,23 @@ func TestNewAccepts(t *testing.T) {
 		{"a scheme in capital letters", redirect("HTTPS://app.example/auth/callback")},
 		{"an issuer that ends with a slash", func(o *oauthlogin.Options) { o.Providers[0].Issuer = "https://op.example/tenant/" }},
 		{"an issuer on loopback", func(o *oauthlogin.Options) { o.Providers[0].Issuer = "http://127.0.0.1:9000" }},
-		{"keys of several lengths", func(o *oauthlogin.Options) { o.Keys = append(o.Keys, append(testKey(1), testKey(2)...)) }},
+		{"keys of several lengths", func(o *oauthlogin.Options) { o.Keys = append(o.Keys, append(apptest.Key(1), apptest.Key(2)...)) }},
 		{"two providers on one host", func(o *oauthlogin.Options) {
-			o.Providers = append(o.Providers, plainProvider("two", "https://APP.example:443/auth/callback/two"))
+			o.Providers = append(o.Providers, apptest.PlainProvider("two", "https://APP.example:443/auth/callback/two"))
 		}},
 		{"parameters of others", func(o *oauthlogin.Options) {
 			o.Providers[0].AuthParams = url.Values{"access_type": {"offline"}, "prompt": {"consent"}, "max_age": {"3600"}, "acr_values": {"a b"}}
 		}},
 		{"an authorization endpoint with a query", func(o *oauthlogin.Options) {
-			o.Providers[0] = plainProvider("test", "https://app.example/auth/callback")
+			o.Providers[0] = apptest.PlainProvider("test", "https://app.example/auth/callback")
 			o.Providers[0].OAuth2.Endpoint.AuthURL += "?tenant=1"
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			opts := validOptions()
+			opts := apptest.ValidOptions()
 			test.change(&opts)
-			newAuth(t, opts)
+			apptest.NewAuth(t, opts)
 		})
 	}
 }
@@ -315,16 +287,16 @@ func TestNewAccepts(t *testing.T) {
 func TestNewCopiesOptions(t *testing.T) {
 	t.Parallel()
 	var given *oauthlogin.Options
-	a := newLocalApp(t, func(o *oauthlogin.Options) {
-		o.Keys = append(o.Keys, testKey(2))
+	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) {
+		o.Keys = append(o.Keys, apptest.Key(2))
 		o.Providers[0].AuthParams = url.Values{"prompt": {"consent"}}
 		o.Providers[0].TrustedAudiences = []string{"trusted"}
 		given = o
-	})
-	a.provider.EditIDToken(func(_, claims map[string]any) { claims["aud"] = []string{"app", "trusted"} })
-	b := a.browser(t)
-	b.login("/dashboard")
-	_, before := b.startLogin("/login")
+	}})
+	a.Provider.EditIDToken(func(_, claims map[string]any) { claims["aud"] = []string{"app", "trusted"} })
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	_, before := b.StartLogin("/login")
 
 	for _, key := range given.Keys {
 		clear(key)
@@ -339,10 +311,10 @@ func TestNewCopiesOptions(t *testing.T) {
 	given.Providers[0] = oauthlogin.Provider{}
 	*given = oauthlogin.Options{LoginPath: "/other"}
 
-	if !b.signedIn() {
+	if !b.SignedIn() {
 		t.Error("the session did not survive a change of the options")
 	}
-	_, after := b.startLogin("/login")
+	_, after := b.StartLogin("/login")
 	for _, params := range []url.Values{before, after} {
 		params.Del("state")
 		params.Del("nonce")
@@ -351,20 +323,20 @@ func TestNewCopiesOptions(t *testing.T) {
 	if before.Encode() != after.Encode() {
 		t.Errorf("authorization request %s; before the change %s", after.Encode(), before.Encode())
 	}
-	a.browser(t).login("/dashboard")
+	a.Browser(t).Login("/dashboard")
 }
 
 func TestNewDoesNoIO(t *testing.T) {
 	t.Parallel()
 	provider := oauthlogintest.Start(oauthlogintest.Config{})
 	defer provider.Close()
-	opts := validOptions()
+	opts := apptest.ValidOptions()
 	opts.Providers[0].Issuer = provider.Issuer()
-	newAuth(t, opts)
+	apptest.NewAuth(t, opts)
 
-	opts.HTTPClient = &http.Client{Transport: handlerTransport{}, Jar: nil}
-	opts.Providers = append(opts.Providers, plainProvider("two", "https://app.example/auth/callback/two"))
-	auth := newAuth(t, opts)
+	opts.HTTPClient = &http.Client{Transport: apptest.Network{}, Jar: nil}
+	opts.Providers = append(opts.Providers, apptest.PlainProvider("two", "https://app.example/auth/callback/two"))
+	auth := apptest.NewAuth(t, opts)
 	auth.Handler(http.NotFoundHandler())
 	auth.RequireAuth(http.NotFoundHandler())
 	if n := provider.Count(oauthlogintest.Discovery); n > 0 {
@@ -403,4 +375,16 @@ func TestUnmadeMiddlewareIsClosed(t *testing.T) {
 			t.Errorf("Client of a %s Middleware: %v", name, err)
 		}
 	}
+}
+
+// noSecrets fails the test if text has the client secret or a key in it.
+func noSecrets(t *testing.T, text string, keys [][]byte) {
+	t.Helper()
+	h := apptest.NewLeakHunt()
+	h.Secret("client_secret", apptest.TestSecret)
+	for _, key := range keys {
+		h.Secret("key", string(key))
+	}
+	h.Says("text", text)
+	h.Report(t)
 }

@@ -14,14 +14,15 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// newPlainApp is newWiredApp with a plain OAuth 2.0 provider: its endpoints are
+// newPlainApp is apptest.New with a plain OAuth 2.0 provider: its endpoints are
 // configured, and identify says who signed in. change may be nil.
-func newPlainApp(t *testing.T, identify func(context.Context, *http.Client) (oauthlogin.User, error), change func(*oauthlogin.Options)) *wiredApp {
+func newPlainApp(t *testing.T, identify func(context.Context, *http.Client) (oauthlogin.User, error), change func(*oauthlogin.Options)) *apptest.App {
 	t.Helper()
-	return newWiredApp(t, offline{change: func(opts *oauthlogin.Options) {
+	return apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 		p := &opts.Providers[0]
 		p.Issuer, p.Identify = "", identify
 		p.OAuth2.Scopes = []string{"profile"}
@@ -32,43 +33,15 @@ func newPlainApp(t *testing.T, identify func(context.Context, *http.Client) (oau
 	}})
 }
 
-// byUserInfo identifies users as an application would.
-func byUserInfo(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
-	body, err := read(ctx, client, "https://provider.test/userinfo")
-	if err != nil {
-		return oauthlogin.User{}, err
-	}
-	var claims struct{ Sub, Name string }
-	err = json.Unmarshal(body, &claims)
-	return oauthlogin.User{Subject: claims.Sub, Name: claims.Name, RawClaims: body}, err
-}
-
-func read(ctx context.Context, client *http.Client, url string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("status %d", resp.StatusCode)
-	}
-	return body, err
-}
-
 func TestPlainOAuth(t *testing.T) {
 	t.Parallel()
 	a := newPlainApp(t, func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
-		user, err := byUserInfo(ctx, client)
+		user, err := apptest.ByUserInfo(ctx, client)
 		// What names the provider is not Identify's to say.
 		user.Provider, user.Issuer = "hostile", "https://evil.test"
 		return user, err
 	}, nil)
-	user := userOf(t, a.browser(t).login("/dashboard"))
+	user := apptest.UserOf(t, a.Browser(t).Login("/dashboard"))
 	if user.Provider != "test" || user.Issuer != "https://provider.test" || user.Subject != "alice" || user.Name != "Alice Archer" {
 		t.Errorf("user is %+v", user)
 	}
@@ -79,15 +52,15 @@ func TestPlainOAuth(t *testing.T) {
 	for endpoint, want := range map[oauthlogintest.Endpoint]int{
 		oauthlogintest.Discovery: 0, oauthlogintest.JWKS: 0, oauthlogintest.Token: 1, oauthlogintest.UserInfo: 1,
 	} {
-		if n := a.provider.Count(endpoint); n != want {
+		if n := a.Provider.Count(endpoint); n != want {
 			t.Errorf("%d requests to %s, want %d", n, endpoint, want)
 		}
 	}
-	request := a.provider.Requests(oauthlogintest.Authorization)[0].Query
+	request := a.Provider.Requests(oauthlogintest.Authorization)[0].Query
 	if request.Get("code_challenge_method") != "S256" || request.Get("state") == "" || request.Get("scope") != "profile" || request.Has("nonce") {
 		t.Errorf("authorization request is %v", request)
 	}
-	a.leaks(t, "")
+	a.Leaks(t, "")
 }
 
 // The origin of the authorization endpoint stands for the issuer, in one form.
@@ -97,9 +70,9 @@ func TestPlainOAuthIssuer(t *testing.T) {
 		"https://provider.test/authorize", "https://PROVIDER.test:443/authorize", "HTTPS://provider.test/authorize?prompt=consent",
 	} {
 		t.Run(authURL, func(t *testing.T) {
-			a := newPlainApp(t, byUserInfo, func(opts *oauthlogin.Options) { opts.Providers[0].OAuth2.Endpoint.AuthURL = authURL })
-			a.net["PROVIDER.test:443"] = a.provider
-			if user := userOf(t, a.browser(t).login("/dashboard")); user.Issuer != "https://provider.test" {
+			a := newPlainApp(t, apptest.ByUserInfo, func(opts *oauthlogin.Options) { opts.Providers[0].OAuth2.Endpoint.AuthURL = authURL })
+			a.Net["PROVIDER.test:443"] = a.Provider
+			if user := apptest.UserOf(t, a.Browser(t).Login("/dashboard")); user.Issuer != "https://provider.test" {
 				t.Errorf("issuer is %q", user.Issuer)
 			}
 		})
@@ -109,20 +82,20 @@ func TestPlainOAuthIssuer(t *testing.T) {
 // RFC 6749 section 5.1 wants JSON; some answer with a form all the same.
 func TestTokenAnswerForms(t *testing.T) {
 	t.Parallel()
-	asForm := func(tokens object) string {
+	asForm := func(tokens map[string]any) string {
 		form := url.Values{}
 		for name, value := range tokens {
 			form.Set(name, fmt.Sprint(value))
 		}
 		return form.Encode()
 	}
-	asJSON := func(tokens object) string {
+	asJSON := func(tokens map[string]any) string {
 		b, _ := json.Marshal(tokens)
 		return "\n" + string(b)
 	}
 	for _, tt := range []struct {
 		contentType string
-		encode      func(object) string
+		encode      func(map[string]any) string
 		ok          bool
 	}{
 		{"application/x-www-form-urlencoded", asForm, true},
@@ -137,32 +110,26 @@ func TestTokenAnswerForms(t *testing.T) {
 		{"text/html", asForm, false},
 	} {
 		t.Run(tt.contentType, func(t *testing.T) {
-			a := newPlainApp(t, byUserInfo, nil)
-			b := a.browser(t)
-			var tokens object
-			a.provider.EditTokenResponse(func(resp object) { tokens = resp })
-			a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
-				next(discardResponse{}, r)
+			a := newPlainApp(t, apptest.ByUserInfo, nil)
+			b := a.Browser(t)
+			var tokens map[string]any
+			a.Provider.EditTokenResponse(func(resp map[string]any) { tokens = resp })
+			a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+				next(apptest.NewDiscard(), r)
 				w.Header().Set("Content-Type", tt.contentType)
 				io.WriteString(w, tt.encode(tokens))
 			})
 			if !tt.ok {
-				a.refused(t, b, failingLogin(b), http.StatusBadGateway, "provider_rejected")
+				a.Refused(t, b, b.TryLogin(), http.StatusBadGateway, "provider_rejected")
 				return
 			}
-			a.recovers(t, b)
-			if got := b.get("/token").body; !strings.HasPrefix(got, "59m5") && got != "1h0m0s" {
+			a.Recovers(t, b)
+			if got := b.Get("/token").Text; !strings.HasPrefix(got, "59m5") && got != "1h0m0s" {
 				t.Errorf("token lives %s", got)
 			}
 		})
 	}
 }
-
-type discardResponse struct{}
-
-func (discardResponse) Header() http.Header         { return http.Header{} }
-func (discardResponse) Write(b []byte) (int, error) { return len(b), nil }
-func (discardResponse) WriteHeader(int)             {}
 
 var errNotOneOfUs = errors.New("not a member of the organisation")
 
@@ -188,26 +155,26 @@ func TestIdentifyRefuses(t *testing.T) {
 		}, "provider_rejected"},
 		{"an error", failure(errNotOneOfUs), "provider_rejected"},
 		{"an error of a request", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
-			_, err := read(ctx, client, "https://nowhere.test/user")
+			_, err := apptest.Read(ctx, client, "https://nowhere.test/user")
 			return oauthlogin.User{}, err
 		}, "provider_unavailable"},
 		{"an answer of 2 MiB", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
-			_, err := read(ctx, client, "https://huge.test/user")
+			_, err := apptest.Read(ctx, client, "https://huge.test/user")
 			return oauthlogin.User{Subject: "alice"}, err
 		}, "provider_rejected"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			identify := tt.identify
 			a := newPlainApp(t, func(ctx context.Context, client *http.Client) (oauthlogin.User, error) { return identify(ctx, client) }, nil)
-			a.net["huge.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("a", 2<<20)) })
-			b := a.browser(t)
-			resp := failingLogin(b)
-			a.refused(t, b, resp, http.StatusBadGateway, tt.code)
-			if strings.Contains(resp.body, "member") || strings.Contains(resp.body, "nowhere") {
-				t.Errorf("page has internals: %s", resp.body)
+			a.Net["huge.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("a", 2<<20)) })
+			b := a.Browser(t)
+			resp := b.TryLogin()
+			a.Refused(t, b, resp, http.StatusBadGateway, tt.code)
+			if strings.Contains(resp.Text, "member") || strings.Contains(resp.Text, "nowhere") {
+				t.Errorf("page has internals: %s", resp.Text)
 			}
-			identify = byUserInfo
-			a.recovers(t, b)
+			identify = apptest.ByUserInfo
+			a.Recovers(t, b)
 		})
 	}
 }
@@ -230,9 +197,9 @@ func TestIdentifyErrorHandler(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 		}
 	})
-	b := a.browser(t)
-	if resp := failingLogin(b); resp.StatusCode != http.StatusForbidden || len(b.cookies()) > 0 {
-		t.Errorf("answer is %d, cookies %v", resp.StatusCode, b.cookies())
+	b := a.Browser(t)
+	if resp := b.TryLogin(); resp.StatusCode != http.StatusForbidden || len(b.Cookies()) > 0 {
+		t.Errorf("answer is %d, cookies %v", resp.StatusCode, b.Cookies())
 	}
 }
 
@@ -254,17 +221,17 @@ func TestIdentifyClient(t *testing.T) {
 				return oauthlogin.User{}, fmt.Errorf("redirect was followed to %d", resp.StatusCode)
 			}
 		}
-		return byUserInfo(ctx, client)
+		return apptest.ByUserInfo(ctx, client)
 	}, nil)
 	var seen []string
-	a.net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen = append(seen, r.Header.Get("Authorization"))
 		status := map[string]int{"/moved": 301, "/found": 302, "/temporary": 307, "/permanent": 308}[r.URL.Path]
 		http.Redirect(w, r, "https://evil.test/evil", status)
 	})
-	a.net["evil.test"] = a.count(func(http.ResponseWriter, *http.Request) {})
-	a.browser(t).login("/dashboard")
-	if a.called("/evil") > 0 {
+	a.Net["evil.test"] = a.Count(func(http.ResponseWriter, *http.Request) {})
+	a.Browser(t).Login("/dashboard")
+	if a.Called("/evil") > 0 {
 		t.Error("the redirect's target was asked")
 	}
 	for _, header := range seen {
@@ -299,9 +266,9 @@ func TestPlainOAuthIss(t *testing.T) {
 		{"two", []string{"https://provider.test", "https://provider.test"}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newPlainApp(t, byUserInfo, nil)
-			b := a.browser(t)
-			u, err := url.Parse(b.callbackURL("/login?return_to=/dashboard"))
+			a := newPlainApp(t, apptest.ByUserInfo, nil)
+			b := a.Browser(t)
+			u, err := url.Parse(b.CallbackURL("/login?return_to=/dashboard"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -311,18 +278,18 @@ func TestPlainOAuthIss(t *testing.T) {
 				query["iss"] = tt.iss
 			}
 			u.RawQuery = query.Encode()
-			resp := b.get(u.String())
+			resp := b.Get(u.String())
 			if tt.ok {
-				if resp.location() != "/dashboard" || !b.signedIn() {
-					t.Errorf("answer is %d: %s", resp.StatusCode, resp.body)
+				if resp.Location() != "/dashboard" || !b.SignedIn() {
+					t.Errorf("answer is %d: %s", resp.StatusCode, resp.Text)
 				}
 				return
 			}
-			if resp.StatusCode != http.StatusBadRequest || resp.location() != "" || b.signedIn() || a.provider.Count(oauthlogintest.Token) > 0 {
-				t.Errorf("answer is %d after %d token requests", resp.StatusCode, a.provider.Count(oauthlogintest.Token))
+			if resp.StatusCode != http.StatusBadRequest || resp.Location() != "" || b.SignedIn() || a.Provider.Count(oauthlogintest.Token) > 0 {
+				t.Errorf("answer is %d after %d token requests", resp.StatusCode, a.Provider.Count(oauthlogintest.Token))
 			}
-			a.leaks(t, resp.body)
-			a.recovers(t, b)
+			a.Leaks(t, resp.Text)
+			a.Recovers(t, b)
 		})
 	}
 }
@@ -331,14 +298,14 @@ func TestPlainOAuthIss(t *testing.T) {
 // Connect has no nonce, which no ID token can match.
 func TestProviderOfAnotherKind(t *testing.T) {
 	t.Parallel()
-	a := newPlainApp(t, byUserInfo, func(opts *oauthlogin.Options) { opts.Providers[0].OAuth2.Scopes = []string{"openid"} })
-	b := a.browser(t)
-	callback := b.callbackURL("/login?return_to=/dashboard")
-	a.auth = newAuth(t, a.options("https://app.test", func(opts *oauthlogin.Options) { opts.HTTPClient = &http.Client{Transport: a.net} }))
-	if resp := b.get(callback); resp.StatusCode != http.StatusBadGateway || b.signedIn() {
-		t.Errorf("%d to %q; signed in: %t", resp.StatusCode, resp.location(), b.signedIn())
+	a := newPlainApp(t, apptest.ByUserInfo, func(opts *oauthlogin.Options) { opts.Providers[0].OAuth2.Scopes = []string{"openid"} })
+	b := a.Browser(t)
+	callback := b.CallbackURL("/login?return_to=/dashboard")
+	a.Auth = a.Replica(t, nil)
+	if resp := b.Get(callback); resp.StatusCode != http.StatusBadGateway || b.SignedIn() {
+		t.Errorf("%d to %q; signed in: %t", resp.StatusCode, resp.Location(), b.SignedIn())
 	}
-	if !strings.Contains(a.log.String(), "nonce") {
-		t.Errorf("not refused for the nonce\n%s", a.log)
+	if !strings.Contains(a.Log.String(), "nonce") {
+		t.Errorf("not refused for the nonce\n%s", a.Log)
 	}
 }

@@ -12,18 +12,9 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
-
-// guardedBy serves /guarded behind a policy.
-func (a *watchedApp) guardedBy(policy oauthlogin.Policy) {
-	a.more = func(mux *http.ServeMux) {
-		mux.Handle("/guarded", a.auth.Require(policy)(a.count(func(w http.ResponseWriter, r *http.Request) {
-			s, _ := oauthlogin.FromContext(r.Context())
-			fmt.Fprintf(w, "guarded page for %s", s.User.Subject)
-		})))
-	}
-}
 
 // guardedPath has a query whose bytes a careless hand would change.
 const guardedPath = "/guarded?q=a%20b&u=http%3A%2F%2Fx&&empty="
@@ -79,11 +70,11 @@ func TestPolicyClaims(t *testing.T) {
 		{"all but one of several claims", want{"role": {"admin"}, "groups": {"staff"}, "level": {"8"}}, false},
 		{"a claim of the protocol", want{"sub": {"alice"}, "aud": {"app"}}, true},
 	}
-	a := newWatchedApp(t, offline{provider: oauthlogintest.Config{Users: []oauthlogintest.User{{Subject: "alice", Name: "Alice", Email: "alice@example.com", Claims: claims}}}})
+	a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{{Subject: "alice", Name: "Alice", Email: "alice@example.com", Claims: claims}}}})
 	mux := http.NewServeMux()
 	for i, test := range tests {
-		guard := a.auth.Require(oauthlogin.Policy{Claims: test.claims})
-		mux.Handle(fmt.Sprintf("/claims/%d", i), guard(a.count(func(http.ResponseWriter, *http.Request) {})))
+		guard := a.Auth.Require(oauthlogin.Policy{Claims: test.claims})
+		mux.Handle(fmt.Sprintf("/claims/%d", i), guard(a.Count(func(http.ResponseWriter, *http.Request) {})))
 		for name, values := range test.claims { // the policy is a copy
 			if len(values) > 0 {
 				values[0] += "x"
@@ -91,17 +82,17 @@ func TestPolicyClaims(t *testing.T) {
 			test.claims[name+"x"] = []string{"x"}
 		}
 	}
-	a.more = func(m *http.ServeMux) { m.Handle("/claims/", mux) }
-	b := a.browser(t)
-	b.login("/dashboard")
+	a.Routes = func(m *http.ServeMux) { m.Handle("/claims/", mux) }
+	b := a.Browser(t)
+	b.Login("/dashboard")
 	for i, test := range tests {
 		path := fmt.Sprintf("/claims/%d", i)
 		status, called := http.StatusForbidden, 0
 		if test.allowed {
 			status, called = http.StatusOK, 1
 		}
-		if resp := b.get(path); resp.StatusCode != status || a.called(path) != called {
-			t.Errorf("%s: %d, handler ran %d times", test.name, resp.StatusCode, a.called(path))
+		if resp := b.Get(path); resp.StatusCode != status || a.Called(path) != called {
+			t.Errorf("%s: %d, handler ran %d times", test.name, resp.StatusCode, a.Called(path))
 		}
 	}
 }
@@ -110,9 +101,9 @@ func TestPolicyClaims(t *testing.T) {
 // if it says nothing.
 func TestPolicyScopes(t *testing.T) {
 	t.Parallel()
-	scope := func(v any) func(*watchedApp) {
-		return func(a *watchedApp) {
-			a.provider.EditTokenResponse(func(resp map[string]any) {
+	scope := func(v any) func(*apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.EditTokenResponse(func(resp map[string]any) {
 				if resp["scope"] = v; v == nil {
 					delete(resp, "scope")
 				}
@@ -121,8 +112,8 @@ func TestPolicyScopes(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name     string
-		login    func(*watchedApp)
-		refresh  func(*watchedApp) // nil: none
+		login    func(*apptest.App)
+		refresh  func(*apptest.App) // nil: none
 		required []string
 		allowed  bool
 	}{
@@ -146,11 +137,11 @@ func TestPolicyScopes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newWatchedApp(t, offline{})
-				a.guardedBy(oauthlogin.Policy{Scopes: test.required})
+				a := apptest.New(t, apptest.Config{})
+				a.GuardBy(oauthlogin.Policy{Scopes: test.required})
 				test.login(a)
-				b := a.browser(t)
-				b.login("/dashboard")
+				b := a.Browser(t)
+				b.Login("/dashboard")
 				if test.refresh != nil {
 					test.refresh(a)
 					time.Sleep(59*time.Minute + 30*time.Second)
@@ -159,10 +150,10 @@ func TestPolicyScopes(t *testing.T) {
 				if test.allowed {
 					status, called = http.StatusOK, 1
 				}
-				if resp := b.get("/guarded"); resp.StatusCode != status || a.called("/guarded") != called {
-					t.Errorf("%d, handler ran %d times", resp.StatusCode, a.called("/guarded"))
+				if resp := b.Get("/guarded"); resp.StatusCode != status || a.Called("/guarded") != called {
+					t.Errorf("%d, handler ran %d times", resp.StatusCode, a.Called("/guarded"))
 				}
-				if test.refresh != nil && a.provider.Count(oauthlogintest.Token) != 2 {
+				if test.refresh != nil && a.Provider.Count(oauthlogintest.Token) != 2 {
 					t.Error("there was no refresh")
 				}
 			})
@@ -182,12 +173,12 @@ func TestPolicyScopesWithCommas(t *testing.T) {
 		{"read:user,profile:read", http.StatusForbidden},
 		{"", http.StatusForbidden},
 	} {
-		a := newWatchedApp(t, offline{change: plainOAuth})
-		a.provider.EditTokenResponse(func(resp map[string]any) { resp["scope"] = test.granted })
-		a.guardedBy(oauthlogin.Policy{Scopes: []string{"profile", "read:user"}})
-		b := a.browser(t)
-		b.login("/dashboard")
-		if resp := b.get("/guarded"); resp.StatusCode != test.status {
+		a := apptest.New(t, apptest.Config{Change: apptest.PlainOAuth})
+		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["scope"] = test.granted })
+		a.GuardBy(oauthlogin.Policy{Scopes: []string{"profile", "read:user"}})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		if resp := b.Get("/guarded"); resp.StatusCode != test.status {
 			t.Errorf("granted %q: %d", test.granted, resp.StatusCode)
 		}
 	}
@@ -207,7 +198,7 @@ func TestForbidden(t *testing.T) {
 		{name: "a page"},
 		{name: "a page of a browser of today", header: asNavigation},
 		{name: "HEAD", method: http.MethodHead},
-		{name: "fetch", header: asScript, json: true},
+		{name: "fetch", header: apptest.AsScript, json: true},
 		{name: "POST", method: http.MethodPost, json: true},
 		{name: "prefetching", header: []string{"Sec-Purpose", "prefetch"}, json: true},
 		{name: "WebSocket", header: []string{"Upgrade", "websocket"}, json: true},
@@ -215,51 +206,51 @@ func TestForbidden(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			errs := &failures{}
-			a := newWatchedApp(t, offline{change: func(opts *oauthlogin.Options) { opts.ErrorHandler = errs.handle }})
-			a.guardedBy(policy)
-			b := a.browser(t)
+			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.ErrorHandler = errs.handle }})
+			a.GuardBy(policy)
+			b := a.Browser(t)
 			method := http.MethodGet
 			if test.method != "" {
 				method = test.method
 			}
-			if resp := b.do(b.request(method, "/guarded", nil, test.header...)); resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusOK {
+			if resp := b.Do(b.Request(method, "/guarded", nil, test.header...)); resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusOK {
 				t.Errorf("nobody gets %d", resp.StatusCode)
 			}
-			a.events.want(t)
-			b.login("/dashboard")
-			a.events.take()
+			a.Events.Want(t)
+			b.Login("/dashboard")
+			a.Events.Take()
 
-			resp := b.do(b.request(method, "/guarded", nil, test.header...))
-			if resp.StatusCode != http.StatusForbidden || resp.location() != "" || a.called("/guarded") > 0 {
-				t.Errorf("%d to %q, handler ran %d times", resp.StatusCode, resp.location(), a.called("/guarded"))
+			resp := b.Do(b.Request(method, "/guarded", nil, test.header...))
+			if resp.StatusCode != http.StatusForbidden || resp.Location() != "" || a.Called("/guarded") > 0 {
+				t.Errorf("%d to %q, handler ran %d times", resp.StatusCode, resp.Location(), a.Called("/guarded"))
 			}
 			if resp.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("Cache-Control: %s", resp.Header.Get("Cache-Control"))
 			}
 			var body map[string]string
 			switch {
-			case test.json && (json.Unmarshal([]byte(resp.body), &body) != nil || len(body) != 1 || body["error"] != "forbidden"):
-				t.Errorf("body %s", resp.body)
+			case test.json && (json.Unmarshal([]byte(resp.Text), &body) != nil || len(body) != 1 || body["error"] != "forbidden"):
+				t.Errorf("body %s", resp.Text)
 			case test.json && (resp.Header.Get("Content-Type") != "application/json" || errs.code() != ""):
 				t.Errorf("Content-Type %s; ErrorHandler got %q", resp.Header.Get("Content-Type"), errs.code())
 			case !test.json && errs.code() != "forbidden":
 				t.Errorf("ErrorHandler got %q", errs.code())
 			}
-			a.events.want(t, "denied test/alice forbidden")
-			if !b.signedIn() {
+			a.Events.Want(t, "denied test/alice forbidden")
+			if !b.SignedIn() {
 				t.Error("the session has ended")
 			}
 		})
 	}
 	t.Run("without an ErrorHandler", func(t *testing.T) {
 		t.Parallel()
-		a := newWatchedApp(t, offline{})
-		a.guardedBy(policy)
-		b := a.browser(t)
-		b.login("/dashboard")
-		resp := b.get("/guarded?<script>")
-		if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.body, "<h1>No access</h1>") || strings.Contains(resp.body, "groups") || !slices.Equal(resp.links(), []string{"/"}) {
-			t.Errorf("%d %s", resp.StatusCode, resp.body)
+		a := apptest.New(t, apptest.Config{})
+		a.GuardBy(policy)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		resp := b.Get("/guarded?<script>")
+		if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>No access</h1>") || strings.Contains(resp.Text, "groups") || !slices.Equal(resp.Links(), []string{"/"}) {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
 		}
 	})
 }
@@ -267,12 +258,12 @@ func TestForbidden(t *testing.T) {
 // What a handler does to its session counts for nobody else, itself included.
 func TestHandlersGrantThemselvesNothing(t *testing.T) {
 	t.Parallel()
-	a := newWatchedApp(t, offline{provider: oauthlogintest.Config{Users: []oauthlogintest.User{
+	a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{
 		{Subject: "alice", Name: "Alice", Email: "alice@example.com", Claims: map[string]any{"role": "nobody"}},
 	}}})
-	a.more = func(mux *http.ServeMux) {
-		guarded := a.auth.Require(oauthlogin.Policy{Claims: map[string][]string{"role": {"admin!"}}})(
-			a.count(func(http.ResponseWriter, *http.Request) {}))
+	a.Routes = func(mux *http.ServeMux) {
+		guarded := a.Auth.Require(oauthlogin.Policy{Claims: map[string][]string{"role": {"admin!"}}})(
+			a.Count(func(http.ResponseWriter, *http.Request) {}))
 		for path, change := range map[string]func(*oauthlogin.Session){
 			"/replace": func(s *oauthlogin.Session) { s.User.RawClaims = json.RawMessage(`{"role":"admin!"}`) },
 			"/edit": func(s *oauthlogin.Session) {
@@ -283,17 +274,17 @@ func TestHandlersGrantThemselvesNothing(t *testing.T) {
 				s.User = oauthlogin.User{Subject: "root", RawClaims: json.RawMessage(`{"role":"admin!"}`)}
 			},
 		} {
-			mux.Handle(path, a.auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mux.Handle(path, a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				s, _ := oauthlogin.FromContext(r.Context())
 				change(s)
 				guarded.ServeHTTP(w, r)
 			})))
 		}
 	}
-	b := a.browser(t)
-	b.login("/dashboard")
+	b := a.Browser(t)
+	b.Login("/dashboard")
 	for _, path := range []string{"/replace", "/edit", "/user", "/replace"} {
-		if resp := b.get(path); resp.StatusCode != http.StatusForbidden || a.called(path) > 0 {
+		if resp := b.Get(path); resp.StatusCode != http.StatusForbidden || a.Called(path) > 0 {
 			t.Errorf("%s: %d", path, resp.StatusCode)
 		}
 	}
@@ -317,29 +308,29 @@ func TestNestedRequire(t *testing.T) {
 	} {
 		for _, handler := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, handler %v", test.name, handler), func(t *testing.T) {
-				a := newWatchedApp(t, offline{provider: oauthlogintest.Config{Users: []oauthlogintest.User{
+				a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{
 					{Subject: "alice", Name: "Alice", Email: "alice@example.com", Claims: map[string]any{"groups": []string{"staff"}}},
 				}}})
-				var h http.Handler = a.count(func(http.ResponseWriter, *http.Request) {})
+				var h http.Handler = a.Count(func(http.ResponseWriter, *http.Request) {})
 				for _, policy := range slices.Backward(test.policies) {
-					h = a.auth.Require(policy)(h)
+					h = a.Auth.Require(policy)(h)
 				}
 				if handler {
-					h = a.auth.Handler(h)
+					h = a.Auth.Handler(h)
 				}
-				a.net["app.test"] = audited(t, true, h)
-				b := a.browser(t)
-				if resp := b.get("/page"); resp.StatusCode != http.StatusFound || a.called("/page") > 0 {
+				a.Net["app.test"] = apptest.Audited(t, true, h)
+				b := a.Browser(t)
+				if resp := b.Get("/page"); resp.StatusCode != http.StatusFound || a.Called("/page") > 0 {
 					t.Errorf("nobody: %d", resp.StatusCode)
 				}
-				resp := b.follow("/page")
-				if resp.StatusCode != test.status || resp.Request.URL.Path != "/page" || (a.called("/page") == 1) != (test.status == http.StatusOK) {
-					t.Errorf("%s: %d, handler ran %d times", resp.Request.URL, resp.StatusCode, a.called("/page"))
+				resp := b.Follow("/page")
+				if resp.StatusCode != test.status || resp.Request.URL.Path != "/page" || (a.Called("/page") == 1) != (test.status == http.StatusOK) {
+					t.Errorf("%s: %d, handler ran %d times", resp.Request.URL, resp.StatusCode, a.Called("/page"))
 				}
 				if test.status == http.StatusForbidden {
-					a.events.want(t, "login test/alice", "denied test/alice forbidden")
+					a.Events.Want(t, "login test/alice", "denied test/alice forbidden")
 				} else {
-					a.events.want(t, "login test/alice")
+					a.Events.Want(t, "login test/alice")
 				}
 			})
 		}

@@ -8,46 +8,17 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/oauth2"
-
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// newTwoProviderApp is newLocalApp with a second provider, at https://two.test
-// with its callback at /auth/callback/two, that signs in "bob".
-func newTwoProviderApp(t *testing.T, change func(*oauthlogin.Options)) (*app, *oauthlogintest.Provider) {
-	t.Helper()
-	const redirectURL = "https://app.test/auth/callback/two"
-	two, err := oauthlogintest.New(oauthlogintest.Config{
-		Issuer:  "https://two.test",
-		Clients: []oauthlogintest.Client{{ID: "app", Secret: "s3cret-at-two", RedirectURIs: []string{redirectURL}}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	two.SetKeyAlg("ES256")
-	two.AutoApprove("bob")
-	a := newLocalApp(t, func(o *oauthlogin.Options) {
-		o.Providers[0].Name = "one"
-		o.Providers = append(o.Providers, oauthlogin.Provider{
-			Name: "two", Issuer: "https://two.test",
-			OAuth2: &oauth2.Config{ClientID: "app", ClientSecret: "s3cret-at-two", RedirectURL: redirectURL, Scopes: []string{"profile", "email"}},
-		})
-		if change != nil {
-			change(o)
-		}
-	})
-	a.net["two.test"] = two
-	return a, two
-}
-
 func TestChooser(t *testing.T) {
 	t.Parallel()
-	a, two := newTwoProviderApp(t, nil)
+	a, two := apptest.NewTwoProviders(t, nil)
 	for _, query := range []string{"?return_to=%2Fdashboard%3Fq%3D1%26r%3D2", "?provider=&return_to=%2Fdashboard%3Fq%3D1%26r%3D2"} {
-		b := a.browser(t)
-		resp := b.get("/login" + query)
+		b := a.Browser(t)
+		resp := b.Get("/login" + query)
 		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/html; charset=utf-8" || len(resp.Cookies()) > 0 ||
 			resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Referrer-Policy") != "no-referrer" ||
 			!strings.Contains(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
@@ -55,25 +26,25 @@ func TestChooser(t *testing.T) {
 		}
 		// Links, in a list with a heading, in a language: no script needed.
 		for _, part := range []string{`<html lang="en">`, "<h1>", "<ul", ">one</a>", ">two</a>", "<title>"} {
-			if !strings.Contains(resp.body, part) {
-				t.Errorf("page has no %s: %s", part, resp.body)
+			if !strings.Contains(resp.Text, part) {
+				t.Errorf("page has no %s: %s", part, resp.Text)
 			}
 		}
-		if strings.Contains(resp.body, "<script") || strings.Contains(resp.body, "//") {
-			t.Errorf("page loads things: %s", resp.body)
+		if strings.Contains(resp.Text, "<script") || strings.Contains(resp.Text, "//") {
+			t.Errorf("page loads things: %s", resp.Text)
 		}
-		links := resp.links()
+		links := resp.Links()
 		if len(links) != 2 {
 			t.Fatalf("links %q", links)
 		}
 		for i, user := range []string{"alice", "bob"} {
-			b := a.browser(t)
-			if resp := b.follow(links[i]); resp.Request.URL.RequestURI() != "/dashboard?q=1&r=2" || !strings.Contains(resp.body, user) {
-				t.Errorf("%s leads to %s: %s", links[i], resp.Request.URL, resp.body)
+			b := a.Browser(t)
+			if resp := b.Follow(links[i]); resp.Request.URL.RequestURI() != "/dashboard?q=1&r=2" || !strings.Contains(resp.Text, user) {
+				t.Errorf("%s leads to %s: %s", links[i], resp.Request.URL, resp.Text)
 			}
 		}
 	}
-	if n := a.provider.Count(oauthlogintest.Discovery) + two.Count(oauthlogintest.Discovery); n != 2 {
+	if n := a.Provider.Count(oauthlogintest.Discovery) + two.Count(oauthlogintest.Discovery); n != 2 {
 		t.Errorf("%d discoveries; a choice alone needs none", n)
 	}
 }
@@ -81,20 +52,20 @@ func TestChooser(t *testing.T) {
 func TestChooserEscapesNames(t *testing.T) {
 	t.Parallel()
 	names := []string{`<script>alert("hostile")</script>`, `" onclick='x' & / ? # é %2F {{.}}`}
-	a, _ := newTwoProviderApp(t, func(o *oauthlogin.Options) {
+	a, _ := apptest.NewTwoProviders(t, func(o *oauthlogin.Options) {
 		o.Providers[0].Name, o.Providers[1].Name = names[0], names[1]
 	})
-	b := a.browser(t)
-	resp := b.get("/login?return_to=%2Fdashboard%3Fq%3D%3Cscript%3E%22")
-	if strings.Contains(resp.body, "<script>") || strings.Contains(resp.body, `" onclick`) {
-		t.Errorf("page %s", resp.body)
+	b := a.Browser(t)
+	resp := b.Get("/login?return_to=%2Fdashboard%3Fq%3D%3Cscript%3E%22")
+	if strings.Contains(resp.Text, "<script>") || strings.Contains(resp.Text, `" onclick`) {
+		t.Errorf("page %s", resp.Text)
 	}
-	for i, link := range resp.links() {
-		b := a.browser(t)
-		resp := b.follow(link)
+	for i, link := range resp.Links() {
+		b := a.Browser(t)
+		resp := b.Follow(link)
 		var user oauthlogin.User
-		if err := json.Unmarshal([]byte(resp.body), &user); err != nil || user.Provider != names[i] || resp.Request.URL.Query().Get("q") != `<script>"` {
-			t.Errorf("%s leads to %s: %s", link, resp.Request.URL, resp.body)
+		if err := json.Unmarshal([]byte(resp.Text), &user); err != nil || user.Provider != names[i] || resp.Request.URL.Query().Get("q") != `<script>"` {
+			t.Errorf("%s leads to %s: %s", link, resp.Request.URL, resp.Text)
 		}
 	}
 }
@@ -102,24 +73,24 @@ func TestChooserEscapesNames(t *testing.T) {
 func TestUnknownProvider(t *testing.T) {
 	t.Parallel()
 	for _, query := range []string{"provider=hostile", "provider=ONE", "provider=one%20", "provider=%3Cscript%3Ehostile", "provider=one&provider=two", "provider=one&provider=one"} {
-		a, _ := newTwoProviderApp(t, nil)
-		b := a.browser(t)
-		resp := b.get("/login?return_to=%2Fdashboard&" + query)
-		a.wantRefused(b, resp, http.StatusBadRequest)
-		if strings.Contains(resp.body, "hostile") || strings.Contains(a.log.String(), "hostile") {
-			t.Errorf("%s is reflected: %s %s", query, resp.body, a.log)
+		a, _ := apptest.NewTwoProviders(t, nil)
+		b := a.Browser(t)
+		resp := b.Get("/login?return_to=%2Fdashboard&" + query)
+		a.RefusedAtOnce(b, resp, http.StatusBadRequest)
+		if strings.Contains(resp.Text, "hostile") || strings.Contains(a.Log.String(), "hostile") {
+			t.Errorf("%s is reflected: %s %s", query, resp.Text, a.Log)
 		}
-		links := resp.links()
+		links := resp.Links()
 		if len(links) != 1 {
 			t.Fatalf("links %q", links)
 		}
-		if resp := b.get(links[0]); resp.StatusCode != http.StatusOK || len(resp.links()) != 2 {
-			t.Errorf("the page's link is no choice: %d %s", resp.StatusCode, resp.body)
+		if resp := b.Get(links[0]); resp.StatusCode != http.StatusOK || len(resp.Links()) != 2 {
+			t.Errorf("the page's link is no choice: %d %s", resp.StatusCode, resp.Text)
 		}
 	}
-	a := newLocalApp(t, nil)
-	b := a.browser(t)
-	a.wantRefused(b, b.get("/login?provider=other"), http.StatusBadRequest)
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	a.RefusedAtOnce(b, b.Get("/login?provider=other"), http.StatusBadRequest)
 }
 
 // RFC 9700 section 4.4: an attacker who is one of the providers gets no code
@@ -146,24 +117,24 @@ func TestMixUp(t *testing.T) {
 	}{
 		// Section 4.4.1: two sent the browser on to one, with its own state.
 		{"one's answer to two's request", func(t *testing.T, one, two string) string {
-			return edited(t, one, func(q url.Values) { q.Set("state", value(t, two, "state")) })
+			return apptest.Edited(t, one, func(q url.Values) { q.Set("state", value(t, two, "state")) })
 		}, false},
 		{"two's answer to one's request", func(t *testing.T, one, two string) string {
-			return edited(t, two, func(q url.Values) { q.Set("state", value(t, one, "state")) })
+			return apptest.Edited(t, two, func(q url.Values) { q.Set("state", value(t, one, "state")) })
 		}, false},
 		{"one's answer at two's path", func(_ *testing.T, one, _ string) string { return at(callbackTwo, one) }, false},
 		{"two's answer at one's path", func(_ *testing.T, _, two string) string { return at(callbackOne, two) }, false},
 		{"one's error at two's path", func(t *testing.T, one, _ string) string {
-			return at(callbackTwo, edited(t, one, func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }))
+			return at(callbackTwo, apptest.Edited(t, one, func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }))
 		}, false},
 		{"one's answer to two's request, at two's path", func(t *testing.T, one, two string) string {
-			return at(callbackTwo, edited(t, one, func(q url.Values) { q.Set("state", value(t, two, "state")) }))
+			return at(callbackTwo, apptest.Edited(t, one, func(q url.Values) { q.Set("state", value(t, two, "state")) }))
 		}, true},
 		{"two's answer to one's request, at one's path", func(t *testing.T, one, two string) string {
-			return at(callbackOne, edited(t, two, func(q url.Values) { q.Set("state", value(t, one, "state")) }))
+			return at(callbackOne, apptest.Edited(t, two, func(q url.Values) { q.Set("state", value(t, one, "state")) }))
 		}, true},
 		{"one's answer with two's issuer", func(t *testing.T, one, _ string) string {
-			return edited(t, one, func(q url.Values) { q.Set("iss", "https://two.test") })
+			return apptest.Edited(t, one, func(q url.Values) { q.Set("iss", "https://two.test") })
 		}, true},
 	} {
 		for _, withISS := range []bool{true, false} {
@@ -177,18 +148,18 @@ func TestMixUp(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				var failed failures
-				a, two := newTwoProviderApp(t, func(o *oauthlogin.Options) { o.ErrorHandler = failed.handle })
+				a, two := apptest.NewTwoProviders(t, func(o *oauthlogin.Options) { o.ErrorHandler = failed.handle })
 				strip := func(cb string) string { return cb }
 				if !withISS {
-					for _, p := range []*oauthlogintest.Provider{a.provider, two} {
+					for _, p := range []*oauthlogintest.Provider{a.Provider, two} {
 						p.EditDiscovery(func(doc map[string]any) { delete(doc, "authorization_response_iss_parameter_supported") })
 					}
-					strip = func(cb string) string { return edited(t, cb, func(q url.Values) { q.Del("iss") }) }
+					strip = func(cb string) string { return apptest.Edited(t, cb, func(q url.Values) { q.Del("iss") }) }
 				}
-				b := a.browser(t)
-				one := strip(b.callbackURL("/login?provider=one&return_to=%2Fdashboard"))
-				other := strip(b.callbackURL("/login?provider=two&return_to=%2Fdashboard"))
-				a.wantRefused(b, b.get(test.cb(t, one, other)), http.StatusBadRequest)
+				b := a.Browser(t)
+				one := strip(b.CallbackURL("/login?provider=one&return_to=%2Fdashboard"))
+				other := strip(b.CallbackURL("/login?provider=two&return_to=%2Fdashboard"))
+				a.RefusedAtOnce(b, b.Get(test.cb(t, one, other)), http.StatusBadRequest)
 				if failed.code() != "issuer_mismatch" {
 					t.Errorf("error code %q", failed.code())
 				}
@@ -203,31 +174,31 @@ func TestMixUp(t *testing.T) {
 // Each login is of its own provider, also with both pending at once.
 func TestTwoProvidersAtOnce(t *testing.T) {
 	t.Parallel()
-	a, two := newTwoProviderApp(t, nil)
-	b := a.browser(t)
-	first := b.callbackURL("/login?provider=one&return_to=%2Fapi%2Fme")
-	second := b.callbackURL("/login?provider=two&return_to=%2Fapi%2Fme")
+	a, two := apptest.NewTwoProviders(t, nil)
+	b := a.Browser(t)
+	first := b.CallbackURL("/login?provider=one&return_to=%2Fapi%2Fme")
+	second := b.CallbackURL("/login?provider=two&return_to=%2Fapi%2Fme")
 	for _, test := range []struct{ cb, provider, issuer, subject string }{
 		{second, "two", "https://two.test", "bob"},
 		{first, "one", "https://provider.test", "alice"},
 	} {
-		if resp := b.get(test.cb); resp.location() != "/api/me" {
-			t.Fatalf("callback: %d to %q", resp.StatusCode, resp.location())
+		if resp := b.Get(test.cb); resp.Location() != "/api/me" {
+			t.Fatalf("callback: %d to %q", resp.StatusCode, resp.Location())
 		}
 		var user oauthlogin.User
-		if err := json.Unmarshal([]byte(b.get("/api/me").body), &user); err != nil {
+		if err := json.Unmarshal([]byte(b.Get("/api/me").Text), &user); err != nil {
 			t.Fatal(err)
 		}
 		if user.Provider != test.provider || user.Issuer != test.issuer || user.Subject != test.subject {
 			t.Errorf("user %+v", user)
 		}
 	}
-	if a.provider.Count(oauthlogintest.Token) != 1 || two.Count(oauthlogintest.Token) != 1 {
+	if a.Provider.Count(oauthlogintest.Token) != 1 || two.Count(oauthlogintest.Token) != 1 {
 		t.Error("a code went elsewhere")
 	}
 	// The page of a failed login goes back to the same provider.
-	cb := edited(t, b.callbackURL("/login?provider=two&return_to=%2Fdashboard"), func(q url.Values) { q.Set("error", "access_denied") })
-	if links := b.get(cb).links(); !slices.Equal(links, []string{"/login?provider=two&return_to=%2Fdashboard"}) {
+	cb := apptest.Edited(t, b.CallbackURL("/login?provider=two&return_to=%2Fdashboard"), func(q url.Values) { q.Set("error", "access_denied") })
+	if links := b.Get(cb).Links(); !slices.Equal(links, []string{"/login?provider=two&return_to=%2Fdashboard"}) {
 		t.Errorf("links %q", links)
 	}
 }
@@ -235,13 +206,13 @@ func TestTwoProvidersAtOnce(t *testing.T) {
 // Without a name a provider has that of its host.
 func TestProviderNameByDefault(t *testing.T) {
 	t.Parallel()
-	a, _ := newTwoProviderApp(t, func(o *oauthlogin.Options) { o.Providers[0].Name, o.Providers[1].Name = "", "" })
-	b := a.browser(t)
+	a, _ := apptest.NewTwoProviders(t, func(o *oauthlogin.Options) { o.Providers[0].Name, o.Providers[1].Name = "", "" })
+	b := a.Browser(t)
 	for _, name := range []string{"provider.test", "two.test"} {
-		resp := b.follow("/login?return_to=%2Fapi%2Fme&provider=" + name)
+		resp := b.Follow("/login?return_to=%2Fapi%2Fme&provider=" + name)
 		var user oauthlogin.User
-		if err := json.Unmarshal([]byte(resp.body), &user); err != nil || user.Provider != name {
-			t.Errorf("%s: %s", name, resp.body)
+		if err := json.Unmarshal([]byte(resp.Text), &user); err != nil || user.Provider != name {
+			t.Errorf("%s: %s", name, resp.Text)
 		}
 	}
 }
@@ -249,15 +220,15 @@ func TestProviderNameByDefault(t *testing.T) {
 // One provider that is down is no trouble for the other, nor for the choice.
 func TestOneProviderIsDown(t *testing.T) {
 	t.Parallel()
-	a, _ := newTwoProviderApp(t, nil)
-	delete(a.net, "two.test")
-	b := a.browser(t)
-	if resp := b.get("/login"); resp.StatusCode != http.StatusOK || len(resp.links()) != 2 {
+	a, _ := apptest.NewTwoProviders(t, nil)
+	delete(a.Net, "two.test")
+	b := a.Browser(t)
+	if resp := b.Get("/login"); resp.StatusCode != http.StatusOK || len(resp.Links()) != 2 {
 		t.Errorf("choice: %d", resp.StatusCode)
 	}
-	resp := b.get("/login?provider=two&return_to=%2Fdashboard")
-	a.wantRefused(b, resp, http.StatusBadGateway)
-	if resp := b.follow("/login?provider=one&return_to=%2Fdashboard"); resp.Request.URL.Path != "/dashboard" || resp.StatusCode != http.StatusOK {
+	resp := b.Get("/login?provider=two&return_to=%2Fdashboard")
+	a.RefusedAtOnce(b, resp, http.StatusBadGateway)
+	if resp := b.Follow("/login?provider=one&return_to=%2Fdashboard"); resp.Request.URL.Path != "/dashboard" || resp.StatusCode != http.StatusOK {
 		t.Errorf("the other: %d at %s", resp.StatusCode, resp.Request.URL)
 	}
 }

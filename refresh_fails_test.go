@@ -16,6 +16,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -34,46 +35,46 @@ func TestRefusedRefreshEndsTheSession(t *testing.T) {
 		{"what GitHub says", http.StatusOK, `{"error":"bad_refresh_token"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inStoreToo(t, func(t *testing.T, with offline) {
-				a := newTokenApp(t, with)
-				b := a.browser(t)
-				b.login("/dashboard?q=1")
-				cookies := b.cookies()
+			apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+				a := apptest.New(t, with)
+				b := a.Browser(t)
+				b.Login("/dashboard?q=1")
+				cookies := b.Cookies()
 				time.Sleep(2 * time.Hour)
-				a.provider.Intercept(oauthlogintest.Token, answerWith(tt.status, tt.body))
+				a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(tt.status, tt.body))
 				var wg sync.WaitGroup
 				for i := range 20 {
 					wg.Go(func() {
 						if i%2 == 0 {
-							w := a.ask(t.Context(), cookies, "/access?q=1", "Sec-Fetch-Mode", "navigate")
+							w := a.Ask(t.Context(), cookies, "/access?q=1", "Sec-Fetch-Mode", "navigate")
 							if got := w.Header().Get("Location"); w.Code != http.StatusFound || got != "/login?return_to=%2Faccess%3Fq%3D1" {
 								t.Errorf("navigation: %d to %q", w.Code, got)
 							}
 							return
 						}
-						w := a.ask(t.Context(), cookies, "/access", "Sec-Fetch-Mode", "cors")
+						w := a.Ask(t.Context(), cookies, "/access", "Sec-Fetch-Mode", "cors")
 						if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), `"unauthenticated"`) {
 							t.Errorf("fetch: %d %s", w.Code, w.Body)
 						}
 					})
 				}
 				wg.Wait()
-				resp := b.get("/dashboard")
+				resp := b.Get("/dashboard")
 				if resp.StatusCode != http.StatusFound {
 					t.Errorf("afterwards: %d", resp.StatusCode)
 				}
-				a.wantRefreshes(t, 1)
-				if a.called("/access") != 0 {
+				a.WantRefreshes(t, 1)
+				if a.Called("/access") != 0 {
 					t.Error("the handler ran")
 				}
-				a.leaks(t, resp.body)
-				a.provider.Intercept(oauthlogintest.Token, nil)
+				a.Leaks(t, resp.Text)
+				a.Provider.Intercept(oauthlogintest.Token, nil)
 				time.Sleep(time.Hour)
-				if w := a.ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound {
+				if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound {
 					t.Errorf("the dead session's cookie an hour later: %d", w.Code)
 				}
-				a.wantRefreshes(t, 1)
-				b.login("/dashboard")
+				a.WantRefreshes(t, 1)
+				b.Login("/dashboard")
 			})
 		})
 	}
@@ -83,22 +84,22 @@ func TestRefusedRefreshEndsTheSession(t *testing.T) {
 // has stored.
 func TestRefusedRefreshClearsCookies(t *testing.T) {
 	t.Parallel()
-	inStoreToo(t, func(t *testing.T, with offline) {
-		a := newTokenApp(t, with)
-		b := a.browser(t)
-		b.login("/dashboard")
-		cookies := b.cookies()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
 		time.Sleep(2 * time.Hour)
-		a.provider.Intercept(oauthlogintest.Token, answerWith(http.StatusBadRequest, `{"error":"invalid_grant"}`))
-		if b.get("/access"); len(b.cookies()) != 0 {
-			t.Errorf("cookies left: %v", b.cookies())
+		a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(http.StatusBadRequest, `{"error":"invalid_grant"}`))
+		if b.Get("/access"); len(b.Cookies()) != 0 {
+			t.Errorf("cookies left: %v", b.Cookies())
 		}
-		if a.opts.Store != nil {
-			a.restart(t)
-			if w := a.ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound {
+		if a.Opts.Store != nil {
+			a.Restart(t)
+			if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound {
 				t.Errorf("after a restart: %d", w.Code)
 			}
-			a.wantRefreshes(t, 1)
+			a.WantRefreshes(t, 1)
 		}
 	})
 }
@@ -108,21 +109,21 @@ func TestRefusedRefreshClearsCookies(t *testing.T) {
 // back.
 func TestFailedRefreshKeepsTheSession(t *testing.T) {
 	t.Parallel()
-	answer := func(status int, body string, header ...string) func(*tokenApp) {
-		return func(a *tokenApp) {
-			a.provider.Intercept(oauthlogintest.Token, answerWith(status, body, header...))
+	answer := func(status int, body string, header ...string) func(*apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(status, body, header...))
 		}
 	}
 	for _, tt := range []struct {
 		name string
-		by   func(a *tokenApp)
+		by   func(a *apptest.App)
 	}{
 		{"status 500", answer(http.StatusInternalServerError, "")},
-		{"status 503 with HTML", answer(http.StatusServiceUnavailable, hostile)},
+		{"status 503 with HTML", answer(http.StatusServiceUnavailable, apptest.Hostile)},
 		{"status 503 with invalid_grant", answer(http.StatusServiceUnavailable, `{"error":"invalid_grant"}`)},
 		{"status 429", answer(http.StatusTooManyRequests, `{"error":"invalid_grant"}`, "Retry-After", "3600")},
-		{"status 403", answer(http.StatusForbidden, hostile)},
-		{"garbage", answer(http.StatusOK, hostile)},
+		{"status 403", answer(http.StatusForbidden, apptest.Hostile)},
+		{"garbage", answer(http.StatusOK, apptest.Hostile)},
 		{"nothing", answer(http.StatusOK, "")},
 		{"half an answer", answer(http.StatusOK, `{"access_token":"ab`)},
 		{"no access token", answer(http.StatusOK, `{"token_type":"Bearer","expires_in":3600}`)},
@@ -134,11 +135,11 @@ func TestFailedRefreshKeepsTheSession(t *testing.T) {
 		{"a redirect", answer(http.StatusTemporaryRedirect, "", "Location", "https://evil.test/token")},
 		{"a redirect that drops the method", answer(http.StatusFound, "", "Location", "https://evil.test/token")},
 		{"more than a mebibyte", answer(http.StatusOK, `{"access_token":"too-large","token_type":"Bearer","x":"`+strings.Repeat("x", 1<<20)+`"}`)},
-		{"a connection that breaks", func(a *tokenApp) {
-			a.wire.cutBy(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
+		{"a connection that breaks", func(a *apptest.App) {
+			a.Wire.CutBy(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
 		}},
-		{"no answer", func(a *tokenApp) {
-			a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+		{"no answer", func(a *apptest.App) {
+			a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
 				<-r.Context().Done()
 				return nil, r.Context().Err()
 			})
@@ -146,40 +147,40 @@ func TestFailedRefreshKeepsTheSession(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newTokenApp(t, offline{})
+				a := apptest.New(t, apptest.Config{})
 				evil, apiCalls := 0, 0
-				a.net["evil.test"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { evil++ })
-				a.net["api.test"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { apiCalls++ })
+				a.Net["evil.test"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { evil++ })
+				a.Net["api.test"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { apiCalls++ })
 				var failed error
-				a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
-					_, failed = a.auth.Client(r.Context()).Get("https://api.test/")
-				}
-				b := a.browser(t)
-				b.login("/dashboard")
-				first := b.get("/access").body
+				a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
+					_, failed = a.Auth.Client(r.Context()).Get("https://api.test/")
+				})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				first := b.Get("/access").Text
 
 				tt.by(a)
 				time.Sleep(59 * time.Minute)
-				if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body != first {
-					t.Errorf("before the token expires: %d, token %q, want %q", resp.StatusCode, resp.body, first)
+				if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text != first {
+					t.Errorf("before the token expires: %d, token %q, want %q", resp.StatusCode, resp.Text, first)
 				}
 				time.Sleep(time.Minute)
-				if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body != "" {
-					t.Errorf("after the token has expired: %d, token %q", resp.StatusCode, resp.body)
+				if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text != "" {
+					t.Errorf("after the token has expired: %d, token %q", resp.StatusCode, resp.Text)
 				}
-				b.get("/call")
+				b.Get("/call")
 				if !errors.Is(failed, oauthlogin.ErrNoToken) || apiCalls != 0 {
 					t.Fatalf("the API is called %d times; error: %v", apiCalls, failed)
 				}
-				a.leaks(t, failed.Error())
+				a.Leaks(t, failed.Error())
 
-				a.provider.Intercept(oauthlogintest.Token, nil)
-				a.wire.cutBy(nil)
+				a.Provider.Intercept(oauthlogintest.Token, nil)
+				a.Wire.CutBy(nil)
 				time.Sleep(time.Minute)
-				if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body == "" || resp.body == first {
-					t.Errorf("when the provider is back: %d, token %q", resp.StatusCode, resp.body)
+				if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" || resp.Text == first {
+					t.Errorf("when the provider is back: %d, token %q", resp.StatusCode, resp.Text)
 				}
-				if b.get("/call"); failed != nil || apiCalls != 1 {
+				if b.Get("/call"); failed != nil || apiCalls != 1 {
 					t.Errorf("when the provider is back the API is called %d times; error: %v", apiCalls, failed)
 				}
 				if evil != 0 {
@@ -195,19 +196,19 @@ func TestFailedRefreshKeepsTheSession(t *testing.T) {
 func TestBackOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newTokenApp(t, offline{})
-		b := a.browser(t)
-		b.login("/dashboard")
-		cookies := b.cookies()
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
 		time.Sleep(2 * time.Hour)
 		attempts := func(during time.Duration) (seconds []float64) {
-			a.provider.Intercept(oauthlogintest.Token, answerWith(http.StatusServiceUnavailable, ""))
-			start, before := time.Now(), a.provider.Count(oauthlogintest.Token)
+			a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(http.StatusServiceUnavailable, ""))
+			start, before := time.Now(), a.Provider.Count(oauthlogintest.Token)
 			for time.Since(start) < during {
 				var wg sync.WaitGroup
 				for range 2 {
 					wg.Go(func() {
-						if w := a.ask(t.Context(), cookies, "/access"); w.Code != http.StatusOK {
+						if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusOK {
 							t.Errorf("after %v: %d", time.Since(start), w.Code)
 						}
 					})
@@ -215,7 +216,7 @@ func TestBackOff(t *testing.T) {
 				wg.Wait()
 				time.Sleep(500 * time.Millisecond)
 			}
-			for _, r := range a.provider.Requests(oauthlogintest.Token)[before:] {
+			for _, r := range a.Provider.Requests(oauthlogintest.Token)[before:] {
 				seconds = append(seconds, r.Time.Sub(start).Seconds())
 			}
 			return seconds
@@ -224,17 +225,17 @@ func TestBackOff(t *testing.T) {
 			t.Errorf("attempts after %v seconds", got)
 		}
 		time.Sleep(time.Minute)
-		a.provider.Intercept(oauthlogintest.Token, nil)
-		w := a.ask(t.Context(), cookies, "/access")
+		a.Provider.Intercept(oauthlogintest.Token, nil)
+		w := a.Ask(t.Context(), cookies, "/access")
 		if w.Body.Len() == 0 {
 			t.Fatal("no token when the provider is back")
 		}
-		cookies = keep(cookies, w)
+		cookies = apptest.Kept(cookies, w)
 		time.Sleep(2 * time.Hour)
 		if got := attempts(10 * time.Second); !slices.Equal(got, []float64{0, 2, 6}) {
 			t.Errorf("after a success attempts after %v seconds", got)
 		}
-		a.refreshes(t)
+		a.Refreshes(t)
 	})
 }
 
@@ -242,21 +243,21 @@ func TestBackOff(t *testing.T) {
 // leaves no token in force (RFC 7009).
 func TestLogoutDuringRefresh(t *testing.T) {
 	t.Parallel()
-	inStoreToo(t, func(t *testing.T, with offline) {
-		a := newTokenApp(t, with)
-		a.slowTokens(3 * time.Second)
-		b := a.browser(t)
-		b.login("/dashboard")
-		cookies := b.cookies()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		a.SlowTokens(3 * time.Second)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
 		time.Sleep(2 * time.Hour)
 
 		var late [2]*httptest.ResponseRecorder
 		var wg sync.WaitGroup
 		for i, mode := range []string{"navigate", "cors"} {
-			wg.Go(func() { late[i] = a.ask(t.Context(), cookies, "/access", "Sec-Fetch-Mode", mode) })
+			wg.Go(func() { late[i] = a.Ask(t.Context(), cookies, "/access", "Sec-Fetch-Mode", mode) })
 		}
 		time.Sleep(time.Second)
-		if out := b.post("/logout", nil); out.StatusCode != http.StatusSeeOther {
+		if out := b.Post("/logout", nil); out.StatusCode != http.StatusSeeOther {
 			t.Fatalf("POST /logout: %d", out.StatusCode)
 		}
 		wg.Wait()
@@ -264,26 +265,26 @@ func TestLogoutDuringRefresh(t *testing.T) {
 			t.Errorf("the requests under way: %d and %d", late[0].Code, late[1].Code)
 		}
 		for _, w := range late {
-			if setsSession(w) {
+			if apptest.SetsSession(w) {
 				t.Errorf("a request under way sets %v", w.Header()["Set-Cookie"])
 			}
 		}
 		for i := range 3 {
-			if w := a.ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound || setsSession(w) {
+			if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound || apptest.SetsSession(w) {
 				t.Errorf("%d hours later the old cookie is worth %d", i, w.Code)
 			}
 			time.Sleep(time.Hour)
 		}
-		if a.called("/access") != 0 {
+		if a.Called("/access") != 0 {
 			t.Error("the handler ran")
 		}
-		a.wantRefreshes(t, 1)
+		a.WantRefreshes(t, 1)
 
 		var revoked []string
-		for _, r := range a.provider.Requests(oauthlogintest.Revocation) {
+		for _, r := range a.Provider.Requests(oauthlogintest.Revocation) {
 			revoked = append(revoked, r.Form.Get("token"))
 		}
-		if !slices.Equal(revoked, a.issued()) {
+		if !slices.Equal(revoked, a.Issued()) {
 			t.Errorf("%d refresh tokens were revoked, want the old one and then the new one", len(revoked))
 		}
 	})
@@ -306,23 +307,23 @@ func (s *slowStore) Save(r *http.Request, w http.ResponseWriter, session *sessio
 func TestLogoutDuringSave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &slowStore{Store: newFileStore(t)}
-		a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) { opts.Store = store }})
-		b := a.browser(t)
-		b.login("/dashboard")
-		cookies := b.cookies()
+		store := &slowStore{Store: apptest.FileStore(t)}
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
 		time.Sleep(2 * time.Hour)
 		store.slow.Store(true)
 		late := make(chan *httptest.ResponseRecorder)
-		go func() { late <- a.ask(t.Context(), cookies, "/access") }()
+		go func() { late <- a.Ask(t.Context(), cookies, "/access") }()
 		time.Sleep(time.Second)
-		b.post("/logout", nil)
-		cookies = keep(cookies, <-late)
-		ran := a.called("/access")
-		if w := a.ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound || a.called("/access") != ran {
+		b.Post("/logout", nil)
+		cookies = apptest.Kept(cookies, <-late)
+		ran := a.Called("/access")
+		if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound || a.Called("/access") != ran {
 			t.Errorf("after the logout: %d", w.Code)
 		}
-		a.wantRefreshes(t, 1)
+		a.WantRefreshes(t, 1)
 	})
 }
 
@@ -343,26 +344,26 @@ func (s *failingStore) Save(r *http.Request, w http.ResponseWriter, session *ses
 func TestRefreshedSessionNotWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &failingStore{Store: newFileStore(t)}
-		a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) { opts.Store = store }})
-		b := a.browser(t)
-		b.login("/dashboard")
+		store := &failingStore{Store: apptest.FileStore(t)}
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
+		b := a.Browser(t)
+		b.Login("/dashboard")
 		time.Sleep(time.Hour)
 		store.full = true
-		fresh := b.get("/access")
-		if again := b.get("/access"); fresh.StatusCode != http.StatusOK || fresh.body == "" || again.body != fresh.body {
-			t.Errorf("while the disk is full: %d, tokens %q and %q", fresh.StatusCode, fresh.body, again.body)
+		fresh := b.Get("/access")
+		if again := b.Get("/access"); fresh.StatusCode != http.StatusOK || fresh.Text == "" || again.Text != fresh.Text {
+			t.Errorf("while the disk is full: %d, tokens %q and %q", fresh.StatusCode, fresh.Text, again.Text)
 		}
 		store.full = false
-		b.get("/access")
-		a.restart(t)
-		if got := b.get("/access").body; got != fresh.body {
-			t.Errorf("after a restart the token is %q, want %q", got, fresh.body)
+		b.Get("/access")
+		a.Restart(t)
+		if got := b.Get("/access").Text; got != fresh.Text {
+			t.Errorf("after a restart the token is %q, want %q", got, fresh.Text)
 		}
-		a.wantRefreshes(t, 1)
-		if !strings.Contains(a.log.String(), "disk full") {
+		a.WantRefreshes(t, 1)
+		if !strings.Contains(a.Log.String(), "disk full") {
 			t.Error("the log does not say why")
 		}
-		a.leaks(t, "")
+		a.Leaks(t, "")
 	})
 }

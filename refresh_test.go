@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -34,37 +35,37 @@ func TestRefreshWhenDue(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newTokenApp(t, offline{
-					provider: oauthlogintest.Config{AccessTokenTTL: tt.ttl},
-					change:   func(opts *oauthlogin.Options) { opts.RefreshBefore = tt.before },
+				a := apptest.New(t, apptest.Config{
+					Provider: oauthlogintest.Config{AccessTokenTTL: tt.ttl},
+					Change:   func(opts *oauthlogin.Options) { opts.RefreshBefore = tt.before },
 				})
-				b := a.browser(t)
-				b.login("/dashboard")
-				first := b.get("/access").body
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				first := b.Get("/access").Text
 
 				time.Sleep(tt.want - time.Millisecond)
-				if got := b.get("/access").body; got != first {
+				if got := b.Get("/access").Text; got != first {
 					t.Errorf("a millisecond too early the token is %q, want %q", got, first)
 				}
-				a.wantRefreshes(t, 0)
+				a.WantRefreshes(t, 0)
 
 				time.Sleep(time.Millisecond)
-				old := b.cookies()[sessionCookie]
-				resp := b.get("/access")
-				if resp.StatusCode != http.StatusOK || resp.body == first || resp.body == "" {
-					t.Errorf("when due: %d, token %q", resp.StatusCode, resp.body)
+				old := b.Cookies()[apptest.SessionCookie]
+				resp := b.Get("/access")
+				if resp.StatusCode != http.StatusOK || resp.Text == first || resp.Text == "" {
+					t.Errorf("when due: %d, token %q", resp.StatusCode, resp.Text)
 				}
-				if b.cookies()[sessionCookie] == old || resp.Header.Get("Cache-Control") != "no-store" {
+				if b.Cookies()[apptest.SessionCookie] == old || resp.Header.Get("Cache-Control") != "no-store" {
 					t.Errorf("the answer has no new cookie, or may be cached: %v", resp.Header)
 				}
-				a.wantRefreshes(t, 1)
+				a.WantRefreshes(t, 1)
 
 				// The cookie holds all of it.
-				a.restart(t)
-				if got := b.get("/access").body; got != resp.body {
-					t.Errorf("after a restart the token is %q, want %q", got, resp.body)
+				a.Restart(t)
+				if got := b.Get("/access").Text; got != resp.Text {
+					t.Errorf("after a restart the token is %q, want %q", got, resp.Text)
 				}
-				a.wantRefreshes(t, 1)
+				a.WantRefreshes(t, 1)
 			})
 		})
 	}
@@ -74,18 +75,18 @@ func TestRefreshWhenDue(t *testing.T) {
 func TestPublicRoutesRefreshNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newTokenApp(t, offline{})
-		b := a.browser(t)
-		b.login("/dashboard")
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		b.Login("/dashboard")
 		time.Sleep(2 * time.Hour)
-		if resp := b.get("/"); resp.body != "home of alice" {
-			t.Errorf("GET /: %s", resp.body)
+		if resp := b.Get("/"); resp.Text != "home of alice" {
+			t.Errorf("GET /: %s", resp.Text)
 		}
-		a.wantRefreshes(t, 0)
-		if resp := b.get("/access"); resp.body == "" {
+		a.WantRefreshes(t, 0)
+		if resp := b.Get("/access"); resp.Text == "" {
 			t.Error("no token")
 		}
-		a.wantRefreshes(t, 1)
+		a.WantRefreshes(t, 1)
 	})
 }
 
@@ -105,13 +106,13 @@ func TestOneRefresh(t *testing.T) {
 		{"when every second client hangs up", 40, 3 * time.Second, func(i int) bool { return i%2 == 0 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inStoreToo(t, func(t *testing.T, with offline) {
-				a := newTokenApp(t, with)
-				a.slowTokens(tt.slow)
-				b := a.browser(t)
-				b.login("/dashboard")
-				first := b.get("/access").body
-				cookies := b.cookies()
+			apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+				a := apptest.New(t, with)
+				a.SlowTokens(tt.slow)
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				first := b.Get("/access").Text
+				cookies := b.Cookies()
 				time.Sleep(2 * time.Hour)
 
 				answers := make([]*httptest.ResponseRecorder, tt.requests)
@@ -122,15 +123,15 @@ func TestOneRefresh(t *testing.T) {
 						defer cancel()
 						if tt.hangsUp != nil && tt.hangsUp(i) {
 							time.AfterFunc(time.Second, cancel)
-							a.ask(ctx, cookies, "/access")
+							a.Ask(ctx, cookies, "/access")
 							return
 						}
-						answers[i] = a.ask(ctx, cookies, "/access")
+						answers[i] = a.Ask(ctx, cookies, "/access")
 					})
 				}
 				wg.Wait()
 				time.Sleep(tt.slow) // those who hung up did not wait
-				a.wantRefreshes(t, 1)
+				a.WantRefreshes(t, 1)
 
 				tokens := map[string]bool{}
 				for i, w := range answers {
@@ -138,27 +139,27 @@ func TestOneRefresh(t *testing.T) {
 						continue
 					}
 					tokens[w.Body.String()] = true
-					if w.Code != http.StatusOK || a.opts.Store == nil && !setsSession(w) {
+					if w.Code != http.StatusOK || a.Opts.Store == nil && !apptest.SetsSession(w) {
 						t.Errorf("request %d: %d, cookies %v", i, w.Code, w.Header()["Set-Cookie"])
 					}
 				}
-				late := a.ask(t.Context(), cookies, "/access")
+				late := a.Ask(t.Context(), cookies, "/access")
 				tokens[late.Body.String()] = true
 				if len(tokens) != 1 || tokens[first] || tokens[""] {
 					t.Errorf("the answers have %d different tokens, want one, and a new one", len(tokens))
 				}
-				if late.Code != http.StatusOK || a.opts.Store == nil && !setsSession(late) {
+				if late.Code != http.StatusOK || a.Opts.Store == nil && !apptest.SetsSession(late) {
 					t.Errorf("late request: %d, cookies %v", late.Code, late.Header()["Set-Cookie"])
 				}
-				a.wantRefreshes(t, 1)
+				a.WantRefreshes(t, 1)
 
 				// And the new cookie goes on from there.
-				a.restart(t)
+				a.Restart(t)
 				time.Sleep(2 * time.Hour)
-				if w := a.ask(t.Context(), keep(cookies, late), "/access"); w.Code != http.StatusOK || tokens[w.Body.String()] || w.Body.Len() == 0 {
+				if w := a.Ask(t.Context(), apptest.Kept(cookies, late), "/access"); w.Code != http.StatusOK || tokens[w.Body.String()] || w.Body.Len() == 0 {
 					t.Errorf("two hours later: %d, token %q", w.Code, w.Body)
 				}
-				a.wantRefreshes(t, 2)
+				a.WantRefreshes(t, 2)
 			})
 		})
 	}
@@ -167,32 +168,32 @@ func TestOneRefresh(t *testing.T) {
 // The same on sockets, with the real clock.
 func TestOneRefreshOnSockets(t *testing.T) {
 	t.Parallel()
-	a := newApp(t, nil)
-	a.provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 1 })
+	a := apptest.NewTLS(t, apptest.Config{})
+	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 1 })
 	held := func(w http.ResponseWriter, r *http.Request) {
 		s, _ := oauthlogin.FromContext(r.Context())
 		fmt.Fprint(w, s.Token() != nil)
 	}
-	a.more = func(mux *http.ServeMux) {
+	a.Routes = func(mux *http.ServeMux) {
 		mux.HandleFunc("/held", held) // refreshes nothing
-		mux.Handle("/fresh", a.auth.RequireAuth(http.HandlerFunc(held)))
+		mux.Handle("/fresh", a.Auth.RequireAuth(http.HandlerFunc(held)))
 	}
-	b := a.browser(t)
-	b.login("/dashboard")
-	for b.get("/held").body != "false" { // after a second
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	for b.Get("/held").Text != "false" { // after a second
 		time.Sleep(20 * time.Millisecond)
 	}
-	a.provider.EditTokenResponse(nil)
-	before := a.provider.Count(oauthlogintest.Token)
-	cookie := sessionCookie + "=" + b.cookies()[sessionCookie]
-	transport := b.client.Transport.(*http.Transport).Clone()
+	a.Provider.EditTokenResponse(nil)
+	before := a.Provider.Count(oauthlogintest.Token)
+	cookie := apptest.SessionCookie + "=" + b.Cookies()[apptest.SessionCookie]
+	transport := b.Client.Transport.(*http.Transport).Clone()
 	transport.MaxConnsPerHost = 32 // handshakes take longer than all the rest
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	var wg sync.WaitGroup
 	for range 200 {
 		wg.Go(func() {
-			resp, err := client.Do(b.request(http.MethodGet, "/fresh", nil, "Cookie", cookie))
+			resp, err := client.Do(b.Request(http.MethodGet, "/fresh", nil, "Cookie", cookie))
 			if err != nil {
 				t.Error(err)
 				return
@@ -204,11 +205,11 @@ func TestOneRefreshOnSockets(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := a.provider.Count(oauthlogintest.Token) - before; n != 1 {
+	if n := a.Provider.Count(oauthlogintest.Token) - before; n != 1 {
 		t.Errorf("%d refreshes, want 1", n)
 	}
-	if resp := b.get("/fresh"); resp.body != "true" {
-		t.Errorf("afterwards: %d %s", resp.StatusCode, resp.body)
+	if resp := b.Get("/fresh"); resp.Text != "true" {
+		t.Errorf("afterwards: %d %s", resp.StatusCode, resp.Text)
 	}
 }
 
@@ -216,30 +217,30 @@ func TestOneRefreshOnSockets(t *testing.T) {
 // old cookie goes on to work, however many rotations it is behind.
 func TestLostResponses(t *testing.T) {
 	t.Parallel()
-	inStoreToo(t, func(t *testing.T, with offline) {
-		a := newTokenApp(t, with)
-		b := a.browser(t)
-		b.login("/dashboard")
-		cookies := b.cookies()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
 		tokens := map[string]bool{}
 		for i := range 5 {
 			time.Sleep(time.Hour)
 			for range 2 {
-				w := a.ask(t.Context(), cookies, "/access")
-				if w.Code != http.StatusOK || w.Body.Len() == 0 || a.opts.Store == nil && !setsSession(w) {
+				w := a.Ask(t.Context(), cookies, "/access")
+				if w.Code != http.StatusOK || w.Body.Len() == 0 || a.Opts.Store == nil && !apptest.SetsSession(w) {
 					t.Fatalf("hour %d: %d, token %q, cookies %v", i, w.Code, w.Body, w.Header()["Set-Cookie"])
 				}
 				tokens[w.Body.String()] = true
 			}
-			a.wantRefreshes(t, i+1)
+			a.WantRefreshes(t, i+1)
 		}
 		if len(tokens) != 5 {
 			t.Errorf("%d tokens in five hours", len(tokens))
 		}
-		if !b.signedIn() {
+		if !b.SignedIn() {
 			t.Error("signed out")
 		}
-		a.wantRefreshes(t, 5)
+		a.WantRefreshes(t, 5)
 	})
 }
 
@@ -247,19 +248,19 @@ func TestLostResponses(t *testing.T) {
 func TestUnseenTokensAreKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newTokenApp(t, offline{})
-		b := a.browser(t)
-		b.login("/dashboard")
-		cookies := b.cookies()
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
 		time.Sleep(2 * time.Hour)
-		lost := a.ask(t.Context(), cookies, "/access").Body.String()
-		a.refreshAs(t, "bob")
+		lost := a.Ask(t.Context(), cookies, "/access").Body.String()
+		refreshAs(t, a, "bob")
 		time.Sleep(19 * time.Hour)
-		a.refreshAs(t, "carol")
-		if w := a.ask(t.Context(), cookies, "/access"); w.Code != http.StatusOK || w.Body.Len() == 0 || w.Body.String() == lost {
+		refreshAs(t, a, "carol")
+		if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusOK || w.Body.Len() == 0 || w.Body.String() == lost {
 			t.Errorf("21 hours after its response was lost: %d, token %q", w.Code, w.Body)
 		}
-		a.wantRefreshes(t, 4)
+		a.WantRefreshes(t, 4)
 	})
 }
 
@@ -267,23 +268,23 @@ func TestUnseenTokensAreKept(t *testing.T) {
 func TestUnseenTokensOutliveAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newTokenApp(t, offline{})
-		b := a.browser(t)
-		b.login("/dashboard")
-		cookies := b.cookies()
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
 		time.Sleep(time.Hour)
-		a.ask(t.Context(), cookies, "/access") // lost
+		a.Ask(t.Context(), cookies, "/access") // lost
 		time.Sleep(time.Hour)
-		a.provider.Intercept(oauthlogintest.Token, answerWith(http.StatusServiceUnavailable, ""))
-		if w := a.ask(t.Context(), cookies, "/access"); w.Code != http.StatusOK { // lost too
+		a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(http.StatusServiceUnavailable, ""))
+		if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusOK { // lost too
 			t.Fatalf("while the provider is down: %d", w.Code)
 		}
-		a.provider.Intercept(oauthlogintest.Token, nil)
-		a.refreshAs(t, "bob")
-		if w := a.ask(t.Context(), cookies, "/access"); w.Code != http.StatusOK || w.Body.Len() == 0 {
+		a.Provider.Intercept(oauthlogintest.Token, nil)
+		refreshAs(t, a, "bob")
+		if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusOK || w.Body.Len() == 0 {
 			t.Errorf("after the outage: %d, token %q", w.Code, w.Body)
 		}
-		a.refreshes(t)
+		a.Refreshes(t)
 	})
 }
 
@@ -291,30 +292,30 @@ func TestUnseenTokensOutliveAnOutage(t *testing.T) {
 // cookie, also when another has shown the new cookie meanwhile.
 func TestLateRequests(t *testing.T) {
 	t.Parallel()
-	inStoreToo(t, func(t *testing.T, with offline) {
-		a := newTokenApp(t, with)
-		b := a.browser(t)
-		b.login("/dashboard")
-		old := b.cookies()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		old := b.Cookies()
 		time.Sleep(5 * time.Minute)
-		a.provider.AutoApprove("bob")
-		other := a.browser(t)
-		other.login("/dashboard")
+		a.Provider.AutoApprove("bob")
+		other := a.Browser(t)
+		other.Login("/dashboard")
 		time.Sleep(55 * time.Minute)
-		fresh := b.get("/access").body
-		b.get("/access") // shows the new cookie
+		fresh := b.Get("/access").Text
+		b.Get("/access") // shows the new cookie
 		for range 9 {
 			time.Sleep(time.Minute)
-			w := a.ask(t.Context(), old, "/access")
+			w := a.Ask(t.Context(), old, "/access")
 			if w.Code != http.StatusOK || w.Body.String() != fresh {
 				t.Fatalf("late request: %d, token %q, want %q", w.Code, w.Body, fresh)
 			}
-			if a.opts.Store == nil && !setsSession(w) {
+			if a.Opts.Store == nil && !apptest.SetsSession(w) {
 				t.Fatal("late request gets no new cookie")
 			}
-			other.get("/access") // with whose refresh memory is tidied
+			other.Get("/access") // with whose refresh memory is tidied
 		}
-		a.wantRefreshes(t, 2)
+		a.WantRefreshes(t, 2)
 	})
 }
 
@@ -323,31 +324,31 @@ func TestLateRequests(t *testing.T) {
 func TestSlowResponseOverwritesTheNewerCookie(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newTokenApp(t, offline{provider: oauthlogintest.Config{AccessTokenTTL: 3 * time.Hour}})
-		a.guarded["/slow"] = func(http.ResponseWriter, *http.Request) { time.Sleep(9 * time.Minute) }
-		b := a.browser(t)
-		b.login("/dashboard")
-		cookies := b.cookies()
+		a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 3 * time.Hour}})
+		a.Guard("/slow", func(http.ResponseWriter, *http.Request) { time.Sleep(9 * time.Minute) })
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
 		time.Sleep(3*time.Hour - 2*time.Minute) // a new cookie is due, new tokens are not
 
 		slow := make(chan *httptest.ResponseRecorder)
-		go func() { slow <- a.ask(t.Context(), cookies, "/slow") }()
+		go func() { slow <- a.Ask(t.Context(), cookies, "/slow") }()
 		time.Sleep(time.Minute)
-		quick := a.ask(t.Context(), cookies, "/access")
-		a.wantRefreshes(t, 1)
-		newer := keep(cookies, quick)
-		if w := a.ask(t.Context(), newer, "/access"); w.Code != http.StatusOK || w.Body.String() != quick.Body.String() {
+		quick := a.Ask(t.Context(), cookies, "/access")
+		a.WantRefreshes(t, 1)
+		newer := apptest.Kept(cookies, quick)
+		if w := a.Ask(t.Context(), newer, "/access"); w.Code != http.StatusOK || w.Body.String() != quick.Body.String() {
 			t.Fatalf("with the newer cookie: %d", w.Code)
 		}
 		late := <-slow
-		if !setsSession(late) {
+		if !apptest.SetsSession(late) {
 			t.Fatal("the slow response sets no cookie, and overwrites none")
 		}
-		w := a.ask(t.Context(), keep(newer, late), "/access")
-		if w.Code != http.StatusOK || w.Body.String() != quick.Body.String() || !setsSession(w) {
+		w := a.Ask(t.Context(), apptest.Kept(newer, late), "/access")
+		if w.Code != http.StatusOK || w.Body.String() != quick.Body.String() || !apptest.SetsSession(w) {
 			t.Errorf("with the overwritten cookie: %d, token %q, want %q", w.Code, w.Body, quick.Body)
 		}
-		a.wantRefreshes(t, 1)
+		a.WantRefreshes(t, 1)
 	})
 }
 
@@ -383,26 +384,26 @@ func TestExpiresInOfRefresh(t *testing.T) {
 	} {
 		t.Run(tt.expiresIn, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newTokenApp(t, offline{})
-				b := a.browser(t)
-				b.login("/dashboard")
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				b.Login("/dashboard")
 				time.Sleep(time.Hour)
-				a.provider.EditTokenResponse(func(resp map[string]any) {
+				a.Provider.EditTokenResponse(func(resp map[string]any) {
 					delete(resp, "expires_in")
 					if tt.expiresIn != "" {
 						resp["expires_in"] = json.RawMessage(tt.expiresIn)
 					}
 				})
-				if got := b.get("/token").body; got != tt.token {
+				if got := b.Get("/token").Text; got != tt.token {
 					t.Errorf("token: %s, want %s", got, tt.token)
 				}
 				for range 69 {
 					time.Sleep(time.Second)
-					if resp := b.get("/token"); resp.StatusCode != http.StatusOK {
+					if resp := b.Get("/token"); resp.StatusCode != http.StatusOK {
 						t.Fatalf("answer is %d", resp.StatusCode)
 					}
 				}
-				a.wantRefreshes(t, tt.refreshes)
+				a.WantRefreshes(t, tt.refreshes)
 			})
 		})
 	}
@@ -426,39 +427,52 @@ func TestSessionWithoutRefreshToken(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newTokenApp(t, offline{
-					provider: oauthlogintest.Config{NoRefreshTokens: true},
-					change:   func(opts *oauthlogin.Options) { opts.InsecureOutliveTokens = tt.outlive },
+				a := apptest.New(t, apptest.Config{
+					Provider: oauthlogintest.Config{NoRefreshTokens: true},
+					Change:   func(opts *oauthlogin.Options) { opts.InsecureOutliveTokens = tt.outlive },
 				})
-				a.provider.EditTokenResponse(func(resp map[string]any) {
+				a.Provider.EditTokenResponse(func(resp map[string]any) {
 					if tt.endless {
 						delete(resp, "expires_in")
 					}
 				})
-				b := a.browser(t)
-				b.login("/dashboard")
+				b := a.Browser(t)
+				b.Login("/dashboard")
 				time.Sleep(time.Hour - time.Millisecond)
-				if !b.signedIn() {
+				if !b.SignedIn() {
 					t.Error("signed out before the token expires")
 				}
 				time.Sleep(time.Millisecond)
-				ran := a.called("/dashboard")
-				page, fetch := b.get("/dashboard"), b.get("/api/me", "Sec-Fetch-Mode", "cors")
+				ran := a.Called("/dashboard")
+				page, fetch := b.Get("/dashboard"), b.Get("/api/me", "Sec-Fetch-Mode", "cors")
 				if tt.signedIn {
-					if page.StatusCode != http.StatusOK || fetch.StatusCode != http.StatusOK || !strings.Contains(page.body, "alice") {
-						t.Errorf("after an hour: %d and %d: %s", page.StatusCode, fetch.StatusCode, page.body)
+					if page.StatusCode != http.StatusOK || fetch.StatusCode != http.StatusOK || !strings.Contains(page.Text, "alice") {
+						t.Errorf("after an hour: %d and %d: %s", page.StatusCode, fetch.StatusCode, page.Text)
 					}
-					if got := b.get("/token").body; got != tt.token {
+					if got := b.Get("/token").Text; got != tt.token {
 						t.Errorf("after an hour the token: %s", got)
 					}
 				} else {
-					if page.StatusCode != http.StatusFound || fetch.StatusCode != http.StatusUnauthorized || a.called("/dashboard") != ran {
-						t.Errorf("after an hour: %d and %d; the handler ran %d times", page.StatusCode, fetch.StatusCode, a.called("/dashboard")-ran)
+					if page.StatusCode != http.StatusFound || fetch.StatusCode != http.StatusUnauthorized || a.Called("/dashboard") != ran {
+						t.Errorf("after an hour: %d and %d; the handler ran %d times", page.StatusCode, fetch.StatusCode, a.Called("/dashboard")-ran)
 					}
-					b.login("/dashboard")
+					b.Login("/dashboard")
 				}
-				a.wantRefreshes(t, 0)
+				a.WantRefreshes(t, 0)
 			})
 		})
+	}
+}
+
+// refreshAs signs somebody else in and refreshes his tokens an hour later:
+// memory is tidied while it is in use.
+func refreshAs(t *testing.T, a *apptest.App, subject string) {
+	t.Helper()
+	a.Provider.AutoApprove(subject)
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	time.Sleep(time.Hour)
+	if !b.SignedIn() {
+		t.Fatalf("%s is signed out", subject)
 	}
 }

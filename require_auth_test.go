@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -23,7 +24,7 @@ import (
 // an answer to navigations alone.
 func TestRequireAuthAnswers(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
+	a := apptest.New(t, apptest.Config{})
 	const redirect, refuse = true, false
 	for _, tt := range []struct {
 		name, method string
@@ -67,33 +68,33 @@ func TestRequireAuthAnswers(t *testing.T) {
 		{"a preview in Safari", "GET", "X-Purpose: preview; Accept: text/html", refuse},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := a.browser(t)
-			r := b.request(tt.method, "/dashboard?q=1&r=a%2Fb", nil)
+			b := a.Browser(t)
+			r := b.Request(tt.method, "/dashboard?q=1&r=a%2Fb", nil)
 			r.Header = http.Header{}
 			for line := range strings.SplitSeq(tt.header, "; ") {
 				if name, value, ok := strings.Cut(line, ": "); ok {
 					r.Header.Set(name, value)
 				}
 			}
-			resp := b.do(r)
+			resp := b.Do(r)
 			const back = "/login?return_to=%2Fdashboard%3Fq%3D1%26r%3Da%252Fb"
 			if tt.redirected {
-				if resp.StatusCode != http.StatusFound || resp.location() != back {
-					t.Errorf("%d to %q", resp.StatusCode, resp.location())
+				if resp.StatusCode != http.StatusFound || resp.Location() != back {
+					t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 				}
 			} else {
 				var answer map[string]string
-				if err := json.Unmarshal([]byte(resp.body), &answer); err != nil {
+				if err := json.Unmarshal([]byte(resp.Text), &answer); err != nil {
 					t.Error(err)
 				}
 				wantURL := back
 				if tt.method != http.MethodGet {
 					wantURL = "/login?return_to=%2F"
 				}
-				if resp.StatusCode != http.StatusUnauthorized || resp.location() != "" || resp.Header.Get("WWW-Authenticate") == "" ||
+				if resp.StatusCode != http.StatusUnauthorized || resp.Location() != "" || resp.Header.Get("WWW-Authenticate") == "" ||
 					resp.Header.Get("Content-Type") != "application/json" || len(answer) != 2 ||
 					answer["error"] != "unauthenticated" || answer["login_url"] != wantURL {
-					t.Errorf("%d %v %s", resp.StatusCode, resp.Header, resp.body)
+					t.Errorf("%d %v %s", resp.StatusCode, resp.Header, resp.Text)
 				}
 				if scheme, _, _ := strings.Cut(resp.Header.Get("WWW-Authenticate"), " "); strings.EqualFold(scheme, "Basic") {
 					t.Error("browsers ask for a password")
@@ -105,12 +106,12 @@ func TestRequireAuthAnswers(t *testing.T) {
 			if resp.Header.Get("Access-Control-Allow-Origin") != "" {
 				t.Error("answers other origins")
 			}
-			if a.called("/dashboard") > 0 {
+			if a.Called("/dashboard") > 0 {
 				t.Error("handler ran")
 			}
 		})
 	}
-	if n := a.provider.Count(oauthlogintest.Authorization) + a.provider.Count(oauthlogintest.Discovery); n > 0 {
+	if n := a.Provider.Count(oauthlogintest.Authorization) + a.Provider.Count(oauthlogintest.Discovery); n > 0 {
 		t.Errorf("%d requests to the provider", n)
 	}
 }
@@ -118,7 +119,7 @@ func TestRequireAuthAnswers(t *testing.T) {
 // A script returns to its page and not to its API.
 func TestLoginURLOfScripts(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
+	a := apptest.New(t, apptest.Config{})
 	for _, tt := range []struct{ name, method, referer, returnTo string }{
 		{"from a page", "GET", "https://app.test/inbox?page=2#top", "/inbox?page=2"},
 		{"a POST from a page", "POST", "https://app.test/inbox", "/inbox"},
@@ -137,12 +138,12 @@ func TestLoginURLOfScripts(t *testing.T) {
 		{"with a referrer that is none", "GET", "%zz", "/dashboard?q=1"},
 		{"with an opaque referrer", "GET", "about:blank", "/dashboard?q=1"},
 	} {
-		b := a.browser(t)
-		r := b.request(tt.method, "/dashboard?q=1", nil, "Sec-Fetch-Mode", "cors", "Referer", tt.referer)
-		resp := b.do(r)
+		b := a.Browser(t)
+		r := b.Request(tt.method, "/dashboard?q=1", nil, "Sec-Fetch-Mode", "cors", "Referer", tt.referer)
+		resp := b.Do(r)
 		want := fmt.Sprintf(`{"error":"unauthenticated","login_url":"/login?return_to=%s"}`, url.QueryEscape(tt.returnTo))
-		if resp.StatusCode != http.StatusUnauthorized || strings.TrimSpace(resp.body) != want {
-			t.Errorf("%s: %d %s, want %s", tt.name, resp.StatusCode, resp.body, want)
+		if resp.StatusCode != http.StatusUnauthorized || strings.TrimSpace(resp.Text) != want {
+			t.Errorf("%s: %d %s, want %s", tt.name, resp.StatusCode, resp.Text, want)
 		}
 	}
 }
@@ -151,7 +152,7 @@ func TestLoginURLOfScripts(t *testing.T) {
 // what the request says of itself opens nothing.
 func TestNoHeaderGrantsAccess(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
+	a := apptest.New(t, apptest.Config{})
 	for _, header := range [][2]string{
 		{"X-Forwarded-Uri", "/"},
 		{"X-Forwarded-Path", "/"},
@@ -177,13 +178,13 @@ func TestNoHeaderGrantsAccess(t *testing.T) {
 		{"Origin", "https://app.test"},
 	} {
 		for _, path := range []string{"/dashboard", "/dashboard?x=/login", "/dashboard?/auth/callback", "/api/me?return_to=/"} {
-			resp := a.bare(t).get(path, header[0], header[1])
-			if resp.StatusCode != http.StatusFound || resp.location() != "/login?return_to="+url.QueryEscape(path) {
-				t.Errorf("%s: %s: %s: %d to %q", path, header[0], header[1], resp.StatusCode, resp.location())
+			resp := a.BareBrowser(t).Get(path, header[0], header[1])
+			if resp.StatusCode != http.StatusFound || resp.Location() != "/login?return_to="+url.QueryEscape(path) {
+				t.Errorf("%s: %s: %s: %d to %q", path, header[0], header[1], resp.StatusCode, resp.Location())
 			}
 		}
 	}
-	if a.called("/dashboard")+a.called("/api/me") > 0 {
+	if a.Called("/dashboard")+a.Called("/api/me") > 0 {
 		t.Error("handler ran")
 	}
 }
@@ -238,8 +239,8 @@ func TestArrangements(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newOfflineApp(t, offline{})
-			a.net["app.test"] = audited(t, true, tt.wrap(a.auth, a.count(func(w http.ResponseWriter, r *http.Request) {
+			a := apptest.New(t, apptest.Config{})
+			a.Net["app.test"] = apptest.Audited(t, true, tt.wrap(a.Auth, a.Count(func(w http.ResponseWriter, r *http.Request) {
 				s, ok := oauthlogin.FromContext(r.Context())
 				if !ok {
 					t.Error("no session behind RequireAuth")
@@ -247,26 +248,26 @@ func TestArrangements(t *testing.T) {
 				}
 				fmt.Fprint(w, s.User.Subject)
 			})))
-			b := a.browser(t)
-			calls := func() int { return a.called("/page/x") + a.called("/x") }
+			b := a.Browser(t)
+			calls := func() int { return a.Called("/page/x") + a.Called("/x") }
 
-			if resp := b.get("/page/x?y=z"); resp.location() != "/login?return_to=%2Fpage%2Fx%3Fy%3Dz" || calls() > 0 {
-				t.Fatalf("%d to %q, handler ran %d times", resp.StatusCode, resp.location(), calls())
+			if resp := b.Get("/page/x?y=z"); resp.Location() != "/login?return_to=%2Fpage%2Fx%3Fy%3Dz" || calls() > 0 {
+				t.Fatalf("%d to %q, handler ran %d times", resp.StatusCode, resp.Location(), calls())
 			}
-			resp := b.follow("/page/x?y=z")
-			if resp.body != "alice" || resp.Request.URL.RequestURI() != "/page/x?y=z" || calls() != 1 {
-				t.Errorf("login led to %s: %d %s", resp.Request.URL, resp.StatusCode, resp.body)
+			resp := b.Follow("/page/x?y=z")
+			if resp.Text != "alice" || resp.Request.URL.RequestURI() != "/page/x?y=z" || calls() != 1 {
+				t.Errorf("login led to %s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
 			}
 			if vary := resp.Header.Values("Vary"); len(vary) != 1 {
 				t.Errorf("Vary %q", vary)
 			}
-			if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+			if n := a.Provider.Count(oauthlogintest.Token); n != 1 {
 				t.Errorf("%d token requests", n)
 			}
-			if resp := b.post("/logout", nil); resp.StatusCode != http.StatusSeeOther {
+			if resp := b.Post("/logout", nil); resp.StatusCode != http.StatusSeeOther {
 				t.Errorf("logout: %d", resp.StatusCode)
 			}
-			if resp := b.get("/page/x"); resp.StatusCode != http.StatusFound || calls() != 1 {
+			if resp := b.Get("/page/x"); resp.StatusCode != http.StatusFound || calls() != 1 {
 				t.Errorf("after logout: %d", resp.StatusCode)
 			}
 		})
@@ -278,13 +279,12 @@ func TestTwoMiddlewares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := longTokens
 		config.Clients = []oauthlogintest.Client{{ID: "customers", Secret: "another-s3cret", RedirectURIs: []string{"https://app.test/customers/callback"}}}
-		staff := newOfflineApp(t, offline{provider: config})
-		customers := newAuth(t, staff.options(staff.URL, func(opts *oauthlogin.Options) {
+		staff := apptest.New(t, apptest.Config{Provider: config})
+		customers := staff.Replica(t, func(opts *oauthlogin.Options) {
 			opts.CookieName, opts.LoginPath, opts.LogoutPath = "customers", "/customers/login", "/customers/logout"
 			client := opts.Providers[0].OAuth2
 			client.ClientID, client.ClientSecret, client.RedirectURL = "customers", "another-s3cret", "https://app.test/customers/callback"
-			opts.HTTPClient = &http.Client{Transport: staff.net}
-		}))
+		})
 		show := func(gate *oauthlogin.Middleware, clients ...*oauthlogin.Middleware) http.Handler {
 			return gate.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				s, _ := oauthlogin.FromContext(r.Context())
@@ -300,25 +300,25 @@ func TestTwoMiddlewares(t *testing.T) {
 				}
 			}))
 		}
-		staff.net["api.test"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		staff.Net["api.test"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 		mux := http.NewServeMux()
-		mux.Handle("/staff/page", show(staff.auth, staff.auth))
+		mux.Handle("/staff/page", show(staff.Auth, staff.Auth))
 		mux.Handle("/customers/page", show(customers, customers))
-		mux.Handle("/both", staff.auth.RequireAuth(show(customers, customers, staff.auth)))
-		staff.net["app.test"] = audited(t, true, staff.auth.Handler(customers.Handler(mux)))
+		mux.Handle("/both", staff.Auth.RequireAuth(show(customers, customers, staff.Auth)))
+		staff.Net["app.test"] = apptest.Audited(t, true, staff.Auth.Handler(customers.Handler(mux)))
 
-		b := staff.browser(t)
-		staff.provider.AutoApprove("bob")
-		b.login("/staff/page")
+		b := staff.Browser(t)
+		staff.Provider.AutoApprove("bob")
+		b.Login("/staff/page")
 		time.Sleep(time.Hour)
-		staff.provider.AutoApprove("carol")
-		if resp := b.follow("/customers/page"); resp.body != "carol" {
-			t.Errorf("%d %s", resp.StatusCode, resp.body)
+		staff.Provider.AutoApprove("carol")
+		if resp := b.Follow("/customers/page"); resp.Text != "carol" {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
 		}
 		for range 9 {
 			for path, want := range map[string]string{"/staff/page": "bob", "/customers/page": "carol", "/both": "carol"} {
-				if resp := b.get(path); resp.body != want {
-					t.Errorf("%s: %d %s", path, resp.StatusCode, resp.body)
+				if resp := b.Get(path); resp.Text != want {
+					t.Errorf("%s: %d %s", path, resp.StatusCode, resp.Text)
 				}
 			}
 			time.Sleep(30 * time.Minute) // now one is sealed anew, now the other: see audited
@@ -332,17 +332,17 @@ func TestLogoutAfterSealingAnew(t *testing.T) {
 	for _, kept := range []string{"in cookies", "in a store"} {
 		t.Run(kept, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newOfflineApp(t, offline{provider: longTokens})
+				a := apptest.New(t, apptest.Config{Provider: longTokens})
 				if kept == "in a store" {
-					a, _ = newStoreApp(t, offline{provider: longTokens})
+					a, _ = newStoreApp(t, apptest.Config{Provider: longTokens})
 				}
-				a.logoutStaysHere()
-				a.more = func(mux *http.ServeMux) { mux.HandleFunc("POST /account/leave", a.auth.Logout) }
-				b := a.browser(t)
-				b.login("/dashboard")
+				a.NoEndSession()
+				a.Routes = func(mux *http.ServeMux) { mux.HandleFunc("POST /account/leave", a.Auth.Logout) }
+				b := a.Browser(t)
+				b.Login("/dashboard")
 				time.Sleep(12 * time.Hour)
-				if resp := b.post("/account/leave", nil); resp.StatusCode != http.StatusSeeOther || len(b.cookies()) > 0 {
-					t.Errorf("%d, left with %v", resp.StatusCode, b.cookies())
+				if resp := b.Post("/account/leave", nil); resp.StatusCode != http.StatusSeeOther || len(b.Cookies()) > 0 {
+					t.Errorf("%d, left with %v", resp.StatusCode, b.Cookies())
 				}
 			})
 		})
@@ -353,17 +353,17 @@ func TestLogoutAfterSealingAnew(t *testing.T) {
 // is not wrapped: what goes in comes out.
 func TestResponseWriterIsNotWrapped(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	b := a.browser(t)
-	b.login("/dashboard")
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
 	same := false
 	var given http.ResponseWriter
-	h := a.auth.Handler(a.auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := a.Auth.Handler(a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, ok := oauthlogin.FromContext(r.Context())
 		same = ok && w == given
 	})))
 	r := httptest.NewRequest(http.MethodGet, "https://app.test/x", nil)
-	r.Header.Set("Cookie", sessionCookie+"="+b.cookies()[sessionCookie])
+	r.Header.Set("Cookie", apptest.SessionCookie+"="+b.Cookies()[apptest.SessionCookie])
 	given = &struct{ *httptest.ResponseRecorder }{httptest.NewRecorder()}
 	h.ServeHTTP(given, r)
 	if !same {
@@ -374,12 +374,12 @@ func TestResponseWriterIsNotWrapped(t *testing.T) {
 // The same over a socket: server-sent events, protocol upgrades, trailers, HEAD.
 func TestStreams(t *testing.T) {
 	t.Parallel()
-	a := newApp(t, nil)
+	a := apptest.NewTLS(t, apptest.Config{})
 	released := make(chan struct{})
 	release := sync.OnceFunc(func() { close(released) })
 	t.Cleanup(release)
-	a.more = func(mux *http.ServeMux) {
-		mux.Handle("/events", a.auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a.Routes = func(mux *http.ServeMux) {
+		mux.Handle("/events", a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			control := http.NewResponseController(w)
 			w.Header().Set("Content-Type", "text/event-stream")
 			fmt.Fprint(w, "data: one\n\n")
@@ -391,7 +391,7 @@ func TestStreams(t *testing.T) {
 			<-released
 			fmt.Fprint(w, "data: two\n\n")
 		})))
-		mux.Handle("/upgrade", a.auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux.Handle("/upgrade", a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			conn, buf, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				t.Error(err)
@@ -404,7 +404,7 @@ func TestStreams(t *testing.T) {
 			fmt.Fprint(buf, "echo "+line)
 			buf.Flush()
 		})))
-		mux.Handle("/trailers", a.auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		mux.Handle("/trailers", a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Trailer", "X-Sum")
 			if _, ok := w.(io.ReaderFrom); !ok {
 				t.Error("no io.ReaderFrom")
@@ -413,10 +413,10 @@ func TestStreams(t *testing.T) {
 			w.Header().Set("X-Sum", "9000")
 		})))
 	}
-	b := a.browser(t)
-	b.login("/dashboard")
+	b := a.Browser(t)
+	b.Login("/dashboard")
 
-	resp, err := b.client.Do(b.request(http.MethodGet, "/events", nil))
+	resp, err := b.Client.Do(b.Request(http.MethodGet, "/events", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -430,7 +430,7 @@ func TestStreams(t *testing.T) {
 		t.Errorf("%q", rest)
 	}
 
-	resp, err = b.client.Do(b.request(http.MethodGet, "/upgrade", nil, "Connection", "Upgrade", "Upgrade", "echo"))
+	resp, err = b.Client.Do(b.Request(http.MethodGet, "/upgrade", nil, "Connection", "Upgrade", "Upgrade", "echo"))
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("upgrade: %v, %v", resp, err)
 	}
@@ -441,13 +441,13 @@ func TestStreams(t *testing.T) {
 		t.Errorf("%q", line)
 	}
 
-	if resp := b.get("/trailers"); resp.Trailer.Get("X-Sum") != "9000" || len(resp.body) != 9000 {
-		t.Errorf("%d bytes, trailer %v", len(resp.body), resp.Trailer)
+	if resp := b.Get("/trailers"); resp.Trailer.Get("X-Sum") != "9000" || len(resp.Text) != 9000 {
+		t.Errorf("%d bytes, trailer %v", len(resp.Text), resp.Trailer)
 	}
-	if resp := b.do(b.request(http.MethodHead, "/dashboard", nil)); resp.StatusCode != http.StatusOK || resp.body != "" {
-		t.Errorf("HEAD: %d %q", resp.StatusCode, resp.body)
+	if resp := b.Do(b.Request(http.MethodHead, "/dashboard", nil)); resp.StatusCode != http.StatusOK || resp.Text != "" {
+		t.Errorf("HEAD: %d %q", resp.StatusCode, resp.Text)
 	}
-	if resp := a.browser(t).get("/upgrade", "Connection", "Upgrade", "Upgrade", "echo"); resp.StatusCode != http.StatusUnauthorized {
+	if resp := a.Browser(t).Get("/upgrade", "Connection", "Upgrade", "Upgrade", "echo"); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("upgrade of nobody: %d", resp.StatusCode)
 	}
 }
@@ -456,8 +456,8 @@ func TestStreams(t *testing.T) {
 // on everything became the return path. The bytes are what an attacker sends.
 func TestReturnPathOfOddRequestLines(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	server := httptest.NewServer(a.auth.RequireAuth(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	a := apptest.New(t, apptest.Config{})
+	server := httptest.NewServer(a.Auth.RequireAuth(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("handler ran")
 	})))
 	defer server.Close()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -19,21 +20,21 @@ import (
 // it with the new one. OpenID Foundation: oidcc-client-test-refresh-token.
 func TestRotation(t *testing.T) {
 	t.Parallel()
-	inStoreToo(t, func(t *testing.T, with offline) {
-		a := newTokenApp(t, with)
-		b := a.browser(t)
-		b.login("/dashboard")
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
 		for range 5 {
 			time.Sleep(2 * time.Hour)
-			if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body == "" {
-				t.Fatalf("answer is %d, token %q", resp.StatusCode, resp.body)
+			if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" {
+				t.Fatalf("answer is %d, token %q", resp.StatusCode, resp.Text)
 			}
-			a.restart(t) // nothing of it is in memory alone
+			a.Restart(t) // nothing of it is in memory alone
 		}
-		if sent, issued := a.refreshes(t), a.issued(); !slices.Equal(sent, issued[:5]) || len(issued) != 6 {
+		if sent, issued := a.Refreshes(t), a.Issued(); !slices.Equal(sent, issued[:5]) || len(issued) != 6 {
 			t.Errorf("sent %d refresh tokens, issued %d: not each the one that came last", len(sent), len(issued))
 		}
-		last := a.provider.Requests(oauthlogintest.Token)[5]
+		last := a.Provider.Requests(oauthlogintest.Token)[5]
 		for _, name := range []string{"redirect_uri", "code_verifier", "scope"} {
 			if last.Form.Has(name) {
 				t.Errorf("the refresh has a %s", name)
@@ -48,23 +49,23 @@ func TestAnswerWithoutRefreshToken(t *testing.T) {
 	for _, member := range []string{``, `,"refresh_token":null`, `,"refresh_token":""`, `,"refresh_token":{}`} {
 		t.Run(member, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newTokenApp(t, offline{})
-				b := a.browser(t)
-				b.login("/dashboard")
-				first := a.issued()[0]
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				first := a.Issued()[0]
 				n := 0
-				a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+				a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 					n++
 					fmt.Fprintf(w, `{"access_token":"access-token-%d","token_type":"bearer","expires_in":3600%s}`, n, member)
 				})
 				for i := range 3 {
 					time.Sleep(time.Hour)
-					if resp := b.get("/access"); resp.body != fmt.Sprintf("access-token-%d", i+1) {
-						t.Errorf("hour %d: %d, token %q", i, resp.StatusCode, resp.body)
+					if resp := b.Get("/access"); resp.Text != fmt.Sprintf("access-token-%d", i+1) {
+						t.Errorf("hour %d: %d, token %q", i, resp.StatusCode, resp.Text)
 					}
-					a.restart(t)
+					a.Restart(t)
 				}
-				for i, r := range a.provider.Requests(oauthlogintest.Token)[1:] {
+				for i, r := range a.Provider.Requests(oauthlogintest.Token)[1:] {
 					if r.Form.Get("refresh_token") != first {
 						t.Errorf("refresh %d has another refresh token than the only one", i)
 					}
@@ -83,24 +84,24 @@ func TestAnswerWithoutRefreshToken(t *testing.T) {
 // oidcc-client-test-refresh-token-invalid-sub.
 func TestIDTokenOfRefresh(t *testing.T) {
 	t.Parallel()
-	set := func(name string, value any) func(*tokenApp) {
-		return func(a *tokenApp) {
-			a.provider.EditIDToken(func(_, claims map[string]any) { claims[name] = value })
+	set := func(name string, value any) func(*apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.EditIDToken(func(_, claims map[string]any) { claims[name] = value })
 		}
 	}
-	drop := func(name string) func(*tokenApp) {
-		return func(a *tokenApp) {
-			a.provider.EditIDToken(func(_, claims map[string]any) { delete(claims, name) })
+	drop := func(name string) func(*apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, name) })
 		}
 	}
-	alg := func(name string) func(*tokenApp) {
-		return func(a *tokenApp) {
-			a.provider.EditIDToken(func(header, _ map[string]any) { header["alg"] = name })
+	alg := func(name string) func(*apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.EditIDToken(func(header, _ map[string]any) { header["alg"] = name })
 		}
 	}
-	answer := func(value any) func(*tokenApp) {
-		return func(a *tokenApp) {
-			a.provider.EditTokenResponse(func(resp map[string]any) {
+	answer := func(value any) func(*apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.EditTokenResponse(func(resp map[string]any) {
 				resp["id_token"] = value
 				if value == nil {
 					delete(resp, "id_token")
@@ -108,36 +109,36 @@ func TestIDTokenOfRefresh(t *testing.T) {
 			})
 		}
 	}
-	edit := func(f func(idToken string) string) func(*tokenApp) {
-		return func(a *tokenApp) {
-			a.provider.EditTokenResponse(func(resp map[string]any) { resp["id_token"] = f(resp["id_token"].(string)) })
+	edit := func(f func(idToken string) string) func(*apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.EditTokenResponse(func(resp map[string]any) { resp["id_token"] = f(resp["id_token"].(string)) })
 		}
 	}
-	fromNow := func(name string, d time.Duration) func(*tokenApp) {
-		return func(a *tokenApp) {
-			a.provider.EditIDToken(func(_, claims map[string]any) { claims[name] = time.Now().Add(d).Unix() })
+	fromNow := func(name string, d time.Duration) func(*apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.EditIDToken(func(_, claims map[string]any) { claims[name] = time.Now().Add(d).Unix() })
 		}
 	}
-	nonce := func(a *tokenApp) string {
-		return a.provider.Requests(oauthlogintest.Authorization)[0].Query.Get("nonce")
+	nonce := func(a *apptest.App) string {
+		return a.Provider.Requests(oauthlogintest.Authorization)[0].Query.Get("nonce")
 	}
 	for _, tt := range []struct {
 		name   string
-		change func(a *tokenApp)
+		change func(a *apptest.App)
 		ok     bool
 	}{
-		{"as it was", func(*tokenApp) {}, true},
+		{"as it was", func(*apptest.App) {}, true},
 		{"is missing", answer(nil), true},
 		{"is empty", answer(""), true},
-		{"has the nonce of the login", func(a *tokenApp) { set("nonce", nonce(a))(a) }, true},
-		{"is signed with a new key", func(a *tokenApp) { a.provider.RotateKeys() }, true},
-		{"is signed with a new key that cannot be fetched", func(a *tokenApp) {
-			a.provider.RotateKeys()
-			a.provider.Intercept(oauthlogintest.JWKS, answerWith(http.StatusServiceUnavailable, hostile))
+		{"has the nonce of the login", func(a *apptest.App) { set("nonce", nonce(a))(a) }, true},
+		{"is signed with a new key", func(a *apptest.App) { a.Provider.RotateKeys() }, true},
+		{"is signed with a new key that cannot be fetched", func(a *apptest.App) {
+			a.Provider.RotateKeys()
+			a.Provider.Intercept(oauthlogintest.JWKS, apptest.RespondWith(http.StatusServiceUnavailable, apptest.Hostile))
 		}, true},
-		{"is signed with a new key that is not sent", func(a *tokenApp) {
-			a.provider.RotateKeys()
-			a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+		{"is signed with a new key that is not sent", func(a *apptest.App) {
+			a.Provider.RotateKeys()
+			a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
 				if r.URL.Path == "/jwks" {
 					return nil, io.ErrUnexpectedEOF
 				}
@@ -164,7 +165,7 @@ func TestIDTokenOfRefresh(t *testing.T) {
 		{"belongs to another access token", set("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"), false},
 		{"has no signature", alg("none"), false},
 		{"is signed with the client secret", alg("HS256"), false},
-		{"is signed with another algorithm than it says", alg("ES256"), false},
+		{"is signed with another algorithm than it says", alg("EdDSA"), false},
 		{"has another signature", edit(func(raw string) string {
 			return raw[:strings.LastIndex(raw, ".")+1] + strings.Repeat("A", 86)
 		}), false},
@@ -178,39 +179,39 @@ func TestIDTokenOfRefresh(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newTokenApp(t, offline{})
-				b := a.browser(t)
-				b.login("/dashboard")
-				first := b.get("/access").body
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				first := b.Get("/access").Text
 				time.Sleep(time.Hour)
 				tt.change(a)
-				ran := a.called("/access")
-				resp := b.get("/access")
-				a.leaks(t, "")
+				ran := a.Called("/access")
+				resp := b.Get("/access")
+				a.Leaks(t, "")
 				if tt.ok {
-					if resp.StatusCode != http.StatusOK || resp.body == "" || resp.body == first {
-						t.Fatalf("answer is %d, token %q", resp.StatusCode, resp.body)
+					if resp.StatusCode != http.StatusOK || resp.Text == "" || resp.Text == first {
+						t.Fatalf("answer is %d, token %q", resp.StatusCode, resp.Text)
 					}
-					a.wire.cutBy(nil)
-					a.provider.Intercept(oauthlogintest.JWKS, nil)
+					a.Wire.CutBy(nil)
+					a.Provider.Intercept(oauthlogintest.JWKS, nil)
 					time.Sleep(time.Hour)
-					if resp := b.get("/api/me"); resp.StatusCode != http.StatusOK || !strings.Contains(resp.body, `"Subject":"alice"`) {
-						t.Errorf("an hour later: %d %s", resp.StatusCode, resp.body)
+					if resp := b.Get("/api/me"); resp.StatusCode != http.StatusOK || !strings.Contains(resp.Text, `"Subject":"alice"`) {
+						t.Errorf("an hour later: %d %s", resp.StatusCode, resp.Text)
 					}
-					a.wantRefreshes(t, 2)
+					a.WantRefreshes(t, 2)
 					return
 				}
-				if resp.StatusCode != http.StatusFound || a.called("/access") != ran {
-					t.Errorf("answer is %d: %s", resp.StatusCode, resp.body)
+				if resp.StatusCode != http.StatusFound || a.Called("/access") != ran {
+					t.Errorf("answer is %d: %s", resp.StatusCode, resp.Text)
 				}
-				if len(b.cookies()) != 0 {
-					t.Errorf("cookies left: %v", b.cookies())
+				if len(b.Cookies()) != 0 {
+					t.Errorf("cookies left: %v", b.Cookies())
 				}
-				b.get("/access")
-				a.wantRefreshes(t, 1)
-				a.provider.EditIDToken(nil)
-				a.provider.EditTokenResponse(nil)
-				b.login("/dashboard")
+				b.Get("/access")
+				a.WantRefreshes(t, 1)
+				a.Provider.EditIDToken(nil)
+				a.Provider.EditTokenResponse(nil)
+				b.Login("/dashboard")
 			})
 		})
 	}
@@ -229,18 +230,18 @@ func TestNonceOfLaterRefresh(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newTokenApp(t, offline{})
-				b := a.browser(t)
-				b.login("/dashboard")
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				b.Login("/dashboard")
 				time.Sleep(time.Hour)
-				b.get("/access") // its ID token has no nonce
+				b.Get("/access") // its ID token has no nonce
 				nonce := "n-0S6_WzA2Mj"
 				if tt.same {
-					nonce = a.provider.Requests(oauthlogintest.Authorization)[0].Query.Get("nonce")
+					nonce = a.Provider.Requests(oauthlogintest.Authorization)[0].Query.Get("nonce")
 				}
-				a.provider.EditIDToken(func(_, claims map[string]any) { claims["nonce"] = nonce })
+				a.Provider.EditIDToken(func(_, claims map[string]any) { claims["nonce"] = nonce })
 				time.Sleep(time.Hour)
-				if resp := b.get("/access"); (resp.StatusCode == http.StatusOK) != tt.same {
+				if resp := b.Get("/access"); (resp.StatusCode == http.StatusOK) != tt.same {
 					t.Errorf("answer is %d", resp.StatusCode)
 				}
 			})
@@ -264,21 +265,21 @@ func TestAudienceOfRefresh(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newTokenApp(t, offline{change: func(opts *oauthlogin.Options) {
+				a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 					opts.Providers[0].TrustedAudiences = []string{"api"}
 				}})
 				audience := func(aud any) {
-					a.provider.EditIDToken(func(_, claims map[string]any) { claims["aud"] = aud })
+					a.Provider.EditIDToken(func(_, claims map[string]any) { claims["aud"] = aud })
 				}
 				audience(tt.login)
-				b := a.browser(t)
-				b.login("/dashboard")
+				b := a.Browser(t)
+				b.Login("/dashboard")
 				audience(tt.later)
 				time.Sleep(time.Hour)
-				if resp := b.get("/access"); (resp.StatusCode == http.StatusOK) != tt.ok {
+				if resp := b.Get("/access"); (resp.StatusCode == http.StatusOK) != tt.ok {
 					t.Errorf("answer is %d", resp.StatusCode)
 				}
-				a.wantRefreshes(t, 1)
+				a.WantRefreshes(t, 1)
 			})
 		})
 	}
@@ -289,33 +290,33 @@ func TestAudienceOfRefresh(t *testing.T) {
 func TestRefreshUpdatesUser(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newTokenApp(t, offline{provider: oauthlogintest.Config{Users: []oauthlogintest.User{
+		a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{
 			{Subject: "alice", Name: "Alice", Email: "a@example.com", EmailVerified: true, Claims: map[string]any{"groups": []string{"admin", "staff"}, "amr": []string{"pwd"}}},
 		}}})
-		a.guarded["/user"] = func(w http.ResponseWriter, r *http.Request) {
+		a.Guard("/user", func(w http.ResponseWriter, r *http.Request) {
 			s, _ := oauthlogin.FromContext(r.Context())
 			var claims map[string]any
 			if err := s.User.Claims(&claims); err != nil {
 				t.Error(err)
 			}
 			json.NewEncoder(w).Encode(map[string]any{"user": s.User, "claims": claims})
-		}
+		})
 		type page struct {
 			User   oauthlogin.User
 			Claims map[string]any
 		}
-		b := a.browser(t)
+		b := a.Browser(t)
 		user := func() (p page) {
 			t.Helper()
-			if err := json.Unmarshal([]byte(b.get("/user").body), &p); err != nil {
+			if err := json.Unmarshal([]byte(b.Get("/user").Text), &p); err != nil {
 				t.Fatal(err)
 			}
 			return p
 		}
-		b.login("/dashboard")
+		b.Login("/dashboard")
 		before := user()
 
-		a.provider.EditIDToken(func(_, claims map[string]any) {
+		a.Provider.EditIDToken(func(_, claims map[string]any) {
 			claims["name"], claims["email"] = "Alice Archer", "new@example.com"
 			delete(claims, "email_verified")
 			claims["groups"] = []string{"staff"}
@@ -323,7 +324,7 @@ func TestRefreshUpdatesUser(t *testing.T) {
 		})
 		time.Sleep(time.Hour)
 		after := user() // the request that refreshes sees it
-		a.restart(t)
+		a.Restart(t)
 		for when, p := range map[string]page{"at once": after, "after a restart": user()} {
 			if p.User.Name != "Alice Archer" || p.User.Email != "new@example.com" || p.User.EmailVerified {
 				t.Errorf("%s: %+v", when, p.User)
@@ -336,7 +337,7 @@ func TestRefreshUpdatesUser(t *testing.T) {
 					t.Errorf("%s %s is %v, was %v", when, name, p.Claims[name], before.Claims[name])
 				}
 			}
-			if p.User.Subject != "alice" || p.User.Provider != "test" || p.User.Issuer != a.provider.Issuer() {
+			if p.User.Subject != "alice" || p.User.Provider != "test" || p.User.Issuer != a.Provider.Issuer() {
 				t.Errorf("%s: %+v", when, p.User)
 			}
 		}

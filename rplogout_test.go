@@ -19,18 +19,9 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
-
-// logOut ends the session as a page of the application would.
-func (b *browser) logOut(returnTo string) *response {
-	b.t.Helper()
-	out := b.post("/logout", url.Values{"return_to": {returnTo}}, "Sec-Fetch-Site", "same-origin")
-	if out.StatusCode != http.StatusSeeOther {
-		b.t.Fatalf("POST /logout: %d %s", out.StatusCode, out.body)
-	}
-	return out
-}
 
 // OpenID Connect RP-Initiated Logout section 2; oidcc-client-test-rp-init-logout.
 func TestRPInitiatedLogout(t *testing.T) {
@@ -48,8 +39,8 @@ func TestRPInitiatedLogout(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		change   func(*oauthlogin.Options)
-		setUp    func(a *watchedApp)
-		signedIn func(b *browser)
+		setUp    func(a *apptest.App)
+		signedIn func(b *apptest.Browser)
 		clientID string
 		endpoint string
 		comeBack string
@@ -62,8 +53,8 @@ func TestRPInitiatedLogout(t *testing.T) {
 		{name: "back to another site of ours", change: comeBackTo("https://www.test/bye"), clientID: "leaver", comeBack: "https://www.test/bye"},
 		{
 			name: "an endpoint with a query of its own",
-			setUp: func(a *watchedApp) {
-				a.provider.EditDiscovery(func(doc map[string]any) {
+			setUp: func(a *apptest.App) {
+				a.Provider.EditDiscovery(func(doc map[string]any) {
 					doc["end_session_endpoint"] = "https://provider.test/end_session?tenant=a%20b&empty="
 				})
 			},
@@ -71,22 +62,22 @@ func TestRPInitiatedLogout(t *testing.T) {
 		},
 		{
 			name: "an ID token that has expired", // section 2: it will do
-			signedIn: func(b *browser) {
+			signedIn: func(b *apptest.Browser) {
 				time.Sleep(50 * time.Minute)
-				b.get("/")
+				b.Get("/")
 			},
-			setUp: func(a *watchedApp) {
-				a.provider.EditIDToken(func(_, claims map[string]any) { claims["exp"] = time.Now().Add(time.Minute).Unix() })
+			setUp: func(a *apptest.App) {
+				a.Provider.EditIDToken(func(_, claims map[string]any) { claims["exp"] = time.Now().Add(time.Minute).Unix() })
 			},
 		},
 		{
 			name:     "the ID token of the last refresh",
-			signedIn: func(b *browser) { time.Sleep(59*time.Minute + 30*time.Second); b.get("/dashboard") },
+			signedIn: func(b *apptest.Browser) { time.Sleep(59*time.Minute + 30*time.Second); b.Get("/dashboard") },
 		},
 		{
 			name: "an ID token too long for a request line",
-			setUp: func(a *watchedApp) {
-				a.provider.EditIDToken(func(_, claims map[string]any) { claims["long"] = strings.Repeat("long", 1<<10) })
+			setUp: func(a *apptest.App) {
+				a.Provider.EditIDToken(func(_, claims map[string]any) { claims["long"] = strings.Repeat("long", 1<<10) })
 			},
 			noHint: true,
 		},
@@ -94,12 +85,12 @@ func TestRPInitiatedLogout(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newWatchedApp(t, offline{change: test.change, provider: oauthlogintest.Config{Clients: []oauthlogintest.Client{registered}}})
+				a := apptest.New(t, apptest.Config{Change: test.change, Provider: oauthlogintest.Config{Clients: []oauthlogintest.Client{registered}}})
 				if test.setUp != nil {
 					test.setUp(a)
 				}
-				b := a.browser(t)
-				b.login("/dashboard")
+				b := a.Browser(t)
+				b.Login("/dashboard")
 				if test.signedIn != nil {
 					test.signedIn(b)
 				}
@@ -111,8 +102,8 @@ func TestRPInitiatedLogout(t *testing.T) {
 					endpoint = test.endpoint
 				}
 
-				out := b.logOut("/left?q=a%20b")
-				u, err := url.Parse(out.location())
+				out := b.LogOut("/left?q=a%20b")
+				u, err := url.Parse(out.Location())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -122,7 +113,7 @@ func TestRPInitiatedLogout(t *testing.T) {
 				query.Set("post_logout_redirect_uri", comeBack)
 				query.Set("state", sent.Get("state"))
 				if !test.noHint {
-					query.Set("id_token_hint", a.issued("id_token"))
+					query.Set("id_token_hint", a.LastIssued("id_token"))
 				}
 				u.RawQuery, want.RawQuery = "", ""
 				if u.String() != want.String() || !maps.EqualFunc(sent, query, slices.Equal) {
@@ -131,27 +122,27 @@ func TestRPInitiatedLogout(t *testing.T) {
 				if len(sent.Get("state")) < 43 {
 					t.Errorf("state %q is short", sent.Get("state"))
 				}
-				if len(b.cookies()) > 0 {
-					t.Errorf("cookies left: %v", slices.Collect(maps.Keys(b.cookies())))
+				if len(b.Cookies()) > 0 {
+					t.Errorf("cookies left: %v", slices.Collect(maps.Keys(b.Cookies())))
 				}
 				if out.Header.Get("Referrer-Policy") != "no-referrer" || out.Header.Get("Cache-Control") != "no-store" {
 					t.Errorf("headers %v", out.Header)
 				}
 
-				back := b.get(out.location()) // the provider verifies hint and URI
-				if back.StatusCode != http.StatusSeeOther || !strings.HasPrefix(back.location(), comeBack) {
-					t.Fatalf("provider answered %d to %q: %s", back.StatusCode, back.location(), back.body)
+				back := b.Get(out.Location()) // the provider verifies hint and URI
+				if back.StatusCode != http.StatusSeeOther || !strings.HasPrefix(back.Location(), comeBack) {
+					t.Fatalf("provider answered %d to %q: %s", back.StatusCode, back.Location(), back.Text)
 				}
-				a.events.want(t, slices.Concat(
+				a.Events.Want(t, slices.Concat(
 					[]string{"login test/alice"}, refreshes(a), []string{"logout test/alice"})...)
 				if !strings.HasPrefix(comeBack, "https://app.test/") {
 					return
 				}
-				if resp := b.follow(back.location()); resp.Request.URL.String() != "https://app.test/left?q=a%20b" || resp.body != "home of nobody" {
-					t.Errorf("came back to %s: %s", resp.Request.URL, resp.body)
+				if resp := b.Follow(back.Location()); resp.Request.URL.String() != "https://app.test/left?q=a%20b" || resp.Text != "home of nobody" {
+					t.Errorf("came back to %s: %s", resp.Request.URL, resp.Text)
 				}
-				if len(b.cookies()) > 0 || b.signedIn() {
-					t.Errorf("cookies left: %v", b.cookies())
+				if len(b.Cookies()) > 0 || b.SignedIn() {
+					t.Errorf("cookies left: %v", b.Cookies())
 				}
 			})
 		})
@@ -159,8 +150,8 @@ func TestRPInitiatedLogout(t *testing.T) {
 }
 
 // refreshes returns an event for each refresh that the provider answered.
-func refreshes(a *watchedApp) (events []string) {
-	for range a.provider.Count(oauthlogintest.Token) - 1 {
+func refreshes(a *apptest.App) (events []string) {
+	for range a.Provider.Count(oauthlogintest.Token) - 1 {
 		events = append(events, "refresh test/alice")
 	}
 	return events
@@ -172,78 +163,78 @@ func refreshes(a *watchedApp) (events []string) {
 func TestReturnFromLogout(t *testing.T) {
 	t.Parallel()
 	const left = "/left?q=a%20b"
-	with := func(query string) func(*watchedApp, *browser, string) string {
-		return func(*watchedApp, *browser, string) string { return "/?" + query }
+	with := func(query string) func(*apptest.App, *apptest.Browser, string) string {
+		return func(*apptest.App, *apptest.Browser, string) string { return "/?" + query }
 	}
 	for _, test := range []struct {
 		name    string
-		come    func(a *watchedApp, b *browser, back string) string
+		come    func(a *apptest.App, b *apptest.Browser, back string) string
 		leadsOn bool
 	}{
-		{"with the state", func(_ *watchedApp, _ *browser, back string) string { return back }, true},
-		{"with the state, and parameters of the provider's", func(_ *watchedApp, _ *browser, back string) string {
+		{"with the state", func(_ *apptest.App, _ *apptest.Browser, back string) string { return back }, true},
+		{"with the state, and parameters of the provider's", func(_ *apptest.App, _ *apptest.Browser, back string) string {
 			return strings.Replace(back, "?", "?sid=1&", 1) + "&iss=x"
 		}, true},
-		{"with the state, after an hour", func(_ *watchedApp, _ *browser, back string) string {
+		{"with the state, after an hour", func(_ *apptest.App, _ *apptest.Browser, back string) string {
 			time.Sleep(time.Hour)
 			return back
 		}, true},
-		{"without a query", func(*watchedApp, *browser, string) string { return "/" }, false},
+		{"without a query", func(*apptest.App, *apptest.Browser, string) string { return "/" }, false},
 		{"without a state", with("sid=1"), false},
 		{"with an empty state", with("state="), false},
 		{"with another state", with("state=another-state"), false},
 		{"with a path for the state", with("state=%2Fleft"), false},
-		{"with another state before ours", func(_ *watchedApp, _ *browser, back string) string {
+		{"with another state before ours", func(_ *apptest.App, _ *apptest.Browser, back string) string {
 			return strings.Replace(back, "?", "?state=another-state&", 1)
 		}, false},
-		{"with the state cut short", func(_ *watchedApp, _ *browser, back string) string { return back[:len(back)-8] }, false},
-		{"with the state of another application", func(_ *watchedApp, b *browser, _ string) string {
-			other := newWatchedApp(b.t, offline{change: func(opts *oauthlogin.Options) { opts.Keys = [][]byte{testKey(9)} }})
-			ob := other.browser(b.t)
-			ob.login("/dashboard")
-			return ob.get(ob.logOut(left).location()).location()
+		{"with the state cut short", func(_ *apptest.App, _ *apptest.Browser, back string) string { return back[:len(back)-8] }, false},
+		{"with the state of another application", func(_ *apptest.App, b *apptest.Browser, _ string) string {
+			other := apptest.New(b.T, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Keys = [][]byte{apptest.Key(9)} }})
+			ob := other.Browser(b.T)
+			ob.Login("/dashboard")
+			return ob.Get(ob.LogOut(left).Location()).Location()
 		}, false},
-		{"with the state of a login", func(_ *watchedApp, b *browser, _ string) string {
-			_, params := b.startLogin("/login")
+		{"with the state of a login", func(_ *apptest.App, b *apptest.Browser, _ string) string {
+			_, params := b.StartLogin("/login")
 			return "/?" + url.Values{"state": params["state"]}.Encode()
 		}, false},
-		{"with a flow cookie for the state", func(_ *watchedApp, b *browser, _ string) string {
-			b.startLogin("/login")
-			return "/?state=" + url.QueryEscape(b.cookies()[b.cookieNames(flowPrefix)[0]])
+		{"with a flow cookie for the state", func(_ *apptest.App, b *apptest.Browser, _ string) string {
+			b.StartLogin("/login")
+			return "/?state=" + url.QueryEscape(b.Cookies()[b.CookieNames(apptest.FlowPrefix)[0]])
 		}, false},
-		{"at another path", func(_ *watchedApp, _ *browser, back string) string {
+		{"at another path", func(_ *apptest.App, _ *apptest.Browser, back string) string {
 			return strings.Replace(back, "/?", "/elsewhere?", 1)
 		}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newWatchedApp(t, offline{})
-				b := a.browser(t)
-				b.login("/dashboard")
-				out := b.logOut(left)
-				back := b.get(out.location()).location()
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				out := b.LogOut(left)
+				back := b.Get(out.Location()).Location()
 				// OAuth 2.1 section 4.1.1: what the state carries is nobody's to read.
-				if strings.Contains(out.location(), "left") {
-					t.Errorf("logout led to %s", out.location())
+				if strings.Contains(out.Location(), "left") {
+					t.Errorf("logout led to %s", out.Location())
 				}
 				target := test.come(a, b, back)
-				resp := b.get(target)
+				resp := b.Get(target)
 				switch {
-				case test.leadsOn && (resp.StatusCode != http.StatusSeeOther || resp.location() != left):
-					t.Errorf("%d to %q", resp.StatusCode, resp.location())
+				case test.leadsOn && (resp.StatusCode != http.StatusSeeOther || resp.Location() != left):
+					t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 				case test.leadsOn && (resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Referrer-Policy") != "no-referrer"):
 					t.Errorf("headers %v", resp.Header)
-				case !test.leadsOn && (resp.StatusCode != http.StatusOK || resp.body != "home of nobody"):
-					t.Errorf("%d to %q: %s", resp.StatusCode, resp.location(), resp.body)
+				case !test.leadsOn && (resp.StatusCode != http.StatusOK || resp.Text != "home of nobody"):
+					t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
 				}
-				if len(resp.Cookies()) > 0 || b.signedIn() {
+				if len(resp.Cookies()) > 0 || b.SignedIn() {
 					t.Errorf("cookies %v", resp.Cookies())
 				}
-				if resp := b.do(b.request(http.MethodPost, target, nil)); resp.location() != "" {
-					t.Errorf("a form is led to %s", resp.location())
+				if resp := b.Do(b.Request(http.MethodPost, target, nil)); resp.Location() != "" {
+					t.Errorf("a form is led to %s", resp.Location())
 				}
-				b.login("/dashboard")
+				b.Login("/dashboard")
 			})
 		})
 	}
@@ -254,28 +245,28 @@ func TestReturnFromLogout(t *testing.T) {
 func TestLogoutIsNoOpenRedirect(t *testing.T) {
 	t.Parallel()
 	for _, local := range []bool{false, true} {
-		a := newWatchedApp(t, offline{})
+		a := apptest.New(t, apptest.Config{})
 		if local {
-			a.provider.EditDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
+			a.NoEndSession()
 		}
-		b := a.browser(t)
+		b := a.Browser(t)
 		for _, returnTo := range []string{
 			"//evil.test", "https://evil.test/", `/\evil.test`, "/\t/evil.test", "/./\\evil.test", "javascript:alert(1)",
 			"evil.test", "/login", "/./login", "/logout", "/auth/callback?x=1", "", "/" + strings.Repeat("x", 3000),
 		} {
-			b.login("/dashboard")
-			if resp := b.follow(b.logOut(returnTo).location()); resp.Request.URL.String() != "https://app.test/" {
+			b.Login("/dashboard")
+			if resp := b.Follow(b.LogOut(returnTo).Location()); resp.Request.URL.String() != "https://app.test/" {
 				t.Errorf("return_to=%.40q led to %s", returnTo, resp.Request.URL)
 			}
 		}
-		b.login("/dashboard")
-		out := b.post("/logout?return_to=%2Fa", url.Values{"return_to": {"/b"}})
-		if resp := b.follow(out.location()); resp.Request.URL.String() != "https://app.test/" {
+		b.Login("/dashboard")
+		out := b.Post("/logout?return_to=%2Fa", url.Values{"return_to": {"/b"}})
+		if resp := b.Follow(out.Location()); resp.Request.URL.String() != "https://app.test/" {
 			t.Errorf("two return paths led to %s", resp.Request.URL)
 		}
-		b.login("/dashboard")
-		out = b.post("/logout?return_to=%2Fa%3Fb", nil)
-		if resp := b.follow(out.location()); resp.Request.URL.String() != "https://app.test/a?b" {
+		b.Login("/dashboard")
+		out = b.Post("/logout?return_to=%2Fa%3Fb", nil)
+		if resp := b.Follow(out.Location()); resp.Request.URL.String() != "https://app.test/a?b" {
 			t.Errorf("return_to in the query led to %s", resp.Request.URL)
 		}
 	}
@@ -295,8 +286,8 @@ func TestLogoutRevokesTheRefreshToken(t *testing.T) {
 		name     string
 		client   func(*oauth2.Config)
 		provider oauthlogintest.Config
-		setUp    func(a *watchedApp)
-		signedIn func(a *watchedApp, b *browser)
+		setUp    func(a *apptest.App)
+		signedIn func(a *apptest.App, b *apptest.Browser)
 		basic    bool
 		form     []string // names of parameters besides the token's
 		none     bool
@@ -308,33 +299,33 @@ func TestLogoutRevokesTheRefreshToken(t *testing.T) {
 		{name: "parameters if the application says so", form: []string{"client_id", "client_secret"}, client: func(c *oauth2.Config) {
 			c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 		}},
-		{name: "parameters if metadata says so", form: []string{"client_id", "client_secret"}, setUp: func(a *watchedApp) {
-			a.provider.EditDiscovery(func(doc map[string]any) {
+		{name: "parameters if metadata says so", form: []string{"client_id", "client_secret"}, setUp: func(a *apptest.App) {
+			a.Provider.EditDiscovery(func(doc map[string]any) {
 				doc["token_endpoint_auth_methods_supported"] = []string{"client_secret_post"}
 			})
 		}},
 		{name: "a public client", form: []string{"client_id"}, client: func(c *oauth2.Config) {
 			c.ClientID, c.ClientSecret = "public", ""
 		}},
-		{name: "after a refresh", basic: true, signedIn: func(_ *watchedApp, b *browser) {
+		{name: "after a refresh", basic: true, signedIn: func(_ *apptest.App, b *apptest.Browser) {
 			untilRefresh()
-			b.get("/dashboard")
+			b.Get("/dashboard")
 		}},
-		{name: "after a refresh that another request has seen alone", basic: true, signedIn: func(a *watchedApp, b *browser) {
+		{name: "after a refresh that another request has seen alone", basic: true, signedIn: func(a *apptest.App, b *apptest.Browser) {
 			untilRefresh()
-			b.sameCookies(a.app).get("/dashboard")
+			b.Clone().Get("/dashboard")
 		}},
-		{name: "with a refresh due, which nobody needs any more", basic: true, signedIn: func(*watchedApp, *browser) { untilRefresh() }},
+		{name: "with a refresh due, which nobody needs any more", basic: true, signedIn: func(*apptest.App, *apptest.Browser) { untilRefresh() }},
 		{name: "no refresh token", provider: oauthlogintest.Config{NoRefreshTokens: true}, none: true},
-		{name: "no revocation_endpoint", none: true, setUp: func(a *watchedApp) {
-			a.provider.EditDiscovery(func(doc map[string]any) { delete(doc, "revocation_endpoint") })
+		{name: "no revocation_endpoint", none: true, setUp: func(a *apptest.App) {
+			a.Provider.EditDiscovery(func(doc map[string]any) { delete(doc, "revocation_endpoint") })
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				test.provider.Clients = clients
-				a := newWatchedApp(t, offline{provider: test.provider, change: func(opts *oauthlogin.Options) {
+				a := apptest.New(t, apptest.Config{Provider: test.provider, Change: func(opts *oauthlogin.Options) {
 					if test.client != nil {
 						test.client(opts.Providers[0].OAuth2)
 					}
@@ -342,15 +333,15 @@ func TestLogoutRevokesTheRefreshToken(t *testing.T) {
 				if test.setUp != nil {
 					test.setUp(a)
 				}
-				b := a.browser(t)
-				b.login("/dashboard")
+				b := a.Browser(t)
+				b.Login("/dashboard")
 				if test.signedIn != nil {
 					test.signedIn(a, b)
 				}
-				newest, tokenCalls := a.issued("refresh_token"), a.provider.Count(oauthlogintest.Token)
-				b.logOut("/")
-				sent := a.provider.Requests(oauthlogintest.Revocation)
-				if n := a.provider.Count(oauthlogintest.Token); n != tokenCalls {
+				newest, tokenCalls := a.LastIssued("refresh_token"), a.Provider.Count(oauthlogintest.Token)
+				b.LogOut("/")
+				sent := a.Provider.Requests(oauthlogintest.Revocation)
+				if n := a.Provider.Count(oauthlogintest.Token); n != tokenCalls {
 					t.Errorf("%d calls of the token endpoint", n-tokenCalls)
 				}
 				if test.none {
@@ -418,43 +409,43 @@ func TestLogoutWithoutTheProvider(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					a := newWatchedApp(t, offline{})
-					b := a.browser(t)
-					b.login("/dashboard")
-					b.startLogin("/login")
+					a := apptest.New(t, apptest.Config{})
+					b := a.Browser(t)
+					b.Login("/dashboard")
+					b.StartLogin("/login")
 					if !known {
-						a.restart(t)
+						a.Restart(t)
 					}
-					a.events.take()
+					a.Events.Take()
 					var revocations atomic.Int32
-					a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+					a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
 						if r.URL.Path == "/revoke" {
 							revocations.Add(1)
 						}
 						return test.fault(r)
 					})
 					started := time.Now()
-					out := b.logOut("/left?q=a%20b")
+					out := b.LogOut("/left?q=a%20b")
 					if waited := time.Since(started); waited > 3*time.Second {
 						t.Errorf("the user waited for %v", waited)
 					}
-					if !strings.HasPrefix(out.location(), comeTo) {
-						t.Errorf("logout led to %s; want %s", out.location(), comeTo)
+					if !strings.HasPrefix(out.Location(), comeTo) {
+						t.Errorf("logout led to %s; want %s", out.Location(), comeTo)
 					}
-					if len(b.cookies()) > 0 || b.signedIn() {
-						t.Errorf("cookies left: %v", b.cookies())
+					if len(b.Cookies()) > 0 || b.SignedIn() {
+						t.Errorf("cookies left: %v", b.Cookies())
 					}
 					if n := revocations.Load(); known && n != 1 || !known && n > 0 {
 						t.Errorf("%d revocations", n)
 					}
-					a.events.want(t, "logout test/alice")
-					if (known && test.revokes) == strings.Contains(a.log.String(), "refresh token not revoked") {
-						t.Errorf("log: %s", a.log)
+					a.Events.Want(t, "logout test/alice")
+					if (known && test.revokes) == strings.Contains(a.Log.String(), "refresh token not revoked") {
+						t.Errorf("log: %s", a.Log)
 					}
-					a.leaks(t, out.body)
-					a.wire.cutBy(nil)
+					a.Leaks(t, out.Text)
+					a.Wire.CutBy(nil)
 					time.Sleep(time.Minute)
-					b.login("/dashboard")
+					b.Login("/dashboard")
 				})
 			})
 		}
@@ -468,69 +459,69 @@ func TestLogoutWithoutCalls(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		change   func(*oauthlogin.Options)
-		setUp    func(a *watchedApp)
-		signedIn func(b *browser)
+		setUp    func(a *apptest.App)
+		signedIn func(b *apptest.Browser)
 		subject  string // whose session ends; "": none does
 	}{
-		{name: "no end_session_endpoint and no revocation_endpoint", subject: "alice", setUp: func(a *watchedApp) {
-			a.provider.EditDiscovery(func(doc map[string]any) {
+		{name: "no end_session_endpoint and no revocation_endpoint", subject: "alice", setUp: func(a *apptest.App) {
+			a.Provider.EditDiscovery(func(doc map[string]any) {
 				delete(doc, "end_session_endpoint")
 				delete(doc, "revocation_endpoint")
 			})
 		}},
-		{name: "plain OAuth 2.0", change: plainOAuth, subject: "12345678"},
-		{name: "a session that has expired", signedIn: func(*browser) { time.Sleep(25 * time.Hour) }},
-		{name: "a session cookie that does not open", signedIn: func(b *browser) {
-			b.setCookie(sessionCookie, b.cookies()[sessionCookie]+"AAAA")
+		{name: "plain OAuth 2.0", change: apptest.PlainOAuth, subject: "12345678"},
+		{name: "a session that has expired", signedIn: func(*apptest.Browser) { time.Sleep(25 * time.Hour) }},
+		{name: "a session cookie that does not open", signedIn: func(b *apptest.Browser) {
+			b.SetCookie(apptest.SessionCookie, b.Cookies()[apptest.SessionCookie]+"AAAA")
 		}},
-		{name: "a session cookie of nonsense", signedIn: func(b *browser) { b.setCookie(sessionCookie, "nonsense") }},
-		{name: "cookies larger than any of ours", signedIn: func(b *browser) {
+		{name: "a session cookie of nonsense", signedIn: func(b *apptest.Browser) { b.SetCookie(apptest.SessionCookie, "nonsense") }},
+		{name: "cookies larger than any of ours", signedIn: func(b *apptest.Browser) {
 			for _, suffix := range []string{"", ".1", ".2", ".3", ".4", ".rounds", ".silent", ".flow.nonsense"} {
-				b.setCookie(sessionCookie+suffix, "5"+strings.Repeat("A", 6000))
+				b.SetCookie(apptest.SessionCookie+suffix, "5"+strings.Repeat("A", 6000))
 			}
 		}},
-		{name: "a chunk that is missing", signedIn: func(b *browser) {
-			b.setCookie(sessionCookie, "2"+strings.TrimPrefix(b.cookies()[sessionCookie], "1"))
+		{name: "a chunk that is missing", signedIn: func(b *apptest.Browser) {
+			b.SetCookie(apptest.SessionCookie, "2"+strings.TrimPrefix(b.Cookies()[apptest.SessionCookie], "1"))
 		}},
-		{name: "nobody signed in", signedIn: func(b *browser) { b.setCookie(sessionCookie, "") }},
-		{name: "a session of other keys", signedIn: func(b *browser) {
-			other := newWatchedApp(b.t, offline{change: func(opts *oauthlogin.Options) { opts.Keys = [][]byte{testKey(9)} }})
-			ob := other.browser(b.t)
-			ob.login("/")
-			b.setCookie(sessionCookie, ob.cookies()[sessionCookie])
+		{name: "nobody signed in", signedIn: func(b *apptest.Browser) { b.SetCookie(apptest.SessionCookie, "") }},
+		{name: "a session of other keys", signedIn: func(b *apptest.Browser) {
+			other := apptest.New(b.T, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Keys = [][]byte{apptest.Key(9)} }})
+			ob := other.Browser(b.T)
+			ob.Login("/")
+			b.SetCookie(apptest.SessionCookie, ob.Cookies()[apptest.SessionCookie])
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newWatchedApp(t, offline{change: test.change})
+				a := apptest.New(t, apptest.Config{Change: test.change})
 				if test.setUp != nil {
 					test.setUp(a)
 				}
-				b := a.browser(t)
-				b.login("/")
-				b.startLogin("/login")
+				b := a.Browser(t)
+				b.Login("/")
+				b.StartLogin("/login")
 				if test.signedIn != nil {
 					test.signedIn(b)
 				}
-				a.events.take()
-				a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+				a.Events.Take()
+				a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
 					t.Errorf("%s %s", r.Method, r.URL)
 					return nil, errors.New("cut")
 				})
-				if out := b.logOut("/left?q=a%20b"); out.location() != "/left?q=a%20b" {
-					t.Errorf("logout led to %s", out.location())
+				if out := b.LogOut("/left?q=a%20b"); out.Location() != "/left?q=a%20b" {
+					t.Errorf("logout led to %s", out.Location())
 				}
-				if len(b.cookies()) > 0 {
-					t.Errorf("cookies left: %v", b.cookies())
+				if len(b.Cookies()) > 0 {
+					t.Errorf("cookies left: %v", b.Cookies())
 				}
 				var events []string
 				if test.subject != "" {
 					events = []string{"logout test/" + test.subject}
 				}
-				a.events.want(t, events...)
-				a.wire.cutBy(nil)
-				b.login("/dashboard")
+				a.Events.Want(t, events...)
+				a.Wire.CutBy(nil)
+				b.Login("/dashboard")
 			})
 		})
 	}
@@ -540,20 +531,20 @@ func TestLogoutWithoutCalls(t *testing.T) {
 // for each name, and leaves the answer to the handler.
 func TestSignOut(t *testing.T) {
 	t.Parallel()
-	untilRefresh := func(*watchedApp) { time.Sleep(59*time.Minute + 30*time.Second) }
+	untilRefresh := func(*apptest.App) { time.Sleep(59*time.Minute + 30*time.Second) }
 	for _, test := range []struct {
 		name      string
 		path      string
-		before    func(a *watchedApp)
+		before    func(a *apptest.App)
 		refreshed bool
 	}{
 		{name: "behind RequireAuth", path: "/end"},
 		{name: "behind Handler alone", path: "/end/public"},
 		{name: "twice", path: "/end/twice"},
 		{name: "after a refresh in the same request", path: "/end", before: untilRefresh, refreshed: true},
-		{name: "after a refresh that made the session larger", path: "/end", refreshed: true, before: func(a *watchedApp) {
+		{name: "after a refresh that made the session larger", path: "/end", refreshed: true, before: func(a *apptest.App) {
 			untilRefresh(a)
-			a.provider.EditTokenResponse(func(resp map[string]any) {
+			a.Provider.EditTokenResponse(func(resp map[string]any) {
 				var long strings.Builder
 				for long.Len() < 6000 {
 					long.WriteString(rand.Text())
@@ -562,71 +553,71 @@ func TestSignOut(t *testing.T) {
 				delete(resp, "id_token")
 			})
 		}},
-		{name: "when the cookie is due to be written anew", path: "/end", before: func(*watchedApp) { time.Sleep(3 * time.Hour) }, refreshed: true},
+		{name: "when the cookie is due to be written anew", path: "/end", before: func(*apptest.App) { time.Sleep(3 * time.Hour) }, refreshed: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newWatchedApp(t, offline{})
-				a.more = func(mux *http.ServeMux) {
-					end := a.count(func(w http.ResponseWriter, r *http.Request) {
-						a.auth.SignOut(w, r)
+				a := apptest.New(t, apptest.Config{})
+				a.Routes = func(mux *http.ServeMux) {
+					end := a.Count(func(w http.ResponseWriter, r *http.Request) {
+						a.Auth.SignOut(w, r)
 						if r.URL.Path == "/end/twice" {
-							a.auth.SignOut(w, r)
+							a.Auth.SignOut(w, r)
 						}
 						fmt.Fprint(w, "account deleted")
 					})
-					mux.Handle("/end", a.auth.RequireAuth(end))
-					mux.Handle("/end/twice", a.auth.RequireAuth(end))
+					mux.Handle("/end", a.Auth.RequireAuth(end))
+					mux.Handle("/end/twice", a.Auth.RequireAuth(end))
 					mux.Handle("/end/public", end)
 				}
-				b := a.browser(t)
-				b.login("/dashboard")
-				b.startLogin("/login")
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				b.StartLogin("/login")
 				if test.before != nil {
 					test.before(a)
 				}
-				a.events.take()
-				old := b.sameCookies(a.app)
-				resp := b.post(test.path, nil)
-				if resp.StatusCode != http.StatusOK || resp.body != "account deleted" || resp.location() != "" {
-					t.Errorf("%d to %q: %s", resp.StatusCode, resp.location(), resp.body)
+				a.Events.Take()
+				old := b.Clone()
+				resp := b.Post(test.path, nil)
+				if resp.StatusCode != http.StatusOK || resp.Text != "account deleted" || resp.Location() != "" {
+					t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
 				}
 				for _, c := range resp.Cookies() {
 					if c.MaxAge >= 0 || c.Value != "" {
 						t.Errorf("cookie %s of %d bytes is set", c.Name, len(c.Value))
 					}
 				}
-				if len(b.cookies()) > 0 || b.signedIn() {
-					t.Errorf("cookies left: %v", slices.Collect(maps.Keys(b.cookies())))
+				if len(b.Cookies()) > 0 || b.SignedIn() {
+					t.Errorf("cookies left: %v", slices.Collect(maps.Keys(b.Cookies())))
 				}
-				if old.signedIn() {
+				if old.SignedIn() {
 					t.Error("the old cookie is good again")
 				}
 				want := []string{"logout test/alice"}
 				if test.refreshed {
 					want = []string{"refresh test/alice", "logout test/alice"}
 				}
-				a.events.want(t, want...)
-				revoked := a.provider.Requests(oauthlogintest.Revocation)
-				if len(revoked) != 1 || revoked[0].Form.Get("token") != a.issued("refresh_token") {
+				a.Events.Want(t, want...)
+				revoked := a.Provider.Requests(oauthlogintest.Revocation)
+				if len(revoked) != 1 || revoked[0].Form.Get("token") != a.LastIssued("refresh_token") {
 					t.Errorf("%d revocations", len(revoked))
 				}
-				a.provider.EditTokenResponse(nil)
-				b.login("/dashboard")
+				a.Provider.EditTokenResponse(nil)
+				b.Login("/dashboard")
 			})
 		})
 	}
 	t.Run("without a session", func(t *testing.T) {
 		t.Parallel()
-		a := newWatchedApp(t, offline{})
-		a.more = func(mux *http.ServeMux) { mux.HandleFunc("/end", a.auth.SignOut) }
-		b := a.browser(t)
-		b.setCookie(sessionCookie, "nonsense")
-		if resp := b.get("/end"); resp.StatusCode != http.StatusOK || len(b.cookies()) > 0 {
-			t.Errorf("%d, cookies %v", resp.StatusCode, b.cookies())
+		a := apptest.New(t, apptest.Config{})
+		a.Routes = func(mux *http.ServeMux) { mux.HandleFunc("/end", a.Auth.SignOut) }
+		b := a.Browser(t)
+		b.SetCookie(apptest.SessionCookie, "nonsense")
+		if resp := b.Get("/end"); resp.StatusCode != http.StatusOK || len(b.Cookies()) > 0 {
+			t.Errorf("%d, cookies %v", resp.StatusCode, b.Cookies())
 		}
-		a.events.want(t)
+		a.Events.Want(t)
 	})
 }
 
@@ -635,31 +626,31 @@ func TestSignOut(t *testing.T) {
 func TestSignOutAfterARefreshElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWatchedApp(t, offline{})
-		a.more = func(mux *http.ServeMux) {
-			mux.Handle("/slow", a.auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := apptest.New(t, apptest.Config{})
+		a.Routes = func(mux *http.ServeMux) {
+			mux.Handle("/slow", a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				time.Sleep(2 * time.Minute)
-				a.auth.SignOut(w, r)
+				a.Auth.SignOut(w, r)
 			})))
 		}
-		b := a.browser(t)
-		b.login("/dashboard")
-		other := b.sameCookies(a.app)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		other := b.Clone()
 		time.Sleep(58 * time.Minute)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			b.get("/slow")
+			b.Get("/slow")
 		}()
 		time.Sleep(90 * time.Second)
-		other.get("/dashboard")
+		other.Get("/dashboard")
 		<-done
-		a.events.want(t, "login test/alice", "refresh test/alice", "logout test/alice")
-		revoked := a.provider.Requests(oauthlogintest.Revocation)
-		if len(revoked) != 1 || revoked[0].Form.Get("token") != a.issued("refresh_token") {
+		a.Events.Want(t, "login test/alice", "refresh test/alice", "logout test/alice")
+		revoked := a.Provider.Requests(oauthlogintest.Revocation)
+		if len(revoked) != 1 || revoked[0].Form.Get("token") != a.LastIssued("refresh_token") {
 			t.Errorf("%d revocations, and not of the newest token", len(revoked))
 		}
-		if b.signedIn() || other.signedIn() {
+		if b.SignedIn() || other.SignedIn() {
 			t.Error("signed in")
 		}
 	})
@@ -670,60 +661,60 @@ func TestSignOutAfterARefreshElsewhere(t *testing.T) {
 func TestLogoutDuringARefresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWatchedApp(t, offline{})
-		b := a.browser(t)
-		b.login("/dashboard")
-		first := a.issued("refresh_token")
-		slow := b.sameCookies(a.app)
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		first := a.LastIssued("refresh_token")
+		slow := b.Clone()
 		time.Sleep(59*time.Minute + 30*time.Second)
-		a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 			next(w, r)
 			time.Sleep(5 * time.Second)
 		})
-		ran := a.called("/dashboard")
-		done := make(chan *response)
-		go func() { done <- slow.get("/dashboard") }()
+		ran := a.Called("/dashboard")
+		done := make(chan *apptest.Response)
+		go func() { done <- slow.Get("/dashboard") }()
 		time.Sleep(time.Second)
-		b.logOut("/")
-		if resp := <-done; resp.StatusCode != http.StatusFound || !strings.HasPrefix(resp.location(), "/login?") {
-			t.Errorf("the request that waited: %d to %q", resp.StatusCode, resp.location())
+		b.LogOut("/")
+		if resp := <-done; resp.StatusCode != http.StatusFound || !strings.HasPrefix(resp.Location(), "/login?") {
+			t.Errorf("the request that waited: %d to %q", resp.StatusCode, resp.Location())
 		}
-		if a.called("/dashboard") != ran || b.signedIn() || slow.signedIn() {
+		if a.Called("/dashboard") != ran || b.SignedIn() || slow.SignedIn() {
 			t.Error("signed in after the logout")
 		}
 		var revoked []string
-		for _, r := range a.provider.Requests(oauthlogintest.Revocation) {
+		for _, r := range a.Provider.Requests(oauthlogintest.Revocation) {
 			revoked = append(revoked, r.Form.Get("token"))
 		}
-		if want := []string{first, a.issued("refresh_token")}; !slices.Equal(revoked, want) {
+		if want := []string{first, a.LastIssued("refresh_token")}; !slices.Equal(revoked, want) {
 			t.Errorf("%d revocations, and not of both tokens", len(revoked))
 		}
-		a.events.want(t, "login test/alice", "logout test/alice")
+		a.Events.Want(t, "login test/alice", "logout test/alice")
 	})
 }
 
 // A logout ends one session, and ends it here also for who kept its cookie.
 func TestLogoutEndsOneSession(t *testing.T) {
 	t.Parallel()
-	a := newWatchedApp(t, offline{})
-	b, elsewhere := a.browser(t), a.browser(t)
-	b.login("/dashboard")
-	elsewhere.login("/dashboard")
-	thief := b.sameCookies(a.app)
-	if !thief.signedIn() {
+	a := apptest.New(t, apptest.Config{})
+	b, elsewhere := a.Browser(t), a.Browser(t)
+	b.Login("/dashboard")
+	elsewhere.Login("/dashboard")
+	thief := b.Clone()
+	if !thief.SignedIn() {
 		t.Fatal("the cookie is bound to more than the test knows")
 	}
-	b.logOut("/")
-	if b.signedIn() || thief.signedIn() {
+	b.LogOut("/")
+	if b.SignedIn() || thief.SignedIn() {
 		t.Error("the cookie is good after the logout")
 	}
-	if out := thief.logOut("/left"); out.location() != "/left" {
-		t.Errorf("the second logout led to %s", out.location())
+	if out := thief.LogOut("/left"); out.Location() != "/left" {
+		t.Errorf("the second logout led to %s", out.Location())
 	}
-	if !elsewhere.signedIn() {
+	if !elsewhere.SignedIn() {
 		t.Error("another session of the user has ended")
 	}
-	if n := a.provider.Count(oauthlogintest.Revocation); n != 1 {
+	if n := a.Provider.Count(oauthlogintest.Revocation); n != 1 {
 		t.Errorf("%d revocations", n)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -41,16 +42,16 @@ func TestSessionLimits(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newOfflineApp(t, offline{provider: longTokens, change: tt.change})
-				b := a.browser(t)
-				b.login("/api/me")
-				cookies, begin := b.cookies(), time.Now()
+				a := apptest.New(t, apptest.Config{Provider: longTokens, Change: tt.change})
+				b := a.Browser(t)
+				b.Login("/api/me")
+				cookies, begin := b.Cookies(), time.Now()
 				for i, at := range tt.visits {
 					time.Sleep(at - time.Since(begin))
-					served := a.called("/api/me")
-					resp := a.bare(t).get("/api/me", "Cookie", sessionCookie+"="+cookies[sessionCookie])
+					served := a.Called("/api/me")
+					resp := a.BareBrowser(t).Get("/api/me", "Cookie", apptest.SessionCookie+"="+cookies[apptest.SessionCookie])
 					in := resp.StatusCode == http.StatusOK
-					if want := tt.in || i < len(tt.visits)-1; in != want || in != (a.called("/api/me") > served) {
+					if want := tt.in || i < len(tt.visits)-1; in != want || in != (a.Called("/api/me") > served) {
 						t.Fatalf("visit after %v: %d", at, resp.StatusCode)
 					}
 					for _, c := range resp.Cookies() {
@@ -75,10 +76,10 @@ func halfDays(n int, last time.Duration) (visits []time.Duration) {
 func TestSessionSealedAnew(t *testing.T) {
 	const day = 24 * time.Hour
 	synctest.Test(t, func(t *testing.T) {
-		a := newOfflineApp(t, offline{provider: longTokens})
-		b := a.browser(t)
-		resp := b.get(b.callbackURL("/login"))
-		if maxAge := maxAgeOf(resp, sessionCookie); maxAge != 24*60*60 {
+		a := apptest.New(t, apptest.Config{Provider: longTokens})
+		b := a.Browser(t)
+		resp := b.Get(b.CallbackURL("/login"))
+		if maxAge := maxAgeOf(resp, apptest.SessionCookie); maxAge != 24*60*60 {
 			t.Errorf("Max-Age %d at login", maxAge)
 		}
 		for _, visit := range []struct {
@@ -101,8 +102,8 @@ func TestSessionSealedAnew(t *testing.T) {
 			{20 * time.Hour, 16*60*60 + 12*60 + 1},
 		} {
 			time.Sleep(visit.after)
-			resp := b.get("/api/me")
-			if maxAge := maxAgeOf(resp, sessionCookie); resp.StatusCode != http.StatusOK || maxAge != visit.maxAge {
+			resp := b.Get("/api/me")
+			if maxAge := maxAgeOf(resp, apptest.SessionCookie); resp.StatusCode != http.StatusOK || maxAge != visit.maxAge {
 				t.Errorf("visit after %v more: %d, Max-Age %d, want %d", visit.after, resp.StatusCode, maxAge, visit.maxAge)
 			}
 		}
@@ -110,7 +111,7 @@ func TestSessionSealedAnew(t *testing.T) {
 }
 
 // maxAgeOf returns the Max-Age of the cookie that resp sets, 0 if it does not.
-func maxAgeOf(resp *response, name string) int {
+func maxAgeOf(resp *apptest.Response, name string) int {
 	for _, c := range resp.Cookies() {
 		if c.Name == name {
 			return c.MaxAge
@@ -123,28 +124,28 @@ func maxAgeOf(resp *response, name string) int {
 // session there was.
 func TestNewSessionAtLogin(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	attacker, victim := a.browser(t), a.browser(t)
-	a.provider.AutoApprove("mallory")
-	attacker.login("/")
-	planted := attacker.cookies()[sessionCookie]
-	victim.setCookie(sessionCookie, planted)
+	a := apptest.New(t, apptest.Config{})
+	attacker, victim := a.Browser(t), a.Browser(t)
+	a.Provider.AutoApprove("mallory")
+	attacker.Login("/")
+	planted := attacker.Cookies()[apptest.SessionCookie]
+	victim.SetCookie(apptest.SessionCookie, planted)
 
-	a.provider.AutoApprove("alice")
-	victim.login("/")
-	if body := victim.get("/").body; body != "home of alice" || victim.cookies()[sessionCookie] == planted {
+	a.Provider.AutoApprove("alice")
+	victim.Login("/")
+	if body := victim.Get("/").Text; body != "home of alice" || victim.Cookies()[apptest.SessionCookie] == planted {
 		t.Errorf("victim is in the %s", body)
 	}
-	if body := attacker.get("/").body; body == "home of alice" {
+	if body := attacker.Get("/").Text; body == "home of alice" {
 		t.Errorf("attacker is in the %s", body)
 	}
 }
 
 func TestFromContext(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
-	a.more = func(mux *http.ServeMux) {
-		mux.Handle("/claims", a.auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a := apptest.New(t, apptest.Config{})
+	a.Routes = func(mux *http.ServeMux) {
+		mux.Handle("/claims", a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s, _ := oauthlogin.FromContext(r.Context())
 			var claims struct {
 				Issuer string `json:"iss"`
@@ -170,12 +171,12 @@ func TestFromContext(t *testing.T) {
 			s.User.RawClaims[0] = 'x'
 		})))
 	}
-	a.provider.EditIDToken(func(_, claims map[string]any) { claims["nick"] = "Ali" })
-	b := a.browser(t)
-	b.login("/")
+	a.Provider.EditIDToken(func(_, claims map[string]any) { claims["nick"] = "Ali" })
+	b := a.Browser(t)
+	b.Login("/")
 	for range 2 {
 		want := "test|https://provider.test|alice|alice@example.com|true|https://provider.test|Ali"
-		if got := b.get("/claims").body; got != want {
+		if got := b.Get("/claims").Text; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
@@ -187,13 +188,13 @@ func TestFromContext(t *testing.T) {
 // What is sealed for one session cannot be read by those who have the cookie.
 func TestCookieIsEncrypted(t *testing.T) {
 	t.Parallel()
-	a := newOfflineApp(t, offline{})
+	a := apptest.New(t, apptest.Config{})
 	var access string
-	a.provider.EditTokenResponse(func(resp map[string]any) { access = resp["access_token"].(string) })
-	b := a.browser(t)
-	b.get("/login?return_to=/a/return/path")
-	b.login("/dashboard")
-	for name, value := range b.cookies() {
+	a.Provider.EditTokenResponse(func(resp map[string]any) { access = resp["access_token"].(string) })
+	b := a.Browser(t)
+	b.Get("/login?return_to=/a/return/path")
+	b.Login("/dashboard")
+	for name, value := range b.Cookies() {
 		for range 3 { // securecookie encodes twice
 			for _, secret := range []string{access, "alice", "return/path", "example.com"} {
 				if strings.Contains(value, secret) {

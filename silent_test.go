@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -21,50 +22,50 @@ var asNavigation = []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "doc
 
 // visit loads a page as a browser does, and returns what it ends at, with the
 // URLs that it was led to.
-func (b *browser) visit(path string) (resp *response, led []string) {
-	b.t.Helper()
-	resp = b.get(path, asNavigation...)
-	for resp.location() != "" {
-		target, err := resp.Request.URL.Parse(resp.location())
+func visitPage(b *apptest.Browser, path string) (resp *apptest.Response, led []string) {
+	b.T.Helper()
+	resp = b.Get(path, asNavigation...)
+	for resp.Location() != "" {
+		target, err := resp.Request.URL.Parse(resp.Location())
 		if err != nil || len(led) > 10 {
-			b.t.Fatalf("%s led round, lastly to %q", path, led)
+			b.T.Fatalf("%s led round, lastly to %q", path, led)
 		}
 		led = append(led, target.String())
-		resp = b.get(target.String(), asNavigation...)
+		resp = b.Get(target.String(), asNavigation...)
 	}
 	return resp, led
 }
 
 // newSilentApp has public pages below /public/ behind SilentLogin, and a
 // provider that asks who signs in.
-func newSilentApp(t *testing.T, change func(*oauthlogin.Options)) *watchedApp {
+func newSilentApp(t *testing.T, change func(*oauthlogin.Options)) *apptest.App {
 	t.Helper()
-	a := newWatchedApp(t, offline{change: change})
-	a.provider.AutoApprove("")
-	a.more = func(mux *http.ServeMux) {
-		mux.Handle("/public/", a.auth.SilentLogin(a.count(func(w http.ResponseWriter, r *http.Request) {
+	a := apptest.New(t, apptest.Config{Change: change})
+	a.Provider.AutoApprove("")
+	a.Routes = func(mux *http.ServeMux) {
+		mux.Handle("/public/", a.Auth.SilentLogin(a.Count(func(w http.ResponseWriter, r *http.Request) {
 			if s, ok := oauthlogin.FromContext(r.Context()); ok {
 				w.Write([]byte("page for " + s.User.Subject))
 				return
 			}
 			w.Write([]byte("page for nobody"))
 		})))
-		mux.HandleFunc("/end", a.auth.SignOut)
+		mux.HandleFunc("/end", a.Auth.SignOut)
 	}
 	return a
 }
 
 // knownAtProvider is a browser that is signed in at the provider, and not here.
-func (a *watchedApp) knownAtProvider(t *testing.T) *browser {
+func knownAtProvider(t *testing.T, a *apptest.App) *apptest.Browser {
 	t.Helper()
-	b := a.browser(t)
-	a.provider.AutoApprove("alice")
-	b.login("/dashboard")
-	a.provider.AutoApprove("")
-	for name := range b.cookies() {
-		b.setCookie(name, "")
+	b := a.Browser(t)
+	a.Provider.AutoApprove("alice")
+	b.Login("/dashboard")
+	a.Provider.AutoApprove("")
+	for name := range b.Cookies() {
+		b.SetCookie(name, "")
 	}
-	a.events.take()
+	a.Events.Take()
 	return b
 }
 
@@ -76,28 +77,28 @@ const pagePath = "/public/a%2Fb/?q=a%20b&u=http%3A%2F%2Fx&&empty="
 func TestSilentSignsIn(t *testing.T) {
 	t.Parallel()
 	a := newSilentApp(t, nil)
-	b := a.knownAtProvider(t)
-	resp, led := b.visit(pagePath)
-	if resp.body != "page for alice" || len(led) != 3 || led[2] != "https://app.test"+pagePath {
-		t.Fatalf("led to %q: %s", led, resp.body)
+	b := knownAtProvider(t, a)
+	resp, led := visitPage(b, pagePath)
+	if resp.Text != "page for alice" || len(led) != 3 || led[2] != "https://app.test"+pagePath {
+		t.Fatalf("led to %q: %s", led, resp.Text)
 	}
 	asked, _ := url.Parse(led[0])
 	if query := asked.Query(); asked.Path != "/authorize" || query.Get("prompt") != "none" || query.Get("code_challenge_method") != "S256" || query.Get("nonce") == "" {
 		t.Errorf("asked the provider %s", asked)
 	}
-	if a.called("/public/a/b/") != 1 {
-		t.Errorf("the page was made %d times", a.called("/public/a/b/"))
+	if a.Called("/public/a/b/") != 1 {
+		t.Errorf("the page was made %d times", a.Called("/public/a/b/"))
 	}
-	if resp, led := b.visit("/public/"); resp.body != "page for alice" || len(led) > 0 {
-		t.Errorf("the next page led to %q: %s", led, resp.body)
+	if resp, led := visitPage(b, "/public/"); resp.Text != "page for alice" || len(led) > 0 {
+		t.Errorf("the next page led to %q: %s", led, resp.Text)
 	}
-	a.events.want(t, "login test/alice")
+	a.Events.Want(t, "login test/alice")
 }
 
 // answerBy has the authorization endpoint answer with these parameters.
-func (a *watchedApp) answerBy(change func(query url.Values)) {
-	a.provider.Intercept(oauthlogintest.Authorization, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
-		query := url.Values{"state": {r.URL.Query().Get("state")}, "iss": {a.provider.Issuer()}}
+func answerBy(a *apptest.App, change func(query url.Values)) {
+	a.Provider.Intercept(oauthlogintest.Authorization, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+		query := url.Values{"state": {r.URL.Query().Get("state")}, "iss": {a.Provider.Issuer()}}
 		change(query)
 		w.Header().Set("Location", "https://app.test/auth/callback?"+query.Encode())
 		w.WriteHeader(http.StatusSeeOther)
@@ -108,13 +109,13 @@ func (a *watchedApp) answerBy(change func(query url.Values)) {
 // everybody, and the browser is left alone for ten minutes.
 func TestSilentFails(t *testing.T) {
 	t.Parallel()
-	answer := func(code string) func(*watchedApp) {
-		return func(a *watchedApp) { a.answerBy(func(q url.Values) { q.Set("error", code) }) }
+	answer := func(code string) func(*apptest.App) {
+		return func(a *apptest.App) { answerBy(a, func(q url.Values) { q.Set("error", code) }) }
 	}
-	tokenEndpoint := func(status int, body string) func(*watchedApp) {
-		return func(a *watchedApp) {
-			a.answerBy(func(q url.Values) { q.Set("code", "x") })
-			a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+	tokenEndpoint := func(status int, body string) func(*apptest.App) {
+		return func(a *apptest.App) {
+			answerBy(a, func(q url.Values) { q.Set("code", "x") })
+			a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(status)
 				w.Write([]byte(body))
@@ -123,9 +124,9 @@ func TestSilentFails(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name  string
-		setUp func(*watchedApp)
+		setUp func(*apptest.App)
 	}{
-		{"nobody signed in there", func(*watchedApp) {}},
+		{"nobody signed in there", func(*apptest.App) {}},
 		{"login_required", answer("login_required")},
 		{"interaction_required", answer("interaction_required")},
 		{"consent_required", answer("consent_required")},
@@ -134,7 +135,7 @@ func TestSilentFails(t *testing.T) {
 		{"server_error", answer("server_error")},
 		{"an error of its own", answer("<script>")},
 		{"an empty error", answer("")},
-		{"neither error nor code", func(a *watchedApp) { a.answerBy(func(url.Values) {}) }},
+		{"neither error nor code", func(a *apptest.App) { answerBy(a, func(url.Values) {}) }},
 		{"a code that it does not accept", tokenEndpoint(400, `{"error":"invalid_grant"}`)},
 		{"an answer without an ID token", tokenEndpoint(200, `{"access_token":"x","token_type":"Bearer"}`)},
 		{"a token endpoint that fails", tokenEndpoint(500, "oops")},
@@ -144,33 +145,33 @@ func TestSilentFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newSilentApp(t, nil)
 				test.setUp(a)
-				b := a.browser(t)
-				resp, led := b.visit(pagePath)
-				if resp.StatusCode != http.StatusOK || resp.body != "page for nobody" || len(led) != 3 || led[2] != "https://app.test"+pagePath {
-					t.Fatalf("led to %q: %d %s", led, resp.StatusCode, resp.body)
+				b := a.Browser(t)
+				resp, led := visitPage(b, pagePath)
+				if resp.StatusCode != http.StatusOK || resp.Text != "page for nobody" || len(led) != 3 || led[2] != "https://app.test"+pagePath {
+					t.Fatalf("led to %q: %d %s", led, resp.StatusCode, resp.Text)
 				}
 				for range 3 {
 					time.Sleep(3 * time.Minute)
-					if resp, led := b.visit("/public/"); resp.body != "page for nobody" || len(led) > 0 {
-						t.Errorf("led to %q: %s", led, resp.body)
+					if resp, led := visitPage(b, "/public/"); resp.Text != "page for nobody" || len(led) > 0 {
+						t.Errorf("led to %q: %s", led, resp.Text)
 					}
 				}
-				asked := a.provider.Count(oauthlogintest.Authorization)
+				asked := a.Provider.Count(oauthlogintest.Authorization)
 				if asked != 1 {
 					t.Errorf("asked %d times within ten minutes", asked)
 				}
 				time.Sleep(time.Minute + time.Second)
-				if resp, _ := b.visit("/public/"); resp.body != "page for nobody" || a.provider.Count(oauthlogintest.Authorization) != 2 {
-					t.Errorf("after ten minutes asked %d times: %s", a.provider.Count(oauthlogintest.Authorization), resp.body)
+				if resp, _ := visitPage(b, "/public/"); resp.Text != "page for nobody" || a.Provider.Count(oauthlogintest.Authorization) != 2 {
+					t.Errorf("after ten minutes asked %d times: %s", a.Provider.Count(oauthlogintest.Authorization), resp.Text)
 				}
-				if len(b.cookieNames(flowPrefix)) > 0 || b.signedIn() {
-					t.Errorf("cookies %v", b.cookies())
+				if len(b.CookieNames(apptest.FlowPrefix)) > 0 || b.SignedIn() {
+					t.Errorf("cookies %v", b.Cookies())
 				}
 				// The user can sign in nevertheless.
-				a.provider.Intercept(oauthlogintest.Authorization, nil)
-				a.provider.Intercept(oauthlogintest.Token, nil)
-				a.provider.AutoApprove("alice")
-				b.login("/dashboard")
+				a.Provider.Intercept(oauthlogintest.Authorization, nil)
+				a.Provider.Intercept(oauthlogintest.Token, nil)
+				a.Provider.AutoApprove("alice")
+				b.Login("/dashboard")
 			})
 		})
 	}
@@ -196,25 +197,25 @@ func TestSilentWithoutTheProvider(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newSilentApp(t, nil)
-				a.wire.cutBy(test.fault)
-				b := a.browser(t)
+				a.Wire.CutBy(test.fault)
+				b := a.Browser(t)
 				for range 3 {
 					started := time.Now()
-					if resp, led := b.visit("/public/"); resp.StatusCode != http.StatusOK || resp.body != "page for nobody" || len(led) > 0 {
-						t.Fatalf("led to %q: %d %s", led, resp.StatusCode, resp.body)
+					if resp, led := visitPage(b, "/public/"); resp.StatusCode != http.StatusOK || resp.Text != "page for nobody" || len(led) > 0 {
+						t.Fatalf("led to %q: %d %s", led, resp.StatusCode, resp.Text)
 					}
 					// Nobody has asked for anything but the page.
 					if waited := time.Since(started); waited > 3*time.Second {
 						t.Errorf("the page took %v", waited)
 					}
 				}
-				if len(b.cookies()) > 0 {
-					t.Errorf("cookies %v", b.cookies())
+				if len(b.Cookies()) > 0 {
+					t.Errorf("cookies %v", b.Cookies())
 				}
-				a.events.want(t)
-				a.wire.cutBy(nil)
+				a.Events.Want(t)
+				a.Wire.CutBy(nil)
 				time.Sleep(time.Minute)
-				if _, led := b.visit("/public/"); len(led) != 3 {
+				if _, led := visitPage(b, "/public/"); len(led) != 3 {
 					t.Errorf("the provider is back, and the page led to %q", led)
 				}
 			})
@@ -231,7 +232,7 @@ func TestSilentLeavesAlone(t *testing.T) {
 		path   string
 		header []string
 	}{
-		{name: "fetch", header: asScript},
+		{name: "fetch", header: apptest.AsScript},
 		{name: "fetch of an old browser", header: []string{"Accept", "application/json"}},
 		{name: "XMLHttpRequest", header: []string{"X-Requested-With", "XMLHttpRequest"}},
 		{name: "an image", header: []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}},
@@ -248,7 +249,7 @@ func TestSilentLeavesAlone(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := newSilentApp(t, nil)
-			b := a.browser(t)
+			b := a.Browser(t)
 			method, path := http.MethodGet, "/public/"
 			if test.method != "" {
 				method = test.method
@@ -256,12 +257,12 @@ func TestSilentLeavesAlone(t *testing.T) {
 			if test.path != "" {
 				path = test.path
 			}
-			resp := b.do(b.request(method, path, nil, test.header...))
-			if resp.StatusCode != http.StatusOK || method != http.MethodHead && resp.body != "page for nobody" || len(b.cookies()) > 0 {
-				t.Errorf("%d to %q: %s; cookies %v", resp.StatusCode, resp.location(), resp.body, b.cookies())
+			resp := b.Do(b.Request(method, path, nil, test.header...))
+			if resp.StatusCode != http.StatusOK || method != http.MethodHead && resp.Text != "page for nobody" || len(b.Cookies()) > 0 {
+				t.Errorf("%d to %q: %s; cookies %v", resp.StatusCode, resp.Location(), resp.Text, b.Cookies())
 			}
-			if a.called("/public/") != 1 {
-				t.Errorf("the page was made %d times", a.called("/public/"))
+			if a.Called("/public/") != 1 {
+				t.Errorf("the page was made %d times", a.Called("/public/"))
 			}
 		})
 	}
@@ -274,7 +275,7 @@ func TestSilentNeedsOneOpenIDProvider(t *testing.T) {
 		name   string
 		change func(*oauthlogin.Options)
 	}{
-		{"plain OAuth 2.0", plainOAuth},
+		{"plain OAuth 2.0", apptest.PlainOAuth},
 		{"two providers", func(opts *oauthlogin.Options) {
 			opts.Providers = append(opts.Providers, oauthlogin.Provider{Name: "other", Issuer: "https://other.test", OAuth2: &oauth2.Config{
 				ClientID: "app", RedirectURL: "https://app.test/auth/other",
@@ -283,11 +284,11 @@ func TestSilentNeedsOneOpenIDProvider(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := newSilentApp(t, test.change)
-			b := a.browser(t)
-			if resp, led := b.visit("/public/"); resp.body != "page for nobody" || len(led) > 0 || len(b.cookies()) > 0 {
-				t.Errorf("led to %q: %s", led, resp.body)
+			b := a.Browser(t)
+			if resp, led := visitPage(b, "/public/"); resp.Text != "page for nobody" || len(led) > 0 || len(b.Cookies()) > 0 {
+				t.Errorf("led to %q: %s", led, resp.Text)
 			}
-			if n := a.provider.Count(oauthlogintest.Authorization); n > 0 {
+			if n := a.Provider.Count(oauthlogintest.Authorization); n > 0 {
 				t.Errorf("asked %d times", n)
 			}
 		})
@@ -301,19 +302,18 @@ func TestSilentWithoutCookies(t *testing.T) {
 	for _, known := range []bool{false, true} {
 		a := newSilentApp(t, nil)
 		if known {
-			a.provider.AutoApprove("alice")
+			a.Provider.AutoApprove("alice")
 		}
-		b := a.browser(t)
-		b.client.Jar = nil
-		resp, led := b.visit("/public/") // fails the test when it goes round
-		if n := a.provider.Count(oauthlogintest.Authorization); n > 1 || len(led) > 3 {
+		b := a.BareBrowser(t)
+		resp, led := visitPage(b, "/public/") // fails the test when it goes round
+		if n := a.Provider.Count(oauthlogintest.Authorization); n > 1 || len(led) > 3 {
 			t.Errorf("asked %d times, led to %q", n, led)
 		}
-		if a.provider.Count(oauthlogintest.Token) > 0 {
+		if a.Provider.Count(oauthlogintest.Token) > 0 {
 			t.Error("a code of another login was redeemed")
 		}
-		if resp.StatusCode >= http.StatusInternalServerError || strings.Contains(resp.body, "alice") {
-			t.Errorf("%d %s", resp.StatusCode, resp.body)
+		if resp.StatusCode >= http.StatusInternalServerError || strings.Contains(resp.Text, "alice") {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
 		}
 	}
 }
@@ -323,38 +323,38 @@ func TestSilentAfterLogout(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
-		leave func(b *browser)
+		leave func(b *apptest.Browser)
 		ask   bool // the provider's page, which the user leaves without an answer
 	}{
-		{name: "by the logout path", leave: func(b *browser) { b.logOut("/public/") }},
-		{name: "by a handler", leave: func(b *browser) { b.get("/end") }},
-		{name: "when the session has ended before", leave: func(b *browser) {
-			b.setCookie(sessionCookie, "nonsense")
-			b.logOut("/public/")
+		{name: "by the logout path", leave: func(b *apptest.Browser) { b.LogOut("/public/") }},
+		{name: "by a handler", leave: func(b *apptest.Browser) { b.Get("/end") }},
+		{name: "when the session has ended before", leave: func(b *apptest.Browser) {
+			b.SetCookie(apptest.SessionCookie, "nonsense")
+			b.LogOut("/public/")
 		}},
-		{name: "by the logout path, but not at the provider", leave: func(b *browser) { b.logOut("/public/") }, ask: true},
+		{name: "by the logout path, but not at the provider", leave: func(b *apptest.Browser) { b.LogOut("/public/") }, ask: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newSilentApp(t, nil)
 				if !test.ask {
-					a.provider.EditDiscovery(func(doc map[string]any) { delete(doc, "end_session_endpoint") })
+					a.NoEndSession()
 				}
-				b := a.knownAtProvider(t)
-				if resp, _ := b.visit("/public/"); resp.body != "page for alice" {
-					t.Fatal(resp.body)
+				b := knownAtProvider(t, a)
+				if resp, _ := visitPage(b, "/public/"); resp.Text != "page for alice" {
+					t.Fatal(resp.Text)
 				}
 				time.Sleep(11 * time.Minute) // and the cookie of that has gone
 				test.leave(b)
 				for range 3 {
-					if resp, led := b.visit("/public/"); resp.body != "page for nobody" || len(led) > 0 {
-						t.Errorf("after the logout led to %q: %s", led, resp.body)
+					if resp, led := visitPage(b, "/public/"); resp.Text != "page for nobody" || len(led) > 0 {
+						t.Errorf("after the logout led to %q: %s", led, resp.Text)
 					}
 					time.Sleep(3 * time.Minute)
 				}
-				a.provider.AutoApprove("alice")
-				b.login("/dashboard")
+				a.Provider.AutoApprove("alice")
+				b.Login("/dashboard")
 			})
 		})
 	}
@@ -374,18 +374,18 @@ func TestSilentTellsOfMixUps(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := newSilentApp(t, nil)
-			a.answerBy(test.change)
-			b := a.browser(t)
-			resp, led := b.visit("/public/")
-			if resp.StatusCode != http.StatusBadRequest || len(led) != 2 || a.called("/public/") > 0 {
-				t.Errorf("led to %q: %d %s", led, resp.StatusCode, resp.body)
+			answerBy(a, test.change)
+			b := a.Browser(t)
+			resp, led := visitPage(b, "/public/")
+			if resp.StatusCode != http.StatusBadRequest || len(led) != 2 || a.Called("/public/") > 0 {
+				t.Errorf("led to %q: %d %s", led, resp.StatusCode, resp.Text)
 			}
-			if a.provider.Count(oauthlogintest.Token) > 0 || b.signedIn() {
+			if a.Provider.Count(oauthlogintest.Token) > 0 || b.SignedIn() {
 				t.Error("the code was redeemed")
 			}
-			a.events.want(t, "login test/ issuer_mismatch")
-			if resp, _ := b.visit("/public/"); resp.body != "page for nobody" {
-				t.Errorf("afterwards: %s", resp.body)
+			a.Events.Want(t, "login test/ issuer_mismatch")
+			if resp, _ := visitPage(b, "/public/"); resp.Text != "page for nobody" {
+				t.Errorf("afterwards: %s", resp.Text)
 			}
 		})
 	}
@@ -396,11 +396,11 @@ func TestSilentAnswersLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newSilentApp(t, nil)
-		b := a.browser(t)
-		callback := b.get(b.get(pagePath, asNavigation...).location()).location()
+		b := a.Browser(t)
+		callback := b.Get(b.Get(pagePath, asNavigation...).Location()).Location()
 		time.Sleep(6 * time.Minute)
-		if resp, led := b.visit(callback); resp.body != "page for nobody" || !slices.Equal(led, []string{"https://app.test" + pagePath}) {
-			t.Errorf("led to %q: %d %s", led, resp.StatusCode, resp.body)
+		if resp, led := visitPage(b, callback); resp.Text != "page for nobody" || !slices.Equal(led, []string{"https://app.test" + pagePath}) {
+			t.Errorf("led to %q: %d %s", led, resp.StatusCode, resp.Text)
 		}
 	})
 }
@@ -409,13 +409,13 @@ func TestSilentAnswersLate(t *testing.T) {
 func TestSilentAnswerInAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	a := newSilentApp(t, nil)
-	attacker, victim := a.knownAtProvider(t), a.browser(t)
-	callback := attacker.get(attacker.get("/public/", asNavigation...).location()).location()
-	if resp := victim.get(callback, asNavigation...); resp.StatusCode != http.StatusBadRequest || resp.location() != "" || victim.signedIn() {
-		t.Errorf("%d to %q", resp.StatusCode, resp.location())
+	attacker, victim := knownAtProvider(t, a), a.Browser(t)
+	callback := attacker.Get(attacker.Get("/public/", asNavigation...).Location()).Location()
+	if resp := victim.Get(callback, asNavigation...); resp.StatusCode != http.StatusBadRequest || resp.Location() != "" || victim.SignedIn() {
+		t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 	}
-	if resp, _ := victim.visit("/public/"); resp.body != "page for nobody" {
-		t.Errorf("afterwards: %s", resp.body)
+	if resp, _ := visitPage(victim, "/public/"); resp.Text != "page for nobody" {
+		t.Errorf("afterwards: %s", resp.Text)
 	}
 }
 
@@ -424,20 +424,20 @@ func TestSilentAnswerInAnotherBrowser(t *testing.T) {
 func TestSilentAlone(t *testing.T) {
 	t.Parallel()
 	a := newSilentApp(t, nil)
-	b := a.knownAtProvider(t)
-	a.net["app.test"] = audited(t, true, a.auth.SilentLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b := knownAtProvider(t, a)
+	a.Net["app.test"] = apptest.Audited(t, true, a.Auth.SilentLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, ok := oauthlogin.FromContext(r.Context())
 		if ok {
 			w.Write([]byte("somebody"))
 		}
 	})))
-	if resp, led := b.visit("/public/"); resp.body != "somebody" || len(led) != 3 {
-		t.Errorf("led to %q: %d %s", led, resp.StatusCode, resp.body)
+	if resp, led := visitPage(b, "/public/"); resp.Text != "somebody" || len(led) != 3 {
+		t.Errorf("led to %q: %d %s", led, resp.StatusCode, resp.Text)
 	}
 	for _, m := range []*oauthlogin.Middleware{nil, {}} {
-		a.net["app.test"] = m.SilentLogin(a)
-		if resp, led := b.visit("/public/"); resp.StatusCode != http.StatusInternalServerError || len(led) > 0 || a.called("/public/") > 0 {
-			t.Errorf("%d %s", resp.StatusCode, resp.body)
+		a.Net["app.test"] = m.SilentLogin(a)
+		if resp, led := visitPage(b, "/public/"); resp.StatusCode != http.StatusInternalServerError || len(led) > 0 || a.Called("/public/") > 0 {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
 		}
 	}
 }

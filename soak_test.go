@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -49,13 +50,13 @@ func (d *dice) upTo(most time.Duration) time.Duration {
 
 func soak(t *testing.T, seed uint64, long time.Duration) {
 	chance := &dice{Rand: rand.New(rand.NewPCG(seed, 0))}
-	a := newTokenApp(t, offline{})
-	a.provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 5 + chance.below(56) })
+	a := apptest.New(t, apptest.Config{})
+	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 5 + chance.below(56) })
 
 	var mu sync.Mutex
 	spent := map[string]bool{}
 	refreshes, faults := 0, 0
-	a.provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+	a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 		token := r.FormValue("refresh_token")
 		time.Sleep(chance.upTo([]time.Duration{0, 300 * time.Millisecond, 3 * time.Second}[chance.below(3)]))
 		if status := []int{500, 503, 429}[chance.below(3)]; token != "" && chance.below(8) == 0 {
@@ -77,42 +78,37 @@ func soak(t *testing.T, seed uint64, long time.Duration) {
 		next(w, r)
 		time.Sleep(chance.upTo(500 * time.Millisecond))
 	})
-	a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+	a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == "/token" && chance.below(16) == 0 {
 			return nil, errors.New("connection reset")
 		}
 		return nil, nil
 	})
 	// An API that knows some tokens to be revoked early.
-	a.net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" || chance.below(10) == 0 {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
-	a.guarded["/call"] = func(_ http.ResponseWriter, r *http.Request) {
-		resp, err := a.auth.Client(r.Context()).Get("https://api.test/")
+	a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
+		resp, err := a.Auth.Client(r.Context()).Get("https://api.test/")
 		if err == nil {
 			resp.Body.Close()
 		} else if !errors.Is(err, oauthlogin.ErrNoToken) && r.Context().Err() == nil {
 			t.Error(err)
 		}
-	}
-	a.guarded["/slow"] = func(_ http.ResponseWriter, r *http.Request) { time.Sleep(chance.upTo(20 * time.Second)) }
+	})
+	a.Guard("/slow", func(_ http.ResponseWriter, r *http.Request) { time.Sleep(chance.upTo(20 * time.Second)) })
 
 	end := time.Now().Add(long)
 	var wg sync.WaitGroup
 	for _, user := range []string{"alice", "bob"} {
-		a.wire.mu.Lock()
-		cut := a.wire.cut
-		a.wire.mu.Unlock()
-		a.wire.cutBy(nil)
-		a.provider.AutoApprove(user)
-		b := a.browser(t)
-		b.login("/dashboard")
-		a.wire.cutBy(cut)
+		a.Provider.AutoApprove(user)
+		b := a.Browser(t)
+		a.Wire.Mended(func() { b.Login("/dashboard") })
 
 		var jar sync.Mutex
-		cookies := b.cookies()
+		cookies := b.Cookies()
 		for tab := range 3 {
 			wg.Go(func() {
 				chance := &dice{Rand: rand.New(rand.NewPCG(seed, uint64(tab)+1))}
@@ -126,7 +122,7 @@ func soak(t *testing.T, seed uint64, long time.Duration) {
 					if chance.below(6) == 0 {
 						time.AfterFunc(chance.upTo(2*time.Second), hangUp)
 					}
-					w := a.ask(ctx, sent, path)
+					w := a.Ask(ctx, sent, path)
 					gone := ctx.Err() != nil
 					hangUp()
 					if w.Code != http.StatusOK && !(gone && w.Code == http.StatusServiceUnavailable) {
@@ -138,7 +134,7 @@ func soak(t *testing.T, seed uint64, long time.Duration) {
 					}
 					time.Sleep(chance.upTo(200 * time.Millisecond)) // or comes in another order
 					jar.Lock()
-					cookies = keep(cookies, w)
+					cookies = apptest.Kept(cookies, w)
 					jar.Unlock()
 				}
 			})
@@ -147,7 +143,7 @@ func soak(t *testing.T, seed uint64, long time.Duration) {
 	wg.Wait()
 	time.Sleep(time.Minute) // for refreshes whose client has gone
 
-	a.wire.cutBy(nil)
+	a.Wire.CutBy(nil)
 	if refreshes < 100 || faults == 0 {
 		t.Errorf("%d refreshes, %d faults: too few to tell anything", refreshes, faults)
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -25,23 +26,23 @@ import (
 func TestStepUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWatchedApp(t, offline{change: func(opts *oauthlogin.Options) {
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 			opts.Providers[0].AuthParams = url.Values{"prompt": {"consent"}, "access_type": {"offline"}}
 		}})
-		a.guardedBy(oauthlogin.Policy{MaxAge: 10 * time.Minute, ACR: []string{"phr", "phrh"}})
-		a.provider.EditIDToken(func(_, claims map[string]any) { claims["acr"] = "phrh" })
-		b := a.browser(t)
-		b.login("/dashboard")
-		if resp := b.get(guardedPath); resp.StatusCode != http.StatusOK {
+		a.GuardBy(oauthlogin.Policy{MaxAge: 10 * time.Minute, ACR: []string{"phr", "phrh"}})
+		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["acr"] = "phrh" })
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		if resp := b.Get(guardedPath); resp.StatusCode != http.StatusOK {
 			t.Fatalf("just signed in: %d", resp.StatusCode)
 		}
 		time.Sleep(11 * time.Minute) // clocks may differ by one
-		if resp := b.get(guardedPath); resp.StatusCode != http.StatusOK {
+		if resp := b.Get(guardedPath); resp.StatusCode != http.StatusOK {
 			t.Fatalf("eleven minutes later: %d", resp.StatusCode)
 		}
 		time.Sleep(time.Second)
-		before := b.sameCookies(a.app)
-		resp, params := b.startLogin(guardedPath)
+		before := b.Clone()
+		resp, params := b.StartLogin(guardedPath)
 		for name, want := range map[string]string{
 			"max_age": "600", "prompt": "login", "acr_values": "phr phrh", "access_type": "offline", "client_id": "app", "scope": "openid profile email",
 		} {
@@ -49,30 +50,30 @@ func TestStepUp(t *testing.T) {
 				t.Errorf("%s is %q; want %q", name, values, want)
 			}
 		}
-		if a.called("/guarded") != 2 || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Referrer-Policy") != "no-referrer" {
-			t.Errorf("handler ran %d times; headers %v", a.called("/guarded"), resp.Header)
+		if a.Called("/guarded") != 2 || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Referrer-Policy") != "no-referrer" {
+			t.Errorf("handler ran %d times; headers %v", a.Called("/guarded"), resp.Header)
 		}
 		// The session is good for all else meanwhile.
-		if !b.signedIn() {
+		if !b.SignedIn() {
 			t.Error("the session has ended")
 		}
-		done := b.followUntil(b.callbackURL(resp.location()), func(target string) bool { return strings.Contains(target, "guarded") })
-		if done.location() != guardedPath {
-			t.Errorf("came back to %s", done.location())
+		done := b.FollowOn(b.Get(b.CallbackURL(resp.Location())), "guarded")
+		if done.Location() != guardedPath {
+			t.Errorf("came back to %s", done.Location())
 		}
-		if resp := b.get(done.location()); resp.body != "guarded page for alice" {
-			t.Errorf("%d %s", resp.StatusCode, resp.body)
+		if resp := b.Get(done.Location()); resp.Text != "guarded page for alice" {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
 		}
-		if resp := before.get(guardedPath); resp.StatusCode != http.StatusSeeOther {
+		if resp := before.Get(guardedPath); resp.StatusCode != http.StatusSeeOther {
 			t.Errorf("the old session gets %d", resp.StatusCode)
 		}
 		// A refresh is no sign-in, whatever its ID token says.
-		a.provider.EditIDToken(func(_, claims map[string]any) { claims["acr"], claims["auth_time"] = "phrh", time.Now().Unix() })
+		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["acr"], claims["auth_time"] = "phrh", time.Now().Unix() })
 		time.Sleep(59*time.Minute + 30*time.Second)
-		if resp := b.get(guardedPath); resp.StatusCode != http.StatusSeeOther || a.provider.Count(oauthlogintest.Token) != 3 {
-			t.Errorf("after a refresh: %d, %d token calls", resp.StatusCode, a.provider.Count(oauthlogintest.Token))
+		if resp := b.Get(guardedPath); resp.StatusCode != http.StatusSeeOther || a.Provider.Count(oauthlogintest.Token) != 3 {
+			t.Errorf("after a refresh: %d, %d token calls", resp.StatusCode, a.Provider.Count(oauthlogintest.Token))
 		}
-		a.events.want(t, "login test/alice", "step_up test/alice", "login test/alice", "step_up test/alice", "refresh test/alice", "step_up test/alice")
+		a.Events.Want(t, "login test/alice", "step_up test/alice", "login test/alice", "step_up test/alice", "refresh test/alice", "step_up test/alice")
 	})
 }
 
@@ -82,9 +83,9 @@ func TestStepUpIsVerified(t *testing.T) {
 	t.Parallel()
 	recent := oauthlogin.Policy{MaxAge: time.Minute}
 	strong := oauthlogin.Policy{ACR: []string{"phr"}}
-	claim := func(name string, value func() any) func(a *watchedApp) {
-		return func(a *watchedApp) {
-			a.provider.EditIDToken(func(_, claims map[string]any) {
+	claim := func(name string, value func() any) func(a *apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.EditIDToken(func(_, claims map[string]any) {
 				if claims[name] = value(); claims[name] == nil {
 					delete(claims, name)
 				}
@@ -95,7 +96,7 @@ func TestStepUpIsVerified(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		policy oauthlogin.Policy
-		answer func(a *watchedApp)
+		answer func(a *apptest.App)
 	}{
 		{"an old auth_time", recent, claim("auth_time", func() any { return time.Now().Add(-2*time.Minute - time.Second).Unix() })},
 		{"no auth_time", recent, claim("auth_time", is(nil))},
@@ -104,12 +105,12 @@ func TestStepUpIsVerified(t *testing.T) {
 		{"an auth_time in milliseconds", recent, claim("auth_time", func() any { return time.Now().UnixMilli() })},
 		{"an auth_time in the future", recent, claim("auth_time", func() any { return time.Now().Add(time.Hour).Unix() })},
 		{"an auth_time of 0", recent, claim("auth_time", is(0))},
-		{"an auth_time that user info alone has", recent, func(a *watchedApp) {
-			a.provider.EditIDToken(func(_, claims map[string]any) {
+		{"an auth_time that user info alone has", recent, func(a *apptest.App) {
+			a.Provider.EditIDToken(func(_, claims map[string]any) {
 				delete(claims, "auth_time")
 				delete(claims, "email")
 			})
-			a.provider.EditUserInfo(func(claims map[string]any) { claims["auth_time"] = time.Now().Unix() })
+			a.Provider.EditUserInfo(func(claims map[string]any) { claims["auth_time"] = time.Now().Unix() })
 		}},
 		{"another acr", strong, claim("acr", is("0"))},
 		{"no acr", strong, claim("acr", is(nil))},
@@ -122,33 +123,33 @@ func TestStepUpIsVerified(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newWatchedApp(t, offline{})
-				a.guardedBy(test.policy)
-				b := a.browser(t)
-				b.login("/dashboard")
-				a.events.take()
-				old := b.cookies()[sessionCookie]
+				a := apptest.New(t, apptest.Config{})
+				a.GuardBy(test.policy)
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				a.Events.Take()
+				old := b.Cookies()[apptest.SessionCookie]
 				time.Sleep(3 * time.Minute)
 				test.answer(a)
-				resp := b.follow(guardedPath)
-				if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.body, "<h1>Please sign in again</h1>") || resp.Request.URL.Path != "/auth/callback" {
-					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.body)
+				resp := b.Follow(guardedPath)
+				if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>Please sign in again</h1>") || resp.Request.URL.Path != "/auth/callback" {
+					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
 				}
-				if !slices.Equal(resp.links(), []string{guardedPath}) {
-					t.Errorf("links %q", resp.links())
+				if !slices.Equal(resp.Links(), []string{guardedPath}) {
+					t.Errorf("links %q", resp.Links())
 				}
-				if a.called("/guarded") > 0 || a.provider.Count(oauthlogintest.Authorization) != 2 || a.provider.Count(oauthlogintest.Token) != 2 {
-					t.Errorf("handler ran %d times after %d requests", a.called("/guarded"), a.provider.Count(oauthlogintest.Authorization))
+				if a.Called("/guarded") > 0 || a.Provider.Count(oauthlogintest.Authorization) != 2 || a.Provider.Count(oauthlogintest.Token) != 2 {
+					t.Errorf("handler ran %d times after %d requests", a.Called("/guarded"), a.Provider.Count(oauthlogintest.Authorization))
 				}
-				a.events.want(t, "step_up test/alice", "login test/ step_up_failed")
-				if b.cookies()[sessionCookie] != old || !b.signedIn() {
+				a.Events.Want(t, "step_up test/alice", "login test/ step_up_failed")
+				if b.Cookies()[apptest.SessionCookie] != old || !b.SignedIn() {
 					t.Error("the old session has gone")
 				}
 				// And when the provider does as asked:
-				a.provider.EditIDToken(nil)
-				a.provider.EditUserInfo(nil)
-				if resp := b.follow(guardedPath); resp.body != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
-					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.body)
+				a.Provider.EditIDToken(nil)
+				a.Provider.EditUserInfo(nil)
+				if resp := b.Follow(guardedPath); resp.Text != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
+					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
 				}
 			})
 		})
@@ -171,20 +172,20 @@ func TestPolicyBelievesTheIDTokenAlone(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newWatchedApp(t, offline{})
-			a.guardedBy(test.policy)
-			a.provider.EditIDToken(func(_, claims map[string]any) {
+			a := apptest.New(t, apptest.Config{})
+			a.GuardBy(test.policy)
+			a.Provider.EditIDToken(func(_, claims map[string]any) {
 				for _, name := range []string{"acr", "auth_time", "email"} {
 					delete(claims, name)
 				}
 				maps.Copy(claims, test.idToken)
 			})
-			a.provider.EditUserInfo(func(claims map[string]any) {
+			a.Provider.EditUserInfo(func(claims map[string]any) {
 				maps.Copy(claims, test.info)
 			})
-			b := a.browser(t)
-			b.login("/dashboard")
-			if b.get("/guarded"); a.called("/guarded") > 0 {
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			if b.Get("/guarded"); a.Called("/guarded") > 0 {
 				t.Error("handler ran")
 			}
 		})
@@ -196,22 +197,22 @@ func TestPolicyBelievesTheIDTokenAlone(t *testing.T) {
 func TestStepUpForScripts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWatchedApp(t, offline{})
-		a.guardedBy(oauthlogin.Policy{MaxAge: time.Minute, ACR: []string{"phr"}})
-		b := a.browser(t)
-		b.login("/dashboard")
-		a.events.take()
+		a := apptest.New(t, apptest.Config{})
+		a.GuardBy(oauthlogin.Policy{MaxAge: time.Minute, ACR: []string{"phr"}})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		a.Events.Take()
 		ask := func(method string, header ...string) (loginURL *url.URL) {
 			t.Helper()
-			resp := b.do(b.request(method, guardedPath, nil, append(header, asScript...)...))
+			resp := b.Do(b.Request(method, guardedPath, nil, append(header, apptest.AsScript...)...))
 			var body map[string]string
-			if err := json.Unmarshal([]byte(resp.body), &body); err != nil || resp.StatusCode != http.StatusUnauthorized || len(body) != 2 || body["error"] != "insufficient_user_authentication" {
-				t.Fatalf("%s: %d %s", method, resp.StatusCode, resp.body)
+			if err := json.Unmarshal([]byte(resp.Text), &body); err != nil || resp.StatusCode != http.StatusUnauthorized || len(body) != 2 || body["error"] != "insufficient_user_authentication" {
+				t.Fatalf("%s: %d %s", method, resp.StatusCode, resp.Text)
 			}
 			if challenge := resp.Header.Get("WWW-Authenticate"); !strings.Contains(challenge, `error="insufficient_user_authentication"`) {
 				t.Errorf("challenge %s", challenge)
 			}
-			if resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Content-Type") != "application/json" || len(resp.Cookies()) > 0 || a.called("/guarded") > 0 {
+			if resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Content-Type") != "application/json" || len(resp.Cookies()) > 0 || a.Called("/guarded") > 0 {
 				t.Errorf("headers %v", resp.Header)
 			}
 			if !strings.HasPrefix(body["login_url"], "/login?") {
@@ -241,50 +242,50 @@ func TestStepUpForScripts(t *testing.T) {
 		loginURL := ask(http.MethodGet)
 		sealed := loginURL.Query().Get("step_up")
 		// No other parameter joins what is sealed, and nothing of it is tampered with.
-		_, plain := b.startLogin("/login")
+		_, plain := b.StartLogin("/login")
 		for _, more := range []string{"&prompt=none&max_age=86400&acr_values=0", "&login_hint=mallory&scope=admin", "&claims=%7B%7D"} {
-			_, params := b.startLogin(loginURL.String() + more)
+			_, params := b.StartLogin(loginURL.String() + more)
 			if len(params) != len(plain)+3 || params.Get("max_age") != "60" || params.Get("acr_values") != "phr" || params.Get("prompt") != "login" || params.Get("scope") != plain.Get("scope") {
 				t.Errorf("login_url%s leads to %v", more, params)
 			}
 		}
-		for name := range b.cookies() {
-			if strings.HasPrefix(name, flowPrefix) {
-				b.setCookie(name, "")
+		for name := range b.Cookies() {
+			if strings.HasPrefix(name, apptest.FlowPrefix) {
+				b.SetCookie(name, "")
 			}
 		}
 		var flow string
-		other := a.browser(t)
-		other.startLogin("/login")
-		for _, name := range other.cookieNames(flowPrefix) {
-			flow = other.cookies()[name]
+		other := a.Browser(t)
+		other.StartLogin("/login")
+		for _, name := range other.CookieNames(apptest.FlowPrefix) {
+			flow = other.Cookies()[name]
 		}
 		for name, value := range map[string]string{
 			"nothing": "", "plain text": "prompt=none&max_age=0", "a part": sealed[:len(sealed)/2], "more": sealed + "A",
 			"another first byte": "A" + sealed[1:], "another byte": sealed[:40] + "_-" + sealed[42:], "a flow cookie": flow,
-			"a session cookie": b.cookies()[sessionCookie], "a session cookie's seal": b.cookies()[sessionCookie][7:],
+			"a session cookie": b.Cookies()[apptest.SessionCookie], "a session cookie's seal": b.Cookies()[apptest.SessionCookie][7:],
 			"too much": strings.Repeat("A", 64<<10),
 		} {
-			resp := b.get("/login?return_to=%2Fguarded&step_up=" + url.QueryEscape(value))
-			if resp.StatusCode != http.StatusBadRequest || resp.location() != "" || len(b.cookieNames(flowPrefix)) > 0 {
-				t.Errorf("step_up with %s: %d to %q", name, resp.StatusCode, resp.location())
+			resp := b.Get("/login?return_to=%2Fguarded&step_up=" + url.QueryEscape(value))
+			if resp.StatusCode != http.StatusBadRequest || resp.Location() != "" || len(b.CookieNames(apptest.FlowPrefix)) > 0 {
+				t.Errorf("step_up with %s: %d to %q", name, resp.StatusCode, resp.Location())
 			}
-			if value != "" && strings.Contains(resp.body, value) {
+			if value != "" && strings.Contains(resp.Text, value) {
 				t.Errorf("step_up with %s: the page repeats it", name)
 			}
 		}
 		// What it asks for is verified all the same.
-		a.provider.EditIDToken(func(_, claims map[string]any) { claims["acr"] = "0" })
-		if resp := b.follow(loginURL.String()); resp.StatusCode != http.StatusForbidden {
-			t.Errorf("%d %s", resp.StatusCode, resp.body)
+		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["acr"] = "0" })
+		if resp := b.Follow(loginURL.String()); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
 		}
-		a.provider.EditIDToken(nil)
-		if resp := b.follow(loginURL.String()); resp.body != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
-			t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.body)
+		a.Provider.EditIDToken(nil)
+		if resp := b.Follow(loginURL.String()); resp.Text != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
+			t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
 		}
 		// A request for a refresh of the sign-in goes with no session, too.
-		if resp := a.browser(t).follow(loginURL.String()); resp.body != "guarded page for alice" {
-			t.Errorf("without a session: %d %s", resp.StatusCode, resp.body)
+		if resp := a.Browser(t).Follow(loginURL.String()); resp.Text != "guarded page for alice" {
+			t.Errorf("without a session: %d %s", resp.StatusCode, resp.Text)
 		}
 	})
 }
@@ -292,10 +293,10 @@ func TestStepUpForScripts(t *testing.T) {
 // Nothing else in a link to the login page weakens or strengthens a login.
 func TestLoginTakesNoStepUpFromTheQuery(t *testing.T) {
 	t.Parallel()
-	a := newWatchedApp(t, offline{})
-	b := a.browser(t)
-	_, plain := b.startLogin("/login")
-	_, params := b.startLogin("/login?max_age=0&acr_values=x&prompt=none&policy=x&stepup=x&STEP_UP=x")
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	_, plain := b.StartLogin("/login")
+	_, params := b.StartLogin("/login?max_age=0&acr_values=x&prompt=none&policy=x&stepup=x&STEP_UP=x")
 	if len(params) != len(plain) || params.Has("max_age") || params.Has("acr_values") || params.Has("prompt") {
 		t.Errorf("asked for %v", params)
 	}
@@ -306,8 +307,8 @@ func TestLoginTakesNoStepUpFromTheQuery(t *testing.T) {
 func TestStepUpNeedsOpenIDConnect(t *testing.T) {
 	t.Parallel()
 	for name, policy := range map[string]oauthlogin.Policy{"MaxAge": {MaxAge: time.Hour}, "ACR": {ACR: []string{"phr"}}} {
-		a := newWatchedApp(t, offline{change: func(opts *oauthlogin.Options) {
-			plainOAuth(opts)
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+			apptest.PlainOAuth(opts)
 			identify := opts.Providers[0].Identify
 			opts.Providers[0].Identify = func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
 				user, err := identify(ctx, client)
@@ -315,22 +316,22 @@ func TestStepUpNeedsOpenIDConnect(t *testing.T) {
 				return user, err
 			}
 		}})
-		a.guardedBy(policy)
-		b := a.browser(t)
-		b.login("/dashboard")
-		a.events.take()
-		if resp := b.get("/guarded"); resp.StatusCode != http.StatusForbidden || a.called("/guarded") > 0 {
+		a.GuardBy(policy)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		a.Events.Take()
+		if resp := b.Get("/guarded"); resp.StatusCode != http.StatusForbidden || a.Called("/guarded") > 0 {
 			t.Errorf("%s: page %d", name, resp.StatusCode)
 		}
-		if resp := b.get("/guarded", asScript...); resp.StatusCode != http.StatusForbidden || a.called("/guarded") > 0 {
+		if resp := b.Get("/guarded", apptest.AsScript...); resp.StatusCode != http.StatusForbidden || a.Called("/guarded") > 0 {
 			t.Errorf("%s: fetch %d", name, resp.StatusCode)
 		}
-		a.events.want(t, "denied test/12345678 forbidden", "denied test/12345678 forbidden")
+		a.Events.Want(t, "denied test/12345678 forbidden", "denied test/12345678 forbidden")
 	}
 }
 
 // withOther adds the provider "other", where bob signs in.
-func withOther(t *testing.T) (a *watchedApp, other *oauthlogintest.Provider) {
+func withOther(t *testing.T) (a *apptest.App, other *oauthlogintest.Provider) {
 	t.Helper()
 	other, err := oauthlogintest.New(oauthlogintest.Config{
 		Issuer:  "https://other.test",
@@ -342,13 +343,13 @@ func withOther(t *testing.T) (a *watchedApp, other *oauthlogintest.Provider) {
 	t.Cleanup(other.Close)
 	other.SetKeyAlg("ES256")
 	other.AutoApprove("bob")
-	a = newWatchedApp(t, offline{change: func(opts *oauthlogin.Options) {
+	a = apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 		opts.Providers = append(opts.Providers, oauthlogin.Provider{
 			Name: "other", Issuer: "https://other.test",
 			OAuth2: &oauth2.Config{ClientID: "app", RedirectURL: "https://app.test/auth/other", Scopes: []string{"profile", "email"}},
 		})
 	}})
-	a.net["other.test"] = other
+	a.Net["other.test"] = other
 	return a, other
 }
 
@@ -357,28 +358,28 @@ func TestStepUpByTheSessionsProvider(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, other := withOther(t)
-		a.guardedBy(oauthlogin.Policy{MaxAge: time.Minute})
-		b := a.browser(t)
-		if resp := b.follow("/login?provider=other&return_to=%2Fguarded"); resp.body != "guarded page for bob" {
-			t.Fatalf("%d %s", resp.StatusCode, resp.body)
+		a.GuardBy(oauthlogin.Policy{MaxAge: time.Minute})
+		b := a.Browser(t)
+		if resp := b.Follow("/login?provider=other&return_to=%2Fguarded"); resp.Text != "guarded page for bob" {
+			t.Fatalf("%d %s", resp.StatusCode, resp.Text)
 		}
 		time.Sleep(3 * time.Minute)
-		resp := b.get("/guarded", asScript...)
+		resp := b.Get("/guarded", apptest.AsScript...)
 		var body map[string]string
-		if err := json.Unmarshal([]byte(resp.body), &body); err != nil {
+		if err := json.Unmarshal([]byte(resp.Text), &body); err != nil {
 			t.Fatal(err)
 		}
-		if resp := b.follow(body["login_url"]); resp.body != "guarded page for bob" {
-			t.Errorf("%d %s", resp.StatusCode, resp.body)
+		if resp := b.Follow(body["login_url"]); resp.Text != "guarded page for bob" {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
 		}
 		time.Sleep(3 * time.Minute)
-		if resp := b.follow(guardedPath); resp.body != "guarded page for bob" || resp.Request.URL.RequestURI() != guardedPath {
-			t.Errorf("%d %s", resp.StatusCode, resp.body)
+		if resp := b.Follow(guardedPath); resp.Text != "guarded page for bob" || resp.Request.URL.RequestURI() != guardedPath {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
 		}
-		if asked := a.provider.Count(oauthlogintest.Authorization); asked > 0 || other.Count(oauthlogintest.Authorization) != 3 {
+		if asked := a.Provider.Count(oauthlogintest.Authorization); asked > 0 || other.Count(oauthlogintest.Authorization) != 3 {
 			t.Errorf("asked %d and %d times", asked, other.Count(oauthlogintest.Authorization))
 		}
-		a.events.want(t, "login other/bob", "step_up other/bob", "login other/bob", "step_up other/bob", "login other/bob")
+		a.Events.Want(t, "login other/bob", "step_up other/bob", "login other/bob", "step_up other/bob", "login other/bob")
 	})
 }
 
@@ -386,21 +387,21 @@ func TestStepUpByTheSessionsProvider(t *testing.T) {
 func TestHandlerStartsALogin(t *testing.T) {
 	t.Parallel()
 	a, _ := withOther(t)
-	a.more = func(mux *http.ServeMux) {
+	a.Routes = func(mux *http.ServeMux) {
 		mux.HandleFunc("/join", func(w http.ResponseWriter, r *http.Request) {
-			a.auth.StartLogin(w, r, oauthlogin.LoginOptions{
+			a.Auth.StartLogin(w, r, oauthlogin.LoginOptions{
 				Provider: "other", ReturnTo: "/dashboard?joined=a%20b", AuthParams: url.Values{"login_hint": {"bob"}, "max_age": {"60"}},
 			})
 		})
 	}
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		b := a.browser(t)
-		resp := b.do(b.request(method, "/join?provider=test&return_to=%2Felsewhere&login_hint=mallory", nil))
-		u, _ := url.Parse(resp.location())
+		b := a.Browser(t)
+		resp := b.Do(b.Request(method, "/join?provider=test&return_to=%2Felsewhere&login_hint=mallory", nil))
+		u, _ := url.Parse(resp.Location())
 		if query := u.Query(); resp.StatusCode != http.StatusSeeOther || u.Host != "other.test" || query.Get("login_hint") != "bob" || query.Get("max_age") != "60" {
 			t.Fatalf("%s: %d to %s", method, resp.StatusCode, u)
 		}
-		if resp := b.follow(u.String()); resp.StatusCode != http.StatusOK || resp.Request.URL.RequestURI() != "/dashboard?joined=a%20b" {
+		if resp := b.Follow(u.String()); resp.StatusCode != http.StatusOK || resp.Request.URL.RequestURI() != "/dashboard?joined=a%20b" {
 			t.Errorf("%s: %s %d", method, resp.Request.URL, resp.StatusCode)
 		}
 	}
@@ -411,12 +412,12 @@ func TestHandlerStartsALogin(t *testing.T) {
 func TestNegativeMaxAge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWatchedApp(t, offline{})
-		a.guardedBy(oauthlogin.Policy{MaxAge: -time.Second})
-		b := a.browser(t)
-		b.login("/dashboard")
+		a := apptest.New(t, apptest.Config{})
+		a.GuardBy(oauthlogin.Policy{MaxAge: -time.Second})
+		b := a.Browser(t)
+		b.Login("/dashboard")
 		time.Sleep(5 * time.Minute)
-		if resp := b.get("/guarded"); resp.StatusCode == http.StatusOK || a.called("/guarded") > 0 {
+		if resp := b.Get("/guarded"); resp.StatusCode == http.StatusOK || a.Called("/guarded") > 0 {
 			t.Errorf("%d", resp.StatusCode)
 		}
 	})
@@ -447,21 +448,21 @@ func TestStepUpNeverGoesRound(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, acr %v", test.name, acr), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					a := newWatchedApp(t, offline{})
-					a.guardedBy(test.policy)
-					a.provider.EditIDToken(func(_, claims map[string]any) {
+					a := apptest.New(t, apptest.Config{})
+					a.GuardBy(test.policy)
+					a.Provider.EditIDToken(func(_, claims map[string]any) {
 						if claims["acr"] = acr; acr == nil {
 							delete(claims, "acr")
 						}
 					})
-					b := a.browser(t)
-					b.login("/dashboard")
+					b := a.Browser(t)
+					b.Login("/dashboard")
 					time.Sleep(3 * time.Minute)
-					resp := b.follow("/guarded") // which ends
-					if n := a.provider.Count(oauthlogintest.Authorization); n > 2 {
+					resp := b.Follow("/guarded") // which ends
+					if n := a.Provider.Count(oauthlogintest.Authorization); n > 2 {
 						t.Errorf("sent to the provider %d times", n)
 					}
-					if allowed := a.called("/guarded") > 0; allowed != test.allowed {
+					if allowed := a.Called("/guarded") > 0; allowed != test.allowed {
 						t.Errorf("%d, handler ran: %v", resp.StatusCode, allowed)
 					}
 				})
@@ -491,20 +492,20 @@ func TestStepUpAsAnotherUser(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newWatchedApp(t, offline{})
-				a.guardedBy(test.policy)
-				b := a.browser(t)
-				b.login("/dashboard")
-				a.events.take()
+				a := apptest.New(t, apptest.Config{})
+				a.GuardBy(test.policy)
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				a.Events.Take()
 				time.Sleep(3 * time.Minute)
-				a.provider.AutoApprove("bob")
-				resp := b.follow(guardedPath)
+				a.Provider.AutoApprove("bob")
+				resp := b.Follow(guardedPath)
 				if resp.StatusCode != test.status || resp.Request.URL.RequestURI() != guardedPath {
-					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.body)
+					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
 				}
-				a.events.want(t, test.events...)
-				if me := b.get("/api/me"); !strings.Contains(me.body, `"Subject":"bob"`) || strings.Contains(me.body, "alice") {
-					t.Errorf("signed in as %s", me.body)
+				a.Events.Want(t, test.events...)
+				if me := b.Get("/api/me"); !strings.Contains(me.Text, `"Subject":"bob"`) || strings.Contains(me.Text, "alice") {
+					t.Errorf("signed in as %s", me.Text)
 				}
 			})
 		})

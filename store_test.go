@@ -14,44 +14,27 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 )
 
 // newStoreApp keeps sessions in files of the directory that it returns.
-func newStoreApp(t *testing.T, with offline) (*app, string) {
+func newStoreApp(t *testing.T, with apptest.Config) (*apptest.App, string) {
 	t.Helper()
 	dir := t.TempDir()
-	change := with.change
-	with.change = func(opts *oauthlogin.Options) {
-		opts.Store = sessions.NewFilesystemStore(dir, testKey(5))
+	change := with.Change
+	with.Change = func(opts *oauthlogin.Options) {
+		opts.Store = sessions.NewFilesystemStore(dir, apptest.Key(5))
 		if change != nil {
 			change(opts)
 		}
 	}
-	return newOfflineApp(t, with), dir
-}
-
-// sessionFiles returns the contents of the files in dir by name.
-func sessionFiles(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string]string{}
-	for _, name := range names {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[filepath.Base(name)] = string(content)
-	}
-	return files
+	return apptest.New(t, with), dir
 }
 
 // onlyFile returns the name of the only session there is.
 func onlyFile(t *testing.T, dir string) string {
 	t.Helper()
-	files := sessionFiles(t, dir)
+	files := apptest.SessionFiles(t, dir)
 	for name := range files {
 		if len(files) == 1 {
 			return name
@@ -65,35 +48,35 @@ func onlyFile(t *testing.T, dir string) string {
 // OliveTin: a session that works after logout.
 func TestStoreSessionsBeginAndEnd(t *testing.T) {
 	t.Parallel()
-	a, dir := newStoreApp(t, offline{})
-	b := a.browser(t)
-	b.login("/dashboard")
-	first, firstCookie := onlyFile(t, dir), b.cookies()[sessionCookie]
+	a, dir := newStoreApp(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	first, firstCookie := onlyFile(t, dir), b.Cookies()[apptest.SessionCookie]
 
 	// Somebody who knows, or has planted, the session before the login.
-	b.login("/dashboard")
-	second, secondCookie := onlyFile(t, dir), b.cookies()[sessionCookie]
+	b.Login("/dashboard")
+	second, secondCookie := onlyFile(t, dir), b.Cookies()[apptest.SessionCookie]
 	if second == first {
 		t.Error("the session kept its id at login")
 	}
-	if resp := a.bare(t).get("/api/me", "Cookie", sessionCookie+"="+firstCookie); resp.StatusCode != http.StatusFound {
+	if resp := a.BareBrowser(t).Get("/api/me", "Cookie", apptest.SessionCookie+"="+firstCookie); resp.StatusCode != http.StatusFound {
 		t.Errorf("session from before the login: %d", resp.StatusCode)
 	}
-	planted := a.browser(t)
-	planted.setCookie(sessionCookie, firstCookie)
-	planted.login("/dashboard")
-	if len(sessionFiles(t, dir)) != 2 || sessionFiles(t, dir)[first] != "" {
+	planted := a.Browser(t)
+	planted.SetCookie(apptest.SessionCookie, firstCookie)
+	planted.Login("/dashboard")
+	if len(apptest.SessionFiles(t, dir)) != 2 || apptest.SessionFiles(t, dir)[first] != "" {
 		t.Error("a session took the id of the cookie before the login")
 	}
-	planted.post("/logout", nil)
+	planted.Post("/logout", nil)
 
-	if resp := b.post("/logout", nil); resp.StatusCode != http.StatusSeeOther {
+	if resp := b.Post("/logout", nil); resp.StatusCode != http.StatusSeeOther {
 		t.Errorf("logout: %d", resp.StatusCode)
 	}
-	if files := sessionFiles(t, dir); len(files) != 0 {
+	if files := apptest.SessionFiles(t, dir); len(files) != 0 {
 		t.Errorf("%d session files after logout", len(files))
 	}
-	if resp := a.bare(t).get("/api/me", "Cookie", sessionCookie+"="+secondCookie); resp.StatusCode != http.StatusFound {
+	if resp := a.BareBrowser(t).Get("/api/me", "Cookie", apptest.SessionCookie+"="+secondCookie); resp.StatusCode != http.StatusFound {
 		t.Errorf("session after logout: %d", resp.StatusCode)
 	}
 }
@@ -103,16 +86,16 @@ func TestStoreSessionsBeginAndEnd(t *testing.T) {
 func TestStoreLimits(t *testing.T) {
 	t.Parallel()
 	var got error
-	a, dir := newStoreApp(t, offline{change: func(opts *oauthlogin.Options) {
+	a, dir := newStoreApp(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 		opts.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, err error) {
 			got = err
 			http.Error(w, "failed", err.(*oauthlogin.Error).Status)
 		}
 	}})
-	tooLarge := func(resp map[string]any) { resp["refresh_token"] = noise(5000) }
-	a.provider.EditTokenResponse(tooLarge)
-	b := a.browser(t)
-	resp := b.follow("/login")
+	tooLarge := func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(5000) }
+	a.Provider.EditTokenResponse(tooLarge)
+	b := a.Browser(t)
+	resp := b.Follow("/login")
 	var failure *oauthlogin.Error
 	if !errors.As(got, &failure) || failure.Code != "session_too_large" || resp.StatusCode != http.StatusInternalServerError {
 		t.Fatalf("%d, %v", resp.StatusCode, got)
@@ -120,51 +103,51 @@ func TestStoreLimits(t *testing.T) {
 	if !strings.Contains(got.Error(), "MaxLength") || !strings.Contains(got.Error(), "Options.Store") {
 		t.Errorf("error does not say what to do: %v", got)
 	}
-	if len(b.cookieNames(sessionCookie)) != 0 || len(sessionFiles(t, dir)) != 0 {
+	if len(b.CookieNames(apptest.SessionCookie)) != 0 || len(apptest.SessionFiles(t, dir)) != 0 {
 		t.Error("half a session")
 	}
 
 	// Without an ErrorHandler: in the log, and not on the page.
-	a, _ = newStoreApp(t, offline{})
-	a.provider.EditTokenResponse(tooLarge)
-	page := a.browser(t).follow("/login").body
+	a, _ = newStoreApp(t, apptest.Config{})
+	a.Provider.EditTokenResponse(tooLarge)
+	page := a.Browser(t).Follow("/login").Text
 	if !strings.Contains(page, "more than this site can keep") || strings.Contains(page, "MaxLength") {
 		t.Error(page)
 	}
-	if log := a.log.String(); !strings.Contains(log, "session_too_large") || !strings.Contains(log, "MaxLength") {
+	if log := a.Log.String(); !strings.Contains(log, "session_too_large") || !strings.Contains(log, "MaxLength") {
 		t.Errorf("log does not say what to do:\n%s", log)
 	}
 
 	// And done.
-	a, _ = newStoreApp(t, offline{change: func(opts *oauthlogin.Options) {
+	a, _ = newStoreApp(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 		opts.Store.(*sessions.FilesystemStore).MaxLength(0)
 	}})
-	a.provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = noise(100_000) })
-	b = a.browser(t)
-	b.login("/dashboard")
-	if !b.signedIn() || strings.Contains(a.log.String(), "level=WARN") {
-		t.Errorf("signed in: %t\n%s", b.signedIn(), a.log)
+	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(100_000) })
+	b = a.Browser(t)
+	b.Login("/dashboard")
+	if !b.SignedIn() || strings.Contains(a.Log.String(), "level=WARN") {
+		t.Errorf("signed in: %t\n%s", b.SignedIn(), a.Log)
 	}
 }
 
 func TestStoreSessionSealedAnewKeepsItsID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, dir := newStoreApp(t, offline{provider: longTokens})
-		b := a.browser(t)
-		b.login("/dashboard")
-		name, content := onlyFile(t, dir), sessionFiles(t, dir)[onlyFile(t, dir)]
+		a, dir := newStoreApp(t, apptest.Config{Provider: longTokens})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		name, content := onlyFile(t, dir), apptest.SessionFiles(t, dir)[onlyFile(t, dir)]
 		for range 12 {
 			time.Sleep(12 * time.Hour)
-			if resp := b.get("/api/me"); resp.StatusCode != http.StatusOK || maxAgeOf(resp, sessionCookie) == 0 {
-				t.Fatalf("%d, cookie of %d seconds", resp.StatusCode, maxAgeOf(resp, sessionCookie))
+			if resp := b.Get("/api/me"); resp.StatusCode != http.StatusOK || maxAgeOf(resp, apptest.SessionCookie) == 0 {
+				t.Fatalf("%d, cookie of %d seconds", resp.StatusCode, maxAgeOf(resp, apptest.SessionCookie))
 			}
 		}
-		if onlyFile(t, dir) != name || sessionFiles(t, dir)[name] == content {
+		if onlyFile(t, dir) != name || apptest.SessionFiles(t, dir)[name] == content {
 			t.Error("file is another one, or not written anew")
 		}
-		cookie := b.cookies()[sessionCookie]
+		cookie := b.Cookies()[apptest.SessionCookie]
 		time.Sleep(24 * time.Hour)
-		if resp := a.bare(t).get("/api/me", "Cookie", sessionCookie+"="+cookie); resp.StatusCode != http.StatusFound {
+		if resp := a.BareBrowser(t).Get("/api/me", "Cookie", apptest.SessionCookie+"="+cookie); resp.StatusCode != http.StatusFound {
 			t.Errorf("after the lifetime: %d", resp.StatusCode)
 		}
 	})
@@ -189,39 +172,39 @@ func TestStoreGone(t *testing.T) {
 		}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a, dir := newStoreApp(t, offline{})
-			b := a.browser(t)
-			b.login("/dashboard")
+			a, dir := newStoreApp(t, apptest.Config{})
+			b := a.Browser(t)
+			b.Login("/dashboard")
 			if err := tt.damage(dir); err != nil {
 				t.Fatal(err)
 			}
-			served := a.called("/api/me")
-			if resp := b.get("/api/me"); resp.StatusCode != http.StatusFound || a.called("/api/me") != served {
+			served := a.Called("/api/me")
+			if resp := b.Get("/api/me"); resp.StatusCode != http.StatusFound || a.Called("/api/me") != served {
 				t.Errorf("guarded page: %d", resp.StatusCode)
 			}
-			if resp := b.get("/"); resp.body != "home of nobody" {
-				t.Errorf("public page: %d %s", resp.StatusCode, resp.body)
+			if resp := b.Get("/"); resp.Text != "home of nobody" {
+				t.Errorf("public page: %d %s", resp.StatusCode, resp.Text)
 			}
-			if warned := strings.Contains(a.log.String(), "Options.Store failed"); warned != tt.logs {
-				t.Errorf("warned: %t\n%s", warned, a.log)
+			if warned := strings.Contains(a.Log.String(), "Options.Store failed"); warned != tt.logs {
+				t.Errorf("warned: %t\n%s", warned, a.Log)
 			}
-			if resp := b.post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(b.cookies()) > 0 {
-				t.Errorf("logout: %d, left with %v", resp.StatusCode, b.cookies())
+			if resp := b.Post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(b.Cookies()) > 0 {
+				t.Errorf("logout: %d, left with %v", resp.StatusCode, b.Cookies())
 			}
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			b.login("/dashboard")
+			b.Login("/dashboard")
 		})
 	}
 
-	a, dir := newStoreApp(t, offline{})
+	a, dir := newStoreApp(t, apptest.Config{})
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	b := a.browser(t)
-	if resp := b.follow("/login"); resp.StatusCode != http.StatusInternalServerError || len(b.cookieNames(sessionCookie)) > 0 {
-		t.Errorf("login without a store: %d, %v", resp.StatusCode, b.cookies())
+	b := a.Browser(t)
+	if resp := b.Follow("/login"); resp.StatusCode != http.StatusInternalServerError || len(b.CookieNames(apptest.SessionCookie)) > 0 {
+		t.Errorf("login without a store: %d, %v", resp.StatusCode, b.Cookies())
 	}
 }
 
@@ -273,10 +256,10 @@ func (s *scriptedStore) Save(_ *http.Request, w http.ResponseWriter, session *se
 func TestStoreMisbehaves(t *testing.T) {
 	t.Parallel()
 	store := &scriptedStore{values: map[string]map[any]any{}}
-	a := newOfflineApp(t, offline{change: func(opts *oauthlogin.Options) { opts.Store = store }})
-	a.logoutStaysHere()
-	b := a.browser(t)
-	b.login("/dashboard")
+	a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
+	a.NoEndSession()
+	b := a.Browser(t)
+	b.Login("/dashboard")
 	with := func(values map[any]any) func(*sessions.Session) (*sessions.Session, error) {
 		return func(session *sessions.Session) (*sessions.Session, error) {
 			session.Values = values
@@ -299,38 +282,38 @@ func TestStoreMisbehaves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store.new = answer
 			defer func() { store.new = nil }()
-			served := a.called("/api/me")
-			if resp := b.get("/api/me"); resp.StatusCode != http.StatusFound || a.called("/api/me") != served {
+			served := a.Called("/api/me")
+			if resp := b.Get("/api/me"); resp.StatusCode != http.StatusFound || a.Called("/api/me") != served {
 				t.Errorf("guarded page: %d", resp.StatusCode)
 			}
-			if resp := b.get("/"); resp.StatusCode != http.StatusOK || resp.body != "home of nobody" {
-				t.Errorf("public page: %d %s", resp.StatusCode, resp.body)
+			if resp := b.Get("/"); resp.StatusCode != http.StatusOK || resp.Text != "home of nobody" {
+				t.Errorf("public page: %d %s", resp.StatusCode, resp.Text)
 			}
-			visitor := a.browser(t)
-			visitor.setCookie(sessionCookie, "id-99")
-			if resp := visitor.post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(visitor.cookies()) > 0 {
+			visitor := a.Browser(t)
+			visitor.SetCookie(apptest.SessionCookie, "id-99")
+			if resp := visitor.Post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(visitor.Cookies()) > 0 {
 				t.Errorf("logout: %d", resp.StatusCode)
 			}
 		})
 	}
-	if !b.signedIn() {
+	if !b.SignedIn() {
 		t.Error("a store that works again has lost the session")
 	}
 	// A gorilla CookieStore writes into the deletion what the session has.
-	b.login("/dashboard")
+	b.Login("/dashboard")
 	if len(store.deleted) == 0 || len(store.deleted[0]) > 0 {
 		t.Errorf("deleted with %d values", len(store.deleted))
 	}
 
 	store.save = errors.New("down")
-	visitor := a.browser(t)
-	if resp := visitor.follow("/login"); resp.StatusCode != http.StatusInternalServerError || len(visitor.cookieNames(sessionCookie)) > 0 {
+	visitor := a.Browser(t)
+	if resp := visitor.Follow("/login"); resp.StatusCode != http.StatusInternalServerError || len(visitor.CookieNames(apptest.SessionCookie)) > 0 {
 		t.Errorf("login: %d", resp.StatusCode)
 	}
-	if resp := b.post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(b.cookies()) > 0 {
+	if resp := b.Post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(b.Cookies()) > 0 {
 		t.Errorf("logout: %d", resp.StatusCode)
 	}
-	if log := a.log.String(); !strings.Contains(log, "session not deleted from Options.Store") {
+	if log := a.Log.String(); !strings.Contains(log, "session not deleted from Options.Store") {
 		t.Errorf("nobody is told of a session that outlives its logout:\n%s", log)
 	}
 }
@@ -349,9 +332,9 @@ func TestStoreSessionEndsWhileSealedAnew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &scriptedStore{values: map[string]map[any]any{}}
-				a := newOfflineApp(t, offline{provider: longTokens, change: func(opts *oauthlogin.Options) { opts.Store = store }})
-				b := a.browser(t)
-				b.login("/dashboard")
+				a := apptest.New(t, apptest.Config{Provider: longTokens, Change: func(opts *oauthlogin.Options) { opts.Store = store }})
+				b := a.Browser(t)
+				b.Login("/dashboard")
 				time.Sleep(12 * time.Hour)
 
 				reads := 0
@@ -362,11 +345,11 @@ func TestStoreSessionEndsWhileSealedAnew(t *testing.T) {
 					clear(store.values) // the other request's logout
 					return lost(session)
 				}
-				if resp := b.get("/api/me"); resp.StatusCode != http.StatusOK || maxAgeOf(resp, sessionCookie) > 0 {
-					t.Errorf("%d with a cookie of %d seconds", resp.StatusCode, maxAgeOf(resp, sessionCookie))
+				if resp := b.Get("/api/me"); resp.StatusCode != http.StatusOK || maxAgeOf(resp, apptest.SessionCookie) > 0 {
+					t.Errorf("%d with a cookie of %d seconds", resp.StatusCode, maxAgeOf(resp, apptest.SessionCookie))
 				}
 				store.new = nil
-				if len(store.values) > 0 || b.signedIn() {
+				if len(store.values) > 0 || b.SignedIn() {
 					t.Error("the session is back")
 				}
 			})

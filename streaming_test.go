@@ -5,78 +5,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
-
-// Pipes are a server and a client of net/http with connections in memory:
-// all of HTTP/1.1 is at work, and a synctest bubble can see through it.
-type pipes struct {
-	*http.Transport
-	dials atomic.Int32
-}
-
-func servePipes(t *testing.T, h http.Handler) *pipes {
-	t.Helper()
-	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
-	go server.Serve(l)
-	p := &pipes{}
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		p.dials.Add(1)
-		client, served := net.Pipe()
-		select {
-		case l.conns <- served:
-			return client, nil
-		case <-l.closed:
-			return nil, net.ErrClosed
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	p.Transport = &http.Transport{DialContext: dial, DialTLSContext: dial}
-	t.Cleanup(func() {
-		p.CloseIdleConnections()
-		server.Close()
-	})
-	return p
-}
-
-type pipeListener struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }
 
 // What handlers do with connections works behind RequireAuth as it does
 // without, whether or not a refresh comes first.
@@ -85,7 +22,7 @@ func TestStreaming(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		handle http.HandlerFunc
-		visit  func(t *testing.T, b *browser)
+		visit  func(t *testing.T, b *apptest.Browser)
 		cookie bool // that the answer carries the new one, where there is one
 	}{
 		{"server-sent events", serveEvents, visitEvents, true},
@@ -101,34 +38,34 @@ func TestStreaming(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					a := newTokenApp(t, offline{})
+					a := apptest.New(t, apptest.Config{})
 					served := make(chan struct{})
-					a.guarded["/stream"] = func(w http.ResponseWriter, r *http.Request) {
+					a.Guard("/stream", func(w http.ResponseWriter, r *http.Request) {
 						defer close(served)
 						tt.handle(w, r)
-					}
-					b := a.browser(t)
-					b.login("/dashboard")
-					b.client.Transport = servePipes(t, a.net["app.test"])
+					})
+					b := a.Browser(t)
+					b.Login("/dashboard")
+					b.Client.Transport = apptest.ServePipes(t, a.Net["app.test"])
 					refreshes := 0
 					if due {
 						time.Sleep(2 * time.Hour)
 						refreshes = 1
 					}
-					old := b.cookies()[sessionCookie]
+					old := b.Cookies()[apptest.SessionCookie]
 					tt.visit(t, b)
 					<-served
-					if changed := b.cookies()[sessionCookie] != old; changed != (due && tt.cookie) {
+					if changed := b.Cookies()[apptest.SessionCookie] != old; changed != (due && tt.cookie) {
 						t.Errorf("the session cookie has changed: %t", changed)
 					}
-					a.wantRefreshes(t, refreshes)
-					if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body == "" {
-						t.Errorf("afterwards: %d, token %q", resp.StatusCode, resp.body)
+					a.WantRefreshes(t, refreshes)
+					if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" {
+						t.Errorf("afterwards: %d, token %q", resp.StatusCode, resp.Text)
 					}
-					if changed := b.cookies()[sessionCookie] != old; changed != due {
+					if changed := b.Cookies()[apptest.SessionCookie] != old; changed != due {
 						t.Errorf("after the next answer the session cookie has changed: %t", changed)
 					}
-					a.wantRefreshes(t, refreshes)
+					a.WantRefreshes(t, refreshes)
 				})
 			})
 		}
@@ -151,10 +88,10 @@ func serveEvents(w http.ResponseWriter, r *http.Request) {
 }
 
 // visitEvents hangs up, which is what ends the handler.
-func visitEvents(t *testing.T, b *browser) {
+func visitEvents(t *testing.T, b *apptest.Browser) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	resp, err := b.client.Do(b.request(http.MethodGet, "/stream", nil, "Accept", "text/event-stream").WithContext(ctx))
+	resp, err := b.Client.Do(b.Request(http.MethodGet, "/stream", nil, "Accept", "text/event-stream").WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,8 +120,8 @@ func serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	rw.Flush()
 }
 
-func visitWebSocket(t *testing.T, b *browser) {
-	resp, err := b.client.Do(b.request(http.MethodGet, "/stream", nil, "Upgrade", "websocket", "Connection", "Upgrade"))
+func visitWebSocket(t *testing.T, b *apptest.Browser) {
+	resp, err := b.Client.Do(b.Request(http.MethodGet, "/stream", nil, "Upgrade", "websocket", "Connection", "Upgrade"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,8 +153,8 @@ func serveDeadlines(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func visitDeadlines(t *testing.T, b *browser) {
-	resp, err := b.client.Do(b.request(http.MethodGet, "/stream", nil))
+func visitDeadlines(t *testing.T, b *apptest.Browser) {
+	resp, err := b.Client.Do(b.Request(http.MethodGet, "/stream", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,10 +171,10 @@ func serveTrailers(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set(http.TrailerPrefix+"X-More", "5")
 }
 
-func visitTrailers(t *testing.T, b *browser) {
-	resp := b.get("/stream")
-	if resp.body != "body" || resp.Trailer.Get("X-Sum") != "4" || resp.Trailer.Get("X-More") != "5" {
-		t.Errorf("answer is %q with trailers %v", resp.body, resp.Trailer)
+func visitTrailers(t *testing.T, b *apptest.Browser) {
+	resp := b.Get("/stream")
+	if resp.Text != "body" || resp.Trailer.Get("X-Sum") != "4" || resp.Trailer.Get("X-More") != "5" {
+		t.Errorf("answer is %q with trailers %v", resp.Text, resp.Trailer)
 	}
 }
 
@@ -254,9 +191,9 @@ func serveDuplex(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func visitDuplex(t *testing.T, b *browser) {
+func visitDuplex(t *testing.T, b *apptest.Browser) {
 	body, lines := io.Pipe()
-	resp, err := b.client.Do(b.request(http.MethodPost, "/stream", body))
+	resp, err := b.Client.Do(b.Request(http.MethodPost, "/stream", body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,23 +216,23 @@ func visitDuplex(t *testing.T, b *browser) {
 func TestHangUpDuringRefresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newTokenApp(t, offline{})
-		a.slowTokens(5 * time.Second)
-		b := a.browser(t)
-		b.login("/dashboard")
-		b.client.Transport = servePipes(t, a.net["app.test"])
+		a := apptest.New(t, apptest.Config{})
+		a.SlowTokens(5 * time.Second)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		b.Client.Transport = apptest.ServePipes(t, a.Net["app.test"])
 		time.Sleep(2 * time.Hour)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := b.client.Do(b.request(http.MethodGet, "/access", nil).WithContext(ctx)); err == nil {
+		if _, err := b.Client.Do(b.Request(http.MethodGet, "/access", nil).WithContext(ctx)); err == nil {
 			t.Fatal("the refresh took no time")
 		}
 		start := time.Now()
-		if resp := b.get("/access"); resp.StatusCode != http.StatusOK || resp.body == "" || time.Since(start) != 4*time.Second {
-			t.Errorf("after %v: %d, token %q", time.Since(start), resp.StatusCode, resp.body)
+		if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" || time.Since(start) != 4*time.Second {
+			t.Errorf("after %v: %d, token %q", time.Since(start), resp.StatusCode, resp.Text)
 		}
-		a.wantRefreshes(t, 1)
-		if n := a.provider.Count(oauthlogintest.Token); n != 2 {
+		a.WantRefreshes(t, 1)
+		if n := a.Provider.Count(oauthlogintest.Token); n != 2 {
 			t.Errorf("%d token requests", n)
 		}
 	})

@@ -15,11 +15,9 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
-
-// hostile is what a provider says that must reach neither page nor log.
-const hostile = `<script>alert("hostile")</script>`
 
 // RFC 6749 section 4.1.2: a code goes out once, whatever comes back.
 func TestTokenEndpointRefuses(t *testing.T) {
@@ -35,53 +33,53 @@ func TestTokenEndpointRefuses(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"400 invalid_grant", answerWith(400, `{"error":"invalid_grant","error_description":"`+hostile[:8]+`hostile"}`), 400, "invalid_grant"},
-		{"401 invalid_client", answerWith(401, `{"error":"invalid_client"}`), 502, rejected},
-		{"400 with an error that is no code", answerWith(400, `{"error":"\n\u0000`+strings.Repeat("x", 64)+`hostile"}`), 502, rejected},
-		{"400 that asks for DPoP", answerWith(400, `{"error":"use_dpop_nonce"}`, "DPoP-Nonce", "hostile"), 502, rejected}, // RFC 9449 section 8
-		{"400 without JSON", answerWith(400, hostile, "Content-Type", "text/html"), 502, unavailable},
-		{"403 with a page", answerWith(403, hostile, "Content-Type", "text/html"), 502, unavailable},
-		{"429", answerWith(429, `{"error":"slow_down"}`), 502, unavailable},
-		{"500 with an error", answerWith(500, `{"error":"server_error"}`), 502, unavailable},
-		{"503 with a page", answerWith(503, hostile, "Content-Type", "text/html"), 502, unavailable},
-		{"500 with tokens", answerWith(500, goodTokens), 502, unavailable},
+		{"400 invalid_grant", apptest.RespondWith(400, `{"error":"invalid_grant","error_description":"`+apptest.Hostile[:8]+`hostile"}`), 400, "invalid_grant"},
+		{"401 invalid_client", apptest.RespondWith(401, `{"error":"invalid_client"}`), 502, rejected},
+		{"400 with an error that is no code", apptest.RespondWith(400, `{"error":"\n\u0000`+strings.Repeat("x", 64)+`hostile"}`), 502, rejected},
+		{"400 that asks for DPoP", apptest.RespondWith(400, `{"error":"use_dpop_nonce"}`, "DPoP-Nonce", "hostile"), 502, rejected}, // RFC 9449 section 8
+		{"400 without JSON", apptest.RespondWith(400, apptest.Hostile, "Content-Type", "text/html"), 502, unavailable},
+		{"403 with a page", apptest.RespondWith(403, apptest.Hostile, "Content-Type", "text/html"), 502, unavailable},
+		{"429", apptest.RespondWith(429, `{"error":"slow_down"}`), 502, unavailable},
+		{"500 with an error", apptest.RespondWith(500, `{"error":"server_error"}`), 502, unavailable},
+		{"503 with a page", apptest.RespondWith(503, apptest.Hostile, "Content-Type", "text/html"), 502, unavailable},
+		{"500 with tokens", apptest.RespondWith(500, goodTokens), 502, unavailable},
 
 		// passport-oauth2 CVE-2021-41580.
-		{"200 with an error, as GitHub does", answerWith(200, `{"error":"bad_verification_code","error_description":"hostile"}`), 400, "invalid_grant"},
-		{"200 with an error in a form", answerWith(200, "error=bad_verification_code&error_description=hostile", "Content-Type", form), 400, "invalid_grant"},
-		{"200 with an error and tokens", answerWith(200, `{"error":"server_error","access_token":"from-elsewhere","token_type":"Bearer"}`), 502, rejected},
-		{"200 with another error", answerWith(200, `{"error":"incorrect_client_credentials"}`), 502, rejected},
-		{"200 with an error that is no string", answerWith(200, `{"error":{"message":"hostile"}}`), 502, rejected},
+		{"200 with an error, as GitHub does", apptest.RespondWith(200, `{"error":"bad_verification_code","error_description":"hostile"}`), 400, "invalid_grant"},
+		{"200 with an error in a form", apptest.RespondWith(200, "error=bad_verification_code&error_description=hostile", "Content-Type", form), 400, "invalid_grant"},
+		{"200 with an error and tokens", apptest.RespondWith(200, `{"error":"server_error","access_token":"from-elsewhere","token_type":"Bearer"}`), 502, rejected},
+		{"200 with another error", apptest.RespondWith(200, `{"error":"incorrect_client_credentials"}`), 502, rejected},
+		{"200 with an error that is no string", apptest.RespondWith(200, `{"error":{"message":"hostile"}}`), 502, rejected},
 
-		{"200 with a page", answerWith(200, hostile, "Content-Type", "text/html"), 502, rejected},
-		{"200 with a broken form", answerWith(200, "access_token=%zzhostile", "Content-Type", form), 502, rejected},
-		{"200 with nothing", answerWith(200, ""), 502, rejected},
-		{"204", answerWith(204, ""), 502, rejected},
-		{"null", answerWith(200, "null"), 502, rejected},
-		{"a list", answerWith(200, `[`+goodTokens+`]`), 502, rejected},
-		{"a string", answerWith(200, `"hostile"`), 502, rejected},
-		{"half of an answer", answerWith(200, goodTokens[:40]), 502, rejected},
-		{"an answer of 2 MiB", answerWith(200, `{"access_token":"`+strings.Repeat("a", 2<<20)+`"}`), 502, rejected},
+		{"200 with a page", apptest.RespondWith(200, apptest.Hostile, "Content-Type", "text/html"), 502, rejected},
+		{"200 with a broken form", apptest.RespondWith(200, "access_token=%zzhostile", "Content-Type", form), 502, rejected},
+		{"200 with nothing", apptest.RespondWith(200, ""), 502, rejected},
+		{"204", apptest.RespondWith(204, ""), 502, rejected},
+		{"null", apptest.RespondWith(200, "null"), 502, rejected},
+		{"a list", apptest.RespondWith(200, `[`+goodTokens+`]`), 502, rejected},
+		{"a string", apptest.RespondWith(200, `"hostile"`), 502, rejected},
+		{"half of an answer", apptest.RespondWith(200, goodTokens[:40]), 502, rejected},
+		{"an answer of 2 MiB", apptest.RespondWith(200, `{"access_token":"`+strings.Repeat("a", 2<<20)+`"}`), 502, rejected},
 
-		{"no access token", answerWith(200, `{"token_type":"Bearer","expires_in":3600}`), 502, rejected},
-		{"an empty access token", answerWith(200, `{"access_token":"","token_type":"Bearer"}`), 502, rejected},
-		{"an access token that is a number", answerWith(200, `{"access_token":12345678,"token_type":"Bearer"}`), 502, rejected},
-		{"an access token in upper case letters", answerWith(200, `{"ACCESS_TOKEN":"from-elsewhere","token_type":"Bearer"}`), 502, rejected},
+		{"no access token", apptest.RespondWith(200, `{"token_type":"Bearer","expires_in":3600}`), 502, rejected},
+		{"an empty access token", apptest.RespondWith(200, `{"access_token":"","token_type":"Bearer"}`), 502, rejected},
+		{"an access token that is a number", apptest.RespondWith(200, `{"access_token":12345678,"token_type":"Bearer"}`), 502, rejected},
+		{"an access token in upper case letters", apptest.RespondWith(200, `{"ACCESS_TOKEN":"from-elsewhere","token_type":"Bearer"}`), 502, rejected},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newWiredApp(t, offline{})
-			b := a.browser(t)
-			a.provider.Intercept(oauthlogintest.Token, tt.answer)
-			resp := failingLogin(b)
-			if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			a.Provider.Intercept(oauthlogintest.Token, tt.answer)
+			resp := b.TryLogin()
+			if n := a.Provider.Count(oauthlogintest.Token); n != 1 {
 				t.Errorf("%d token requests", n)
 			}
-			a.refused(t, b, resp, tt.status, tt.code)
-			if a.provider.Count(oauthlogintest.UserInfo)+a.provider.Count(oauthlogintest.JWKS) > 0 {
+			a.Refused(t, b, resp, tt.status, tt.code)
+			if a.Provider.Count(oauthlogintest.UserInfo)+a.Provider.Count(oauthlogintest.JWKS) > 0 {
 				t.Error("user info or keys were asked for")
 			}
-			a.provider.Intercept(oauthlogintest.Token, nil)
-			a.recovers(t, b)
+			a.Provider.Intercept(oauthlogintest.Token, nil)
+			a.Recovers(t, b)
 		})
 	}
 }
@@ -93,17 +91,17 @@ func TestTokenEndpointRedirects(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, target := range []string{"https://evil.test/token", "/token", "https://evil.test/%zzhostile", ""} {
 			t.Run(fmt.Sprint(status, " to ", target), func(t *testing.T) {
-				a := newWiredApp(t, offline{})
-				b := a.browser(t)
-				a.net["evil.test"] = a.count(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, goodTokens) })
-				a.provider.Intercept(oauthlogintest.Token, answerWith(status, goodTokens, "Location", target))
-				resp := failingLogin(b)
-				if n := a.provider.Count(oauthlogintest.Token); n != 1 || a.called("/token") > 0 {
-					t.Errorf("%d token requests, %d elsewhere", n, a.called("/token"))
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				a.Net["evil.test"] = a.Count(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, goodTokens) })
+				a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(status, goodTokens, "Location", target))
+				resp := b.TryLogin()
+				if n := a.Provider.Count(oauthlogintest.Token); n != 1 || a.Called("/token") > 0 {
+					t.Errorf("%d token requests, %d elsewhere", n, a.Called("/token"))
 				}
-				a.refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
-				a.provider.Intercept(oauthlogintest.Token, nil)
-				a.recovers(t, b)
+				a.Refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
+				a.Provider.Intercept(oauthlogintest.Token, nil)
+				a.Recovers(t, b)
 			})
 		}
 	}
@@ -112,7 +110,7 @@ func TestTokenEndpointRedirects(t *testing.T) {
 // What goes wrong below HTTP needs sockets.
 func TestTokenEndpointBreaks(t *testing.T) {
 	t.Parallel()
-	a := newApp(t, nil)
+	a := apptest.NewTLS(t, apptest.Config{})
 	hijack := func(answer string, more ...func(io.Writer)) func(http.ResponseWriter, *http.Request, http.HandlerFunc) {
 		return func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 			conn, _, err := w.(http.Hijacker).Hijack()
@@ -142,27 +140,27 @@ func TestTokenEndpointBreaks(t *testing.T) {
 			w.Header().Set("X-Hostile", strings.Repeat("a", 128<<10))
 			next(w, r)
 		}},
-		{"answers with no gzip", answerWith(200, "hostile", "Content-Encoding", "gzip")},
+		{"answers with no gzip", apptest.RespondWith(200, "hostile", "Content-Encoding", "gzip")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := a.browser(t)
-			before, logged := a.provider.Count(oauthlogintest.Token), len(a.log.String())
-			a.provider.Intercept(oauthlogintest.Token, tt.answer)
-			resp := failingLogin(b)
-			if n := a.provider.Count(oauthlogintest.Token) - before; n != 1 {
+			b := a.Browser(t)
+			before, logged := a.Provider.Count(oauthlogintest.Token), len(a.Log.String())
+			a.Provider.Intercept(oauthlogintest.Token, tt.answer)
+			resp := b.TryLogin()
+			if n := a.Provider.Count(oauthlogintest.Token) - before; n != 1 {
 				t.Errorf("%d token requests", n)
 			}
-			if resp.StatusCode != http.StatusBadGateway || resp.location() != "" {
-				t.Errorf("answer is %d to %q: %s", resp.StatusCode, resp.location(), resp.body)
+			if resp.StatusCode != http.StatusBadGateway || resp.Location() != "" {
+				t.Errorf("answer is %d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
 			}
-			if len(b.cookies()) > 0 || b.signedIn() {
-				t.Errorf("browser has %v", b.cookies())
+			if len(b.Cookies()) > 0 || b.SignedIn() {
+				t.Errorf("browser has %v", b.Cookies())
 			}
-			if log := a.log.String()[logged:]; strings.Contains(log, "hostile") || strings.Contains(resp.body, "hostile") {
+			if log := a.Log.String()[logged:]; strings.Contains(log, "hostile") || strings.Contains(resp.Text, "hostile") {
 				t.Errorf("page or log has the provider's words in it: %.500s", log)
 			}
-			a.provider.Intercept(oauthlogintest.Token, nil)
-			b.login("/dashboard")
+			a.Provider.Intercept(oauthlogintest.Token, nil)
+			b.Login("/dashboard")
 		})
 	}
 }
@@ -208,30 +206,30 @@ func TestExpiresIn(t *testing.T) {
 	} {
 		t.Run(tt.expiresIn, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newWiredApp(t, offline{})
-				a.provider.EditTokenResponse(func(resp map[string]any) {
+				a := apptest.New(t, apptest.Config{})
+				a.Provider.EditTokenResponse(func(resp map[string]any) {
 					delete(resp, "expires_in")
 					delete(resp, "refresh_token")
 					if tt.expiresIn != "" {
 						resp["expires_in"] = json.RawMessage(tt.expiresIn)
 					}
 				})
-				b := a.browser(t)
-				b.login("/dashboard")
-				if got := b.get("/token").body; got != tt.want {
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				if got := b.Get("/token").Text; got != tt.want {
 					t.Errorf("token: %s, want %s", got, tt.want)
 				}
-				if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+				if n := a.Provider.Count(oauthlogintest.Token); n != 1 {
 					t.Errorf("%d token requests", n)
 				}
 				// There is no refresh token to outlive it with.
 				if d, err := time.ParseDuration(tt.want); err == nil {
 					time.Sleep(d + time.Second)
-					if b.signedIn() {
+					if b.SignedIn() {
 						t.Errorf("signed in after %v", d)
 					}
 				}
-				a.leaks(t, "")
+				a.Leaks(t, "")
 			})
 		})
 	}
@@ -271,26 +269,26 @@ func TestTokenAnswer(t *testing.T) {
 		{"a refresh token with a line break", "refresh_token", "abcdefgh\nhostile", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newWiredApp(t, offline{})
-			b := a.browser(t)
-			a.provider.EditIDToken(without("at_hash")) // which would notice a changed token
-			a.provider.EditTokenResponse(func(resp map[string]any) {
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			a.Provider.EditIDToken(apptest.Without("at_hash")) // which would notice a changed token
+			a.Provider.EditTokenResponse(func(resp map[string]any) {
 				resp[tt.member] = tt.value
 				if tt.value == nil {
 					delete(resp, tt.member)
 				}
 			})
 			if tt.ok {
-				a.recovers(t, b)
+				a.Recovers(t, b)
 				return
 			}
-			resp := failingLogin(b)
-			if n := a.provider.Count(oauthlogintest.Token); n != 1 {
+			resp := b.TryLogin()
+			if n := a.Provider.Count(oauthlogintest.Token); n != 1 {
 				t.Errorf("%d token requests", n)
 			}
-			a.refused(t, b, resp, http.StatusBadGateway, "provider_rejected")
-			a.provider.EditTokenResponse(nil)
-			a.recovers(t, b)
+			a.Refused(t, b, resp, http.StatusBadGateway, "provider_rejected")
+			a.Provider.EditTokenResponse(nil)
+			a.Recovers(t, b)
 		})
 	}
 }
@@ -320,12 +318,12 @@ func TestClientAuthentication(t *testing.T) {
 		{"no secret, told to use Basic", "public", "", oauth2.AuthStyleInHeader, nil, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newWiredApp(t, offline{change: func(opts *oauthlogin.Options) {
+			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 				client := opts.Providers[0].OAuth2
 				client.ClientID, client.ClientSecret, client.Endpoint.AuthStyle = tt.id, tt.secret, tt.style
 			}})
 			provider, err := oauthlogintest.New(oauthlogintest.Config{
-				Issuer:  a.provider.Issuer(),
+				Issuer:  a.Provider.Issuer(),
 				Clients: []oauthlogintest.Client{{ID: tt.id, Secret: tt.secret, RedirectURIs: []string{a.URL + "/auth/callback"}}},
 			})
 			if err != nil {
@@ -334,10 +332,10 @@ func TestClientAuthentication(t *testing.T) {
 			t.Cleanup(provider.Close)
 			provider.AutoApprove("alice")
 			provider.EditDiscovery(func(doc map[string]any) { doc["token_endpoint_auth_methods_supported"] = tt.methods })
-			a.net["provider.test"] = provider
-			a.provider = provider
+			a.Net["provider.test"] = provider
+			a.Provider = provider
 
-			a.browser(t).login("/dashboard")
+			a.Browser(t).Login("/dashboard")
 			requests := provider.Requests(oauthlogintest.Token)
 			if len(requests) != 1 || requests[0].Method != http.MethodPost || len(requests[0].Query) > 0 {
 				t.Fatalf("token requests: %d", len(requests))
@@ -354,24 +352,27 @@ func TestClientAuthentication(t *testing.T) {
 // A provider that cannot be reached is no reason to send a code twice either.
 func TestTokenEndpointDown(t *testing.T) {
 	t.Parallel()
-	a := newWiredApp(t, offline{})
-	b := a.browser(t)
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
 	asked := 0
-	a.wire.cutBy(func(r *http.Request) (*http.Response, error) {
+	a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path != "/token" {
 			return nil, nil
 		}
 		asked++
 		return nil, errors.New("connection refused")
 	})
-	resp := failingLogin(b)
+	resp := b.TryLogin()
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
 	}
-	a.refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
-	if links := resp.links(); !slices.Contains(links, "/login?return_to=%2Fdashboard") {
+	a.Refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
+	if links := resp.Links(); !slices.Contains(links, "/login?return_to=%2Fdashboard") {
 		t.Errorf("page leads to %q", links)
 	}
-	a.wire.cutBy(nil)
-	a.recovers(t, b)
+	a.Wire.CutBy(nil)
+	a.Recovers(t, b)
 }
+
+// goodTokens is an answer that a plain OAuth 2.0 client would take.
+const goodTokens = `{"access_token":"from-elsewhere","token_type":"Bearer","expires_in":3600}`

@@ -1,23 +1,14 @@
 package oauthlogin_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
-
-// userOf returns the user that a guarded path of the application sees.
-func userOf(t *testing.T, resp *response) (user oauthlogin.User) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(resp.body), &user); err != nil {
-		t.Fatalf("%d %s: %v", resp.StatusCode, resp.body, err)
-	}
-	return user
-}
 
 // OpenID Connect Core sections 5.3 and 5.7. The OpenID Foundation's
 // oidcc-client-test-scope-userinfo-claims and oidcc-client-test-userinfo-bearer-header.
@@ -27,21 +18,21 @@ func TestUserInfoClaims(t *testing.T) {
 		name, email string
 		verified    bool
 	}
-	both := func(a, b func(object)) func(object) { return func(o object) { a(o); b(o) } }
-	set := func(name string, value any) func(object) { return func(o object) { o[name] = value } }
-	del := func(names ...string) func(object) {
-		return func(o object) {
+	both := func(a, b func(map[string]any)) func(map[string]any) { return func(o map[string]any) { a(o); b(o) } }
+	set := func(name string, value any) func(map[string]any) { return func(o map[string]any) { o[name] = value } }
+	del := func(names ...string) func(map[string]any) {
+		return func(o map[string]any) {
 			for _, name := range names {
 				delete(o, name)
 			}
 		}
 	}
-	nothing := func(object) {}
+	nothing := func(map[string]any) {}
 	bare := del("name", "email", "email_verified")
 	for _, tt := range []struct {
 		name     string
-		idToken  func(claims object)
-		userInfo func(claims object)
+		idToken  func(claims map[string]any)
+		userInfo func(claims map[string]any)
 		asked    int
 		want     user
 	}{
@@ -50,7 +41,7 @@ func TestUserInfoClaims(t *testing.T) {
 		{"no name in the ID token", del("name"), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
 		{"an empty name in the ID token", set("name", ""), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
 		{"a name in the ID token that is null", set("name", nil), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
-		{"a name in the ID token that is an object", set("name", object{"hostile": 1}), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
+		{"a name in the ID token that is an object", set("name", map[string]any{"hostile": 1}), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
 		{"no e-mail in the ID token", del("email", "email_verified"), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
 		{"an empty e-mail in the ID token", set("email", ""), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
 		{"nothing anywhere", bare, bare, 1, user{}},
@@ -62,7 +53,7 @@ func TestUserInfoClaims(t *testing.T) {
 		{"verified as a string", set("email_verified", "true"), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
 		{"not verified as a string", set("email_verified", "false"), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
 		{"verified as 1", set("email_verified", 1), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
-		{"verified as an object", set("email_verified", object{"value": true}), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
+		{"verified as an object", set("email_verified", map[string]any{"value": true}), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
 		{"verified as null", set("email_verified", nil), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
 		{"verified by another name", both(del("email_verified"), set("EMAIL_VERIFIED", true)), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
 		{"nothing said of verified", del("email_verified"), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
@@ -79,16 +70,16 @@ func TestUserInfoClaims(t *testing.T) {
 		{"an address that is no string", set("email", []string{"alice@example.com"}), del("email"), 1, user{"Alice Archer", "", false}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newWiredApp(t, offline{})
-			a.provider.EditIDToken(func(_, claims object) { tt.idToken(claims) })
-			a.provider.EditUserInfo(tt.userInfo)
-			b := a.browser(t)
-			got := userOf(t, b.login("/dashboard"))
+			a := apptest.New(t, apptest.Config{})
+			a.Provider.EditIDToken(func(_, claims map[string]any) { tt.idToken(claims) })
+			a.Provider.EditUserInfo(tt.userInfo)
+			b := a.Browser(t)
+			got := apptest.UserOf(t, b.Login("/dashboard"))
 			if (user{got.Name, got.Email, got.EmailVerified}) != tt.want || got.Subject != "alice" {
 				t.Errorf("user is %q %q %v, want %v", got.Name, got.Email, got.EmailVerified, tt.want)
 			}
 			// RawClaims tells the same story.
-			claims := object{}
+			claims := map[string]any{}
 			if err := got.Claims(&claims); err != nil {
 				t.Fatal(err)
 			}
@@ -98,8 +89,8 @@ func TestUserInfoClaims(t *testing.T) {
 			if verified := claims["email_verified"] == true; got.Email != "" && verified != got.EmailVerified {
 				t.Errorf("claims say of verified: %v", claims["email_verified"])
 			}
-			b.get("/dashboard")
-			requests := a.provider.Requests(oauthlogintest.UserInfo)
+			b.Get("/dashboard")
+			requests := a.Provider.Requests(oauthlogintest.UserInfo)
 			if len(requests) != tt.asked {
 				t.Errorf("%d user info requests", len(requests))
 			}
@@ -109,8 +100,8 @@ func TestUserInfoClaims(t *testing.T) {
 					t.Errorf("request is %v ?%v", r.Header, r.Query)
 				}
 			}
-			if strings.Contains(a.log.String(), "@example.com") {
-				t.Errorf("log has the address: %s", a.log)
+			if strings.Contains(a.Log.String(), "@example.com") {
+				t.Errorf("log has the address: %s", a.Log)
 			}
 		})
 	}
@@ -120,8 +111,8 @@ func TestUserInfoClaims(t *testing.T) {
 // does not is in the claims.
 func TestUserInfoAdvertised(t *testing.T) {
 	t.Parallel()
-	bare := func(_, claims object) { delete(claims, "name") }
-	extra := func(claims object) {
+	bare := func(_, claims map[string]any) { delete(claims, "name") }
+	extra := func(claims map[string]any) {
 		claims["groups"], claims["acr"], claims["iss"] = []string{"a", "b"}, "hostile", "https://evil.test"
 	}
 	var claims struct {
@@ -129,23 +120,23 @@ func TestUserInfoAdvertised(t *testing.T) {
 		ACR, ISS string
 	}
 
-	a := newWiredApp(t, offline{})
-	a.provider.EditIDToken(bare)
-	a.provider.EditUserInfo(extra)
-	user := userOf(t, a.browser(t).login("/dashboard"))
+	a := apptest.New(t, apptest.Config{})
+	a.Provider.EditIDToken(bare)
+	a.Provider.EditUserInfo(extra)
+	user := apptest.UserOf(t, a.Browser(t).Login("/dashboard"))
 	if err := user.Claims(&claims); err != nil || len(claims.Groups) != 2 {
 		t.Errorf("claims are %s: %v", user.RawClaims, err)
 	}
-	if claims.ACR != "0" || claims.ISS != a.provider.Issuer() {
+	if claims.ACR != "0" || claims.ISS != a.Provider.Issuer() {
 		t.Errorf("user info replaced what was signed: %s", user.RawClaims)
 	}
 
-	a = newWiredApp(t, offline{})
-	a.provider.EditIDToken(bare)
-	a.provider.EditUserInfo(extra)
-	a.provider.EditDiscovery(func(doc object) { delete(doc, "userinfo_endpoint") })
-	user = userOf(t, a.browser(t).login("/dashboard"))
-	if n := a.provider.Count(oauthlogintest.UserInfo); n > 0 || user.Name != "" || user.Email != "alice@example.com" {
+	a = apptest.New(t, apptest.Config{})
+	a.Provider.EditIDToken(bare)
+	a.Provider.EditUserInfo(extra)
+	a.Provider.EditDiscovery(func(doc map[string]any) { delete(doc, "userinfo_endpoint") })
+	user = apptest.UserOf(t, a.Browser(t).Login("/dashboard"))
+	if n := a.Provider.Count(oauthlogintest.UserInfo); n > 0 || user.Name != "" || user.Email != "alice@example.com" {
 		t.Errorf("%d user info requests, user %q %q", n, user.Name, user.Email)
 	}
 	if err := user.Claims(new(int)); err == nil {
@@ -160,60 +151,60 @@ func TestUserInfoAdvertised(t *testing.T) {
 // oidcc-client-test-userinfo-invalid-sub.
 func TestUserInfoRefused(t *testing.T) {
 	t.Parallel()
-	set := func(value any) func(object) { return func(o object) { o["sub"] = value } }
+	set := func(value any) func(map[string]any) { return func(o map[string]any) { o["sub"] = value } }
 	const (
 		rejected    = "provider_rejected"
 		unavailable = "provider_unavailable"
 	)
 	for _, tt := range []struct {
 		name   string
-		edit   func(object)
+		edit   func(map[string]any)
 		answer func(http.ResponseWriter, *http.Request, http.HandlerFunc)
 		code   string // "": the login works without user info
 	}{
 		{"another subject", set("hostile"), nil, rejected},
 		{"a subject in other case", set("Alice"), nil, rejected},
-		{"no subject", func(o object) { delete(o, "sub") }, nil, rejected},
+		{"no subject", func(o map[string]any) { delete(o, "sub") }, nil, rejected},
 		{"an empty subject", set(""), nil, rejected},
 		{"a subject that is a list", set([]string{"alice"}), nil, rejected},
-		{"a subject by the name SUB", func(o object) { o["SUB"] = o["sub"]; delete(o, "sub") }, nil, rejected},
+		{"a subject by the name SUB", func(o map[string]any) { o["SUB"] = o["sub"]; delete(o, "sub") }, nil, rejected},
 
-		{"401", nil, answerWith(401, hostile), ""},
-		{"403", nil, answerWith(403, hostile), ""},
-		{"401 with claims", nil, answerWith(401, `{"sub":"hostile","name":"hostile"}`), ""},
-		{"404", nil, answerWith(404, hostile), unavailable},
-		{"500", nil, answerWith(500, hostile), unavailable},
-		{"503 with claims", nil, answerWith(503, `{"sub":"alice","name":"hostile"}`), unavailable},
-		{"302 elsewhere", nil, answerWith(302, "", "Location", "https://evil.test/evil"), unavailable},
-		{"307 elsewhere", nil, answerWith(307, "", "Location", "https://evil.test/evil"), unavailable},
-		{"a page", nil, answerWith(200, hostile, "Content-Type", "text/html"), rejected},
-		{"nothing", nil, answerWith(200, ""), rejected},
-		{"null", nil, answerWith(200, "null"), rejected},
-		{"a list", nil, answerWith(200, `[{"sub":"alice"}]`), rejected},
-		{"a JWT", nil, answerWith(200, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.", "Content-Type", "application/jwt"), rejected},
-		{"2 MiB", nil, answerWith(200, `{"sub":"alice","name":"`+strings.Repeat("a", 2<<20)+`"}`), rejected},
+		{"401", nil, apptest.RespondWith(401, apptest.Hostile), ""},
+		{"403", nil, apptest.RespondWith(403, apptest.Hostile), ""},
+		{"401 with claims", nil, apptest.RespondWith(401, `{"sub":"hostile","name":"hostile"}`), ""},
+		{"404", nil, apptest.RespondWith(404, apptest.Hostile), unavailable},
+		{"500", nil, apptest.RespondWith(500, apptest.Hostile), unavailable},
+		{"503 with claims", nil, apptest.RespondWith(503, `{"sub":"alice","name":"hostile"}`), unavailable},
+		{"302 elsewhere", nil, apptest.RespondWith(302, "", "Location", "https://evil.test/evil"), unavailable},
+		{"307 elsewhere", nil, apptest.RespondWith(307, "", "Location", "https://evil.test/evil"), unavailable},
+		{"a page", nil, apptest.RespondWith(200, apptest.Hostile, "Content-Type", "text/html"), rejected},
+		{"nothing", nil, apptest.RespondWith(200, ""), rejected},
+		{"null", nil, apptest.RespondWith(200, "null"), rejected},
+		{"a list", nil, apptest.RespondWith(200, `[{"sub":"alice"}]`), rejected},
+		{"a JWT", nil, apptest.RespondWith(200, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.", "Content-Type", "application/jwt"), rejected},
+		{"2 MiB", nil, apptest.RespondWith(200, `{"sub":"alice","name":"`+strings.Repeat("a", 2<<20)+`"}`), rejected},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newWiredApp(t, offline{})
-			a.net["evil.test"] = a.count(func(http.ResponseWriter, *http.Request) {})
-			a.provider.EditIDToken(func(_, claims object) { delete(claims, "name") })
-			a.provider.EditUserInfo(tt.edit)
-			a.provider.Intercept(oauthlogintest.UserInfo, tt.answer)
-			b := a.browser(t)
+			a := apptest.New(t, apptest.Config{})
+			a.Net["evil.test"] = a.Count(func(http.ResponseWriter, *http.Request) {})
+			a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "name") })
+			a.Provider.EditUserInfo(tt.edit)
+			a.Provider.Intercept(oauthlogintest.UserInfo, tt.answer)
+			b := a.Browser(t)
 			if tt.code == "" {
-				user := userOf(t, b.login("/dashboard"))
+				user := apptest.UserOf(t, b.Login("/dashboard"))
 				if user.Subject != "alice" || user.Name != "" || user.Email != "alice@example.com" || !user.EmailVerified {
 					t.Errorf("user is %+v", user)
 				}
 			} else {
-				a.refused(t, b, failingLogin(b), http.StatusBadGateway, tt.code)
+				a.Refused(t, b, b.TryLogin(), http.StatusBadGateway, tt.code)
 			}
-			if n := a.provider.Count(oauthlogintest.UserInfo); n != 1 || a.called("/evil") > 0 {
-				t.Errorf("%d user info requests, %d elsewhere", n, a.called("/evil"))
+			if n := a.Provider.Count(oauthlogintest.UserInfo); n != 1 || a.Called("/evil") > 0 {
+				t.Errorf("%d user info requests, %d elsewhere", n, a.Called("/evil"))
 			}
-			a.provider.EditUserInfo(nil)
-			a.provider.Intercept(oauthlogintest.UserInfo, nil)
-			a.recovers(t, b)
+			a.Provider.EditUserInfo(nil)
+			a.Provider.Intercept(oauthlogintest.UserInfo, nil)
+			a.Recovers(t, b)
 		})
 	}
 }

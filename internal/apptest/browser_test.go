@@ -1,4 +1,4 @@
-package oauthlogin_test
+package apptest
 
 import (
 	"fmt"
@@ -83,7 +83,7 @@ func TestBrowserKeepsCookies(t *testing.T) {
 		{"the last of an attribute counts", "Storage Model", app, []string{"a=1; Path=/x; Path=/", "b=1; Max-Age=9; Max-Age=0", "c=1; SameSite=None; SameSite=Lax"}, app, "a=1; c=1"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			var store cookieStore
+			var store cookieJar
 			for _, line := range tt.lines {
 				store.set(mustURL(t, tt.from), line, cause{}, false)
 			}
@@ -111,7 +111,7 @@ func TestBrowserLeavesSecureCookiesAlone(t *testing.T) {
 		{"of another name", "http://app.test/", "b=2; Path=/login", true},
 		{"over https", "https://app.test/", "a=2; Path=/login", true},
 	} {
-		var store cookieStore
+		var store cookieJar
 		store.set(mustURL(t, "https://app.test/"), "a=1; Secure; Path=/login", cause{}, false)
 		if kept := store.set(mustURL(t, tt.from), tt.line, cause{}, false); kept != tt.kept {
 			t.Errorf("%s: kept %t", tt.name, kept)
@@ -122,22 +122,22 @@ func TestBrowserLeavesSecureCookiesAlone(t *testing.T) {
 // HttpOnly: RFC 6265bis, Storage Model and Retrieval Model.
 func TestBrowserKeepsScriptsOut(t *testing.T) {
 	t.Parallel()
-	b := &browser{t: t, client: &http.Client{Jar: &cookieStore{}}}
-	p := b.page("https://app.test")
-	b.store().set(p.url(), "a=secret; HttpOnly; Secure; Path=/", cause{}, false)
-	b.store().set(p.url(), "b=open; Path=/", cause{}, false)
+	b := &Browser{T: t, Client: &http.Client{Jar: &cookieJar{}}}
+	p := b.Page("https://app.test")
+	b.jar().set(p.url(), "a=secret; HttpOnly; Secure; Path=/", cause{}, false)
+	b.jar().set(p.url(), "b=open; Path=/", cause{}, false)
 	for line, kept := range map[string]bool{
 		"a=mine; Path=/": false, "a=; Path=/; Max-Age=0": false, "c=1; HttpOnly": false, "b=mine; Path=/": true, "a=mine; Path=/x": true,
 		"__Host-d=1": false, "__Host-d=1; Secure; Path=/": true,
 	} {
-		if got := p.setCookie(line); got != kept {
+		if got := p.SetCookie(line); got != kept {
 			t.Errorf("%s: kept %t", line, got)
 		}
 	}
-	if got := p.cookie(); strings.Contains(got, "secret") || !strings.Contains(got, "b=mine") {
+	if got := p.Cookie(); strings.Contains(got, "secret") || !strings.Contains(got, "b=mine") {
 		t.Errorf("a script reads %q", got)
 	}
-	if got := b.store().header(p.url(), http.MethodGet, cause{}, false); !strings.Contains(got, "a=secret") {
+	if got := b.jar().header(p.url(), http.MethodGet, cause{}, false); !strings.Contains(got, "a=secret") {
 		t.Errorf("the browser sends %q", got)
 	}
 }
@@ -178,7 +178,7 @@ func TestBrowserTellsSitesApart(t *testing.T) {
 		{"plain http", "GET", "http://app.test/", cause{}, "", "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var store cookieStore
+			var store cookieJar
 			for _, line := range []string{"none=1; SameSite=None; Secure", "lax=1; SameSite=Lax; Secure", "strict=1; SameSite=Strict; Secure", "old=1; Secure", "new=1; SameSite=x; Secure"} {
 				store.set(shop.ResolveReference(mustURL(t, "https://app.test/")), line, cause{}, false)
 			}
@@ -219,15 +219,15 @@ func TestBrowserHasRoomForSoMany(t *testing.T) {
 	}{
 		{"180 are kept", 179, "https://evil.app.test/", "; Secure", 0, true, 179, 180},
 		{"one more takes the oldest 31", 180, "https://evil.app.test/", "; Secure", 0, false, 150, 150},
-		{"those used last stay", 180, "https://evil.app.test/", "; Secure", accessThreshold, true, 149, 150},
-		{"used again within a minute is not used again", 180, "https://evil.app.test/", "; Secure", accessThreshold - 1, false, 150, 150},
+		{"those used last stay", 180, "https://evil.app.test/", "; Secure", AccessThreshold, true, 149, 150},
+		{"used again within a minute is not used again", 180, "https://evil.app.test/", "; Secure", AccessThreshold - 1, false, 150, 150},
 		{"those without Secure go first", 180, "https://evil.app.test/", "", 0, true, 149, 150},
 		{"however many they are", 400, "http://evil.app.test/", "", 0, true, 152, 153},
 		{"cookies for the domain count as well", 180, "https://evil.app.test/", "; Secure; Domain=app.test", 0, false, 150, 150},
 		{"another site has room of its own", 181, "https://evil.test/", "; Secure", 0, true, 150, 151},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var store cookieStore
+			var store cookieJar
 			app := mustURL(t, "https://app.test/")
 			store.set(app, "ours=1; Secure", cause{}, false)
 			for i := range tt.flood {
@@ -258,7 +258,7 @@ func TestBrowserHasRoomForSoMany(t *testing.T) {
 func TestBrowserForgetsInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var store cookieStore
+		var store cookieJar
 		app := mustURL(t, "https://app.test/")
 		for _, line := range []string{
 			"minute=1; Max-Age=60", "ages=1; Max-Age=99999999999999999999", "decade=1; Max-Age=315360000",
@@ -284,11 +284,11 @@ func TestBrowserForgetsInTime(t *testing.T) {
 	})
 }
 
-// A browser is a cookieStore on the network: through its own door and that of
+// A browser is a cookieJar on the network: through its own door and that of
 // http.Client it sends and keeps the same.
 func TestBrowserOnTheNetwork(t *testing.T) {
 	t.Parallel()
-	a := newLocalApp(t, nil)
+	a := New(t, Config{})
 	echo := func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Set-Cookie"] = r.URL.Query()["set"]
 		if to := r.URL.Query().Get("to"); to != "" {
@@ -297,37 +297,37 @@ func TestBrowserOnTheNetwork(t *testing.T) {
 		fmt.Fprint(w, r.Method, " ", r.Header.Get("Cookie"), " ", r.Header.Get("Sec-Fetch-Site"))
 	}
 	for _, host := range []string{"a.test", "b.test"} {
-		a.net[host] = http.HandlerFunc(echo)
+		a.Net[host] = http.HandlerFunc(echo)
 	}
-	b := a.browser(t)
+	b := a.Browser(t)
 	set := "https://a.test/?" + url.Values{"set": {"strict=1; SameSite=Strict", "lax=1; SameSite=Lax", "=nameless", "\"odd\"=1", "big=" + strings.Repeat("x", 4096)}}.Encode()
-	b.get(set)
-	if got := b.get("https://a.test/").body; got != `GET strict=1; lax=1; nameless; "odd"=1 none` {
+	b.Get(set)
+	if got := b.Get("https://a.test/").Text; got != `GET strict=1; lax=1; nameless; "odd"=1 none` {
 		t.Errorf("typed: %s", got)
 	}
-	other := b.page("https://b.test")
-	if got := other.link("https://a.test/").body; got != `GET lax=1; nameless; "odd"=1 cross-site` {
+	other := b.Page("https://b.test")
+	if got := other.Link("https://a.test/").Text; got != `GET lax=1; nameless; "odd"=1 cross-site` {
 		t.Errorf("a link: %s", got)
 	}
-	if got := other.form("https://a.test/", nil).body; got != `POST nameless; "odd"=1 cross-site` { // not two minutes old
+	if got := other.Form("https://a.test/", nil).Text; got != `POST nameless; "odd"=1 cross-site` { // not two minutes old
 		t.Errorf("a form: %s", got)
 	}
-	if got := other.embed("iframe", set).body; got != `GET  cross-site` {
+	if got := other.Embed("iframe", set).Text; got != `GET  cross-site` {
 		t.Errorf("a frame: %s", got)
 	}
 	// A page of a.test, led through b.test and back, stays what it was.
-	if got := b.to(b.page("https://a.test").link("https://b.test/?to=https://a.test/"), "").body; got != `GET strict=1; lax=1; nameless; "odd"=1 cross-site` {
+	if got := b.FollowOn(b.Page("https://a.test").Link("https://b.test/?to=https://a.test/"), "").Text; got != `GET strict=1; lax=1; nameless; "odd"=1 cross-site` {
 		t.Errorf("there and back: %s", got)
 	}
-	resp, err := b.client.Do(b.request(http.MethodGet, "https://a.test/?set=more%3D1", nil))
+	resp, err := b.Client.Do(b.Request(http.MethodGet, "https://a.test/?set=more%3D1", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if got := b.get("https://a.test/").body; !strings.Contains(got, "more=1") {
+	if got := b.Get("https://a.test/").Text; !strings.Contains(got, "more=1") {
 		t.Errorf("after the client's own: %s", got)
 	}
-	if got := a.bare(t).get(set).Request.Header.Get("Cookie"); got != "" {
+	if got := a.BareBrowser(t).Get(set).Request.Header.Get("Cookie"); got != "" {
 		t.Errorf("without a jar: %s", got)
 	}
 }
