@@ -166,7 +166,7 @@ func TestDiscoveryRefused(t *testing.T) {
 	}{
 		// oidcc-client-test-discovery-issuer-mismatch,
 		// fapi2-security-profile-final-client-test-discovery-issuer-mismatch.
-		{name: "another issuer", edit: set("issuer", "https://evil.test/hostile")},
+		{name: "another issuer", edit: set("issuer", "https://evil.test/other")},
 		{name: "an issuer with a slash more", edit: set("issuer", "https://provider.test/")},
 		{name: "an issuer in other case", edit: set("issuer", "https://PROVIDER.test")},
 		{name: "an issuer over http", edit: set("issuer", "http://provider.test")},

@@ -78,8 +78,9 @@ func testDeclarations(t *testing.T) map[string]declaration {
 				}
 				return true
 			})
-			for _, name := range names {
-				declarations[name] = d
+			for _, name := range names { // which packages may share
+				known := declarations[name]
+				declarations[name] = declaration{known.source + d.source, slices.Concat(known.literals, d.literals), slices.Concat(known.names, d.names)}
 			}
 		}
 	}

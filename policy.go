@@ -1,7 +1,6 @@
 package oauthlogin
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -44,6 +43,8 @@ type Policy struct {
 	// ACR are authentication context class references, of which the ID token has to have
 	// one. A user whose sign-in has another is sent to sign in again.
 	ACR []string
+
+	never bool // no sign-in can show one of ACR
 }
 
 // Require is [Middleware.RequireAuth] for sessions that satisfy a policy:
@@ -61,10 +62,9 @@ type Policy struct {
 // authenticated, and sessions of other providers are refused.
 //
 // Require panics if no session can ever satisfy the policy: if it names a provider that
-// Options.Providers does not have, a claim without values, a negative MaxAge, or no ACR
-// that can be requested.
+// Options.Providers does not have, a claim without values, or a negative MaxAge.
 func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
-	policy = policy.clone()
+	policy = policy.prepared()
 	if err := policy.check(m); err != nil {
 		panic(err)
 	}
@@ -83,19 +83,21 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 	}
 }
 
-func (p Policy) clone() Policy {
+// prepared returns a deep copy. It leaves out of ACR what cannot be requested:
+// acr_values is separated by spaces.
+func (p Policy) prepared() Policy {
 	p.Providers = slices.Clone(p.Providers)
 	p.Scopes = slices.Clone(p.Scopes)
 	p.Claims = maps.Clone(p.Claims)
 	for name, values := range p.Claims {
 		p.Claims[name] = slices.Clone(values)
 	}
-	p.ACR = slices.Clone(p.ACR)
+	acr := slices.DeleteFunc(slices.Clone(p.ACR), func(acr string) bool { return acr == "" || len(strings.Fields("a"+acr+"z")) > 1 })
+	p.ACR, p.never = acr, len(p.ACR) > 0 && len(acr) == 0
 	return p
 }
 
-// check returns why no session of m can ever satisfy p. It leaves out of ACR what
-// cannot be requested: acr_values is separated by spaces.
+// check returns why no session of m can ever satisfy p.
 func (p *Policy) check(m *Middleware) error {
 	for _, name := range p.Providers {
 		if m.made() && (name == "" || m.providers.byName(name) == nil) {
@@ -109,11 +111,6 @@ func (p *Policy) check(m *Middleware) error {
 	}
 	if p.MaxAge < 0 {
 		return fmt.Errorf("oauthlogin: Policy.MaxAge is %v; it must not be negative", p.MaxAge)
-	}
-	hasACR := len(p.ACR) > 0
-	p.ACR = slices.DeleteFunc(p.ACR, func(acr string) bool { return acr == "" || len(strings.Fields("a"+acr+"z")) > 1 })
-	if hasACR && len(p.ACR) == 0 {
-		return errors.New("oauthlogin: Policy.ACR has no value that can be requested: one without spaces")
 	}
 	return nil
 }
@@ -151,6 +148,8 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 		}
 	}
 	switch {
+	case p.never:
+		return forbidden, "sign-in"
 	case p.MaxAge == 0 && len(p.ACR) == 0:
 		return allowed, ""
 	case rec.tokens.id.IsZero():

@@ -42,9 +42,6 @@ func TestPolicyClaims(t *testing.T) {
 		{"the name in another case", want{"Role": {"admin"}}, false},
 		{"a part of the value", want{"role": {"adm"}}, false},
 		{"the value with a space", want{"role": {"admin "}}, false},
-		{"no values", want{"role": {}}, false},
-		{"nil for values", want{"role": nil}, false},
-		{"no values for a claim that is missing", want{"missing": nil}, false},
 		{"an element of a list", want{"groups": {"admin"}}, true},
 		{"no element of a list", want{"groups": {"owner"}}, false},
 		{"a list as JSON", want{"groups": {`["staff","admin"]`}}, false},
@@ -348,6 +345,62 @@ func TestRequireOfAZeroMiddleware(t *testing.T) {
 			if w.Code != http.StatusInternalServerError {
 				t.Errorf("%d", w.Code)
 			}
+		}
+	}
+}
+
+// A policy that no session can ever satisfy is a mistake, and shows when the route is
+// wrapped.
+func TestRequirePanics(t *testing.T) {
+	t.Parallel()
+	a, _ := apptest.NewTwoProviders(t, nil)
+	other := a.Opts.Providers[1].Name
+	for _, tt := range []struct {
+		name   string
+		policy oauthlogin.Policy
+		says   string // "": it does not panic
+	}{
+		{"an unknown provider", oauthlogin.Policy{Providers: []string{other, "hostile"}}, `Policy.Providers has "hostile"`},
+		{"an empty provider name", oauthlogin.Policy{Providers: []string{""}}, `Policy.Providers has ""`},
+		{"a provider in another case", oauthlogin.Policy{Providers: []string{strings.ToUpper(other)}}, "Policy.Providers has"},
+		{"a claim without values", oauthlogin.Policy{Claims: map[string][]string{"role": {}}}, `Policy.Claims["role"]`},
+		{"a claim with nil for values", oauthlogin.Policy{Claims: map[string][]string{"a": {"b"}, "role": nil}}, `Policy.Claims["role"]`},
+		{"a negative age", oauthlogin.Policy{MaxAge: -1}, "Policy.MaxAge is -1ns"},
+		{"a provider", oauthlogin.Policy{Providers: []string{other}}, ""},
+		{"an odd claim name", oauthlogin.Policy{Claims: map[string][]string{"": {""}, "realm access.roles?": {"x"}}}, ""},
+		{"nothing", oauthlogin.Policy{}, ""},
+		{"empty lists", oauthlogin.Policy{Providers: []string{}, Claims: map[string][]string{}, Scopes: []string{}, ACR: []string{}}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			defer func() {
+				said := fmt.Sprint(recover())
+				if tt.says == "" && said != "<nil>" || !strings.Contains(said, tt.says) {
+					t.Errorf("panics with %s", said)
+				}
+			}()
+			a.Auth.Require(tt.policy)(http.NotFoundHandler())
+		})
+	}
+}
+
+func TestPolicyProviders(t *testing.T) {
+	t.Parallel()
+	a, _ := apptest.NewTwoProviders(t, nil)
+	name := a.Opts.Providers[0].Name
+	b := a.Browser(t)
+	b.Follow("/login?provider=" + name)
+	for _, tt := range []struct {
+		providers []string
+		status    int
+	}{
+		{nil, http.StatusOK},
+		{[]string{name}, http.StatusOK},
+		{[]string{a.Opts.Providers[1].Name, name}, http.StatusOK},
+		{[]string{a.Opts.Providers[1].Name}, http.StatusForbidden},
+	} {
+		a.GuardBy(oauthlogin.Policy{Providers: tt.providers})
+		if resp := b.Get("/guarded"); resp.StatusCode != tt.status {
+			t.Errorf("%q: %d, want %d", tt.providers, resp.StatusCode, tt.status)
 		}
 	}
 }

@@ -98,7 +98,11 @@ func (m *Middleware) silentLoginPaused(r *http.Request) bool {
 // pauseSilentLogin keeps a browser that has been on a page with SilentLogin from being
 // signed in again after its logout.
 func (m *Middleware) pauseSilentLogin(w http.ResponseWriter, r *http.Request) {
-	if _, err := r.Cookie(m.cookies.Silent); err == nil {
+	cookie, err := r.Cookie(m.cookies.Silent)
+	if err != nil {
+		return
+	}
+	if _, err := strconv.ParseInt(cookie.Value, 10, 64); err == nil || cookie.Value == silentOff {
 		m.setSilent(w, silentOff)
 	}
 }

@@ -1,8 +1,15 @@
 package oauthlogin_test
 
 import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/gob"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 
 	"github.com/oauthlogin/oauthlogin"
@@ -153,23 +161,24 @@ func TestStoreSessionSealedAnewKeepsItsID(t *testing.T) {
 	})
 }
 
-// gorilla/sessions#16, #249: a session that cannot be read is no 500.
+// gorilla/sessions#16, #249: a session that is gone or cannot be decoded is none, and a
+// store that cannot be read says nothing of the session.
 func TestStoreGone(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		damage func(dir string) error
-		logs   bool
+		status int // of a guarded page
 	}{
-		{"the directory removed", os.RemoveAll, false},
+		{"the directory removed", os.RemoveAll, http.StatusFound},
 		{"a directory in place of the session", func(dir string) error {
 			names, _ := filepath.Glob(filepath.Join(dir, "*"))
 			return errors.Join(os.Remove(names[0]), os.Mkdir(names[0], 0o700))
-		}, true},
+		}, http.StatusServiceUnavailable},
 		{"a session of other keys", func(dir string) error {
 			names, _ := filepath.Glob(filepath.Join(dir, "*"))
 			return os.WriteFile(names[0], []byte("MTc5NTM4"), 0o600)
-		}, false},
+		}, http.StatusFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, dir := newStoreApp(t, apptest.Config{})
@@ -179,13 +188,13 @@ func TestStoreGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			served := a.Called("/api/me")
-			if resp := b.Get("/api/me"); resp.StatusCode != http.StatusFound || a.Called("/api/me") != served {
+			if resp := b.Get("/api/me"); resp.StatusCode != tt.status || a.Called("/api/me") != served {
 				t.Errorf("guarded page: %d", resp.StatusCode)
 			}
 			if resp := b.Get("/"); resp.Text != "home of nobody" {
 				t.Errorf("public page: %d %s", resp.StatusCode, resp.Text)
 			}
-			if warned := strings.Contains(a.Log.String(), "Options.Store failed"); warned != tt.logs {
+			if warned := strings.Contains(a.Log.String(), "Options.Store failed"); warned != (tt.status == http.StatusServiceUnavailable) {
 				t.Errorf("warned: %t\n%s", warned, a.Log)
 			}
 			if resp := b.Post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(b.Cookies()) > 0 {
@@ -205,6 +214,150 @@ func TestStoreGone(t *testing.T) {
 	b := a.Browser(t)
 	if resp := b.Follow("/login"); resp.StatusCode != http.StatusInternalServerError || len(b.CookieNames(apptest.SessionCookie)) > 0 {
 		t.Errorf("login without a store: %d, %v", resp.StatusCode, b.Cookies())
+	}
+}
+
+// A store that fails cannot say whether the user is signed in: protected routes answer
+// 503 and everything else goes on. No cookie is set or cleared, so the session is there
+// again when the store is.
+func TestStoreCannotSay(t *testing.T) {
+	t.Parallel()
+	decode := func(text string) error {
+		_, err := securecookie.New(make([]byte, 32), nil).Encode("", nil)
+		return errors.Join(err, securecookie.New(make([]byte, 32), nil).Decode("", text, nil))
+	}
+	for _, tt := range []struct {
+		name   string
+		err    error
+		status int // of a guarded page: 503 or 302
+	}{
+		{"down", errors.New("dial tcp: connection refused"), http.StatusServiceUnavailable},
+		{"slow", context.DeadlineExceeded, http.StatusServiceUnavailable},
+		{"not permitted", &fs.PathError{Op: "open", Path: "session", Err: fs.ErrPermission}, http.StatusServiceUnavailable},
+		{"not set up", securecookie.MultiError{errors.New("securecookie: hash key is not set")}, http.StatusServiceUnavailable},
+		{"cut off", io.ErrUnexpectedEOF, http.StatusServiceUnavailable},
+		{"a session that is gone", &fs.PathError{Op: "open", Path: "session", Err: fs.ErrNotExist}, http.StatusFound},
+		{"a session that is gone, wrapped", fmt.Errorf("load: %w", fs.ErrNotExist), http.StatusFound},
+		{"a session that is gone in Redis", errors.New("redis: nil"), http.StatusFound},
+		{"a session that is gone in SQL", sql.ErrNoRows, http.StatusFound},
+		{"a cookie that does not decode", securecookie.MultiError{securecookie.ErrMacInvalid}, http.StatusFound},
+		{"a cookie that is too long", decode(strings.Repeat("a", 5000)), http.StatusFound},
+		{"a value that is not gob", gob.NewDecoder(strings.NewReader("\x07hostile")).Decode(new(string)), http.StatusFound},
+		{"a value that is not JSON", json.Unmarshal([]byte("{"), new(any)), http.StatusFound},
+		{"a value that is not base64", base64.CorruptInputError(3), http.StatusFound},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			store := &scriptedStore{values: map[string]map[any]any{}}
+			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
+			a.NoEndSession()
+			mux := http.NewServeMux()
+			mux.HandleFunc("/session", func(w http.ResponseWriter, r *http.Request) {
+				s, err := a.Auth.Session(r)
+				fmt.Fprint(w, s != nil, err != nil)
+			})
+			mux.HandleFunc("/info", a.Auth.SessionInfo)
+			mux.Handle("/silent", a.Auth.SilentLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, ok := oauthlogin.FromContext(r.Context())
+				fmt.Fprint(w, "public ", ok)
+			})))
+			a.Routes = func(routes *http.ServeMux) {
+				for _, path := range []string{"/session", "/info", "/silent"} {
+					routes.Handle(path, mux)
+				}
+			}
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			before := b.Cookies()
+			store.new = func(s *sessions.Session) (*sessions.Session, error) { return s, tt.err }
+			cannotSay := tt.status == http.StatusServiceUnavailable
+			served := a.Called("/dashboard")
+
+			page := b.Get("/dashboard")
+			if page.StatusCode != tt.status || (page.Header.Get("Retry-After") != "") != cannotSay || strings.Contains(page.Text, "unavailable") != cannotSay {
+				t.Errorf("page: %d %v %s", page.StatusCode, page.Header, page.Text)
+			}
+			script := b.Get("/dashboard", apptest.AsScript...)
+			want := map[bool]string{true: `{"error":"unavailable"}`, false: `{"error":"unauthenticated","login_url":"/login?return_to=%2Fdashboard"}`}[cannotSay]
+			if strings.TrimSpace(script.Text) != want || (script.Header.Get("Retry-After") != "") != cannotSay {
+				t.Errorf("script: %d %v %s", script.StatusCode, script.Header, script.Text)
+			}
+			if a.Called("/dashboard") != served {
+				t.Error("the handler ran")
+			}
+			if got := b.Get("/session").Text; got != fmt.Sprint(false, cannotSay) {
+				t.Errorf("Session: %s", got)
+			}
+			info := b.Get("/info", apptest.AsScript...)
+			if cannotSay && (info.StatusCode != http.StatusServiceUnavailable || strings.TrimSpace(info.Text) != `{"error":"unavailable"}` || info.Header.Get("Retry-After") == "") ||
+				!cannotSay && info.StatusCode != http.StatusOK {
+				t.Errorf("SessionInfo: %d %s", info.StatusCode, info.Text)
+			}
+			if got := b.Get("/"); got.Text != "home of nobody" {
+				t.Errorf("public page: %d %s", got.StatusCode, got.Text)
+			}
+			if got := b.Get("/silent"); cannotSay && got.Text != "public false" {
+				t.Errorf("silent page: %d %s", got.StatusCode, got.Text)
+			}
+			if got, _ := b.StartLogin("/login"); got.StatusCode != http.StatusSeeOther {
+				t.Errorf("login: %d", got.StatusCode)
+			}
+			if got := b.Cookies()[apptest.SessionCookie]; got != before[apptest.SessionCookie] {
+				t.Error("the session cookie has changed")
+			}
+			store.new = nil
+			if !b.SignedIn() {
+				t.Error("a store that works again has lost the session")
+			}
+			store.new = func(s *sessions.Session) (*sessions.Session, error) { return s, tt.err }
+			if out := b.Post("/logout", nil); out.StatusCode != http.StatusSeeOther || b.Cookies()[apptest.SessionCookie] != "" {
+				t.Errorf("logout: %d", out.StatusCode)
+			}
+			if told := strings.Contains(a.Log.String(), "session not deleted from Options.Store"); told != cannotSay {
+				t.Errorf("the log says that the session stays: %t", told)
+			}
+		})
+	}
+}
+
+// What auth.Client refreshes is in the store at once: another instance need not send
+// the spent refresh token.
+func TestClientSavesInStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := apptest.FileStore(t)
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
+		a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Header.Get("Authorization")) })
+		a.Routes = func(mux *http.ServeMux) {
+			mux.HandleFunc("/call", func(w http.ResponseWriter, r *http.Request) { // public: only the client refreshes
+				resp, err := a.Auth.Client(r.Context()).Get("https://api.test/")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer resp.Body.Close()
+				io.Copy(w, resp.Body)
+			})
+		}
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(2 * time.Hour)
+		called := b.Get("/call").Text
+		a.Restart(t) // an instance that knows only what is in the store
+		if token := b.Get("/access").Text; called != "Bearer "+token {
+			t.Errorf("the client sent %.20q, another instance has %.20q", called, token)
+		}
+		a.WantRefreshes(t, 1)
+	})
+}
+
+// A gorilla CookieStore keeps nothing on the server.
+func TestCookieStoreIsRefused(t *testing.T) {
+	t.Parallel()
+	opts := apptest.ValidOptions()
+	opts.Store = sessions.NewCookieStore(apptest.Key(1), apptest.Key(2))
+	if _, err := oauthlogin.New(opts); err == nil || !strings.Contains(err.Error(), "Options.Store is a *sessions.CookieStore") {
+		t.Error(err)
 	}
 }
 
@@ -266,7 +419,7 @@ func TestStoreMisbehaves(t *testing.T) {
 			return session, nil
 		}
 	}
-	for name, answer := range map[string]func(*sessions.Session) (*sessions.Session, error){
+	for name, response := range map[string]func(*sessions.Session) (*sessions.Session, error){
 		"nothing":                 func(*sessions.Session) (*sessions.Session, error) { return nil, nil },
 		"an error":                func(*sessions.Session) (*sessions.Session, error) { return nil, errors.New("down") },
 		"a session and an error":  func(s *sessions.Session) (*sessions.Session, error) { return s, errors.New("down") },
@@ -280,10 +433,14 @@ func TestStoreMisbehaves(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store.new = answer
+			store.new = response
 			defer func() { store.new = nil }()
+			status := http.StatusFound
+			if strings.Contains(name, "error") {
+				status = http.StatusServiceUnavailable
+			}
 			served := a.Called("/api/me")
-			if resp := b.Get("/api/me"); resp.StatusCode != http.StatusFound || a.Called("/api/me") != served {
+			if resp := b.Get("/api/me"); resp.StatusCode != status || a.Called("/api/me") != served {
 				t.Errorf("guarded page: %d", resp.StatusCode)
 			}
 			if resp := b.Get("/"); resp.StatusCode != http.StatusOK || resp.Text != "home of nobody" {

@@ -33,9 +33,9 @@ type keySet struct {
 }
 
 type key struct {
-	id, alg string // "": not said
-	public  crypto.PublicKey
-	fits    []jose.SignatureAlgorithm
+	id     string // "": not said
+	public crypto.PublicKey
+	fits   []jose.SignatureAlgorithm
 }
 
 // fetchKeys reads the key set that the current metadata points to (RFC 7517
@@ -120,7 +120,7 @@ func parseKey(raw json.RawMessage) (k key, err error) {
 	if err := jwk.UnmarshalJSON(text); err != nil {
 		return key{}, err
 	}
-	k = key{id: jwk.KeyID, alg: jwk.Algorithm, public: jwk.Key}
+	k = key{id: jwk.KeyID, public: jwk.Key}
 	switch public := jwk.Key.(type) {
 	case *rsa.PublicKey:
 		if !soundRSA(public, doc.String("e")) {
@@ -134,10 +134,9 @@ func parseKey(raw json.RawMessage) (k key, err error) {
 	case ed25519.PublicKey:
 		k.fits = []jose.SignatureAlgorithm{jose.EdDSA}
 	}
-	if k.alg != "" {
-		k.fits = slices.DeleteFunc(k.fits, func(alg jose.SignatureAlgorithm) bool { return string(alg) != k.alg })
-	}
-	if len(k.fits) == 0 {
+	// An alg of another kind, such as RSA-OAEP, marks a key that does not sign. One of
+	// the same kind does not narrow what the key verifies: the metadata does.
+	if len(k.fits) == 0 || jwk.Algorithm != "" && !slices.Contains(k.fits, jose.SignatureAlgorithm(jwk.Algorithm)) {
 		return key{}, errUnusableKey
 	}
 	return k, nil

@@ -212,8 +212,8 @@ func FuzzJWKS(f *testing.F) {
 			t.Fatalf("%d keys of %s", len(set.keys), body)
 		}
 		for _, k := range set.keys {
-			if len(k.fits) == 0 || k.alg != "" && (len(k.fits) != 1 || string(k.fits[0]) != k.alg) {
-				t.Fatalf("key fits %v, alg %q", k.fits, k.alg)
+			if len(k.fits) == 0 {
+				t.Fatal("key fits no algorithm")
 			}
 			if public, ok := k.public.(*rsa.PublicKey); ok && (public.N.BitLen() < 2048 || public.E < 3 || public.E%2 == 0) {
 				t.Fatalf("RSA key of %d bits, e %d", public.N.BitLen(), public.E)
