@@ -1,7 +1,6 @@
-package oauthlogin_test
+package docs_test
 
 import (
-	_ "crypto/sha512" // for crypto.SHA384 and SHA512
 	"go/ast"
 	"go/parser"
 	"go/token"

@@ -1,4 +1,4 @@
-package oauthlogin_test
+package docs_test
 
 import (
 	"go/parser"

@@ -1,4 +1,4 @@
-package oauthlogin_test
+package docs_test
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ func TestAPIGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(api, want) {
-			t.Errorf("the exported API of package %s differs from %s:\n\n%s\nIf the change is intended, run:\n\n\tgo test . -run TestAPIGolden -update\n",
+			t.Errorf("the exported API of package %s differs from %s:\n\n%s\nIf the change is intended, run:\n\n\tgo test ./docs -run TestAPIGolden -update\n",
 				dir, golden, changedDeclarations(string(want), string(api)))
 		}
 	}
