@@ -33,7 +33,11 @@ func testDeclarations(t *testing.T) map[string]declaration {
 		t.Fatal(err)
 	}
 	declarations := map[string]declaration{}
-	for _, name := range append(files, below...) {
+	beside, err := filepath.Glob("docs/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Concat(files, below, beside) {
 		source, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
