@@ -166,9 +166,11 @@ func unpackRecord(packed []byte) (*record, error) {
 func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 	x := &rec.extra
 	mark := func(to *[8]byte) {
-		if copy(to[:], value) != len(value) {
+		if len(value) != len(to) {
 			u.Fail()
+			return
 		}
+		copy(to[:], value)
 	}
 	switch tag {
 	case tagIssuer:
