@@ -201,9 +201,13 @@ func (rec *record) Generation() uint64 { return rec.generation }
 func (rec *record) Bytes() int {
 	const fixed = 512 // of the struct and what holds it, roughly
 	u, t, x := &rec.user, &rec.tokens, &rec.extra
-	return fixed + len(u.Subject) + len(u.Name) + len(u.Email) + len(u.RawClaims) +
-		len(t.access) + t.refresh.Size() + t.id.Size() + len(t.scope) +
+	n := fixed + len(u.Subject) + len(u.Name) + len(u.Email) + len(u.RawClaims) +
+		len(t.access) + len(t.tokenType) + t.refresh.Size() + t.id.Size() + len(t.scope) +
 		len(x.issuer) + len(x.sid) + len(x.appClaims) + len(x.deviceKey)
+	for _, field := range x.unknown {
+		n += len(field.value)
+	}
+	return n
 }
 
 // valid reports whether there is an access token that has not expired.
