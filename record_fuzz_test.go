@@ -18,7 +18,7 @@ func FuzzUnpackRecord(f *testing.F) {
 	f.Add(bomb(1<<20, 1<<20))
 	f.Add([]byte{1, 0})
 	f.Add(append([]byte{2, 0}, bytes.Repeat([]byte{0xff}, 40)...))
-	for _, text := range []string{"", "opaque", "a.b", "...", "e30.e30.", "AB.AAA.AAA", "e30=.e30.e30", "QUJD\nREVG.e30.e30", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"} {
+	for _, text := range []string{"", "opaque", "a.b", "...", "e30.e30.", "AB.AAA.AAA", "e30=.e30.e30", "QUJD\nREVG.e30.e30", "e30.e30.e\u00e9", "\x00.\xff.\x80", "a.b.c.d", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"} {
 		rec := sampleRecord()
 		rec.generation, rec.tokens.access, rec.tokens.refresh, rec.tokens.id = 7, text, seal.NewToken(text), seal.NewToken(text)
 		rec.tokens.tokenType = "DPoP"

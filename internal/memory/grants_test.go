@@ -85,6 +85,10 @@ func TestBackOff(t *testing.T) {
 	for _, wait := range []time.Duration{2, 4, 8, 16, 32, 60, 60, 60} {
 		check(wait * time.Second)
 	}
+	for range 100 {
+		g.Failed(rec, errors.New("down"), now)
+	}
+	check(time.Minute)
 	if err := g.Refusal(numbered(2, 1, "").id, now); err != nil {
 		t.Errorf("another session: %v", err)
 	}

@@ -130,3 +130,21 @@ func FuzzUnpack(f *testing.F) {
 		}
 	})
 }
+
+// A token keeps no sealed value in memory: what was inflated is all that it points to.
+func TestTokensDoNotHoldWholeValue(t *testing.T) {
+	token := NewToken("e30.e30.c2lnbmF0dXJl")
+	p := NewPacker()
+	p.Token(&token)
+	p.Raw(bytes.Repeat([]byte("a"), minDeflate))
+	packed := p.Pack()
+	u, err := Unpack(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := u.Token()
+	clear(packed)
+	if got.Text() != token.Text() {
+		t.Errorf("%q points into the packed value", got.Text())
+	}
+}

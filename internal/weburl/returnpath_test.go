@@ -91,7 +91,7 @@ func TestReturnPath(t *testing.T) {
 // disguises lead to the login, callback or logout path of ownPaths.
 var disguises = []string{
 	"/login", "/login?return_to=/login", "/login?", "/login#x", "/login/", "/login//", "//login", "/./login", "/%2e/login", "/x/../login",
-	"/x/%2E%2e/login", "/x%23/../login", "/x%3f/../login", "/login/.", "/login/x/..", "/%6cogin", "/%6C%6F%67%69%6E?x", "/x//../../login",
+	"/x/%2E%2e/login", "/x%23/../login", "/x%3f/../login", "/login/.", "/login/x/..", "/%6cogin", "/%6C%6F%67%69%6E?x", "/x//../../login", "/login//..", "/login/x//..", "/login/x#//..",
 	"/auth/callback", "/auth/callback?code=x&state=y", "/auth//callback", "/auth%2Fcallback", "/auth/callback/two/", "/account/sign-out", "/account/sign-out/",
 	"/.//account/sign-%6Fut/#x",
 }
