@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 const (
@@ -165,18 +163,4 @@ func ReadBody(resp *http.Response) ([]byte, error) {
 		return nil, &CallError{fmt.Errorf("read response: %w", err)}
 	}
 	return body, nil
-}
-
-// SameOriginAsAsked walks back from a request over the redirects that led to it,
-// and reports whether all of them stayed on the first origin. Where one left it, an
-// access token must not follow.
-func SameOriginAsAsked(r *http.Request) bool {
-	origin := weburl.Origin(r.URL)
-	for r.Response != nil && r.Response.Request != nil {
-		r = r.Response.Request
-		if weburl.Origin(r.URL) != origin {
-			return false
-		}
-	}
-	return true
 }
