@@ -1,4 +1,4 @@
-package oauthlogin_test
+package adversarial_test
 
 import (
 	"bufio"
@@ -25,8 +25,8 @@ func TestStreaming(t *testing.T) {
 		visit  func(t *testing.T, b *apptest.Browser)
 		cookie bool // that the answer carries the new one, where there is one
 	}{
-		{"server-sent events", serveEvents, visitEvents, true},
-		{"a WebSocket", serveWebSocket, visitWebSocket, false},
+		{"server-sent events", apptest.ServeEvents, apptest.VisitEvents, true},
+		{"a WebSocket", apptest.ServeWebSocket, apptest.VisitWebSocket, false},
 		{"deadlines", serveDeadlines, visitDeadlines, true},
 		{"trailers", serveTrailers, visitTrailers, true},
 		{"both directions at once", serveDuplex, visitDuplex, true},
@@ -69,70 +69,6 @@ func TestStreaming(t *testing.T) {
 				})
 			})
 		}
-	}
-}
-
-func serveEvents(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	for i := 0; ; i++ {
-		fmt.Fprintf(w, "data: %d\n\n", i)
-		if http.NewResponseController(w).Flush() != nil {
-			return
-		}
-		select {
-		case <-r.Context().Done():
-			return
-		case <-time.After(time.Second):
-		}
-	}
-}
-
-// visitEvents hangs up, which is what ends the handler.
-func visitEvents(t *testing.T, b *apptest.Browser) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	resp, err := b.Client.Do(b.Request(http.MethodGet, "/stream", nil, "Accept", "text/event-stream").WithContext(ctx))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	events, start := bufio.NewScanner(resp.Body), time.Now()
-	for i := range 3 {
-		events.Scan()
-		if took := time.Since(start); events.Text() != fmt.Sprintf("data: %d", i) || took != time.Duration(i)*time.Second {
-			t.Errorf("event %d is %q, after %v", i, events.Text(), took)
-		}
-		events.Scan()
-	}
-}
-
-func serveWebSocket(w http.ResponseWriter, r *http.Request) {
-	conn, rw, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	defer conn.Close()
-	fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: %s\r\nConnection: Upgrade\r\n\r\n", r.Header.Get("Upgrade"))
-	rw.Flush()
-	line, _ := rw.ReadString('\n')
-	fmt.Fprint(rw, "echo of ", line)
-	rw.Flush()
-}
-
-func visitWebSocket(t *testing.T, b *apptest.Browser) {
-	resp, err := b.Client.Do(b.Request(http.MethodGet, "/stream", nil, "Upgrade", "websocket", "Connection", "Upgrade"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	conn, ok := resp.Body.(io.ReadWriter)
-	if !ok || resp.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("answer is %d", resp.StatusCode)
-	}
-	fmt.Fprintln(conn, "hello")
-	if got, _ := io.ReadAll(conn); string(got) != "echo of hello\n" {
-		t.Errorf("answer is %q", got)
 	}
 }
 

@@ -1,4 +1,4 @@
-package oauthlogin_test
+package adversarial_test
 
 import (
 	"context"
