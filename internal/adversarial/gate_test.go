@@ -8,7 +8,6 @@ import (
 	"path"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
@@ -38,12 +37,12 @@ func TestGateStaysClosed(t *testing.T) {
 		{"CVE-2026-40575 GHSA-7x63-xv5r-3p2x oauth2-proxy: X-Forwarded-Uri", []string{"/dashboard"}, apptest.ForwardedHeaders},
 		{"CVE-2026-34457 GHSA-5hvv-m4w4-gf6v oauth2-proxy: the User-Agent of a health check", []string{"/dashboard", "/dashboard?ping"}, agents},
 		{"CVE-2025-64484 GHSA-vjrc-mh2v-45x6 oauth2-proxy: X_Forwarded_User", []string{"/dashboard"}, [][]string{identityHeaders}},
+		{"credentials and addresses of other kinds", []string{"/dashboard", "/dashboard?x=/login", "/dashboard?/auth/callback", "/api/me?return_to=/"}, [][]string{
+			{"X-Forwarded-Path", "/"}, {"X-Forwarded-Access-Token", "hostile"}, {"Authorization", "Basic YWxpY2U6eA=="}, {"Cookie", "oauthlogin=alice; session=alice"}, {"Origin", "https://app.test"},
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.NewAttacked(t, apptest.Config{})
-				b := a.Browser(t)
+			apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 				for _, target := range test.targets {
 					for _, header := range test.headers {
 						what := fmt.Sprintf("%s with %q", target, header)
@@ -66,10 +65,7 @@ var identityHeaders = []string{
 // CVE-2025-64484 GHSA-vjrc-mh2v-45x6 oauth2-proxy: X_Forwarded_User passed for
 // X-Forwarded-User.
 func TestIdentityHeaders(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		b.Login("/")
 		if resp := a.Raw(b, nil, "GET /dashboard", identityHeaders...); !strings.Contains(resp.Text, `"Subject":"alice"`) || !strings.Contains(resp.Text, `"Email":"alice@example.com"`) {
 			t.Errorf("alice is %s", resp.Text)
@@ -82,10 +78,7 @@ func TestIdentityHeaders(t *testing.T) {
 // address of the application is configured, whatever a request says (RFC 9700
 // section 4.13).
 func TestHostHeader(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		staysConfigured := func(line string, header ...string) {
 			resp := a.Raw(b, nil, line, header...)
 			if resp.StatusCode == http.StatusBadRequest && resp.Location() == "" && strings.Contains(fmt.Sprint(header), "Host") {
@@ -114,11 +107,8 @@ func TestHostHeader(t *testing.T) {
 // catch-all route was stored as the return path. A request target is whatever a
 // link, or a client that is not a browser, puts on the wire.
 func TestRequestTargetsStayHere(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
+	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		catchAll := a.CatchAll()
-		var b *apptest.Browser
 		targets := []string{
 			"//hostile.test/x", "///hostile.test", `/\hostile.test`, `/\/hostile.test`, `/x\..\..\hostile.test`, "/%5chostile.test", "/.//hostile.test", "/x/..//hostile.test", "/%09/hostile.test", "/%2f/hostile.test",
 			"http://hostile.test/x", "https://hostile.test//hostile.test/x", "http://hostile.test", "http://user:pass@hostile.test/", "http:hostile.test", "javascript:hostile()", "//hostile.test/../login",
@@ -154,11 +144,8 @@ func TestRequestTargetsStayHere(t *testing.T) {
 // CVE-2025-31492 GHSA-59jp-rwph-878r mod_auth_openidc: the protected page followed
 // the login page. Whatever a refusal looks like, the next handler does not run.
 func TestNothingFollowsARefusal(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
+	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 600 })
-		b := a.Browser(t)
 		refuses := func(why string) {
 			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "Get", "head", "HOSTILE"} {
 				for _, header := range [][]string{{"Accept", "text/html"}, {"Sec-Fetch-Mode", "cors"}, {"Sec-Purpose", "prefetch"}, {"Upgrade", "websocket"}, {"Accept", "text/event-stream"}} {
@@ -196,10 +183,7 @@ func TestNothingFollowsARefusal(t *testing.T) {
 // GHSA-8fpg-xm3f-6cx3 next-auth: a broken provider let every user in. No zero value
 // is a session.
 func TestBrokenProviderOpensNothing(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		for name, respond := range map[string]func(http.ResponseWriter, *http.Request, http.HandlerFunc){
 			"down": apptest.RespondWith(http.StatusServiceUnavailable, "hostile"), "nothing": apptest.RespondWith(http.StatusOK, ""), "not JSON": apptest.RespondWith(http.StatusOK, "<html>hostile"),
 			"an empty object": apptest.RespondWith(http.StatusOK, "{}"), "an error object": apptest.RespondWith(http.StatusOK, `{"error":"hostile","message":"hostile"}`), "null": apptest.RespondWith(http.StatusOK, "null"),
@@ -230,10 +214,7 @@ func TestBrokenProviderOpensNothing(t *testing.T) {
 // CVE-2025-3891 mod_auth_openidc: a POST without Content-Type crashed the server.
 // Every method, and malformed bodies, at each of the package's own paths.
 func TestOddRequests(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		for _, path := range []string{"/login", "/auth/callback", "/dashboard", "/auth/callback?state=x&code=y"} {
 			for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "post", "get", "GE", "M-SEARCH"} {
 				for _, body := range [][]string{
@@ -276,10 +257,7 @@ func TestOddRequests(t *testing.T) {
 // CVE-2021-32792 mod_auth_openidc: the form of a refused POST was replayed into a
 // page.
 func TestFormsAreNotKept(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		for _, path := range []string{"/dashboard", "/admin/", "/login", "/auth/callback"} {
 			resp := b.Post(path, url.Values{"hostile": {`"><script>hostile()</script>`}, "return_to": {"//hostile.test"}}, "Origin", "https://app.test", "Sec-Fetch-Mode", "navigate")
 			if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusMethodNotAllowed || resp.Location() != "" || len(resp.Cookies()) > 0 {
