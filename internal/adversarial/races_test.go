@@ -127,3 +127,30 @@ func TestPanicInRefresh(t *testing.T) {
 		}
 	})
 }
+
+// A client that hangs up during a slow refresh does not wait for it, and finds the
+// new tokens with its next request.
+func TestHangUpDuringRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		a.SlowTokens(5 * time.Second)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		b.Client.Transport = apptest.ServePipes(t, a.Net["app.test"])
+		time.Sleep(2 * time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := b.Client.Do(b.Request(http.MethodGet, "/access", nil).WithContext(ctx)); err == nil {
+			t.Fatal("the refresh took no time")
+		}
+		start := time.Now()
+		if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" || time.Since(start) != 4*time.Second {
+			t.Errorf("after %v: %d, token %q", time.Since(start), resp.StatusCode, resp.Text)
+		}
+		a.WantRefreshes(t, 1)
+		if n := a.Provider.Count(oauthlogintest.Token); n != 2 {
+			t.Errorf("%d token requests", n)
+		}
+	})
+}
