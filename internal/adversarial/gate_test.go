@@ -103,33 +103,24 @@ func TestHostHeader(t *testing.T) {
 	})
 }
 
-// CVE-2022-24794 GHSA-7p99-3798-f85c express-openid-connect: GET //evil on a
-// catch-all route was stored as the return path. A request target is whatever a
-// link, or a client that is not a browser, puts on the wire.
+// CVE-2022-24794 GHSA-7p99-3798-f85c express-openid-connect: GET //evil on a catch-all
+// route was stored as the return path. TestOddRequestTargets has the simpler targets.
 func TestRequestTargetsStayHere(t *testing.T) {
 	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
-		catchAll := a.CatchAll()
 		targets := []string{
-			"//hostile.test/x", "///hostile.test", `/\hostile.test`, `/\/hostile.test`, `/x\..\..\hostile.test`, "/%5chostile.test", "/.//hostile.test", "/x/..//hostile.test", "/%09/hostile.test", "/%2f/hostile.test",
-			"http://hostile.test/x", "https://hostile.test//hostile.test/x", "http://hostile.test", "http://user:pass@hostile.test/", "http:hostile.test", "javascript:hostile()", "//hostile.test/../login",
+			`/\/hostile.test`, "/.//hostile.test", "/x/..//hostile.test", "/%09/hostile.test", "/%2f/hostile.test", "https://hostile.test//hostile.test/x", "http://user:pass@hostile.test/", "//hostile.test/../login",
 		}
 		for _, target := range targets {
 			b = a.Browser(t)
-			refused := a.Raw(b, catchAll, "GET "+target)
-			stored := apptest.QueryOf(refused.Location()).Get("return_to")
-			if refused.StatusCode != http.StatusFound || !strings.HasPrefix(refused.Location(), "/login?return_to=%2F") || apptest.BrowserOrigin(stored) != "https://app.test" {
-				t.Errorf("GET %s: %d to %q", target, refused.StatusCode, refused.Location())
-				continue
-			}
-			resp := b.Get(b.CallbackURL(refused.Location()))
-			for _, read := range []string{resp.Location(), path.Clean(resp.Location())} {
-				if resp.StatusCode != http.StatusSeeOther || read == "" || apptest.BrowserOrigin(read) != "https://app.test" {
-					t.Errorf("GET %s: the login ends with %d to %q", target, resp.StatusCode, resp.Location())
+			refused := a.Raw(b, a.CatchAll(), "GET "+target)
+			for _, location := range []string{apptest.QueryOf(refused.Location()).Get("return_to"), b.Get(b.CallbackURL(refused.Location())).Location()} {
+				if refused.StatusCode != http.StatusFound || !strings.HasPrefix(location, "/") || apptest.BrowserOrigin(location) != "https://app.test" || apptest.BrowserOrigin(path.Clean(location)) != "https://app.test" {
+					t.Errorf("GET %s: %d to %q, and then to %q", target, refused.StatusCode, refused.Location(), location)
 				}
 			}
 		}
-		for _, target := range []string{"hostile.test", "?//hostile.test", "/a\x0bb", "/a b"} {
-			a.Expect("GET "+target, a.Raw(b, catchAll, "GET "+target), http.StatusBadRequest, "")
+		for _, target := range []string{"?//hostile.test", "/a b"} {
+			a.Expect("GET "+target, a.Raw(b, a.CatchAll(), "GET "+target), http.StatusBadRequest, "")
 		}
 		// http.ServeMux redirects to clean paths by itself.
 		for _, target := range []string{"//evil.test/x", "//evil.test/../dashboard", `/\evil.test/..//x`} {

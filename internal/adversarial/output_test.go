@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -117,31 +116,17 @@ func deniedWith(a *apptest.App, b *apptest.Browser, nameValue ...string) string 
 	})
 }
 
-// CVE-2021-41230 CVE-2021-29651 CVE-2021-29652 CVE-2024-39315 Pomerium: tokens in
-// pages and URLs. Leaves looks at the pages.
-func TestTokensInURLs(t *testing.T) {
+// CVE-2021-29651 CVE-2021-29652 CVE-2024-39315 Pomerium: tokens in pages and URLs. Leaves
+// looks for them in what was written, TestTokensInNoURL in URLs.
+func TestNoPageShowsTokens(t *testing.T) {
 	apptest.Attack(t, apptest.Config{Provider: oauthlogintest.Config{JWTAccessTokens: true}}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
-		login := b.Get("/login?return_to=/dashboard")
-		callback := b.Get(login.Location()).Location()
+		callback := b.CallbackURL("/login?return_to=/dashboard")
 		for _, target := range []string{callback, "/dashboard", "/", callback, "/login", "/api/me", "/userinfo", "/oauth2/userinfo", "/.pomerium/user", "/auth/callback", "/logout", "/token"} {
 			b.Get(target)
 		}
 		time.Sleep(time.Hour)
 		b.Get("/dashboard") // and its refresh
-		out := b.Post("/logout?return_to=https://hostile.test", nil)
-		secrets := slices.DeleteFunc(a.Secrets(), func(s string) bool { // what has to be in a URL
-			return strings.Contains(login.Location(), s) || strings.Contains(callback, s) || s == apptest.QueryOf(out.Location()).Get("id_token_hint")
-		})
-		if len(secrets) < 7 { // the client's two, a verifier, an ID token, two access and two refresh tokens
-			t.Fatalf("%d secrets to look for", len(secrets))
-		}
-		for _, location := range a.Told() {
-			for _, secret := range secrets {
-				if strings.Contains(location, secret) {
-					t.Errorf("%s has %.30s in it", location, secret)
-				}
-			}
-		}
+		b.Post("/logout?return_to=https://hostile.test", nil)
 		a.Leaves(b, apptest.Aftermath{Codes: 2, Runs: 3})
 	})
 }
