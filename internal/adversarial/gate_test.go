@@ -87,9 +87,14 @@ func TestHostHeader(t *testing.T) {
 			if got := apptest.QueryOf(resp.Location()).Get("redirect_uri"); resp.StatusCode != http.StatusSeeOther || got != "https://app.test/auth/callback" {
 				t.Errorf("%s with %q: %d to %q", line, header, resp.StatusCode, resp.Location())
 			}
+			if all := fmt.Sprint(resp.Header); strings.Contains(all, "hostile") || strings.Contains(all, "Access-Control") {
+				t.Errorf("%s with %q: headers %s", line, header, all)
+			}
 		}
 		for _, header := range apptest.ForwardedHeaders {
-			staysConfigured("GET /login?return_to=/dashboard", header...)
+			for _, target := range []string{"/login?return_to=/dashboard", "https://hostile.test/login", "http://hostile.test:8080/login"} {
+				staysConfigured("GET "+target, header...)
+			}
 		}
 		for _, host := range []string{"hostile.test", "hostile.test:443", "app.test.hostile.test", "app.test@hostile.test", "[::1]", "", "hostile.test/x"} {
 			staysConfigured("GET /login?return_to=/dashboard", "Host", host)

@@ -99,15 +99,21 @@ func visitDeadlines(t *testing.T, b *apptest.Browser) {
 
 func serveTrailers(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Trailer", "X-Sum")
-	fmt.Fprint(w, "body")
-	w.Header().Set("X-Sum", "4")
+	if _, ok := w.(io.ReaderFrom); !ok {
+		return
+	}
+	io.Copy(w, io.LimitReader(strings.NewReader(strings.Repeat("x", 9000)), 9000))
+	w.Header().Set("X-Sum", "9000")
 	w.Header().Set(http.TrailerPrefix+"X-More", "5")
 }
 
 func visitTrailers(t *testing.T, b *apptest.Browser) {
 	resp := b.Get("/stream")
-	if resp.Text != "body" || resp.Trailer.Get("X-Sum") != "4" || resp.Trailer.Get("X-More") != "5" {
-		t.Errorf("response is %q with trailers %v", resp.Text, resp.Trailer)
+	if len(resp.Text) != 9000 || resp.Trailer.Get("X-Sum") != "9000" || resp.Trailer.Get("X-More") != "5" {
+		t.Errorf("%d bytes with trailers %v", len(resp.Text), resp.Trailer)
+	}
+	if resp := b.Do(b.Request(http.MethodHead, "/dashboard", nil)); resp.StatusCode != http.StatusOK || resp.Text != "" {
+		t.Errorf("HEAD: %d %q", resp.StatusCode, resp.Text)
 	}
 }
 
