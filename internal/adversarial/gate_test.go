@@ -42,7 +42,8 @@ func TestGateStaysClosed(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+			t.Parallel()
+			apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 				for _, target := range test.targets {
 					for _, header := range test.headers {
 						what := fmt.Sprintf("%s with %q", target, header)
@@ -65,7 +66,8 @@ var identityHeaders = []string{
 // CVE-2025-64484 GHSA-vjrc-mh2v-45x6 oauth2-proxy: X_Forwarded_User passed for
 // X-Forwarded-User.
 func TestIdentityHeaders(t *testing.T) {
-	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+	t.Parallel()
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		b.Login("/")
 		if resp := a.Raw(b, nil, "GET /dashboard", identityHeaders...); !strings.Contains(resp.Text, `"Subject":"alice"`) || !strings.Contains(resp.Text, `"Email":"alice@example.com"`) {
 			t.Errorf("alice is %s", resp.Text)
@@ -78,7 +80,8 @@ func TestIdentityHeaders(t *testing.T) {
 // address of the application is configured, whatever a request says (RFC 9700
 // section 4.13).
 func TestHostHeader(t *testing.T) {
-	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+	t.Parallel()
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		staysConfigured := func(line string, header ...string) {
 			resp := a.Raw(b, nil, line, header...)
 			if resp.StatusCode == http.StatusBadRequest && resp.Location() == "" && strings.Contains(fmt.Sprint(header), "Host") {
@@ -111,7 +114,8 @@ func TestHostHeader(t *testing.T) {
 // CVE-2022-24794 GHSA-7p99-3798-f85c express-openid-connect: GET //evil on a catch-all
 // route was stored as the return path. TestOddRequestTargets has the simpler targets.
 func TestRequestTargetsStayHere(t *testing.T) {
-	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+	t.Parallel()
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		targets := []string{
 			`/\/hostile.test`, "/.//hostile.test", "/x/..//hostile.test", "/%09/hostile.test", "/%2f/hostile.test", "https://hostile.test//hostile.test/x", "http://user:pass@hostile.test/", "//hostile.test/../login",
 		}
@@ -140,7 +144,8 @@ func TestRequestTargetsStayHere(t *testing.T) {
 // CVE-2025-31492 GHSA-59jp-rwph-878r mod_auth_openidc: the protected page followed
 // the login page. Whatever a refusal looks like, the next handler does not run.
 func TestNothingFollowsARefusal(t *testing.T) {
-	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+	t.Parallel()
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 600 })
 		refuses := func(why string) {
 			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "Get", "head", "HOSTILE"} {
@@ -179,7 +184,8 @@ func TestNothingFollowsARefusal(t *testing.T) {
 // GHSA-8fpg-xm3f-6cx3 next-auth: a broken provider let every user in. No zero value
 // is a session.
 func TestBrokenProviderOpensNothing(t *testing.T) {
-	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+	t.Parallel()
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		for name, respond := range map[string]func(http.ResponseWriter, *http.Request, http.HandlerFunc){
 			"down": apptest.RespondWith(http.StatusServiceUnavailable, "hostile"), "nothing": apptest.RespondWith(http.StatusOK, ""), "not JSON": apptest.RespondWith(http.StatusOK, "<html>hostile"),
 			"an empty object": apptest.RespondWith(http.StatusOK, "{}"), "an error object": apptest.RespondWith(http.StatusOK, `{"error":"hostile","message":"hostile"}`), "null": apptest.RespondWith(http.StatusOK, "null"),
@@ -210,7 +216,8 @@ func TestBrokenProviderOpensNothing(t *testing.T) {
 // CVE-2025-3891 mod_auth_openidc: a POST without Content-Type crashed the server.
 // Every method, and malformed bodies, at each of the package's own paths.
 func TestOddRequests(t *testing.T) {
-	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+	t.Parallel()
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		for _, path := range []string{"/login", "/auth/callback", "/dashboard", "/auth/callback?state=x&code=y"} {
 			for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "post", "get", "GE", "M-SEARCH"} {
 				for _, body := range [][]string{
@@ -253,7 +260,8 @@ func TestOddRequests(t *testing.T) {
 // CVE-2021-32792 mod_auth_openidc: the form of a refused POST was replayed into a
 // page.
 func TestFormsAreNotKept(t *testing.T) {
-	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+	t.Parallel()
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		for _, path := range []string{"/dashboard", "/admin/", "/login", "/auth/callback"} {
 			resp := b.Post(path, url.Values{"hostile": {`"><script>hostile()</script>`}, "return_to": {"//hostile.test"}}, "Origin", "https://app.test", "Sec-Fetch-Mode", "navigate")
 			if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusMethodNotAllowed || resp.Location() != "" || len(resp.Cookies()) > 0 {

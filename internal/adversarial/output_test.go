@@ -30,7 +30,8 @@ var injections = []string{
 // a provider says is in no page and no header, and in the log only in one line of
 // printable characters, which NewAttacked checks.
 func TestInjections(t *testing.T) {
-	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+	t.Parallel()
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		for _, value := range injections {
 			for _, resp := range requestsWith(a, b, value) {
 				if resp.StatusCode >= 500 || strings.Contains(resp.Text, "<script") || strings.Contains(resp.Text, "onerror") {
@@ -119,7 +120,10 @@ func deniedWith(a *apptest.App, b *apptest.Browser, nameValue ...string) string 
 // CVE-2021-29651 CVE-2021-29652 CVE-2024-39315 Pomerium: tokens in pages and URLs. Leaves
 // looks for them in what was written, TestTokensInNoURL in URLs.
 func TestNoPageShowsTokens(t *testing.T) {
-	apptest.Attack(t, apptest.Config{Provider: oauthlogintest.Config{JWTAccessTokens: true}}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.NewAttacked(t, apptest.Config{Provider: oauthlogintest.Config{JWTAccessTokens: true}})
+		b := a.Browser(t)
 		callback := b.CallbackURL("/login?return_to=/dashboard")
 		for _, target := range []string{callback, "/dashboard", "/", callback, "/login", "/api/me", "/userinfo", "/oauth2/userinfo", "/.pomerium/user", "/auth/callback", "/logout", "/token"} {
 			b.Get(target)
@@ -158,7 +162,8 @@ func TestRemovedGroupIsGoneAfterRefresh(t *testing.T) {
 // return path, sessions that survived their logout, and trust in X-Forwarded-For and
 // X-Forwarded-Proto.
 func TestMarkupInReturnPath(t *testing.T) {
-	apptest.Attack(t, apptest.Config{}, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+	t.Parallel()
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		const markup = `/x"><script>alert()</script>'&{{.}}` // a path that is local
 		denied := apptest.Edited(t, b.CallbackURL("/login?return_to="+url.QueryEscape(markup)), func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") })
 		resp := b.Get(denied)
