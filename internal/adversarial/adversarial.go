@@ -4,19 +4,34 @@
 //
 // What is attacked decides the file, not where the idea came from:
 //
-//	browsers      other sites and sibling domains, with the browser of a user
-//	cookies       who reads, plants, changes or mixes cookies and store entries
-//	logins        forged, injected, replayed and mixed-up authorization responses
-//	redirects     return paths and links that lead to another origin
-//	tokens        forged ID tokens, wrong keys and algorithms
-//	provider      a provider that is hostile or broken, and requests to others
-//	gate          requests that claim to be something else
-//	output        what comes out: pages, headers and log lines with injected text
-//	leaks         secrets that are said where they do not belong
-//	bounds, hangs what costs memory or time
-//	races, soak   requests that overlap, arrive late or hang up
-//	streaming     long responses and hijacked connections
-//	fuzz          everything that is parsed
+//	browsers        requests that other sites cause in the browser of a user
+//	siblings        sibling domains and ports that plant, replace or push out cookies
+//	cookies         cookies that are read, changed, mixed or malformed
+//	sessions        fixed, stolen and replayed sessions, and IDs of store entries
+//	logins          forged, injected, replayed and mixed-up authorization responses
+//	redirects       return paths and request targets that lead to another origin
+//	logout          logouts by others, and where a logout leads
+//	policy          sessions that are not as strong as a policy asks
+//	gate            requests that claim to be something else, and refusals
+//	provider        a provider that is down or hostile: metadata, issuers, user info
+//	tokenendpoint   a token endpoint that refuses, redirects, breaks or says too much
+//	tokens          forged ID tokens, algorithms, and claims that are coerced
+//	keys            keys that rotate, disappear or cannot be read
+//	refreshes       a provider that responds to a refresh with something else
+//	network         certificates, redirects of credentials, server-side requests, transports
+//	notoffered      parts of the specifications that the package does not have
+//	output          pages, headers and log lines with injected text, and caches
+//	leaks           secrets in logs, pages, URLs and prints
+//	leak_echoes     responses and errors that repeat the request, for leaks
+//	bounds          memory and counts that grow
+//	responsebounds  responses that cost memory
+//	hangs           providers that hang, and clients that hang up
+//	streaming       long responses and hijacked connections
+//	races           requests that overlap or arrive late
+//	soak            an hour of everything at once
+//	fuzz            what browsers send
+//	fuzz_provider   what providers send
+//	index           the list of advisories below, and this list
 //
 // # Adding an attack
 //

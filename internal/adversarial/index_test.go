@@ -6,8 +6,27 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
+
+// The package comment lists the test files.
+func TestIndexOfFiles(t *testing.T) {
+	t.Parallel()
+	comment, err := os.ReadFile("adversarial.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*_test.go")
+	if err != nil || len(files) < 10 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if name := strings.TrimSuffix(file, "_test.go"); !strings.Contains(string(comment), "\n//\t"+name+" ") {
+			t.Errorf("the package comment does not list %s", file)
+		}
+	}
+}
 
 // The package comment lists the advisories that tests name, and no others.
 func TestIndexOfAdvisories(t *testing.T) {
