@@ -1,4 +1,4 @@
-package oauthlogin_test
+package adversarial_test
 
 import (
 	"cmp"
@@ -17,8 +17,8 @@ import (
 
 var benignPath = regexp.MustCompile(`^(/[a-z0-9_-]+)+/?(\?[A-Za-z0-9_=&.-]*)?$`)
 
-// stays fails the test unless location leads to a page of ours that is no path
-// of the middleware's own, and is what was asked for or "/".
+// stays fails the test unless location leads to a page of the application, not to a
+// path of the middleware, and is what was asked for or "/".
 func stays(t testing.TB, asked, location string) {
 	t.Helper()
 	if location != asked && location != "/" {
@@ -27,14 +27,14 @@ func stays(t testing.TB, asked, location string) {
 	if len(location) > 2048 || strings.IndexFunc(location, func(r rune) bool { return r <= 0x20 || r > 0x7e || r == '\\' }) >= 0 {
 		t.Fatalf("led to %q", location)
 	}
-	// net/http.Redirect cleans like this, and so may a proxy.
+	// http.Redirect cleans paths like this, and so may a proxy.
 	page, query, _ := strings.Cut(location, "?")
 	for _, target := range []string{location, path.Clean(page) + "?" + query} {
 		origin, arrived := apptest.BrowserGoesTo(target)
 		if origin != apptest.Origin || strings.HasPrefix(arrived, "//") && target != location {
 			t.Fatalf("%q leads off our origin, to %q", asked, arrived)
 		}
-		// Most routers decode and clean what they are asked for.
+		// Most routers decode and clean the path.
 		if decoded, err := url.PathUnescape(arrived); err == nil {
 			arrived = decoded
 		}
@@ -49,7 +49,7 @@ func stays(t testing.TB, asked, location string) {
 	}
 }
 
-// RFC 9700 section 4.11: whatever comes in, what goes into Location stays here.
+// RFC 9700 section 4.11: whatever the return path is, Location stays on our origin.
 func FuzzReturnPath(f *testing.F) {
 	for _, seed := range apptest.OrdinaryPaths {
 		f.Add(seed)
@@ -57,8 +57,8 @@ func FuzzReturnPath(f *testing.F) {
 	for _, seed := range apptest.HostilePaths {
 		f.Add(seed.Path)
 	}
-	f.Add("/?/../login") // which is the front page
-	f.Add("/login//..")  // which is /login/ for a browser, and "/" for path.Clean
+	f.Add("/?/../login") // the front page
+	f.Add("/login//..")  // /login/ for a browser, "/" for path.Clean
 	s := apptest.NewStage(f, nil)
 	f.Fuzz(func(t *testing.T, asked string) {
 		w := s.Do(t, http.MethodPost, "/logout", "return_to="+url.QueryEscape(asked), "")
@@ -85,9 +85,8 @@ func parameters(query string) map[string][]string {
 	return values
 }
 
-// RFC 6749 sections 3.1, 4.1.2 and 10.12, RFC 9207 section 2.4: a session comes
-// of one state, one code and one issuer, all of them right, and of nothing else;
-// the code goes out once.
+// RFC 6749 sections 3.1, 4.1.2 and 10.12, RFC 9207 section 2.4: a session needs exactly
+// one state, one code and one issuer, each of them right. The code goes out once.
 func FuzzCallbackQuery(f *testing.F) {
 	const iss = "https://provider.test"
 	ordinary := []string{
@@ -136,7 +135,7 @@ func FuzzCallbackQuery(f *testing.F) {
 		want := one("code", "c0de") && one("state", l.State) && one("iss", iss) && len(values["error"]) == 0 &&
 			few("error_description") && few("error_uri") && strings.Count(query, "&") < 10_000
 		if want != (w.Code == http.StatusSeeOther) || !want && w.Code != http.StatusBadRequest {
-			t.Errorf("answer is %d; want a session: %t; %s", w.Code, want, s.Log)
+			t.Errorf("response is %d; want a session: %t; %s", w.Code, want, s.Log)
 		}
 		if location := w.Header().Get("Location"); want && location != apptest.ReturnPath || !want && location != "" {
 			t.Errorf("redirected to %q", location)
@@ -145,7 +144,7 @@ func FuzzCallbackQuery(f *testing.F) {
 			t.Errorf("signed in as %q", s.User.Subject)
 		}
 
-		// A back button, with the cookie that was expired.
+		// The back button, with the cookie that has been expired.
 		again := come(t, l, query)
 		s.Plain(t, again)
 		if s.Asked["/token"] > 1 || want && s.Asked["/token"] != 1 || apptest.KeptBy(again) != "" {
@@ -155,8 +154,8 @@ func FuzzCallbackQuery(f *testing.F) {
 	})
 }
 
-// chunksOf reads a Cookie header for the value of each chunk of a session; two
-// values for one of them are as good as none (RFC 6265bis section 8.6.1).
+// chunksOf reads the chunks of a session from a Cookie header. A chunk with two values
+// counts as missing (RFC 6265bis section 8.6.1).
 func chunksOf(header string) map[string]string {
 	found := map[string]string{}
 	for pair := range strings.SplitSeq(header, ";") {
@@ -172,9 +171,8 @@ func chunksOf(header string) map[string]string {
 	return found
 }
 
-// mod_auth_openidc CVE-2023-28625 and CVE-2024-24814, next-auth CVE-2023-48309:
-// whatever cookies come, those of a session open it and no others do, and
-// nothing breaks.
+// CVE-2023-28625 CVE-2024-24814 mod_auth_openidc, CVE-2023-48309 next-auth: whatever
+// the Cookie header is, only the cookies of a session open it, and nothing breaks.
 func FuzzCookieHeader(f *testing.F) {
 	s := apptest.NewStage(f, nil)
 	foreign := apptest.NewStage(f, func(opts *oauthlogin.Options) { opts.Keys = [][]byte{apptest.Key(9)} })
@@ -188,7 +186,7 @@ func FuzzCookieHeader(f *testing.F) {
 		}
 		return pairs
 	}
-	s.SignIn(f, apptest.GoodClaims, apptest.GoodTokens) // the first one in a while counts no rounds
+	s.SignIn(f, apptest.GoodClaims, apptest.GoodTokens) // the first login in a while does not count rounds
 	small := put("small", s.SignIn(f, apptest.GoodClaims, apptest.GoodTokens))
 	large := put("large", s.SignIn(f, strings.ReplaceAll(apptest.GoodClaims, "alice", "bob"), strings.Replace(apptest.GoodTokens, "an-access-token", apptest.Incompressible(5000), 1)))
 	put("foreign", foreign.SignIn(f, apptest.GoodClaims, apptest.GoodTokens))
@@ -245,7 +243,7 @@ func FuzzCookieHeader(f *testing.F) {
 		if (s.Served > 0) != (want != "") || s.User.Subject != want || want == "" && (w.Code != http.StatusFound || len(w.Header()["Set-Cookie"]) > 0) {
 			t.Errorf("%d for %q, want %q; %s", w.Code, s.User.Subject, want, w.Header())
 		}
-		// The flow goes with the cookie that has it, whole.
+		// A flow needs its whole cookie.
 		mine := strings.Contains(header, flowName) && strings.Contains(header, flow)
 		back := s.Get(t, "/auth/callback", l.Fill("state={state}&error=access_denied&iss=https://provider.test"), header)
 		if want == "" && back.Code != http.StatusBadRequest || strings.Contains(s.Log.String(), "code=access_denied") && !mine {
@@ -260,7 +258,7 @@ func FuzzCookieHeader(f *testing.F) {
 				t.Errorf("%s: %d cookies", path, n)
 			}
 			for _, fault := range apptest.CookieFaults(w.Header(), true) {
-				if len(header) < 3000 { // or it may be a long name that is expired
+				if len(header) < 3000 { // or the cookie may be an expired one with a long name
 					t.Errorf("%s: %s", path, fault)
 				}
 			}
@@ -272,9 +270,9 @@ func FuzzCookieHeader(f *testing.F) {
 	})
 }
 
-// RFC 9700 section 4.11, OpenID Connect RP-Initiated Logout: whatever a logout is
-// asked with, it ends the session and leads to the provider or stays here; what
-// comes back from there stays here too; and what another site asks does nothing.
+// RFC 9700 section 4.11, OpenID Connect RP-Initiated Logout: whatever a logout request
+// has in it, it ends the session, and its redirect leads to the provider or stays on
+// our origin, as does the way back. A request from another site does nothing.
 func FuzzLogout(f *testing.F) {
 	s := apptest.NewStage(f, nil)
 	session := s.SignIn(f, apptest.GoodClaims, apptest.GoodTokens)
@@ -303,7 +301,7 @@ func FuzzLogout(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4], seed[5])
 	}
-	ordinary := func(site, cookies string) { // learns what there is but for Location
+	ordinary := func(site, cookies string) { // learns all but Location
 		s.Restart(f)
 		w := s.Do(f, http.MethodPost, "/logout", "", "", "Sec-Fetch-Site", site, "Cookie", cookies)
 		w.Header().Del("Location")
@@ -320,7 +318,7 @@ func FuzzLogout(f *testing.F) {
 		w := s.Do(t, http.MethodPost, "/logout", query, body, "Content-Type", contentType, "Sec-Fetch-Site", site, "Cookie", cookies)
 		location := w.Header().Get("Location")
 		w.Header().Del("Location")
-		if !strings.Contains(strings.ReplaceAll(cookies, session, ""), apptest.SessionCookie) { // or there are more of them to expire
+		if !strings.Contains(strings.ReplaceAll(cookies, session, ""), apptest.SessionCookie) { // or there are more cookies to expire
 			s.Plain(t, w)
 		}
 		if len(w.Header()["Set-Cookie"]) > 70 {
@@ -337,13 +335,13 @@ func FuzzLogout(f *testing.F) {
 			t.Fatalf("%d %v", w.Code, w.Header())
 		}
 
-		// What was asked for, if that is one thing.
+		// The return path that was asked for, if there is only one.
 		inQuery, _ := url.ParseQuery(query)
 		inBody, _ := url.ParseQuery(body)
 		var asked string
 		if candidates := slices.Concat(inQuery["return_to"], inBody["return_to"]); !signedIn {
 			if !slices.Contains(candidates, location) {
-				asked = location // "/", or stays says what is wrong
+				asked = location // "/", or stays reports it
 			}
 			stays(t, cmp.Or(asked, location), location)
 			if location != "/" && !slices.Contains(candidates, location) {

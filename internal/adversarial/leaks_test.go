@@ -1,4 +1,4 @@
-package oauthlogin_test
+package adversarial_test
 
 import (
 	"cmp"
@@ -6,15 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -28,129 +24,8 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// echoes are answers that repeat what was asked, told being the most secret
-// word of it.
-var echoes = []struct {
-	name   string
-	answer func(w http.ResponseWriter, told, heard string)
-}{
-	{"in the description of an error", func(w http.ResponseWriter, told, heard string) {
-		answerJSON(w, 400, map[string]any{"error": "invalid_request", "error_description": heard, "error_uri": "https://evil.test/?" + heard})
-	}},
-	{"in place of an error code", func(w http.ResponseWriter, told, heard string) {
-		answerJSON(w, 400, map[string]any{"error": "no good: " + told})
-	}},
-	{"as an error code", func(w http.ResponseWriter, told, heard string) { answerJSON(w, 400, map[string]any{"error": told}) }},
-	{"in a failure", func(w http.ResponseWriter, told, heard string) { http.Error(w, heard, 500) }},
-	{"in half an answer", func(w http.ResponseWriter, told, heard string) {
-		fmt.Fprintf(w, `{"access_token":%q,"sub":%[1]q,"issuer":%[1]q,"keys":[%[1]q`, heard)
-	}},
-	{"before an answer", func(w http.ResponseWriter, told, heard string) { fmt.Fprint(w, told, `{}`) }},
-	{"in every member", func(w http.ResponseWriter, told, heard string) {
-		w.Header().Set("Content-Type", "application/json; x="+told)
-		answerJSON(w, 200, map[string]any{
-			"access_token": "an-access-token-of-no-type", "token_type": told, "scope": told, "expires_in": told, "id_token": told,
-			"issuer": told, "token_endpoint": told, "keys": []map[string]any{{"kty": told, "kid": told}},
-		})
-	}},
-	{"in headers", func(w http.ResponseWriter, told, heard string) {
-		w.Header().Set("WWW-Authenticate", `Bearer error="`+told+`"`)
-		w.Header().Set("Content-Type", told)
-		w.Header().Set("X-Echo", strconv.Quote(heard))
-		http.SetCookie(w, &http.Cookie{Name: "echo", Value: told})
-		w.WriteHeader(401)
-	}},
-	{"in a redirect", func(w http.ResponseWriter, told, heard string) {
-		w.Header().Set("Location", "https://evil.test/?"+url.QueryEscape(heard))
-		w.WriteHeader(307)
-	}},
-	{"in a redirect to what is no URL", func(w http.ResponseWriter, told, heard string) {
-		w.Header().Set("Location", "https://evil.test/%zz"+told)
-		w.WriteHeader(302)
-	}},
-}
-
-func answerJSON(w http.ResponseWriter, status int, v map[string]any) {
-	if w.Header().Get("Content-Type") == "" {
-		w.Header().Set("Content-Type", "application/json")
-	}
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(v)
-}
-
-// echo makes an endpoint repeat what it is asked.
-func echo(answer func(w http.ResponseWriter, told, heard string)) func(http.ResponseWriter, *http.Request, http.HandlerFunc) {
-	return func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
-		told, heard := heardOf(r)
-		answer(w, told, heard)
-	}
-}
-
-// heardOf returns the most secret word of a request, and all of it.
-func heardOf(r *http.Request) (told, heard string) {
-	body, _ := io.ReadAll(r.Body)
-	form, _ := url.ParseQuery(string(body))
-	_, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	told = cmp.Or(form.Get("refresh_token"), form.Get("token"), form.Get("code"), bearer, r.URL.String())
-	return told, fmt.Sprint(told, " ", r.URL, " ", string(body), " ", r.Header)
-}
-
-// breaks are ways to fail below HTTP, in the words of net/http and of transports
-// around it.
-var breaks = []struct {
-	name string
-	err  func(r *http.Request, told, heard string) error
-}{
-	{"a URL in an error", func(r *http.Request, told, _ string) error {
-		return &url.Error{Op: "Post", URL: r.URL.String() + "?x=" + told, Err: errors.New("refused")}
-	}},
-	{"a URL in an error within", func(r *http.Request, told, _ string) error {
-		return fmt.Errorf("try again: %w", &url.Error{Op: "Post", URL: r.URL.String() + "?x=" + told, Err: errors.New("refused")})
-	}},
-	{"an answer that is no HTTP", func(_ *http.Request, told, _ string) error {
-		return fmt.Errorf("net/http: HTTP/1.x transport connection broken: %w", fmt.Errorf("malformed HTTP response %q", told))
-	}},
-	{"a panic", func(_ *http.Request, _, heard string) error { panic("transport: " + heard) }},
-}
-
-// tries calls do once for each way in which the requests for path can go
-// wrong, and before each of them before, while all is well.
-func tries(a *apptest.App, path string, panics bool, before, do func()) {
-	endpoint := map[string]oauthlogintest.Endpoint{
-		"/.well-known/openid-configuration": oauthlogintest.Discovery, "/jwks": oauthlogintest.JWKS, "/token": oauthlogintest.Token,
-		"/userinfo": oauthlogintest.UserInfo, "/revoke": oauthlogintest.Revocation,
-	}[path]
-	for _, e := range echoes {
-		before()
-		a.Provider.Intercept(endpoint, echo(e.answer))
-		do()
-		a.Provider.Intercept(endpoint, nil)
-	}
-	for _, b := range breaks {
-		if b.name == "a panic" && !panics {
-			continue
-		}
-		before()
-		a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
-			if r.URL.Path != path {
-				return nil, nil
-			}
-			form := r.Clone(r.Context())
-			if r.GetBody != nil {
-				form.Body, _ = r.GetBody()
-			} else {
-				form.Body = http.NoBody
-			}
-			told, heard := heardOf(form)
-			return nil, b.err(r, told, heard)
-		})
-		do()
-		a.Wire.CutBy(nil)
-	}
-}
-
-// A namingStore fails when told to, and then names the session, as databases
-// do.
+// A namingStore can be told to fail, and then names the session in its errors, as
+// databases do.
 type namingStore struct {
 	*sessions.FilesystemStore
 	failNew, failSave bool
@@ -175,8 +50,8 @@ func (s *namingStore) Save(r *http.Request, w http.ResponseWriter, session *sess
 	return s.FilesystemStore.Save(r, w, session)
 }
 
-// learnStore learns the ids of the sessions in dir, and says what there is to
-// read in them without our keys.
+// learnStore learns the IDs of the sessions in dir and what can be read in them with
+// the store's keys alone.
 func learnStore(t *testing.T, h *apptest.LeakHunt, dir string) {
 	t.Helper()
 	for name, content := range apptest.SessionFiles(t, dir) {
@@ -194,7 +69,7 @@ func learnStore(t *testing.T, h *apptest.LeakHunt, dir string) {
 	}
 }
 
-// newHuntedApp is an application that h listens to, with guarded paths that show
+// newHuntedApp returns an application that h listens to. Its guarded pages show
 // nothing.
 func newHuntedApp(t *testing.T, h *apptest.LeakHunt, with apptest.Config) *apptest.App {
 	t.Helper()
@@ -263,13 +138,13 @@ func newHuntedApp(t *testing.T, h *apptest.LeakHunt, with apptest.Config) *appte
 
 const untilRefresh = 59*time.Minute + 30*time.Second
 
-// everything does with an application whatever there is to do.
+// everything uses all of an application, in every way that succeeds or fails.
 func everything(t *testing.T, h *apptest.LeakHunt, a *apptest.App) {
 	b := a.Browser(t)
 	bare := a.Browser(t)
 	const login = "/login?return_to=%2Fpage"
 
-	// Without a session, and with what is none.
+	// Without a session, and with junk for one.
 	b.Get("/page")
 	b.Get("/page", apptest.AsScript...)
 	b.SetCookie(apptest.SessionCookie, "1junk")
@@ -315,8 +190,7 @@ func everything(t *testing.T, h *apptest.LeakHunt, a *apptest.App) {
 	bare.Get(late)
 	b.Get(late)
 
-	// Calls for a code that fail: for keys no one has, for user info that is
-	// asked, for tokens.
+	// Callbacks whose calls to the provider fail: for keys, user info and tokens.
 	logIn := func() { b.Follow(login) }
 	tries(a, "/jwks", false, restart, logIn)
 	a.Provider.EditIDToken(apptest.Without("name"))
@@ -348,21 +222,21 @@ func everything(t *testing.T, h *apptest.LeakHunt, a *apptest.App) {
 		time.Sleep(untilRefresh)
 		b.Get("/page")
 		b.Get("/call")
-		time.Sleep(time.Minute) // after which there is no token
+		time.Sleep(time.Minute) // until the token has expired
 		b.Get("/call")
 	})
 	b.Login("/page")
 	time.Sleep(untilRefresh)
-	a.Provider.Intercept(oauthlogintest.Token, echo(func(w http.ResponseWriter, told, heard string) {
-		answerJSON(w, 400, map[string]any{"error": "invalid_grant", "error_description": heard})
-	}))
+	a.Provider.Intercept(oauthlogintest.Token, echo(func(w http.ResponseWriter, _, heard string) {
+		writeJSON(w, 400, map[string]any{"error": "invalid_grant", "error_description": heard})
+	}).intercept)
 	b.Get("/page")
 	a.Provider.Intercept(oauthlogintest.Token, nil)
 	a.Provider.EditIDToken(apptest.Claim("sub", "mallory"))
 	b.Get("/page")
 	a.Provider.EditIDToken(nil)
 
-	// What a session is not enough for.
+	// Requests for which a session is not enough.
 	b.Login("/page")
 	b.Get("/admin?token=alice@example.com")
 	b.Get("/admin", apptest.AsScript...)
@@ -388,14 +262,14 @@ func everything(t *testing.T, h *apptest.LeakHunt, a *apptest.App) {
 	b.Login("/page")
 	b.Get("/end")
 	b.Get(login + "&provider=alice@example.com&login_hint=alice@example.com")
-	synctest.Wait() // its locks are copied
+	synctest.Wait() // fmt copies its locks
 	apptest.Prints(h, a.Auth)
 }
 
-// No token, code, verifier, state, nonce, cookie, key, or e-mail address is in
-// any log line, page, header, error or event, in any URL but those that
-// specifications put it into, or in what fmt, slog and encoding/json make of our
-// types; whatever providers, networks and stores repeat of it.
+// No token, code, verifier, state, nonce, cookie, key or e-mail address is in a log
+// line, page, header, error or event, in a URL that no specification puts it into, or
+// in what fmt, slog and encoding/json print of the package's types, whatever
+// providers, networks and stores repeat.
 func TestNoSecrets(t *testing.T) {
 	t.Parallel()
 	textKey := []byte("a key of 32 bytes in plain text!")
@@ -403,7 +277,7 @@ func TestNoSecrets(t *testing.T) {
 		name string
 		run  func(t *testing.T, h *apptest.LeakHunt)
 	}{
-		{"cookies, and our own pages", func(t *testing.T, h *apptest.LeakHunt) {
+		{"cookies, and the package's pages", func(t *testing.T, h *apptest.LeakHunt) {
 			a := newHuntedApp(t, h, apptest.Config{
 				Provider: oauthlogintest.Config{JWTAccessTokens: true},
 				Change:   func(opts *oauthlogin.Options) { opts.Keys = [][]byte{textKey, apptest.Key(1)} },
@@ -437,7 +311,7 @@ func TestNoSecrets(t *testing.T) {
 			store.failSave = false
 			b.Login("/page")
 			learnStore(t, h, dir)
-			for name := range apptest.SessionFiles(t, dir) { // in whose place there is a directory
+			for name := range apptest.SessionFiles(t, dir) { // each replaced by a directory
 				if err := errors.Join(os.Remove(dir+"/"+name), os.Mkdir(dir+"/"+name, 0o700)); err != nil {
 					t.Fatal(err)
 				}
@@ -491,7 +365,7 @@ func TestNoSecrets(t *testing.T) {
 				for _, e := range echoes {
 					*handler = func(w http.ResponseWriter, r *http.Request) {
 						told, heard := heardOf(r)
-						e.answer(w, cmp.Or(r.Form.Get("code"), told), heard+r.Form.Encode())
+						e.echo(w, cmp.Or(r.Form.Get("code"), told), heard+r.Form.Encode())
 					}
 					b.Follow("/login?return_to=%2Fpage")
 				}
@@ -515,47 +389,24 @@ func TestNoSecrets(t *testing.T) {
 		})
 	}
 	if complete < len(tests) {
-		return // some failed, or were not asked for
+		return // some failed, or were not selected
 	}
 	for i, d := range apptest.Documented {
 		if !met[i] {
-			t.Errorf("nothing of %s is said in %s any more", d.Secrets, d.Where)
+			t.Errorf("%s was never found in %s: Documented is out of date", d.Secrets, d.Where)
 		}
 	}
-	for _, name := range exportedTypes(t) {
-		if !printed["oauthlogin."+name] {
-			t.Errorf("no %s was printed", name)
-		}
-	}
-}
-
-// exportedTypes returns the names of all types of the package.
-func exportedTypes(t *testing.T) (names []string) {
-	t.Helper()
-	entries, err := os.ReadDir(".")
+	api, err := os.ReadFile("../../docs/api.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, entry := range entries {
-		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), entry.Name(), nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, decl := range file.Decls {
-			if types, ok := decl.(*ast.GenDecl); ok && types.Tok == token.TYPE {
-				for _, spec := range types.Specs {
-					if name := spec.(*ast.TypeSpec).Name; name.IsExported() {
-						names = append(names, name.Name)
-					}
-				}
-			}
+	types := regexp.MustCompile(`(?m)^type (\w+)`).FindAllStringSubmatch(string(api), -1)
+	if len(types) == 0 {
+		t.Fatal("docs/api.txt names no types")
+	}
+	for _, typ := range types {
+		if !printed["oauthlogin."+typ[1]] {
+			t.Errorf("no %s was printed", typ[1])
 		}
 	}
-	if len(names) == 0 {
-		t.Fatal("no types")
-	}
-	return names
 }

@@ -1,157 +1,24 @@
-package oauthlogin_test
+package adversarial_test
 
 import (
 	"compress/gzip"
 	"context"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-	"weak"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 )
 
-// leavesNothing fails the test if do leaves over 2 MiB on the heap or a
-// goroutine behind. Tests that use it are not parallel, so that the heap is
-// their own.
-func leavesNothing(t *testing.T, do func()) {
-	t.Helper()
-	before, goroutines := apptest.HeapBytes(), runtime.NumGoroutine()
-	do()
-	if grown := apptest.HeapBytes() - before; grown > 2<<20 {
-		t.Errorf("heap grew by %d KiB", grown>>10)
-	}
-	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines more than before", runtime.NumGoroutine()-goroutines)
-		}
-	}
-}
-
-// newBareAuth is a Middleware with a plain OAuth 2.0 provider that refuses
-// every code, and without anything that keeps what was said.
-func newBareAuth(t *testing.T) *oauthlogin.Middleware {
-	t.Helper()
-	return apptest.NewAuth(t, oauthlogin.Options{
-		Providers: []oauthlogin.Provider{apptest.PlainProvider("test", "https://app.test/auth/callback")},
-		Keys:      [][]byte{apptest.Key(1)},
-		Logger:    slog.New(slog.DiscardHandler),
-		HTTPClient: &http.Client{Transport: apptest.RoundTripFunc(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 400, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"error":"invalid_grant"}`))}, nil
-		})},
-	})
-}
-
-// CVE-2026-55512 of nebula-mesh, CVE-2026-67437 of OliveTin, CVE-2021-22119 of
-// Spring Security: logins that nobody completes cost no memory. A state alone
-// would be over 4 MiB of them.
-func TestLoginKeepsNothing(t *testing.T) {
-	const logins, each = 100_000, 2
-	auth := newBareAuth(t)
-	leavesNothing(t, func() {
-		var clients sync.WaitGroup
-		for client := range each {
-			clients.Go(func() {
-				r := httptest.NewRequest(http.MethodGet, "/login", nil)
-				w := apptest.NewDiscard()
-				for i := range logins / each {
-					r.URL.RawQuery = "return_to=/" + strconv.Itoa(client) + "/" + strconv.Itoa(i)
-					clear(w.Header())
-					if auth.Login(w, r); len(w.Header()["Set-Cookie"]) != 1 || len(w.Header()["Location"]) != 1 {
-						t.Errorf("login %d: %v", i, w)
-						return
-					}
-				}
-			})
-		}
-		clients.Wait()
-	})
-	runtime.KeepAlive(auth) // with whatever it holds
-}
-
-// Nor do callbacks that lead nowhere. What is remembered of those of a real
-// login is bounded.
-func TestBadCallbacksKeepNothing(t *testing.T) {
-	auth := newBareAuth(t)
-	login := func(path string) (state string, cookie string) {
-		w := httptest.NewRecorder()
-		auth.Login(w, httptest.NewRequest(http.MethodGet, "/login?return_to="+path, nil))
-		cookie, _, _ = strings.Cut(w.Header().Get("Set-Cookie"), ";")
-		return apptest.QueryOf(w.Header().Get("Location")).Get("state"), cookie
-	}
-	_, elsewhere := login("/elsewhere")
-	for _, test := range []struct {
-		name     string
-		times    int
-		callback func(i string) (query, cookie string)
-	}{
-		{"a state that nobody knows", 5000, func(i string) (string, string) { return "code=c&state=unknown-" + i, "" }},
-		{"a state of another login", 1000, func(i string) (string, string) { return "code=c&state=unknown-" + i, elsewhere }},
-		{"a state that is there twice", 1000, func(i string) (string, string) { return "code=c&state=a&state=" + i, elsewhere }},
-		{"a cookie that does not open", 1000, func(i string) (string, string) { return "code=c&state=a", apptest.FlowPrefix + i + "=" + elsewhere }},
-		{"a user who says no", 1500, func(i string) (string, string) {
-			state, cookie := login("/" + strings.Repeat(i, 100))
-			return "error=access_denied&state=" + state, cookie
-		}},
-		{"a code that is wrong", 500, func(i string) (string, string) {
-			state, cookie := login("/" + strings.Repeat(i, 100))
-			return "code=" + i + "&state=" + state, cookie
-		}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			leavesNothing(t, func() {
-				w := apptest.NewDiscard()
-				for i := range test.times {
-					query, cookie := test.callback(strconv.Itoa(i))
-					r := httptest.NewRequest(http.MethodGet, "/auth/callback?"+query, nil)
-					r.Header.Set("Cookie", cookie)
-					clear(w.Header())
-					if auth.Callback(w, r); w.Status != http.StatusBadRequest {
-						t.Fatalf("callback %d: %d", i, w.Status)
-					}
-				}
-			})
-		})
-	}
-	runtime.KeepAlive(auth)
-}
-
-// What was found of a provider does not hold on to the request that asked.
-func TestDiscoveryKeepsNoRequest(t *testing.T) {
-	a := apptest.New(t, apptest.Config{})
-	type key struct{}
-	login := func() weak.Pointer[[1 << 20]byte] {
-		value := new([1 << 20]byte)
-		ctx := context.WithValue(t.Context(), key{}, value)
-		w := httptest.NewRecorder()
-		a.Auth.Login(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/login", nil))
-		if w.Code != http.StatusSeeOther {
-			t.Fatal(w.Code)
-		}
-		return weak.Make(value)
-	}
-	value := login()
-	apptest.HeapBytes()
-	if value.Value() != nil {
-		t.Error("a value of the first request's context is kept")
-	}
-	runtime.KeepAlive(a)
-}
-
-// A providerCall is one of the calls to a provider, and what a request is to
-// that waits for it.
+// A providerCall is a call to a provider, and what a request that waits for it gets.
 type providerCall struct {
 	name, path string
 	identify   func(context.Context, *http.Client) (oauthlogin.User, error)
@@ -159,7 +26,7 @@ type providerCall struct {
 	wait       time.Duration // until it is time for the request
 	limit      time.Duration
 	status     int
-	unread     bool // the answer's body is
+	unread     bool // the body of the response is not read
 }
 
 var providerCalls = []providerCall{
@@ -187,7 +54,7 @@ func atCallback(_ *apptest.App, b *apptest.Browser) *http.Request {
 	return withCookies(b, http.MethodGet, b.CallbackURL("/login"))
 }
 
-// withCookies is a request that goes past the browser's jar.
+// withCookies is a request outside of the browser, with its cookies.
 func withCookies(b *apptest.Browser, method, path string) *http.Request {
 	r := b.Request(method, path, http.NoBody)
 	r.RequestURI = r.URL.RequestURI()
@@ -197,20 +64,20 @@ func withCookies(b *apptest.Browser, method, path string) *http.Request {
 	return r
 }
 
-// A faultyNetwork is one of net/http, over pipes, on which one path of the
-// provider can be answered by hand.
+// A faultyNetwork connects the application to its provider by net/http over pipes.
+// One path of the provider can be served by a fault.
 type faultyNetwork struct {
 	*apptest.App
 	fault atomic.Pointer[fault]
 	path  string
-	read  atomic.Int64 // bytes of answers by hand that were taken
+	read  atomic.Int64 // bytes of faulty responses that were read
 }
 
-// A fault writes an answer until nobody reads it any more.
+// A fault writes a response until the client stops reading.
 type fault func(w io.Writer) error
 
-// newFaultyNetwork is one whose provider is a plain OAuth 2.0 one if identify
-// is not nil.
+// newFaultyNetwork returns a network whose provider is a plain OAuth 2.0 provider if
+// identify is not nil.
 func newFaultyNetwork(t *testing.T, path string, identify func(context.Context, *http.Client) (oauthlogin.User, error)) *faultyNetwork {
 	t.Helper()
 	n := &faultyNetwork{path: path}
@@ -237,17 +104,20 @@ func (n *faultyNetwork) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(err)
 	}
 	defer conn.Close()
-	for gone := (*fault)(counted{conn, &n.read}); gone == nil; {
-		gone = waitFor(conn)
+	if (*fault)(counted{conn, &n.read}) == nil {
+		io.Copy(io.Discard, conn) // until the client hangs up
 	}
 }
 
-// waitFor waits for a client to hang up.
-func waitFor(conn net.Conn) error {
-	_, err := conn.Read(make([]byte, 512))
-	return err
+// serve serves a request, and says how long that took.
+func (n *faultyNetwork) serve(r *http.Request) (*httptest.ResponseRecorder, time.Duration) {
+	start := time.Now()
+	w := httptest.NewRecorder()
+	n.Net["app.test"].ServeHTTP(w, r)
+	return w, time.Since(start)
 }
 
+// A counted Writer counts the bytes that were written.
 type counted struct {
 	io.Writer
 	n *atomic.Int64
@@ -259,8 +129,8 @@ func (c counted) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// again writes the same until nobody reads it any more, or it was much more
-// than anybody should have read.
+// again writes a text until the client stops reading, or has read much more than it
+// should.
 func again(w io.Writer, text string, pause time.Duration) error {
 	for range 1 << 10 {
 		if _, err := io.WriteString(w, text); err != nil {
@@ -278,15 +148,15 @@ const (
 	chunked    = statusLine + "Transfer-Encoding: chunked\r\n"
 )
 
-// Every call to a provider is bounded in time and in size: ten seconds and one
-// MiB, and three seconds for all that a logout waits for.
+// Every call to a provider is bounded in time and in size: ten seconds and one MiB,
+// and three seconds in a logout.
 func TestProviderHangs(t *testing.T) {
 	t.Parallel()
 	for _, f := range []struct {
 		name   string
 		fault  fault
 		inBody bool
-		atOnce bool // nobody waits
+		atOnce bool // the limit is one of size
 	}{
 		{"says nothing", silence, false, false},
 		{"stops within the header", func(w io.Writer) error { _, err := io.WriteString(w, statusLine); return err }, false, false},
@@ -313,7 +183,7 @@ func TestProviderHangs(t *testing.T) {
 	} {
 		for _, call := range providerCalls {
 			t.Run(f.name+", asked for "+call.name, func(t *testing.T) {
-				// With the bubble every goroutine has to end.
+				// The bubble ends when every goroutine has.
 				synctest.Test(t, func(t *testing.T) {
 					n := newFaultyNetwork(t, call.path, call.identify)
 					clients := 1
@@ -334,14 +204,8 @@ func TestProviderHangs(t *testing.T) {
 					var waiting sync.WaitGroup
 					for _, r := range requests {
 						waiting.Go(func() {
-							start := time.Now()
-							w := httptest.NewRecorder()
-							n.Net["app.test"].ServeHTTP(w, r)
-							if took := time.Since(start); took != want || w.Code != call.status {
+							if w, took := n.serve(r); took != want || w.Code != call.status || apptest.SetsSession(w) {
 								t.Errorf("%d after %v, want %d after %v: %s", w.Code, took, call.status, want, w.Body)
-							}
-							if apptest.SetsSession(w) {
-								t.Error("there is a session")
 							}
 						})
 					}
@@ -350,7 +214,7 @@ func TestProviderHangs(t *testing.T) {
 						t.Errorf("the handler ran %d times", ran)
 					}
 					if read := n.read.Load(); read > int64(clients)*(1<<20+64<<10) {
-						t.Errorf("%d bytes of the answer were read", read)
+						t.Errorf("%d bytes of the response were read", read)
 					}
 					n.fault.Store(nil)
 					time.Sleep(31 * time.Second) // cool-downs
@@ -361,8 +225,8 @@ func TestProviderHangs(t *testing.T) {
 	}
 }
 
-// A client that hangs up while a provider is asked is not served for longer,
-// but for a logout, and what goes on without it ends.
+// A request whose client hangs up during a call to the provider ends, except for a
+// logout. What goes on without it ends in time.
 func TestClientHangsUp(t *testing.T) {
 	t.Parallel()
 	for _, call := range providerCalls {
@@ -379,14 +243,8 @@ func TestClientHangsUp(t *testing.T) {
 				if call.unread {
 					want = call.limit
 				}
-				start := time.Now()
-				w := httptest.NewRecorder()
-				n.Net["app.test"].ServeHTTP(w, r.WithContext(ctx))
-				if took := time.Since(start); took != want {
-					t.Errorf("served for %v, want %v", took, want)
-				}
-				if apptest.SetsSession(w) || n.Called("/dashboard") > served {
-					t.Errorf("%d, and the handler ran %d times", w.Code, n.Called("/dashboard")-served)
+				if w, took := n.serve(r.WithContext(ctx)); took != want || apptest.SetsSession(w) || n.Called("/dashboard") > served {
+					t.Errorf("%d after %v, want %v; the handler ran %d times", w.Code, took, want, n.Called("/dashboard")-served)
 				}
 				n.fault.Store(nil)
 				time.Sleep(41 * time.Second) // limits and cool-downs
@@ -396,7 +254,8 @@ func TestClientHangsUp(t *testing.T) {
 	}
 }
 
-// Identify does not wait for ever, whatever it asks: it may ask as often as it likes, for as long as a callback may take.
+// Identify may call the provider as often as it likes, but a callback takes thirty
+// seconds at most.
 func TestIdentifyHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -409,16 +268,13 @@ func TestIdentifyHangs(t *testing.T) {
 		})
 		r := atCallback(n.App, n.Browser(t))
 		n.fault.Store(&silence)
-		start := time.Now()
-		w := httptest.NewRecorder()
-		n.Net["app.test"].ServeHTTP(w, r)
-		if took := time.Since(start); took != 30*time.Second || asked < 3 || w.Code != http.StatusBadGateway || apptest.SetsSession(w) {
+		if w, took := n.serve(r); took != 30*time.Second || asked < 3 || w.Code != http.StatusBadGateway || apptest.SetsSession(w) {
 			t.Errorf("%d after %v and %d requests", w.Code, took, asked)
 		}
 	})
 }
 
-// Providers that nobody hears from leave nothing behind, however many wait.
+// A provider that hangs leaves nothing behind, however many requests wait for it.
 func TestHangingProviderLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 200
@@ -432,7 +288,7 @@ func TestHangingProviderLeavesNothing(t *testing.T) {
 			n.fault.Store(&silence)
 			var waiting sync.WaitGroup
 			for _, r := range requests {
-				waiting.Go(func() { n.Net["app.test"].ServeHTTP(httptest.NewRecorder(), r) })
+				waiting.Go(func() { n.serve(r) })
 			}
 			waiting.Wait()
 			n.fault.Store(nil)
