@@ -208,7 +208,7 @@ func brokenProvider(t *testing.T) {
 		"an empty object": apptest.RespondWith(http.StatusOK, "{}"), "an error object": apptest.RespondWith(http.StatusOK, `{"error":"hostile","message":"hostile"}`), "null": apptest.RespondWith(http.StatusOK, "null"),
 	} {
 		a.Provider.Intercept(oauthlogintest.Discovery, answer)
-		time.Sleep(discoveryCooldown)
+		time.Sleep(5 * time.Second)
 		a.Expect(name, closed(a, b, "GET /dashboard"), http.StatusFound, "/login?return_to=%2Fdashboard")
 		a.Expect(name, b.Get("/login?return_to=/dashboard"), http.StatusBadGateway, "")
 		a.Expect(name, b.Get("/auth/callback?state=x&code=y"), http.StatusBadRequest, "")

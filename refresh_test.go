@@ -3,15 +3,19 @@ package oauthlogin_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gorilla/sessions"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -288,6 +292,19 @@ func TestUnseenTokensOutliveAnOutage(t *testing.T) {
 	})
 }
 
+// refreshAs signs somebody else in and refreshes his tokens an hour later:
+// memory is tidied while it is in use.
+func refreshAs(t *testing.T, a *apptest.App, subject string) {
+	t.Helper()
+	a.Provider.AutoApprove(subject)
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	time.Sleep(time.Hour)
+	if !b.SignedIn() {
+		t.Fatalf("%s is signed out", subject)
+	}
+}
+
 // Requests that set out with the old cookie get the new tokens and the new
 // cookie, also when another has shown the new cookie meanwhile.
 func TestLateRequests(t *testing.T) {
@@ -464,15 +481,296 @@ func TestSessionWithoutRefreshToken(t *testing.T) {
 	}
 }
 
-// refreshAs signs somebody else in and refreshes his tokens an hour later:
-// memory is tidied while it is in use.
-func refreshAs(t *testing.T, a *apptest.App, subject string) {
-	t.Helper()
-	a.Provider.AutoApprove(subject)
-	b := a.Browser(t)
-	b.Login("/dashboard")
-	time.Sleep(time.Hour)
-	if !b.SignedIn() {
-		t.Fatalf("%s is signed out", subject)
+// When the provider refuses because the grant has ended, so does the session
+// (draft-ietf-oauth-browser-based-apps section 6.1.2.2), and nobody asks again.
+func TestRefusedRefreshEndsTheSession(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		status int
+		body   string
+	}{
+		{"invalid_grant", http.StatusBadRequest, `{"error":"invalid_grant","error_description":"` + "<script>" + `"}`},
+		{"invalid_grant with status 401", http.StatusUnauthorized, `{"error":"invalid_grant"}`},
+		{"invalid_grant with status 200", http.StatusOK, `{"error":"invalid_grant"}`},
+		{"what GitHub says", http.StatusOK, `{"error":"bad_refresh_token"}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+				a := apptest.New(t, with)
+				b := a.Browser(t)
+				b.Login("/dashboard?q=1")
+				cookies := b.Cookies()
+				time.Sleep(2 * time.Hour)
+				a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(tt.status, tt.body))
+				var wg sync.WaitGroup
+				for i := range 20 {
+					wg.Go(func() {
+						if i%2 == 0 {
+							w := a.Ask(t.Context(), cookies, "/access?q=1", "Sec-Fetch-Mode", "navigate")
+							if got := w.Header().Get("Location"); w.Code != http.StatusFound || got != "/login?return_to=%2Faccess%3Fq%3D1" {
+								t.Errorf("navigation: %d to %q", w.Code, got)
+							}
+							return
+						}
+						w := a.Ask(t.Context(), cookies, "/access", "Sec-Fetch-Mode", "cors")
+						if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), `"unauthenticated"`) {
+							t.Errorf("fetch: %d %s", w.Code, w.Body)
+						}
+					})
+				}
+				wg.Wait()
+				resp := b.Get("/dashboard")
+				if resp.StatusCode != http.StatusFound {
+					t.Errorf("afterwards: %d", resp.StatusCode)
+				}
+				a.WantRefreshes(t, 1)
+				if a.Called("/access") != 0 {
+					t.Error("the handler ran")
+				}
+				a.Leaks(t, resp.Text)
+				a.Provider.Intercept(oauthlogintest.Token, nil)
+				time.Sleep(time.Hour)
+				if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound {
+					t.Errorf("the dead session's cookie an hour later: %d", w.Code)
+				}
+				a.WantRefreshes(t, 1)
+				b.Login("/dashboard")
+			})
+		})
 	}
+}
+
+// The request that learns of the end clears the cookies, and what the server
+// has stored.
+func TestRefusedRefreshClearsCookies(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
+		time.Sleep(2 * time.Hour)
+		a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(http.StatusBadRequest, `{"error":"invalid_grant"}`))
+		if b.Get("/access"); len(b.Cookies()) != 0 {
+			t.Errorf("cookies left: %v", b.Cookies())
+		}
+		if a.Opts.Store != nil {
+			a.Restart(t)
+			if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound {
+				t.Errorf("after a restart: %d", w.Code)
+			}
+			a.WantRefreshes(t, 1)
+		}
+	})
+}
+
+// Two seconds at first, twice as long each time, a minute at most; and from
+// the start after a success.
+func TestBackOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
+		time.Sleep(2 * time.Hour)
+		attempts := func(during time.Duration) (seconds []float64) {
+			a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(http.StatusServiceUnavailable, ""))
+			start, before := time.Now(), a.Provider.Count(oauthlogintest.Token)
+			for time.Since(start) < during {
+				var wg sync.WaitGroup
+				for range 2 {
+					wg.Go(func() {
+						if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusOK {
+							t.Errorf("after %v: %d", time.Since(start), w.Code)
+						}
+					})
+				}
+				wg.Wait()
+				time.Sleep(500 * time.Millisecond)
+			}
+			for _, r := range a.Provider.Requests(oauthlogintest.Token)[before:] {
+				seconds = append(seconds, r.Time.Sub(start).Seconds())
+			}
+			return seconds
+		}
+		if got := attempts(5 * time.Minute); !slices.Equal(got, []float64{0, 2, 6, 14, 30, 62, 122, 182, 242}) {
+			t.Errorf("attempts after %v seconds", got)
+		}
+		time.Sleep(time.Minute)
+		a.Provider.Intercept(oauthlogintest.Token, nil)
+		w := a.Ask(t.Context(), cookies, "/access")
+		if w.Body.Len() == 0 {
+			t.Fatal("no token when the provider is back")
+		}
+		cookies = apptest.Kept(cookies, w)
+		time.Sleep(2 * time.Hour)
+		if got := attempts(10 * time.Second); !slices.Equal(got, []float64{0, 2, 6}) {
+			t.Errorf("after a success attempts after %v seconds", got)
+		}
+		a.Refreshes(t)
+	})
+}
+
+// RFC 6749 section 6: the client discards the old refresh token and replaces
+// it with the new one. OpenID Foundation: oidcc-client-test-refresh-token.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		for range 5 {
+			time.Sleep(2 * time.Hour)
+			if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" {
+				t.Fatalf("answer is %d, token %q", resp.StatusCode, resp.Text)
+			}
+			a.Restart(t) // nothing of it is in memory alone
+		}
+		if sent, issued := a.Refreshes(t), a.Issued(); !slices.Equal(sent, issued[:5]) || len(issued) != 6 {
+			t.Errorf("sent %d refresh tokens, issued %d: not each the one that came last", len(sent), len(issued))
+		}
+		last := a.Provider.Requests(oauthlogintest.Token)[5]
+		for _, name := range []string{"redirect_uri", "code_verifier", "scope"} {
+			if last.Form.Has(name) {
+				t.Errorf("the refresh has a %s", name)
+			}
+		}
+	})
+}
+
+// RFC 6749 section 6: an answer need not have a new refresh token.
+func TestAnswerWithoutRefreshToken(t *testing.T) {
+	t.Parallel()
+	for _, member := range []string{``, `,"refresh_token":null`, `,"refresh_token":""`, `,"refresh_token":{}`} {
+		t.Run(member, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				first := a.Issued()[0]
+				n := 0
+				a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+					n++
+					fmt.Fprintf(w, `{"access_token":"access-token-%d","token_type":"bearer","expires_in":3600%s}`, n, member)
+				})
+				for i := range 3 {
+					time.Sleep(time.Hour)
+					if resp := b.Get("/access"); resp.Text != fmt.Sprintf("access-token-%d", i+1) {
+						t.Errorf("hour %d: %d, token %q", i, resp.StatusCode, resp.Text)
+					}
+					a.Restart(t)
+				}
+				for i, r := range a.Provider.Requests(oauthlogintest.Token)[1:] {
+					if r.Form.Get("refresh_token") != first {
+						t.Errorf("refresh %d has another refresh token than the only one", i)
+					}
+				}
+				if n != 3 {
+					t.Errorf("%d refreshes", n)
+				}
+			})
+		})
+	}
+}
+
+// What an ID token of a refresh says of the user counts; when and how the user
+// signed in stays as it was (OpenID Connect Core section 12.2).
+func TestRefreshUpdatesUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{
+			{Subject: "alice", Name: "Alice", Email: "a@example.com", EmailVerified: true, Claims: map[string]any{"groups": []string{"admin", "staff"}, "amr": []string{"pwd"}}},
+		}}})
+		a.Guard("/user", func(w http.ResponseWriter, r *http.Request) {
+			s, _ := oauthlogin.FromContext(r.Context())
+			var claims map[string]any
+			if err := s.User.Claims(&claims); err != nil {
+				t.Error(err)
+			}
+			json.NewEncoder(w).Encode(map[string]any{"user": s.User, "claims": claims})
+		})
+		type page struct {
+			User   oauthlogin.User
+			Claims map[string]any
+		}
+		b := a.Browser(t)
+		user := func() (p page) {
+			t.Helper()
+			if err := json.Unmarshal([]byte(b.Get("/user").Text), &p); err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		b.Login("/dashboard")
+		before := user()
+
+		a.Provider.EditIDToken(func(_, claims map[string]any) {
+			claims["name"], claims["email"] = "Alice Archer", "new@example.com"
+			delete(claims, "email_verified")
+			claims["groups"] = []string{"staff"}
+			claims["auth_time"], claims["acr"], claims["amr"] = time.Now().Unix(), "phr", []string{"hwk"}
+		})
+		time.Sleep(time.Hour)
+		after := user() // the request that refreshes sees it
+		a.Restart(t)
+		for when, p := range map[string]page{"at once": after, "after a restart": user()} {
+			if p.User.Name != "Alice Archer" || p.User.Email != "new@example.com" || p.User.EmailVerified {
+				t.Errorf("%s: %+v", when, p.User)
+			}
+			if got := fmt.Sprintf("%v %v %v %v", p.Claims["groups"], p.Claims["name"], p.Claims["email"], p.Claims["email_verified"]); got != "[staff] Alice Archer new@example.com <nil>" {
+				t.Errorf("%s the claims: %s", when, got)
+			}
+			for _, name := range []string{"auth_time", "acr", "amr"} {
+				if before.Claims[name] == nil || fmt.Sprint(p.Claims[name]) != fmt.Sprint(before.Claims[name]) {
+					t.Errorf("%s %s is %v, was %v", when, name, p.Claims[name], before.Claims[name])
+				}
+			}
+			if p.User.Subject != "alice" || p.User.Provider != "test" || p.User.Issuer != a.Provider.Issuer() {
+				t.Errorf("%s: %+v", when, p.User)
+			}
+		}
+	})
+}
+
+// A failingStore cannot write any more, once it is told to.
+type failingStore struct {
+	sessions.Store
+	full bool
+}
+
+func (s *failingStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
+	if s.full {
+		return errors.New("disk full")
+	}
+	return s.Store.Save(r, w, session)
+}
+
+// Tokens that cannot be written are not lost, and not fetched again.
+func TestRefreshedSessionNotWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &failingStore{Store: apptest.FileStore(t)}
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(time.Hour)
+		store.full = true
+		fresh := b.Get("/access")
+		if again := b.Get("/access"); fresh.StatusCode != http.StatusOK || fresh.Text == "" || again.Text != fresh.Text {
+			t.Errorf("while the disk is full: %d, tokens %q and %q", fresh.StatusCode, fresh.Text, again.Text)
+		}
+		store.full = false
+		b.Get("/access")
+		a.Restart(t)
+		if got := b.Get("/access").Text; got != fresh.Text {
+			t.Errorf("after a restart the token is %q, want %q", got, fresh.Text)
+		}
+		a.WantRefreshes(t, 1)
+		if !strings.Contains(a.Log.String(), "disk full") {
+			t.Error("the log does not say why")
+		}
+		a.Leaks(t, "")
+	})
 }

@@ -417,6 +417,9 @@ func TestCheckRefreshed(t *testing.T) {
 		{`{"sub":"alice","aud":"a","nonce":"n"}`, `{"sub":"alice","aud":"a","nonce":"m"}`, false},
 		{`{"sub":"alice","aud":"a"}`, `{"sub":"alice","aud":"a","nonce":"m"}`, false},
 		{`{"sub":"alice","aud":"a"}`, `{"sub":"bob","aud":"a"}`, false},
+		{`{"sub":"alice","aud":"a"}`, `{"sub":"Alice","aud":"a"}`, false},
+		{`{"sub":"alice","aud":"a","nonce":"n"}`, `{"sub":"alice","aud":"a","nonce":""}`, false},
+		{`{"sub":"alice","aud":["a","b"]}`, `{"sub":"alice","aud":"a"}`, false},
 		{`{"sub":"alice","aud":"a"}`, `{"aud":"a"}`, false},
 		{`{"sub":"alice","aud":"a"}`, `{"sub":"alice","aud":["a","b"]}`, false},
 	} {
