@@ -2,7 +2,6 @@ package oauthlogin_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,16 +18,13 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// newPlainApp is apptest.New with a plain OAuth 2.0 provider: its endpoints are
-// configured, and identify says who signed in. change may be nil.
+// newPlainApp is apptest.New with a plain OAuth 2.0 provider whose users identify tells.
+// change may be nil.
 func newPlainApp(t *testing.T, identify func(context.Context, *http.Client) (oauthlogin.User, error), change func(*oauthlogin.Options)) *apptest.App {
 	t.Helper()
 	return apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
-		p := &opts.Providers[0]
-		p.Issuer, p.Identify = "", identify
-		p.OAuth2.Scopes = []string{"profile"}
-		p.OAuth2.Endpoint = oauth2.Endpoint{AuthURL: "https://provider.test/authorize", TokenURL: "https://provider.test/token"}
-		if change != nil {
+		apptest.PlainOAuth(opts)
+		if opts.Providers[0].Identify = identify; change != nil {
 			change(opts)
 		}
 	}})
@@ -36,6 +32,7 @@ func newPlainApp(t *testing.T, identify func(context.Context, *http.Client) (oau
 
 // OpenID Connect Core sections 5.3 and 5.7. The OpenID Foundation's
 // oidcc-client-test-scope-userinfo-claims and oidcc-client-test-userinfo-bearer-header.
+// internal/claims has the table of what wins.
 func TestUserInfoClaims(t *testing.T) {
 	t.Parallel()
 	type user struct {
@@ -63,11 +60,7 @@ func TestUserInfoClaims(t *testing.T) {
 		{"all in the ID token", nothing, set("name", "Hostile"), 0, user{"Alice Archer", "alice@example.com", true}},
 		{"all in user info", bare, nothing, 1, user{"Alice Archer", "alice@example.com", true}},
 		{"no name in the ID token", del("name"), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
-		{"an empty name in the ID token", set("name", ""), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
-		{"a name in the ID token that is null", set("name", nil), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
-		{"a name in the ID token that is an object", set("name", map[string]any{"hostile": 1}), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
 		{"no e-mail in the ID token", del("email", "email_verified"), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
-		{"an empty e-mail in the ID token", set("email", ""), nothing, 1, user{"Alice Archer", "alice@example.com", true}},
 		{"nothing anywhere", bare, bare, 1, user{}},
 		{"another name in user info", del("email"), set("name", "Hostile"), 1, user{"Alice Archer", "alice@example.com", true}},
 		{"no name but preferred_username", both(bare, set("preferred_username", "al")), del("name"), 1, user{"al", "alice@example.com", true}},
@@ -75,22 +68,16 @@ func TestUserInfoClaims(t *testing.T) {
 
 		// CVE-2024-38351, Coder CVE-2026-55076: only true is true.
 		{"verified as a string", set("email_verified", "true"), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
-		{"not verified as a string", set("email_verified", "false"), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
-		{"verified as 1", set("email_verified", 1), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
-		{"verified as an object", set("email_verified", map[string]any{"value": true}), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
-		{"verified as null", set("email_verified", nil), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
 		{"verified by another name", both(del("email_verified"), set("EMAIL_VERIFIED", true)), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
 		{"nothing said of verified", del("email_verified"), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
 		{"not verified", set("email_verified", false), nothing, 0, user{"Alice Archer", "alice@example.com", false}},
 		{"verified as a string in user info", bare, set("email_verified", "true"), 1, user{"Alice Archer", "alice@example.com", false}},
-		{"nothing said of verified in user info", bare, del("email_verified"), 1, user{"Alice Archer", "alice@example.com", false}},
 
 		// An address and its verification are of one source.
 		{"an address here, another verified there", del("name", "email_verified"), set("email", "hostile@example.com"), 1, user{"Alice Archer", "alice@example.com", false}},
 		{"an address here, the same verified there", del("name", "email_verified"), nothing, 1, user{"Alice Archer", "alice@example.com", false}},
 		{"verified here, an address there", del("email"), both(set("email", "other@example.com"), del("email_verified")), 1, user{"Alice Archer", "other@example.com", false}},
 		{"verified here, an address not verified there", del("email"), set("email_verified", false), 1, user{"Alice Archer", "alice@example.com", false}},
-		{"verified here, no address anywhere", del("email"), del("email", "email_verified"), 1, user{"Alice Archer", "", false}},
 		{"an address that is no string", set("email", []string{"alice@example.com"}), del("email"), 1, user{"Alice Archer", "", false}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,7 +89,7 @@ func TestUserInfoClaims(t *testing.T) {
 			if (user{got.Name, got.Email, got.EmailVerified}) != tt.want || got.Subject != "alice" {
 				t.Errorf("user is %q %q %v, want %v", got.Name, got.Email, got.EmailVerified, tt.want)
 			}
-			// RawClaims tells the same story.
+			// RawClaims agrees.
 			claims := map[string]any{}
 			if err := got.Claims(&claims); err != nil {
 				t.Fatal(err)
@@ -131,11 +118,9 @@ func TestUserInfoClaims(t *testing.T) {
 	}
 }
 
-// User info is asked for if metadata has it, and what it says that the ID token
-// does not is in the claims.
+// User info is asked for if the metadata lists it, and adds to the claims of the ID token.
 func TestUserInfoAdvertised(t *testing.T) {
 	t.Parallel()
-	bare := func(_, claims map[string]any) { delete(claims, "name") }
 	extra := func(claims map[string]any) {
 		claims["groups"], claims["acr"], claims["iss"] = []string{"a", "b"}, "hostile", "https://evil.test"
 	}
@@ -145,7 +130,7 @@ func TestUserInfoAdvertised(t *testing.T) {
 	}
 
 	a := apptest.New(t, apptest.Config{})
-	a.Provider.EditIDToken(bare)
+	a.Provider.EditIDToken(apptest.Without("name"))
 	a.Provider.EditUserInfo(extra)
 	user := apptest.UserOf(t, a.Browser(t).Login("/dashboard"))
 	if err := user.Claims(&claims); err != nil || len(claims.Groups) != 2 {
@@ -156,7 +141,7 @@ func TestUserInfoAdvertised(t *testing.T) {
 	}
 
 	a = apptest.New(t, apptest.Config{})
-	a.Provider.EditIDToken(bare)
+	a.Provider.EditIDToken(apptest.Without("name"))
 	a.Provider.EditUserInfo(extra)
 	a.Provider.EditDiscovery(func(doc map[string]any) { delete(doc, "userinfo_endpoint") })
 	user = apptest.UserOf(t, a.Browser(t).Login("/dashboard"))
@@ -167,7 +152,7 @@ func TestUserInfoAdvertised(t *testing.T) {
 		t.Error("claims went into an int")
 	}
 	if err := new(oauthlogin.User).Claims(&claims); err == nil {
-		t.Error("claims of nobody")
+		t.Error("a user without claims has some")
 	}
 }
 
@@ -179,51 +164,56 @@ func TestSubjects(t *testing.T) {
 		t.Run(sub, func(t *testing.T) {
 			a := apptest.New(t, apptest.Config{KeyAlg: "RS256"})
 			a.Provider.AutoApprove(sub)
-			var user oauthlogin.User
-			if err := json.Unmarshal([]byte(a.Browser(t).Login("/dashboard").Text), &user); err != nil {
-				t.Fatal(err)
-			}
-			if user.Subject != sub || user.Issuer != "https://provider.test" || user.Provider != "test" {
+			if user := apptest.UserOf(t, a.Browser(t).Login("/dashboard")); user.Subject != sub || user.Issuer != "https://provider.test" || user.Provider != "test" {
 				t.Errorf("user is %+v", user)
 			}
 		})
 	}
 }
 
-// OpenID Connect Core sections 3.1.2.1 and 3.1.3.7, 11 and 12: who asks for a
-// recent sign-in, or for one of a kind, looks whether it was.
+// OpenID Connect Core sections 3.1.2.1 and 3.1.3.7, 12 and 13: a recent sign-in, or one of
+// a kind, that was asked for is verified. internal/protocol has the whole table.
 func TestRequestedAuthentication(t *testing.T) {
 	t.Parallel()
+	ago := func(d time.Duration) func(header, claims map[string]any) {
+		return func(_, claims map[string]any) { claims["auth_time"] = time.Now().Add(-d).Unix() }
+	}
 	for _, tt := range []struct {
 		name   string
 		params url.Values
 		edit   func(header, claims map[string]any)
 		ok     bool
 	}{
-		{"max_age and signed in just now", url.Values{"max_age": {"60"}}, nil, true},
 		{"max_age 0 and signed in just now", url.Values{"max_age": {"0"}}, nil, true},
-		{"max_age and within the leeway", url.Values{"max_age": {"60"}}, fromNow("auth_time", -90*time.Second), true},
-		{"max_age and too long ago", url.Values{"max_age": {"60"}}, fromNow("auth_time", -150*time.Second), false},
-		{"max_age 0 and too long ago", url.Values{"max_age": {"0"}}, fromNow("auth_time", -90*time.Second), false},
+		{"max_age and within the leeway", url.Values{"max_age": {"60"}}, ago(90 * time.Second), true},
+		{"max_age and too long ago", url.Values{"max_age": {"60"}}, ago(150 * time.Second), false},
+		{"max_age 0 and too long ago", url.Values{"max_age": {"0"}}, ago(90 * time.Second), false},
 		{"max_age and no auth_time", url.Values{"max_age": {"60"}}, apptest.Without("auth_time"), false},
-		{"max_age and an auth_time that is a string", url.Values{"max_age": {"60"}}, apptest.Claim("auth_time", "9999999999"), false},
 		{"no max_age and no auth_time", nil, apptest.Without("auth_time"), true},
-		{"no max_age and long ago", nil, fromNow("auth_time", -1000*time.Hour), true},
-		{"acr_values and the one", url.Values{"acr_values": {"phr"}}, nil, true},
+		{"no max_age and long ago", nil, ago(1000 * time.Hour), true},
 		{"acr_values and one of them", url.Values{"acr_values": {"phr phrh"}}, apptest.Claim("acr", "phrh"), true},
 		{"acr_values and another", url.Values{"acr_values": {"phr phrh"}}, apptest.Claim("acr", "0"), false},
-		{"acr_values and both in one", url.Values{"acr_values": {"phr phrh"}}, apptest.Claim("acr", "phr phrh"), false},
 		{"acr_values and none", url.Values{"acr_values": {"phr"}}, apptest.Without("acr"), false},
-		{"acr_values and an empty one", url.Values{"acr_values": {"phr"}}, apptest.Claim("acr", ""), false},
 		{"no acr_values and no acr", nil, apptest.Without("acr"), true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			status, code := http.StatusOK, ""
-			if !tt.ok {
-				status, code = http.StatusForbidden, "step_up_failed"
+			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Providers[0].AuthParams = tt.params }})
+			a.Provider.EditIDToken(func(header, claims map[string]any) {
+				if delete(claims, "name"); tt.edit != nil { // so that user info is asked for
+					tt.edit(header, claims)
+				}
+			})
+			b := a.Browser(t)
+			if tt.ok {
+				b.Login("/dashboard")
+				return
 			}
-			a := apptest.New(t, apptest.Config{KeyAlg: "RS256", Change: func(opts *oauthlogin.Options) { opts.Providers[0].AuthParams = tt.params }})
-			signInWith(t, a, idTokenCase{edit: tt.edit}, status, code)
+			a.Refused(t, b, b.TryLogin(), http.StatusForbidden, "step_up_failed")
+			if n := a.Provider.Count(oauthlogintest.UserInfo); n > 0 {
+				t.Errorf("%d user info requests", n)
+			}
+			a.Provider.EditIDToken(nil)
+			a.Recovers(t, a.Browser(t))
 		})
 	}
 }
@@ -232,7 +222,7 @@ func TestPlainOAuth(t *testing.T) {
 	t.Parallel()
 	a := newPlainApp(t, func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
 		user, err := apptest.ByUserInfo(ctx, client)
-		// What names the provider is not Identify's to say.
+		// Identify does not name the provider.
 		user.Provider, user.Issuer = "hostile", "https://evil.test"
 		return user, err
 	}, nil)
@@ -301,7 +291,7 @@ func TestIdentifyRefuses(t *testing.T) {
 			_, err := apptest.Read(ctx, client, "https://nowhere.test/user")
 			return oauthlogin.User{}, err
 		}, "provider_unavailable"},
-		{"an answer of 2 MiB", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+		{"a response of 2 MiB", func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
 			_, err := apptest.Read(ctx, client, "https://huge.test/user")
 			return oauthlogin.User{Subject: "alice"}, err
 		}, "provider_rejected"},
@@ -342,11 +332,11 @@ func TestIdentifyErrorHandler(t *testing.T) {
 	})
 	b := a.Browser(t)
 	if resp := b.TryLogin(); resp.StatusCode != http.StatusForbidden || len(b.Cookies()) > 0 {
-		t.Errorf("answer is %d, cookies %v", resp.StatusCode, b.Cookies())
+		t.Errorf("response is %d, cookies %v", resp.StatusCode, b.Cookies())
 	}
 }
 
-// The client of Identify has the token for who is asked, and for nobody else.
+// The client of Identify sends the token to the host that is asked, and to no other.
 func TestIdentifyClient(t *testing.T) {
 	t.Parallel()
 	a := newPlainApp(t, func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
@@ -387,8 +377,8 @@ func TestIdentifyClient(t *testing.T) {
 	}
 }
 
-// A login that began before the provider's configuration became one of OpenID
-// Connect has no nonce, which no ID token can match.
+// A login that began before the provider was configured for OpenID Connect has no nonce,
+// which no ID token can match.
 func TestProviderOfAnotherKind(t *testing.T) {
 	t.Parallel()
 	a := newPlainApp(t, apptest.ByUserInfo, func(opts *oauthlogin.Options) { opts.Providers[0].OAuth2.Scopes = []string{"openid"} })
@@ -403,9 +393,9 @@ func TestProviderOfAnotherKind(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 2.3: one method of client authentication a request, and
-// section 2.3.1: credentials are form-urlencoded before HTTP Basic. The OpenID
-// Foundation's oidcc-client-test-client-secret-basic.
+// RFC 6749 section 2.3: one method of client authentication in a request, and section
+// 2.3.1: credentials are form-urlencoded before HTTP Basic. internal/protocol has the
+// table of methods. The OpenID Foundation's oidcc-client-test-client-secret-basic.
 func TestClientAuthentication(t *testing.T) {
 	t.Parallel()
 	const odd = "a:b+c d%/é&="
@@ -417,15 +407,11 @@ func TestClientAuthentication(t *testing.T) {
 		inParams   bool
 	}{
 		{"nothing said of methods", "app", "s3cret-of-the-app", 0, nil, false},
-		{"both methods", "app", "s3cret-of-the-app", 0, []string{"client_secret_post", "client_secret_basic"}, false},
 		{"post alone", "app", "s3cret-of-the-app", 0, []string{"private_key_jwt", "client_secret_post"}, true},
 		{"neither method", "app", "s3cret-of-the-app", 0, []string{"private_key_jwt"}, false},
-		{"told to post", "app", "s3cret-of-the-app", oauth2.AuthStyleInParams, []string{"client_secret_basic"}, true},
-		{"told to use Basic", "app", "s3cret-of-the-app", oauth2.AuthStyleInHeader, []string{"client_secret_post"}, false},
 		{"odd characters with Basic", "a:b c%é", odd, oauth2.AuthStyleInHeader, nil, false},
 		{"odd characters in the body", "a:b c%é", odd, oauth2.AuthStyleInParams, nil, true},
 		{"no secret", "public", "", 0, nil, true},
-		{"no secret, told to use Basic", "public", "", oauth2.AuthStyleInHeader, nil, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {

@@ -167,6 +167,90 @@ func TestAudienceOfRefresh(t *testing.T) {
 	}
 }
 
+// When the provider says that the grant has ended, so does the session
+// (draft-ietf-oauth-browser-based-apps section 6.1.2.2), and it is not asked again.
+func TestRefusedRefreshEndsTheSession(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		status int
+		body   string
+	}{
+		{"invalid_grant", http.StatusBadRequest, `{"error":"invalid_grant","error_description":"` + "<script>" + `"}`},
+		{"invalid_grant with status 401", http.StatusUnauthorized, `{"error":"invalid_grant"}`},
+		{"invalid_grant with status 200", http.StatusOK, `{"error":"invalid_grant"}`},
+		{"what GitHub says", http.StatusOK, `{"error":"bad_refresh_token"}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+				a := apptest.New(t, with)
+				b := a.Browser(t)
+				b.Login("/dashboard?q=1")
+				cookies := b.Cookies()
+				time.Sleep(2 * time.Hour)
+				a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(tt.status, tt.body))
+				var wg sync.WaitGroup
+				for i := range 20 {
+					wg.Go(func() {
+						if i%2 == 0 {
+							w := a.Ask(t.Context(), cookies, "/access?q=1", "Sec-Fetch-Mode", "navigate")
+							if got := w.Header().Get("Location"); w.Code != http.StatusFound || got != "/login?return_to=%2Faccess%3Fq%3D1" {
+								t.Errorf("navigation: %d to %q", w.Code, got)
+							}
+							return
+						}
+						w := a.Ask(t.Context(), cookies, "/access", "Sec-Fetch-Mode", "cors")
+						if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), `"unauthenticated"`) {
+							t.Errorf("fetch: %d %s", w.Code, w.Body)
+						}
+					})
+				}
+				wg.Wait()
+				resp := b.Get("/dashboard")
+				if resp.StatusCode != http.StatusFound {
+					t.Errorf("afterwards: %d", resp.StatusCode)
+				}
+				a.WantRefreshes(t, 1)
+				if a.Called("/access") != 0 {
+					t.Error("the handler ran")
+				}
+				a.Leaks(t, resp.Text)
+				a.Provider.Intercept(oauthlogintest.Token, nil)
+				time.Sleep(time.Hour)
+				if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound {
+					t.Errorf("the dead session's cookie an hour later: %d", w.Code)
+				}
+				a.WantRefreshes(t, 1)
+				b.Login("/dashboard")
+			})
+		})
+	}
+}
+
+// The request that learns of the end clears the cookies, and what the server
+// has stored.
+func TestRefusedRefreshClearsCookies(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
+		time.Sleep(2 * time.Hour)
+		a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(http.StatusBadRequest, `{"error":"invalid_grant"}`))
+		if b.Get("/access"); len(b.Cookies()) != 0 {
+			t.Errorf("cookies left: %v", b.Cookies())
+		}
+		if a.Opts.Store != nil {
+			a.Restart(t)
+			if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusFound {
+				t.Errorf("after a restart: %d", w.Code)
+			}
+			a.WantRefreshes(t, 1)
+		}
+	})
+}
+
 // Anything but a refusal is the provider's fault: the session goes on, with its token
 // while that lives and without one afterwards, until the provider is back.
 // internal/protocol has the table of responses.
@@ -241,6 +325,54 @@ func TestFailedRefreshKeepsTheSession(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Attempts are two seconds apart, then twice as long each time, a minute at most; a
+// success starts over.
+func TestBackOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
+		time.Sleep(2 * time.Hour)
+		attempts := func(during time.Duration) (seconds []float64) {
+			a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(http.StatusServiceUnavailable, ""))
+			start, before := time.Now(), a.Provider.Count(oauthlogintest.Token)
+			for time.Since(start) < during {
+				var wg sync.WaitGroup
+				for range 2 {
+					wg.Go(func() {
+						if w := a.Ask(t.Context(), cookies, "/access"); w.Code != http.StatusOK {
+							t.Errorf("after %v: %d", time.Since(start), w.Code)
+						}
+					})
+				}
+				wg.Wait()
+				time.Sleep(500 * time.Millisecond)
+			}
+			for _, r := range a.Provider.Requests(oauthlogintest.Token)[before:] {
+				seconds = append(seconds, r.Time.Sub(start).Seconds())
+			}
+			return seconds
+		}
+		if got := attempts(5 * time.Minute); !slices.Equal(got, []float64{0, 2, 6, 14, 30, 62, 122, 182, 242}) {
+			t.Errorf("attempts after %v seconds", got)
+		}
+		time.Sleep(time.Minute)
+		a.Provider.Intercept(oauthlogintest.Token, nil)
+		w := a.Ask(t.Context(), cookies, "/access")
+		if w.Body.Len() == 0 {
+			t.Fatal("no token when the provider is back")
+		}
+		cookies = apptest.Kept(cookies, w)
+		time.Sleep(2 * time.Hour)
+		if got := attempts(10 * time.Second); !slices.Equal(got, []float64{0, 2, 6}) {
+			t.Errorf("after a success attempts after %v seconds", got)
+		}
+		a.Refreshes(t)
+	})
 }
 
 // A refresh in progress when the user signs out does not bring the session back, and
