@@ -154,7 +154,6 @@ func TestGitHubTokenErrors(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"bad_verification_code", apptest.JSON(200, `{"error":"bad_verification_code","error_description":"hostile"}`), 400, "invalid_grant"},
 		{"bad_verification_code in a form", asForm("error=bad_verification_code" + text), 400, "invalid_grant"},
 		{"incorrect_client_credentials", apptest.JSON(200, `{"error":"incorrect_client_credentials","error_description":"hostile"}`), 502, "provider_rejected"},
 		{"redirect_uri_mismatch in a form", asForm("error=redirect_uri_mismatch" + text), 502, "provider_rejected"},

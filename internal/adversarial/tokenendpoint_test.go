@@ -2,11 +2,9 @@ package adversarial_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -142,31 +140,6 @@ func TestTokenEndpointBreaks(t *testing.T) {
 			b.Login("/dashboard")
 		})
 	}
-}
-
-// Nor does a code go out twice if the provider cannot be reached.
-func TestTokenEndpointDown(t *testing.T) {
-	t.Parallel()
-	a := apptest.New(t, apptest.Config{})
-	b := a.Browser(t)
-	asked := 0
-	a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
-		if r.URL.Path != "/token" {
-			return nil, nil
-		}
-		asked++
-		return nil, errors.New("connection refused")
-	})
-	resp := b.TryLogin()
-	if asked != 1 {
-		t.Errorf("asked %d times", asked)
-	}
-	a.Refused(t, b, resp, http.StatusBadGateway, "provider_unavailable")
-	if links := resp.Links(); !slices.Contains(links, "/login?return_to=%2Fdashboard") {
-		t.Errorf("page leads to %q", links)
-	}
-	a.Wire.CutBy(nil)
-	a.Recovers(t, b)
 }
 
 // goodTokens is a response that a plain OAuth 2.0 client would take.

@@ -123,22 +123,10 @@ func TestIDTokenRefused(t *testing.T) {
 	}
 }
 
+// oidcc-client-test, oidcc-client-test-idtoken-sig-rs256.
 func TestIDTokenAccepted(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []idTokenCase{
-		// oidcc-client-test, oidcc-client-test-idtoken-sig-rs256.
-		{name: "as it is"},
-		// Aggregated and distributed claims are never fetched.
-		{name: "claims that are elsewhere", edit: func(_, claims map[string]any) {
-			claims["_claim_names"] = map[string]any{"age": "src1"}
-			claims["_claim_sources"] = map[string]any{"src1": map[string]any{"endpoint": "https://evil.test/evil", "access_token": "x"}}
-			claims["picture"] = "https://evil.test/evil"
-		}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			signInWith(t, apptest.New(t, apptest.Config{KeyAlg: "RS256"}), tt, http.StatusOK, "")
-		})
-	}
+	signInWith(t, apptest.New(t, apptest.Config{KeyAlg: "RS256"}), idTokenCase{}, http.StatusOK, "")
 }
 
 // CVE-2026-40946 of Oxia, CVE-2026-55689 of OpenFGA, CVE-2026-44428 of MCP registry: a

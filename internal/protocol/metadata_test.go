@@ -204,6 +204,13 @@ func TestMetadataUnavailable(t *testing.T) {
 				if n := p.count(metadataPath); n != 1 {
 					t.Errorf("asked %d times", n)
 				}
+				for range 10 { // a failure starts another cool-down
+					after(discoveryCooldown / 2)
+					c.Ready(t.Context())
+				}
+				if n := p.count(metadataPath); n != 6 {
+					t.Errorf("asked %d times in 25 seconds", n)
+				}
 				p.up(metadataPath)
 				after(discoveryCooldown - 1)
 				if c.Ready(t.Context()) == nil {
