@@ -266,7 +266,7 @@ func TestPlainOAuthIssuer(t *testing.T) {
 
 var errNotOneOfUs = errors.New("not a member of the organisation")
 
-// Whoever Identify does not name is nobody.
+// A user whom Identify does not name is refused.
 func TestIdentifyRefuses(t *testing.T) {
 	t.Parallel()
 	failure := func(err error) func(context.Context, *http.Client) (oauthlogin.User, error) {

@@ -60,14 +60,14 @@ func printableASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }
 
-// A tokenVerdict is what RFC 6749 section 5 makes of an answer of the token
-// endpoint, by a reader of its own.
+// A tokenVerdict is what RFC 6749 section 5 makes of a response of the token endpoint, by
+// a reader of its own.
 type tokenVerdict struct {
 	sure   bool   // there is one way to read it
 	good   bool   // it has tokens
 	access string // the access token, where it is good
 	id     string
-	error  string // the error, where it is no answer of a server that is down
+	error  string // the error, unless the server is down
 }
 
 func judgeTokens(a apptest.Reply) (v tokenVerdict) {
@@ -206,7 +206,7 @@ func FuzzTokenAnswer(f *testing.F) {
 	})
 }
 
-// fuzzRefresh gives an answer to a session whose access token an API refuses.
+// fuzzRefresh refreshes a session whose access token an API refuses, with this response.
 func fuzzRefresh(t *testing.T, s *apptest.Stage, l apptest.PendingLogin, a apptest.Reply, idToken string) {
 	v := judgeTokens(a)
 	first := strings.ReplaceAll(strings.Replace(apptest.GoodTokens, "an-access", "a-first", 1), "{id_token}", idToken)
@@ -422,8 +422,8 @@ func FuzzIDToken(f *testing.F) {
 	})
 }
 
-// OpenID Connect Core section 5.3.2: user info adds to who signed in, and never
-// says that it was somebody else, whichever of two members a reader takes.
+// OpenID Connect Core section 5.3.2: user info adds to the user, and never makes
+// it another one, whichever of two members a reader takes.
 func FuzzUserInfo(f *testing.F) {
 	for _, seed := range []struct {
 		status int

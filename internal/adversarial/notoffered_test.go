@@ -17,7 +17,7 @@ import (
 )
 
 // Tokens in the authorization response (RFC 9700 section 2.1.2), OAuth 2.0 Form Post Response
-// Mode and JARM are not offered, and what comes that way signs nobody in. Of the
+// Mode and JARM are not offered, and no user is signed in by them. Of the
 // OpenID Foundation's oidcc-client-test-form-post-error,
 // fapi2-security-profile-final-client-test-ensure-jarm-signature-is-not-none,
 // fapi2-security-profile-final-client-test-ensure-jarm-with-expired-exp-fails,
@@ -298,7 +298,8 @@ func TestThirdPartyInitiatedLogin(t *testing.T) {
 }
 
 // OpenID Connect Front-Channel and Back-Channel Logout are not offered: no such request
-// ends a session, or a token (mod_auth_openidc revoked them for anyone who asked). The OpenID Foundation's
+// ends a session, or a token (mod_auth_openidc revoked them for anyone who asked). The
+// OpenID Foundation's
 // oidcc-client-test-rp-frontchannel-rpinitlogout,
 // oidcc-client-test-rp-backchannel-rpinitlogout,
 // oidcc-client-test-rp-backchannel-rpinitlogout-alg-none,

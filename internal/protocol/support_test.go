@@ -29,7 +29,7 @@ const testIssuer = "https://provider.test"
 // object is a JSON object that a test writes.
 type object = map[string]any
 
-// A fakeProvider answers in-process, for tests in synctest bubbles.
+// A fakeProvider responds in-process, for tests in synctest bubbles.
 type fakeProvider struct {
 	mu     sync.Mutex
 	doc    object      // metadata
