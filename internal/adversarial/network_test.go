@@ -93,8 +93,13 @@ func TestProviderWithoutTLS(t *testing.T) {
 	}
 }
 
+// goodTokens is a response that a plain OAuth 2.0 client would take.
+const goodTokens = `{"access_token":"from-elsewhere","token_type":"Bearer","expires_in":3600}`
+
 // CVE-2026-49478 of Fulcio, CVE-2025-52477 of Octo STS, CVE-2026-23603 of Gitea: discovery
-// followed redirects, and picture was fetched.
+// followed redirects, and picture was fetched. RFC 9700 section 4.12: a redirect of the
+// token endpoint would send code, verifier and secret elsewhere, or bring tokens from
+// there.
 func TestServerSideRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -111,13 +116,22 @@ func TestServerSideRequests(t *testing.T) {
 			{oauthlogintest.Token, "/token", 1},
 			{oauthlogintest.UserInfo, "/userinfo", 1},
 		} {
+			elsewhere := "https://hostile.test" + row.path
 			for _, status := range []int{300, 301, 302, 303, 305, 307, 308} {
-				for _, header := range []string{"Location", "Refresh", "Content-Location", "Link"} {
-					target := "https://hostile.test" + row.path
-					a.Provider.Intercept(row.endpoint, apptest.RespondWith(status, "", header, target))
+				for _, header := range [][]string{
+					{"Location", elsewhere},
+					{"Location", row.path},
+					{"Location", "https://hostile.test/%zz"},
+					{"Location", ""},
+					{"Refresh", elsewhere},
+					{"Content-Location", elsewhere},
+					{"Link", elsewhere},
+				} {
+					a.Provider.Intercept(row.endpoint, apptest.RespondWith(status, goodTokens, header...))
 					time.Sleep(time.Minute)
-					b := a.Browser(t)
-					if resp := b.Follow("/login?return_to=/dashboard"); resp.StatusCode != http.StatusBadGateway || resp.Request.URL.Host != "app.test" {
+					asked := a.Provider.Count(row.endpoint)
+					resp := a.Browser(t).Follow("/login?return_to=/dashboard")
+					if resp.StatusCode != http.StatusBadGateway || resp.Request.URL.Host != "app.test" || a.Provider.Count(row.endpoint) != asked+1 {
 						t.Errorf("%s redirects with %d and %s: %d at %s", row.endpoint, status, header, resp.StatusCode, resp.Request.URL)
 					}
 					codes += row.codes
