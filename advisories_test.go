@@ -37,7 +37,6 @@ func TestAdvisories(t *testing.T) {
 		{"CVE-2020-4037 GHSA-5m6c-jp6f-2vcv oauth2-proxy: and more forms of it", allHostilePaths},
 		{"CVE-2021-21291 GHSA-4mf2-f3wh-gvf2 oauth2-proxy: a host that ends like ours passed for ours", hostsLikeOurs},
 		{"CVE-2026-34454 GHSA-f24x-5g9q-753f oauth2-proxy: a session cookie that stayed", cookiesThatStay},
-		{"CVE-2026-40574 GHSA-c5c4-8r6x-56w3 oauth2-proxy, GHSA-7rqj-j65f-68wh next-auth, CVE-2024-27918 Coder: half of an e-mail address was compared", emailAddresses},
 		{"CVE-2017-1000069 CVE-2017-1000070 bitly/oauth2_proxy: no state, and a redirect anywhere", noState},
 		{"CVE-2021-41246 GHSA-7rg2-qxmf-hhx9 express-openid-connect, mod_auth_openidc: the login went into the session that was there", sessionFixation},
 		{"CVE-2021-43812 GHSA-2mqv-4j3r-vjvp nextjs-auth0: returnTo with a host, and again after a rewrite", returnToWithHost},
@@ -58,24 +57,13 @@ func TestAdvisories(t *testing.T) {
 		{"CVE-2025-68158 GHSA-fg6f-75jq-6523 Authlib, CVE-2025-12419 Mattermost, fastapi-sso: any browser could complete a login", loginCSRF},
 		{"RFC 9700 section 4.5: the attacker's code with the victim's state", codeInjection},
 		{"RFC 9700 section 4.4: one provider answered for another", mixUp},
-		{"CVE-2021-41580 GHSA-f794-r6xc-hf3v passport-oauth2: an error with status 200 was a success", errorWithStatusOK},
-		{"CVE-2024-28180 GHSA-2c7c-3mj9-8fqh CVE-2026-34986 go-jose, CVE-2024-28122 CVE-2023-49290 CVE-2024-21664 jwx, GHSA-g7f3-828f-7h7m Authlib: JWE that cost time, memory or the process", encryptedTokens},
-		{"CVE-2016-9122 square/go-jose, CVE-2026-33322 MinIO, CVE-2026-27962 Authlib: the token chose key and algorithm", keyConfusion},
-		{"CVE-2026-40946 Oxia, CVE-2026-55689 OpenFGA, CVE-2026-44428 MCP registry: no client ID, no check of the audience", noAudience},
-		{"CVE-2026-55076 CVE-2026-55075 Coder, CVE-2024-38351 PocketBase, CVE-2026-41574 Nhost, CVE-2026-23990 Flux: any email_verified was true, and empty claims were a user", coercedClaims},
-		{"GHSA-3rw9-wmc8-8948 Coder: sessions without a refresh token outlived the provider's word", sessionsOutliveTokens},
-		{"CVE-2022-31034 Argo CD: guessable state and verifier", randomness},
-		{"CVE-2022-31105 Argo CD, CVE-2025-66001 NeuVector: certificates were not verified", unverifiedTLS},
 		{"CVE-2026-48058 nebula-mesh, CVE-2022-4683 memos: cookies without Secure", insecureCookies},
 		{"CVE-2026-30224 OliveTin, CVE-2025-53826 File Browser: the cookie went on working after the logout", replayAfterLogout},
 		{"CVE-2024-52801 SFTPGo: guessable session ids", sessionIDs},
 		{"CVE-2024-6535 Skupper: the cookie secret was a constant", staticKeys},
 		{"GHSA-mqqf-5wvp-8fh8 chi, CVE-2022-40083 echo, CVE-2022-28923 Caddy, CVE-2026-44427 MCP registry, CVE-2025-67713 CVE-2026-55185 miniflux, CVE-2026-55252 OpenRun, CVE-2026-49820 Probo, " +
 			"CVE-2026-25779 Gitea, CVE-2026-52802 Gogs, CVE-2026-49826 Concourse, GHSA-wcx9-ccpj-hx3c Coder, GHSA-grh9-37g7-53mj wg-portal: a path was cleaned after it was checked", cleanedPaths},
-		{"CVE-2026-49478 Fulcio, CVE-2025-52477 Octo STS, CVE-2026-23603 Gitea: discovery followed redirects, and picture was fetched", serverSideRequests},
 		{"CVE-2025-24358 CVE-2025-47909 gorilla/csrf, CVE-2025-46721 nosurf: checks of the origin that did not check", crossSiteLogout},
-		{"CVE-2025-47910 CVE-2025-58186 net/http, CVE-2025-61726 net/url: a standard library that is too old", standardLibrary},
-		{"CVE-2023-45289 CVE-2024-45336 CVE-2025-4673 net/http: credentials followed a redirect", credentialsOnRedirects},
 		{"GO-2024-2730 gorilla/sessions: a session id that is a path", sessionIDAsPath},
 		{"gorilla/securecookie, no advisory: every bit of every cookie counts", everyBit},
 		{"vouch-proxy, its own list: a URL in the URL, data:, javascript:, hosts with a suffix", urlsInURLs},
@@ -93,9 +81,6 @@ func TestAdvisoriesBounds(t *testing.T) {
 		name   string
 		attack func(t *testing.T)
 	}{
-		{"CVE-2025-22868 GO-2025-3488 x/oauth2, CVE-2025-30204 golang-jwt, CVE-2025-27144 go-jose: a token of many dots", manyDots},
-		{"CVE-2024-28180, and what a transport inflates by itself", inflatedAnswers},
-		{"CVE-2026-55512 nebula-mesh, CVE-2026-67437 CVE-2026-28789 OliveTin: each /login grew a map, and two at once broke it", manyLogins},
 		{"CVE-2021-22119 Spring Security: many authorization requests filled the session", manyFlows},
 	} {
 		t.Run(advisory.name, func(t *testing.T) { synctest.Test(t, advisory.attack) })

@@ -3,15 +3,19 @@ package oauthlogin_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gorilla/sessions"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -56,7 +60,7 @@ func TestRefreshWhenDue(t *testing.T) {
 					t.Errorf("when due: %d, token %q", resp.StatusCode, resp.Text)
 				}
 				if b.Cookies()[apptest.SessionCookie] == old || resp.Header.Get("Cache-Control") != "no-store" {
-					t.Errorf("the answer has no new cookie, or may be cached: %v", resp.Header)
+					t.Errorf("the response has no new cookie, or may be cached: %v", resp.Header)
 				}
 				a.WantRefreshes(t, 1)
 
@@ -115,9 +119,9 @@ func TestOneRefresh(t *testing.T) {
 				cookies := b.Cookies()
 				time.Sleep(2 * time.Hour)
 
-				answers := make([]*httptest.ResponseRecorder, tt.requests)
+				responses := make([]*httptest.ResponseRecorder, tt.requests)
 				var wg sync.WaitGroup
-				for i := range answers {
+				for i := range responses {
 					wg.Go(func() {
 						ctx, cancel := context.WithCancel(t.Context())
 						defer cancel()
@@ -126,7 +130,7 @@ func TestOneRefresh(t *testing.T) {
 							a.Ask(ctx, cookies, "/access")
 							return
 						}
-						answers[i] = a.Ask(ctx, cookies, "/access")
+						responses[i] = a.Ask(ctx, cookies, "/access")
 					})
 				}
 				wg.Wait()
@@ -134,7 +138,7 @@ func TestOneRefresh(t *testing.T) {
 				a.WantRefreshes(t, 1)
 
 				tokens := map[string]bool{}
-				for i, w := range answers {
+				for i, w := range responses {
 					if w == nil {
 						continue
 					}
@@ -146,7 +150,7 @@ func TestOneRefresh(t *testing.T) {
 				late := a.Ask(t.Context(), cookies, "/access")
 				tokens[late.Body.String()] = true
 				if len(tokens) != 1 || tokens[first] || tokens[""] {
-					t.Errorf("the answers have %d different tokens, want one, and a new one", len(tokens))
+					t.Errorf("the responses have %d different tokens, want one, and a new one", len(tokens))
 				}
 				if late.Code != http.StatusOK || a.Opts.Store == nil && !apptest.SetsSession(late) {
 					t.Errorf("late request: %d, cookies %v", late.Code, late.Header()["Set-Cookie"])
@@ -165,7 +169,7 @@ func TestOneRefresh(t *testing.T) {
 	}
 }
 
-// The same on sockets, with the real clock.
+// The same on sockets, by the real clock.
 func TestOneRefreshOnSockets(t *testing.T) {
 	t.Parallel()
 	a := apptest.NewTLS(t, apptest.Config{})
@@ -200,7 +204,7 @@ func TestOneRefreshOnSockets(t *testing.T) {
 			}
 			defer resp.Body.Close()
 			if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || string(body) != "true" {
-				t.Errorf("answer is %d: %s", resp.StatusCode, body)
+				t.Errorf("response is %d: %s", resp.StatusCode, body)
 			}
 		})
 	}
@@ -213,8 +217,8 @@ func TestOneRefreshOnSockets(t *testing.T) {
 	}
 }
 
-// The cookie with the rotated token reaches no browser, again and again: the
-// old cookie goes on to work, however many rotations it is behind.
+// However often the cookie with the rotated token is lost on its way, the old cookie
+// still works, many rotations behind.
 func TestLostResponses(t *testing.T) {
 	t.Parallel()
 	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
@@ -244,7 +248,7 @@ func TestLostResponses(t *testing.T) {
 	})
 }
 
-// What no browser has shown to have is kept while the session may be used.
+// Tokens that no browser has sent back yet are kept while the session may be used.
 func TestUnseenTokensAreKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -288,8 +292,21 @@ func TestUnseenTokensOutliveAnOutage(t *testing.T) {
 	})
 }
 
-// Requests that set out with the old cookie get the new tokens and the new
-// cookie, also when another has shown the new cookie meanwhile.
+// refreshAs signs another user in and refreshes the tokens an hour later: memory is
+// tidied while it is in use.
+func refreshAs(t *testing.T, a *apptest.App, subject string) {
+	t.Helper()
+	a.Provider.AutoApprove(subject)
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	time.Sleep(time.Hour)
+	if !b.SignedIn() {
+		t.Fatalf("%s is signed out", subject)
+	}
+}
+
+// Requests with the old cookie get the new tokens and the new cookie, even after another
+// request has sent the new cookie.
 func TestLateRequests(t *testing.T) {
 	t.Parallel()
 	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
@@ -319,8 +336,7 @@ func TestLateRequests(t *testing.T) {
 	})
 }
 
-// A handler that takes long sends its cookies last: those of before a refresh
-// overwrite those of after it.
+// A slow handler sends its cookies last: older ones overwrite those of a refresh.
 func TestSlowResponseOverwritesTheNewerCookie(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -352,35 +368,26 @@ func TestSlowResponseOverwritesTheNewerCookie(t *testing.T) {
 	})
 }
 
-// RFC 6749 section 5.1, and the values of expires_in that are seen in the
-// wild: none makes a token that lives for ever, or is refreshed all the time.
+// RFC 6749 section 5.1: whatever expires_in says, no token lives for ever or is refreshed
+// all the time. internal/protocol has all the values.
 func TestExpiresInOfRefresh(t *testing.T) {
 	t.Parallel()
-	const year = 365 * 24 * time.Hour
 	for _, tt := range []struct {
 		expiresIn string // "": none
 		token     string // "expired", "unknown" or how long it lives
 		refreshes int    // in 70 seconds with a request in each
 	}{
 		{"", "unknown", 1},
-		{"null", "unknown", 1},
-		{"3600", "1h0m0s", 1},
 		{`"3600"`, "1h0m0s", 1},
 		{"60", "1m0s", 2},
 		{"1.5", "1s", 35},
 		{"1", "1s", 70},
 		{"0.001", "0s", 70},
 		{"0", "expired", 2},
-		{"-1", "expired", 2},
 		{"-4294963696", "expired", 2}, // 3600 in 32 bits
-		{`""`, "expired", 2},
 		{`"soon"`, "expired", 2},
-		{`"NaN"`, "expired", 2},
-		{"true", "expired", 2},
 		{"[3600]", "expired", 2},
-		{`{}`, "expired", 2},
-		{"1e400", year.String(), 1},
-		{"9223372036854775807", year.String(), 1},
+		{"1e400", (365 * 24 * time.Hour).String(), 1},
 	} {
 		t.Run(tt.expiresIn, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -400,7 +407,7 @@ func TestExpiresInOfRefresh(t *testing.T) {
 				for range 69 {
 					time.Sleep(time.Second)
 					if resp := b.Get("/token"); resp.StatusCode != http.StatusOK {
-						t.Fatalf("answer is %d", resp.StatusCode)
+						t.Fatalf("response is %d", resp.StatusCode)
 					}
 				}
 				a.WantRefreshes(t, tt.refreshes)
@@ -409,9 +416,8 @@ func TestExpiresInOfRefresh(t *testing.T) {
 	}
 }
 
-// Without a refresh token the session ends with the access token: nothing says
-// after that whether the provider still knows the user (Coder
-// GHSA-3rw9-wmc8-8948).
+// GHSA-3rw9-wmc8-8948 of Coder: without a refresh token the session ends with the access
+// token, since nothing says after that whether the provider still knows the user.
 func TestSessionWithoutRefreshToken(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -464,15 +470,164 @@ func TestSessionWithoutRefreshToken(t *testing.T) {
 	}
 }
 
-// refreshAs signs somebody else in and refreshes his tokens an hour later:
-// memory is tidied while it is in use.
-func refreshAs(t *testing.T, a *apptest.App, subject string) {
-	t.Helper()
-	a.Provider.AutoApprove(subject)
-	b := a.Browser(t)
-	b.Login("/dashboard")
-	time.Sleep(time.Hour)
-	if !b.SignedIn() {
-		t.Fatalf("%s is signed out", subject)
+// RFC 6749 section 6: the client discards the old refresh token and replaces
+// it with the new one. OpenID Foundation: oidcc-client-test-refresh-token.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		for range 5 {
+			time.Sleep(2 * time.Hour)
+			if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" {
+				t.Fatalf("response is %d, token %q", resp.StatusCode, resp.Text)
+			}
+			a.Restart(t) // nothing of it is in memory alone
+		}
+		if sent, issued := a.Refreshes(t), a.Issued(); !slices.Equal(sent, issued[:5]) || len(issued) != 6 {
+			t.Errorf("sent %d refresh tokens, issued %d: not each the one that came last", len(sent), len(issued))
+		}
+		last := a.Provider.Requests(oauthlogintest.Token)[5]
+		for _, name := range []string{"redirect_uri", "code_verifier", "scope"} {
+			if last.Form.Has(name) {
+				t.Errorf("the refresh has a %s", name)
+			}
+		}
+	})
+}
+
+// RFC 6749 section 6: a response may have no new refresh token.
+func TestAnswerWithoutRefreshToken(t *testing.T) {
+	t.Parallel()
+	for _, member := range []string{``, `,"refresh_token":null`, `,"refresh_token":{}`} {
+		t.Run(member, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				first := a.Issued()[0]
+				n := 0
+				a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+					n++
+					fmt.Fprintf(w, `{"access_token":"access-token-%d","token_type":"bearer","expires_in":3600%s}`, n, member)
+				})
+				for i := range 3 {
+					time.Sleep(time.Hour)
+					if resp := b.Get("/access"); resp.Text != fmt.Sprintf("access-token-%d", i+1) {
+						t.Errorf("hour %d: %d, token %q", i, resp.StatusCode, resp.Text)
+					}
+					a.Restart(t)
+				}
+				for i, r := range a.Provider.Requests(oauthlogintest.Token)[1:] {
+					if r.Form.Get("refresh_token") != first {
+						t.Errorf("refresh %d has another refresh token than the only one", i)
+					}
+				}
+				if n != 3 {
+					t.Errorf("%d refreshes", n)
+				}
+			})
+		})
 	}
+}
+
+// The ID token of a refresh updates the user; when and how the user signed in stays as
+// it was (OpenID Connect Core section 12.2).
+func TestRefreshUpdatesUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{
+			{Subject: "alice", Name: "Alice", Email: "a@example.com", EmailVerified: true, Claims: map[string]any{"groups": []string{"admin", "staff"}, "amr": []string{"pwd"}}},
+		}}})
+		a.Guard("/user", func(w http.ResponseWriter, r *http.Request) {
+			s, _ := oauthlogin.FromContext(r.Context())
+			var claims map[string]any
+			if err := s.User.Claims(&claims); err != nil {
+				t.Error(err)
+			}
+			json.NewEncoder(w).Encode(map[string]any{"user": s.User, "claims": claims})
+		})
+		type page struct {
+			User   oauthlogin.User
+			Claims map[string]any
+		}
+		b := a.Browser(t)
+		user := func() (p page) {
+			t.Helper()
+			if err := json.Unmarshal([]byte(b.Get("/user").Text), &p); err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		b.Login("/dashboard")
+		before := user()
+
+		a.Provider.EditIDToken(func(_, claims map[string]any) {
+			claims["name"], claims["email"] = "Alice Archer", "new@example.com"
+			delete(claims, "email_verified")
+			claims["groups"] = []string{"staff"}
+			claims["auth_time"], claims["acr"], claims["amr"] = time.Now().Unix(), "phr", []string{"hwk"}
+		})
+		time.Sleep(time.Hour)
+		after := user() // the request that refreshes sees it
+		a.Restart(t)
+		for when, p := range map[string]page{"at once": after, "after a restart": user()} {
+			if p.User.Name != "Alice Archer" || p.User.Email != "new@example.com" || p.User.EmailVerified {
+				t.Errorf("%s: %+v", when, p.User)
+			}
+			if got := fmt.Sprintf("%v %v %v %v", p.Claims["groups"], p.Claims["name"], p.Claims["email"], p.Claims["email_verified"]); got != "[staff] Alice Archer new@example.com <nil>" {
+				t.Errorf("%s the claims: %s", when, got)
+			}
+			for _, name := range []string{"auth_time", "acr", "amr"} {
+				if before.Claims[name] == nil || fmt.Sprint(p.Claims[name]) != fmt.Sprint(before.Claims[name]) {
+					t.Errorf("%s %s is %v, was %v", when, name, p.Claims[name], before.Claims[name])
+				}
+			}
+			if p.User.Subject != "alice" || p.User.Provider != "test" || p.User.Issuer != a.Provider.Issuer() {
+				t.Errorf("%s: %+v", when, p.User)
+			}
+		}
+	})
+}
+
+// A failingStore cannot write any more, once it is told to.
+type failingStore struct {
+	sessions.Store
+	full bool
+}
+
+func (s *failingStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
+	if s.full {
+		return errors.New("disk full")
+	}
+	return s.Store.Save(r, w, session)
+}
+
+// Tokens that cannot be written are not lost, and not fetched again.
+func TestRefreshedSessionNotWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &failingStore{Store: apptest.FileStore(t)}
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(time.Hour)
+		store.full = true
+		fresh := b.Get("/access")
+		if again := b.Get("/access"); fresh.StatusCode != http.StatusOK || fresh.Text == "" || again.Text != fresh.Text {
+			t.Errorf("while the disk is full: %d, tokens %q and %q", fresh.StatusCode, fresh.Text, again.Text)
+		}
+		store.full = false
+		b.Get("/access")
+		a.Restart(t)
+		if got := b.Get("/access").Text; got != fresh.Text {
+			t.Errorf("after a restart the token is %q, want %q", got, fresh.Text)
+		}
+		a.WantRefreshes(t, 1)
+		if !strings.Contains(a.Log.String(), "disk full") {
+			t.Error("the log does not say why")
+		}
+		a.Leaks(t, "")
+	})
 }

@@ -191,7 +191,8 @@ func TestLeftOutKeysAreLogged(t *testing.T) {
 	}
 }
 
-// FuzzJWKS holds every key that comes out of a key set to what makes it usable.
+// FuzzJWKS holds every key that comes out of a key set to what makes it usable. A set
+// without the provider's key verifies nothing of it (RFC 7517).
 func FuzzJWKS(f *testing.F) {
 	for _, alg := range []string{"ES256", "RS256", "EdDSA"} {
 		k := newSigner(f, "k", alg).jwk()
@@ -203,13 +204,30 @@ func FuzzJWKS(f *testing.F) {
 	for _, body := range []string{`{"keys":[{"kty":"EC","crv":"P-256","kid":"n"}]}`, `{"keys":[{"kty":"oct","k":"AAAA"}]}`, `{"keys":[]}`, `null`, ``} {
 		f.Add([]byte(body))
 	}
+	s := newSigner(f, "k", "ES256")
+	x, y := s.jwk()["x"].(string), s.jwk()["y"].(string)
+	const key = `{"kty":"EC","crv":"P-256","kid":"k","alg":"ES256","use":"sig","x":"{x}","y":"{y}"}`
+	for _, body := range []string{
+		`{"keys":[` + key + `]}`, `{"KEYS":[` + key + `]}`, `{"keys":` + key + `}`, `{"keys":[null,1,"x",` + key + `]}`, `{"keys":[],"keys":[` + key + `]}`, `{"keys":[` + key + `],"keys":[]}`,
+		`{"keys":[` + strings.Replace(key, "{x}", "{y}", 1) + `]}`, `{"keys":[{"kty":"oct","kid":"k","alg":"ES256","k":"{x}"},` + key + `]}`, `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"{x}"}]}`,
+	} {
+		f.Add([]byte(body))
+	}
+	token, err := parseJWT(s.idToken(nil), "jwt")
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		body = []byte(strings.NewReplacer("{x}", x, "{y}", y).Replace(string(body)))
 		set, leftOut, err := parseKeys(body)
 		if (err == nil) != (len(set.keys) > 0) || len(set.keys) > maxKeys || leftOut < 0 {
 			t.Fatalf("%d keys, %d left out: %v", len(set.keys), leftOut, err)
 		}
 		if err == nil && strings.Count(string(body), "{") <= len(set.keys) {
 			t.Fatalf("%d keys of %s", len(set.keys), body)
+		}
+		if _, ok := token.verify(set); ok && !(strings.Contains(string(body), x) && strings.Contains(string(body), y)) || !ok && string(body) == strings.NewReplacer("{x}", x, "{y}", y).Replace(`{"keys":[`+key+`]}`) {
+			t.Fatalf("token verified: %t, by %s", ok, body)
 		}
 		for _, k := range set.keys {
 			if len(k.fits) == 0 {

@@ -69,50 +69,6 @@ func TestEndSessionURL(t *testing.T) {
 	}
 }
 
-// OpenID Connect Core section 5.3.
-func TestUserInfo(t *testing.T) {
-	t.Parallel()
-	p := newFakeProvider()
-	status, body := 200, ""
-	p.says["/userinfo"] = func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer at" || r.URL.RawQuery != "" || r.Method != http.MethodGet {
-			t.Errorf("request %v", r.Header)
-		}
-		w.WriteHeader(status)
-		w.Write([]byte(body))
-	}
-	c := p.client()
-	for _, tt := range []struct {
-		status          int
-		body            string
-		found, ok, down bool
-	}{
-		{200, `{"sub":"alice","name":"A"}`, true, true, false},
-		{401, `{"sub":"alice"}`, false, true, false},
-		{403, `{"sub":"alice"}`, false, true, false},
-		{200, `{"sub":"bob"}`, false, false, false},
-		{200, `{"SUB":"alice"}`, false, false, false},
-		{200, `{}`, false, false, false},
-		{200, `[]`, false, false, false},
-		{200, `<html>`, false, false, false},
-		{204, ``, false, false, true},
-		{302, `{"sub":"alice"}`, false, false, true},
-		{503, `{"sub":"alice"}`, false, false, true},
-		{599, ``, false, false, true},
-	} {
-		status, body = tt.status, tt.body
-		info, err := c.UserInfo(t.Context(), "at", "alice")
-		if (info != nil) != tt.found || (err == nil) != tt.ok || Unavailable(err) != tt.down {
-			t.Errorf("%d %s: %v, %v", tt.status, tt.body, info, err)
-		}
-	}
-	delete(p.doc, "userinfo_endpoint")
-	n := p.count("/userinfo")
-	if info, err := p.client().UserInfo(t.Context(), "at", "alice"); info != nil || err != nil || p.count("/userinfo") != n {
-		t.Errorf("without an endpoint: %v, %v", info, err)
-	}
-}
-
 // A plain OAuth 2.0 provider has neither keys nor an issuer: nothing that it says of
 // a user is verified here.
 func TestPlainOAuth(t *testing.T) {

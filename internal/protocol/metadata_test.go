@@ -28,6 +28,10 @@ func TestMetadataRefused(t *testing.T) {
 		{"no issuer", "issuer", nil, "issuer is missing"},
 		{"an issuer that is a list", "issuer", []string{testIssuer}, "issuer is missing or not a string"},
 		{"an issuer that is null", "issuer", json.RawMessage("null"), "issuer is missing or not a string"},
+		// oidcc-client-test-discovery-issuer-mismatch,
+		// fapi2-security-profile-final-client-test-discovery-issuer-mismatch.
+		{"an issuer in other case", "issuer", "https://PROVIDER.test", "issuer mismatch"},
+		{"an issuer over http", "issuer", "http://provider.test", "issuer mismatch"},
 		{"another issuer", "issuer", "https://other.test", `issuer mismatch: want "https://provider.test", metadata says "https://other.test"`},
 		{"a trailing slash", "issuer", testIssuer + "/", `want "https://provider.test", metadata says "https://provider.test/": they differ by the trailing slash`},
 		{"a template", "issuer", "https://provider.test/{tenantid}/v2.0", `metadata says "https://provider.test/{tenantid}/v2.0": the metadata has a template instead of an issuer`},
@@ -45,12 +49,20 @@ func TestMetadataRefused(t *testing.T) {
 		{"a path", "token_endpoint", "/token", "token_endpoint is not an absolute"},
 		{"a fragment", "authorization_endpoint", testIssuer + "/authorize#", "authorization_endpoint has a fragment"},
 		{"a password", "token_endpoint", "https://user:hostile@provider.test/", "token_endpoint has user information"},
+		{"a malformed escape", "authorization_endpoint", testIssuer + "/%zzhostile", "authorization_endpoint is not"},
 		{"plain http", "token_endpoint", "http://provider.test/token", "token_endpoint is plain http"},
+		{"a host that begins like loopback", "token_endpoint", "http://127.0.0.1.evil.test/token", "token_endpoint is plain http"},
+		{"authorization over http", "authorization_endpoint", "http://provider.test/authorize", "authorization_endpoint is plain http"},
+		{"keys over http", "jwks_uri", "http://provider.test/jwks", "jwks_uri is plain http"},
 		{"plain http on loopback", "jwks_uri", "http://127.0.0.1/jwks", "jwks_uri is plain http, and the issuer is https"},
 		{"user info over http", "userinfo_endpoint", "http://provider.test/userinfo", "userinfo_endpoint is plain http"},
+		{"revocation over http", "revocation_endpoint", "http://provider.test/revoke", "revocation_endpoint is plain http"},
+		{"end of session over http", "end_session_endpoint", "http://provider.test/logout", "end_session_endpoint is plain http"},
 		{"revocation on loopback", "revocation_endpoint", "http://localhost/revoke", "revocation_endpoint is plain http, and the issuer is https"},
 		{"end of session that is a path", "end_session_endpoint", "/logout", "end_session_endpoint is not an absolute"},
-		{"HS256 alone", "id_token_signing_alg_values_supported", []string{"HS256", "none"}, "no asymmetric algorithm"},
+		{"HS256 alone", "id_token_signing_alg_values_supported", []string{"HS256"}, "no asymmetric algorithm"},
+		{"none alone", "id_token_signing_alg_values_supported", []string{"none"}, "no asymmetric algorithm"},
+		{"unknown algorithms", "id_token_signing_alg_values_supported", []string{"hostile"}, "no asymmetric algorithm"},
 		{"algorithms in other case", "id_token_signing_alg_values_supported", []string{"rs256"}, "no asymmetric algorithm"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -167,7 +179,12 @@ func TestMetadataUnavailable(t *testing.T) {
 		{"down", say(599, ""), "discover https://provider.test: call failed: connection refused"},
 		{"404", say(404, good), "response with status 404"},
 		{"203", say(203, good), "response with status 203"},
+		{"500", say(500, good), "response with status 500"},
+		{"204", say(204, ""), "response with status 204"},
+		{"301", say(301, good), "response with status 301"},
 		{"302", say(302, good), "response with status 302"},
+		{"307", say(307, good), "response with status 307"},
+		{"308", say(308, good), "response with status 308"},
 		{"a page", say(200, "<html>hostile"), "response is not a JSON object"},
 		{"2 MiB", say(200, strings.TrimSuffix(good, "}")+`,"hostile":"`+strings.Repeat("a", 2<<20)+`"}`), "response of over 1048576 bytes"},
 		{"no token endpoint", say(200, string(metadataWith(object{"token_endpoint": nil}))), "token_endpoint is missing"},
@@ -186,6 +203,13 @@ func TestMetadataUnavailable(t *testing.T) {
 				}
 				if n := p.count(metadataPath); n != 1 {
 					t.Errorf("asked %d times", n)
+				}
+				for range 10 { // a failure starts another cool-down
+					after(discoveryCooldown / 2)
+					c.Ready(t.Context())
+				}
+				if n := p.count(metadataPath); n != 6 {
+					t.Errorf("asked %d times in 25 seconds", n)
 				}
 				p.up(metadataPath)
 				after(discoveryCooldown - 1)

@@ -237,11 +237,20 @@ func TestKeysUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, say := range map[string]func(http.ResponseWriter){
 		"down": func(w http.ResponseWriter) { w.WriteHeader(599) },
+		"204":  func(w http.ResponseWriter) { w.WriteHeader(204) },
+		"500":  func(w http.ResponseWriter) { w.WriteHeader(500); w.Write([]byte("hostile")) },
 		"404":  func(w http.ResponseWriter) { w.WriteHeader(404); w.Write([]byte("hostile")) },
 		"302": func(w http.ResponseWriter) {
 			w.Header().Set("Location", "https://evil.test/hostile")
 			w.WriteHeader(302)
 		},
+		"307": func(w http.ResponseWriter) {
+			w.Header().Set("Location", "/jwks")
+			w.WriteHeader(307)
+		},
+		"nothing":       func(http.ResponseWriter) {},
+		"half a set":    func(w http.ResponseWriter) { w.Write([]byte(`{"keys":[{"kty":"hostile`)) },
+		"a list":        func(w http.ResponseWriter) { w.Write([]byte(`[{"hostile":"hostile"}]`)) },
 		"a page":        func(w http.ResponseWriter) { w.Write([]byte("<html>hostile")) },
 		"no keys":       func(w http.ResponseWriter) { w.Write([]byte(`{"hostile":[]}`)) },
 		"an empty set":  func(w http.ResponseWriter) { w.Write([]byte(`{"keys":[]}`)) },

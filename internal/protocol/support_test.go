@@ -29,7 +29,7 @@ const testIssuer = "https://provider.test"
 // object is a JSON object that a test writes.
 type object = map[string]any
 
-// A fakeProvider answers in-process, for tests in synctest bubbles.
+// A fakeProvider responds in-process, for tests in synctest bubbles.
 type fakeProvider struct {
 	mu     sync.Mutex
 	doc    object      // metadata
@@ -187,11 +187,12 @@ func (s *signer) jwk() object {
 	return o
 }
 
-// sign makes a compact JWS.
-func (s *signer) sign(header, claims any) string {
-	h, _ := json.Marshal(header)
-	c, _ := json.Marshal(claims)
-	input := b64(h) + "." + b64(c)
+// sign makes a compact JWS of claims.
+func (s *signer) sign(header, claims any) string { return s.compact(header, mustJSON(claims)) }
+
+// compact makes a compact JWS.
+func (s *signer) compact(header any, payload []byte) string {
+	input := b64(mustJSON(header)) + "." + b64(payload)
 	opts := crypto.SignerOpts(crypto.Hash(0))
 	digest := []byte(input)
 	if s.alg != "EdDSA" {

@@ -24,6 +24,17 @@ var tokenErrors = []struct {
 }{
 	{"invalid_grant", "application/json", 400, `{"error":"invalid_grant","error_description":"hostile"}`, &TokenError{400, "invalid_grant"}, true, false},
 	{"invalid_client", "application/json", 401, `{"error":"invalid_client"}`, &TokenError{401, "invalid_client"}, false, false},
+	{"invalid_grant with status 401", "application/json", 401, `{"error":"invalid_grant"}`, &TokenError{401, "invalid_grant"}, true, false},
+	{"invalid_grant with status 200", "application/json", 200, `{"error":"invalid_grant"}`, &TokenError{200, "invalid_grant"}, true, false},
+	{"temporarily_unavailable", "application/json", 400, `{"error":"temporarily_unavailable"}`, &TokenError{400, "temporarily_unavailable"}, false, false},
+	{"unauthorized_client", "application/json", 400, `{"error":"unauthorized_client"}`, &TokenError{400, "unauthorized_client"}, false, false},
+	{"use_dpop_nonce", "application/json", 400, `{"error":"use_dpop_nonce"}`, &TokenError{400, "use_dpop_nonce"}, false, false}, // RFC 9449 section 8
+	// CVE-2021-41580 GHSA-f794-r6xc-hf3v of passport-oauth2, and what GitHub does.
+	{"an error and tokens with status 200", "application/json", 200, `{"error":"server_error","access_token":"x","token_type":"Bearer"}`, &TokenError{200, "server_error"}, false, false},
+	{"an error and tokens in a form", "application/x-www-form-urlencoded", 200, "error=attack&access_token=hostile", &TokenError{200, "attack"}, false, false},
+	{"an error that is an object", "application/json", 200, `{"error":{"code":"hostile"}}`, nil, false, false},
+	{"errors", "application/json", 200, `{"errors":["hostile"]}`, nil, false, false},
+	{"a message", "application/json", 200, `{"message":"hostile"}`, nil, false, false},
 	{"an error with status 200", "application/json", 200, `{"error":"bad_refresh_token","access_token":"x"}`, &TokenError{200, "bad_refresh_token"}, true, false},
 	{"an error in a form", "application/x-www-form-urlencoded", 200, "error=bad_refresh_token", &TokenError{200, "bad_refresh_token"}, true, false},
 	{"an error that is not a code", "", 400, `{"error":"hostile words"}`, &TokenError{400, "unknown"}, false, false},
@@ -31,18 +42,40 @@ var tokenErrors = []struct {
 	{"an error by another name", "", 400, `{"ERROR":"invalid_grant"}`, StatusError(400), false, true},
 	{"an error of a server that is down", "", 500, `{"error":"invalid_grant"}`, StatusError(500), false, true},
 	{"too many requests", "", 429, `{"error":"invalid_grant"}`, StatusError(429), false, true},
+	{"tokens of a server that is down", "", 500, `{"access_token":"x"}`, StatusError(500), false, true},
+	{"a page with status 400", "text/html", 400, "<html>hostile", StatusError(400), false, true},
+	{"a page with status 403", "text/html", 403, "<html>hostile", StatusError(403), false, true},
 	{"a page", "text/html", 503, "<html>hostile", StatusError(503), false, true},
 	{"a redirect", "", 302, `{"access_token":"x"}`, StatusError(302), false, true},
 	{"a page with status 200", "text/html", 200, "<html>hostile", nil, false, false},
 	{"nothing", "", 200, "", nil, false, false},
+	{"nothing with status 204", "", 204, "", nil, false, false},
+	{"null", "", 200, "null", nil, false, false},
+	{"a string", "", 200, `"hostile"`, nil, false, false},
+	{"half a response", "", 200, `{"access_token":"hostile`, nil, false, false},
+	{"an empty object", "", 200, "{}", nil, false, false},
+	{"a form that is called JSON", "application/json", 200, "access_token=x", nil, false, false},
+	{"a form that is called a page", "text/html", 200, "access_token=x", nil, false, false},
 	{"a list", "", 200, `[{"access_token":"x"}]`, nil, false, false},
 	{"a form that is not one", "application/x-www-form-urlencoded", 200, "access_token=%zz", nil, false, false},
 	{"no access token", "", 200, `{"refresh_token":"hostile"}`, nil, false, false},
 	{"an access token by another name", "", 200, `{"ACCESS_TOKEN":"hostile"}`, nil, false, false},
+	{"an empty access token", "", 200, `{"access_token":""}`, nil, false, false},
+	{"an access token that is null", "", 200, `{"access_token":null,"id_token":null}`, nil, false, false},
+	{"an access token that is an object", "", 200, `{"access_token":{"hostile":1}}`, nil, false, false},
+	{"an access token with a zero", "", 200, `{"access_token":"a\u0000"}`, nil, false, false},
+	{"an access token with a DEL", "", 200, `{"access_token":"a\u007f"}`, nil, false, false},
 	{"an access token that is a number", "", 200, `{"access_token":5}`, nil, false, false},
 	{"an access token with a line break", "", 200, `{"access_token":"a\r\nb"}`, nil, false, false},
 	{"an access token outside ASCII", "", 200, `{"access_token":"é"}`, nil, false, false},
 	{"a refresh token with a zero", "", 200, `{"access_token":"a","refresh_token":"a\u0000"}`, nil, false, false},
+	{"a refresh token with a line break", "", 200, `{"access_token":"a","refresh_token":"a\n"}`, nil, false, false},
+	{"type N_A", "", 200, `{"access_token":"a","token_type":"N_A"}`, nil, false, false},
+	{"type DPoP", "", 200, `{"access_token":"a","token_type":"DPoP"}`, nil, false, false},
+	{"a type with a space before it", "", 200, `{"access_token":"a","token_type":" Bearer"}`, nil, false, false},
+	{"two types in one", "", 200, `{"access_token":"a","token_type":"Bearer DPoP"}`, nil, false, false},
+	{"a type and more", "", 200, `{"access_token":"a","token_type":"Bearer\r\nhostile"}`, nil, false, false},
+	{"a type that is an object", "", 200, `{"access_token":"a","token_type":{"type":"DPoP"}}`, nil, false, false},
 	{"another type", "", 200, `{"access_token":"a","token_type":"mac"}`, nil, false, false},
 	{"a type that is a number", "", 200, `{"access_token":"a","token_type":5}`, nil, false, false},
 	{"a type that is a list", "", 200, `{"access_token":"a","token_type":["bearer"]}`, nil, false, false},
@@ -75,6 +108,10 @@ var tokenResponses = []struct {
 	{"an empty scope", "", `{"access_token":"a","scope":"","token_type":""}`, Tokens{Access: "a", HasScope: true}, -1},
 	{"a type in other case", "", `{"access_token":"a","token_type":"bEARER"}`, Tokens{Access: "a", Type: "bEARER"}, -1},
 	{"a form", "application/x-www-form-urlencoded; charset=utf-8", "access_token=a&token_type=bearer&scope=x&expires_in=60", Tokens{Access: "a", Type: "bearer", Scope: "x", HasScope: true}, time.Minute},
+	{"a form as text in other case", "Text/Plain", "access_token=a", Tokens{Access: "a"}, -1},
+	{"JSON that is called text", "text/plain", "\n" + `{"access_token":"a"}`, Tokens{Access: "a"}, -1},
+	{"JSON that is called a script", "text/javascript", `{"access_token":"a"}`, Tokens{Access: "a"}, -1},
+	{"a scope and a refresh token that are not strings", "", `{"access_token":"a","scope":["x"],"refresh_token":1}`, Tokens{Access: "a", HasScope: true}, -1},
 	{"a form as text", "text/plain", "access_token=a", Tokens{Access: "a"}, -1},
 	{"JSON that is called a form", "application/x-www-form-urlencoded", ` {"access_token":"a"}`, Tokens{Access: "a"}, -1},
 	{"an empty error", "", `{"access_token":"a","error":""}`, Tokens{Access: "a"}, -1},
@@ -121,11 +158,13 @@ func TestTokenRequests(t *testing.T) {
 		methods any // of the metadata
 		inBody  bool
 	}{
-		{"by default", oauth2.Config{ClientSecret: "s&cret"}, nil, false},
+		{"by default", oauth2.Config{ClientSecret: "s&cret"}, nil, false}, // oidcc-client-test-client-secret-basic
 		{"post alone", oauth2.Config{ClientSecret: "s&cret"}, []string{"client_secret_post", "none"}, true},
 		{"both", oauth2.Config{ClientSecret: "s&cret"}, []string{"client_secret_post", "client_secret_basic"}, false},
 		{"neither", oauth2.Config{ClientSecret: "s&cret"}, []string{"private_key_jwt"}, false},
 		{"as configured", oauth2.Config{ClientSecret: "s&cret", Endpoint: oauth2.Endpoint{AuthStyle: oauth2.AuthStyleInParams}}, []string{"client_secret_basic"}, true},
+		{"Basic as configured", oauth2.Config{ClientSecret: "s&cret", Endpoint: oauth2.Endpoint{AuthStyle: oauth2.AuthStyleInHeader}}, []string{"client_secret_post"}, false},
+		{"Basic without a secret", oauth2.Config{Endpoint: oauth2.Endpoint{AuthStyle: oauth2.AuthStyleInHeader}}, nil, true},
 		{"without a secret", oauth2.Config{}, []string{"client_secret_basic"}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -190,6 +229,30 @@ func TestExpiryCountsFromRequest(t *testing.T) {
 	})
 }
 
+// The values of expires_in that are seen in the wild: what is not a positive number is
+// a token that has expired.
+func TestParseExpiresIn(t *testing.T) {
+	t.Parallel()
+	for want, texts := range map[time.Duration][]string{
+		0: {
+			"0", "-0", "0.0", "-1", `"-1"`, "-4294963696", "-99999999999999999999", "-1e400",
+			`""`, `"abc"`, `"soon"`, `"NaN"`, `"-Inf"`, "true", "[3600]", "{}", `{"hostile":3600}`,
+		},
+		time.Millisecond:          {"0.001"},
+		1500 * time.Millisecond:   {"1.5"},
+		1000 * time.Second:        {"1e3", `"1e3"`},
+		time.Hour:                 {"3600", `"3600"`, `" 3600 "`},
+		time.Hour + time.Second/2: {"3600.5"},
+		maxExpiresIn:              {"4294967297", "9223372036854775807", "12345678901234567890", "1e400", `"Inf"`}, // the first is 1 in 32 bits
+	} {
+		for _, text := range texts {
+			if got := parseExpiresIn(json.RawMessage(text)); got != want {
+				t.Errorf("%s is %v, want %v", text, got, want)
+			}
+		}
+	}
+}
+
 // FuzzTokenResponse: whatever the token endpoint says, there are tokens that a
 // header can carry, or an error that repeats nothing.
 func FuzzTokenResponse(f *testing.F) {
@@ -224,7 +287,8 @@ func FuzzTokenResponse(f *testing.F) {
 // between zero and a year, and for a number what the number says.
 func FuzzExpiresIn(f *testing.F) {
 	for _, seed := range []string{
-		"3600", `"3600"`, `" 3600 "`, "3600.5", "1e3", `"1e3"`, "0", "-0", "0.0", "-1", `"-1"`, "-4294963696", "-99999999999999999999", "-1e400", `""`, `"abc"`, `"NaN"`, `"-Inf"`, `"Inf"`,
+		"3600", `"3600"`, `" 3600 "`, "3600.5", "1e3", `"1e3"`, "0", "-0", "0.0", "-1", `"-1"`, "-4294963696", "-99999999999999999999", "-1e400",
+		`""`, `"abc"`, `"NaN"`, `"-Inf"`, `"Inf"`,
 		"true", "[3600]", `{"x":3600}`, "4294967297", "9223372036854775807", "12345678901234567890", "1e400", "1e-400", `"0x10p2"`, `"1_000"`, `"+1"`, `"\u0031"`, "31536000", "31535999.999",
 	} {
 		f.Add(seed)

@@ -1,4 +1,4 @@
-package oauthlogin_test
+package adversarial_test
 
 import (
 	"errors"
@@ -20,8 +20,155 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// When the provider refuses because the grant has ended, so does the session
-// (draft-ietf-oauth-browser-based-apps section 6.1.2.2), and nobody asks again.
+// OpenID Connect Core section 12.2: what the ID token of a refresh has to be, if there
+// is one. internal/protocol has the whole table. OpenID Foundation:
+// oidcc-client-test-refresh-token-invalid-issuer,
+// oidcc-client-test-refresh-token-invalid-sub.
+func TestIDTokenOfRefresh(t *testing.T) {
+	t.Parallel()
+	edit := func(f func(header, claims map[string]any)) func(*apptest.App) {
+		return func(a *apptest.App) { a.Provider.EditIDToken(f) }
+	}
+	respond := func(f func(resp map[string]any)) func(*apptest.App) {
+		return func(a *apptest.App) { a.Provider.EditTokenResponse(f) }
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(a *apptest.App)
+		ok     bool
+	}{
+		{"as it was", func(*apptest.App) {}, true},
+		{"is missing", respond(func(resp map[string]any) { delete(resp, "id_token") }), true},
+		{"is empty", respond(func(resp map[string]any) { resp["id_token"] = "" }), true},
+		{"is signed with a new key", func(a *apptest.App) { a.Provider.RotateKeys() }, true},
+		{"is signed with a new key that cannot be fetched", func(a *apptest.App) {
+			a.Provider.RotateKeys()
+			a.Provider.Intercept(oauthlogintest.JWKS, apptest.RespondWith(http.StatusServiceUnavailable, apptest.Hostile))
+		}, true},
+		{"is signed with a new key that is not sent", func(a *apptest.App) {
+			a.Provider.RotateKeys()
+			a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path == "/jwks" {
+					return nil, io.ErrUnexpectedEOF
+				}
+				return nil, nil
+			})
+		}, true},
+
+		{"is of another issuer", edit(apptest.Claim("iss", "https://evil.test")), false},
+		{"is of another subject", edit(apptest.Claim("sub", "bob")), false},
+		{"is of no subject", edit(apptest.Without("sub")), false},
+		{"is for another client too", edit(apptest.Claim("aud", []string{"app", "other"})), false},
+		{"has another nonce", edit(apptest.Claim("nonce", "n-0S6_WzA2Mj")), false},
+		{"has expired", edit(fromNow("exp", -2*time.Minute)), false},
+		{"belongs to another access token", edit(apptest.Claim("at_hash", "AAAAAAAAAAAAAAAAAAAAAA")), false},
+		{"says alg none", edit(apptest.JOSE("alg", "none")), false},
+		{"has another signature", respond(func(resp map[string]any) {
+			raw := resp["id_token"].(string)
+			resp["id_token"] = raw[:strings.LastIndex(raw, ".")+1] + strings.Repeat("A", 86)
+		}), false},
+		{"is not a JWT", respond(func(resp map[string]any) { resp["id_token"] = "hostile" }), false},
+		{"is a megabyte of dots", respond(func(resp map[string]any) { resp["id_token"] = strings.Repeat(".", 1<<19) }), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				first := b.Get("/access").Text
+				time.Sleep(time.Hour)
+				tt.change(a)
+				ran := a.Called("/access")
+				resp := b.Get("/access")
+				a.Leaks(t, "")
+				if tt.ok {
+					if resp.StatusCode != http.StatusOK || resp.Text == "" || resp.Text == first {
+						t.Fatalf("response is %d, token %q", resp.StatusCode, resp.Text)
+					}
+					a.Wire.CutBy(nil)
+					a.Provider.Intercept(oauthlogintest.JWKS, nil)
+					time.Sleep(time.Hour)
+					if resp := b.Get("/api/me"); resp.StatusCode != http.StatusOK || !strings.Contains(resp.Text, `"Subject":"alice"`) {
+						t.Errorf("an hour later: %d %s", resp.StatusCode, resp.Text)
+					}
+					a.WantRefreshes(t, 2)
+					return
+				}
+				if resp.StatusCode != http.StatusFound || a.Called("/access") != ran {
+					t.Errorf("response is %d: %s", resp.StatusCode, resp.Text)
+				}
+				if len(b.Cookies()) != 0 {
+					t.Errorf("cookies left: %v", b.Cookies())
+				}
+				b.Get("/access")
+				a.WantRefreshes(t, 1)
+				a.Provider.EditIDToken(nil)
+				a.Provider.EditTokenResponse(nil)
+				b.Login("/dashboard")
+			})
+		})
+	}
+}
+
+// OpenID Connect Core section 12.2: the nonce that counts is that of the login,
+// also when refreshes in between had none.
+func TestNonceOfLaterRefresh(t *testing.T) {
+	t.Parallel()
+	for name, same := range map[string]bool{"the nonce of the login": true, "another nonce": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				time.Sleep(time.Hour)
+				b.Get("/access") // its ID token has no nonce
+				nonce := "n-0S6_WzA2Mj"
+				if same {
+					nonce = a.Provider.Requests(oauthlogintest.Authorization)[0].Query.Get("nonce")
+				}
+				a.Provider.EditIDToken(apptest.Claim("nonce", nonce))
+				time.Sleep(time.Hour)
+				if resp := b.Get("/access"); (resp.StatusCode == http.StatusOK) != same {
+					t.Errorf("response is %d", resp.StatusCode)
+				}
+			})
+		})
+	}
+}
+
+// OpenID Connect Core section 12.2: aud is the same as at the login, even if another one
+// would have been accepted then.
+func TestAudienceOfRefresh(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name         string
+		login, later any
+		ok           bool
+	}{
+		{"the same ones in another order", []string{"app", "api"}, []string{"api", "app"}, true},
+		{"one more", "app", []string{"app", "api"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+					opts.Providers[0].TrustedAudiences = []string{"api"}
+				}})
+				a.Provider.EditIDToken(apptest.Claim("aud", tt.login))
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				a.Provider.EditIDToken(apptest.Claim("aud", tt.later))
+				time.Sleep(time.Hour)
+				if resp := b.Get("/access"); (resp.StatusCode == http.StatusOK) != tt.ok {
+					t.Errorf("response is %d", resp.StatusCode)
+				}
+				a.WantRefreshes(t, 1)
+			})
+		})
+	}
+}
+
+// When the provider says that the grant has ended, so does the session
+// (draft-ietf-oauth-browser-based-apps section 6.1.2.2), and it is not asked again.
 func TestRefusedRefreshEndsTheSession(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -104,12 +251,12 @@ func TestRefusedRefreshClearsCookies(t *testing.T) {
 	})
 }
 
-// Whatever else goes wrong is the provider's fault: the session goes on, with
-// its token while that lives and without one afterwards, until the provider is
-// back.
+// Anything but a refusal is the provider's fault: the session goes on, with its token
+// while that lives and without one afterwards, until the provider is back.
+// internal/protocol has the table of responses.
 func TestFailedRefreshKeepsTheSession(t *testing.T) {
 	t.Parallel()
-	answer := func(status int, body string, header ...string) func(*apptest.App) {
+	respond := func(status int, body string, header ...string) func(*apptest.App) {
 		return func(a *apptest.App) {
 			a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(status, body, header...))
 		}
@@ -118,32 +265,21 @@ func TestFailedRefreshKeepsTheSession(t *testing.T) {
 		name string
 		by   func(a *apptest.App)
 	}{
-		{"status 500", answer(http.StatusInternalServerError, "")},
-		{"status 503 with HTML", answer(http.StatusServiceUnavailable, apptest.Hostile)},
-		{"status 503 with invalid_grant", answer(http.StatusServiceUnavailable, `{"error":"invalid_grant"}`)},
-		{"status 429", answer(http.StatusTooManyRequests, `{"error":"invalid_grant"}`, "Retry-After", "3600")},
-		{"status 403", answer(http.StatusForbidden, apptest.Hostile)},
-		{"garbage", answer(http.StatusOK, apptest.Hostile)},
-		{"nothing", answer(http.StatusOK, "")},
-		{"half an answer", answer(http.StatusOK, `{"access_token":"ab`)},
-		{"no access token", answer(http.StatusOK, `{"token_type":"Bearer","expires_in":3600}`)},
-		{"a token of another type", answer(http.StatusOK, `{"access_token":"a-hostile-token","token_type":"mac","expires_in":3600}`)},
-		{"a token that no header can carry", answer(http.StatusOK, `{"access_token":"a\r\nHostile: token","token_type":"Bearer"}`)},
-		{"invalid_client", answer(http.StatusUnauthorized, `{"error":"invalid_client"}`)},
-		{"temporarily_unavailable", answer(http.StatusBadRequest, `{"error":"temporarily_unavailable"}`)},
-		{"unauthorized_client", answer(http.StatusBadRequest, `{"error":"unauthorized_client"}`)},
-		{"a redirect", answer(http.StatusTemporaryRedirect, "", "Location", "https://evil.test/token")},
-		{"a redirect that drops the method", answer(http.StatusFound, "", "Location", "https://evil.test/token")},
-		{"more than a mebibyte", answer(http.StatusOK, `{"access_token":"too-large","token_type":"Bearer","x":"`+strings.Repeat("x", 1<<20)+`"}`)},
+		{"status 503 with invalid_grant", respond(http.StatusServiceUnavailable, `{"error":"invalid_grant"}`)},
+		{"status 429", respond(http.StatusTooManyRequests, `{"error":"invalid_grant"}`, "Retry-After", "3600")},
+		{"status 403 with a page", respond(http.StatusForbidden, apptest.Hostile)},
+		{"a page with status 200", respond(http.StatusOK, apptest.Hostile)},
+		{"nothing", respond(http.StatusOK, "")},
+		{"a token of another type", respond(http.StatusOK, `{"access_token":"a-hostile-token","token_type":"mac","expires_in":3600}`)},
+		{"invalid_client", respond(http.StatusUnauthorized, `{"error":"invalid_client"}`)},
+		{"temporarily_unavailable", respond(http.StatusBadRequest, `{"error":"temporarily_unavailable"}`)},
+		{"a redirect", respond(http.StatusTemporaryRedirect, "", "Location", "https://evil.test/token")},
+		{"a redirect that drops the method", respond(http.StatusFound, "", "Location", "https://evil.test/token")},
+		{"more than a mebibyte", respond(http.StatusOK, `{"access_token":"too-large","token_type":"Bearer","x":"`+strings.Repeat("x", 1<<20)+`"}`)},
 		{"a connection that breaks", func(a *apptest.App) {
 			a.Wire.CutBy(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
 		}},
-		{"no answer", func(a *apptest.App) {
-			a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
-				<-r.Context().Done()
-				return nil, r.Context().Err()
-			})
-		}},
+		{"no response", func(a *apptest.App) { a.Wire.CutBy(untilDone) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -191,8 +327,8 @@ func TestFailedRefreshKeepsTheSession(t *testing.T) {
 	}
 }
 
-// Two seconds at first, twice as long each time, a minute at most; and from
-// the start after a success.
+// Attempts are two seconds apart, then twice as long each time, a minute at most; a
+// success starts over.
 func TestBackOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -239,7 +375,7 @@ func TestBackOff(t *testing.T) {
 	})
 }
 
-// A refresh that is under way when the user signs out brings nothing back, and
+// A refresh in progress when the user signs out does not bring the session back, and
 // leaves no token in force (RFC 7009).
 func TestLogoutDuringRefresh(t *testing.T) {
 	t.Parallel()
@@ -262,11 +398,11 @@ func TestLogoutDuringRefresh(t *testing.T) {
 		}
 		wg.Wait()
 		if late[0].Code != http.StatusFound || late[1].Code != http.StatusUnauthorized {
-			t.Errorf("the requests under way: %d and %d", late[0].Code, late[1].Code)
+			t.Errorf("the requests in progress: %d and %d", late[0].Code, late[1].Code)
 		}
 		for _, w := range late {
 			if apptest.SetsSession(w) {
-				t.Errorf("a request under way sets %v", w.Header()["Set-Cookie"])
+				t.Errorf("a request in progress sets %v", w.Header()["Set-Cookie"])
 			}
 		}
 		for i := range 3 {
@@ -303,7 +439,7 @@ func (s *slowStore) Save(r *http.Request, w http.ResponseWriter, session *sessio
 	return s.Store.Save(r, w, session)
 }
 
-// A write that is under way when the user signs out brings nothing back.
+// Nor does a write of the session to a store.
 func TestLogoutDuringSave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -324,46 +460,5 @@ func TestLogoutDuringSave(t *testing.T) {
 			t.Errorf("after the logout: %d", w.Code)
 		}
 		a.WantRefreshes(t, 1)
-	})
-}
-
-// A failingStore cannot write any more, once it is told to.
-type failingStore struct {
-	sessions.Store
-	full bool
-}
-
-func (s *failingStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
-	if s.full {
-		return errors.New("disk full")
-	}
-	return s.Store.Save(r, w, session)
-}
-
-// Tokens that cannot be written are not lost, and not fetched again.
-func TestRefreshedSessionNotWritten(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		store := &failingStore{Store: apptest.FileStore(t)}
-		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
-		b := a.Browser(t)
-		b.Login("/dashboard")
-		time.Sleep(time.Hour)
-		store.full = true
-		fresh := b.Get("/access")
-		if again := b.Get("/access"); fresh.StatusCode != http.StatusOK || fresh.Text == "" || again.Text != fresh.Text {
-			t.Errorf("while the disk is full: %d, tokens %q and %q", fresh.StatusCode, fresh.Text, again.Text)
-		}
-		store.full = false
-		b.Get("/access")
-		a.Restart(t)
-		if got := b.Get("/access").Text; got != fresh.Text {
-			t.Errorf("after a restart the token is %q, want %q", got, fresh.Text)
-		}
-		a.WantRefreshes(t, 1)
-		if !strings.Contains(a.Log.String(), "disk full") {
-			t.Error("the log does not say why")
-		}
-		a.Leaks(t, "")
 	})
 }
