@@ -2,8 +2,6 @@ package oauthlogin_test
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
@@ -16,7 +14,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// A pageFailure is a way to get one of our pages.
+// A pageFailure is a way to get one of the package's pages.
 type pageFailure struct {
 	name, code string
 	status     int
@@ -29,20 +27,12 @@ func pageFailures() []pageFailure {
 	const back = "/login?return_to=%2Fdashboard%3Fa%3D%26lt%3B"
 	callback := func(change func(query url.Values)) func(*apptest.App, *apptest.Browser) *apptest.Response {
 		return func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
-			u, _ := url.Parse(b.CallbackURL("/login?return_to=%2Fdashboard%3Fa%3D%26lt%3B"))
-			query := u.Query()
-			change(query)
-			u.RawQuery = query.Encode()
-			return b.Get(u.String())
+			return b.Get(apptest.Edited(b.T, b.CallbackURL(back), change))
 		}
 	}
 	token := func(status int, body string) func(*apptest.App, *apptest.Browser) *apptest.Response {
 		return func(a *apptest.App, b *apptest.Browser) *apptest.Response {
-			a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(status)
-				w.Write([]byte(body))
-			})
+			a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(status, body))
 			return b.Follow(back)
 		}
 	}
@@ -66,7 +56,7 @@ func pageFailures() []pageFailure {
 		{"another issuer", "issuer_mismatch", 400, back, callback(func(query url.Values) { query.Set("iss", "https://evil.test") })},
 		{"a code refused", "invalid_grant", 400, back, token(400, `{"error":"invalid_grant","error_description":"<b>no</b>"}`)},
 		{"a provider that is down", "provider_unavailable", 502, back, token(503, "<b>down</b>")},
-		{"an answer that is none", "provider_rejected", 502, back, token(200, `{"access_token":"<b>x</b>"}`)},
+		{"a token response without an ID token", "provider_rejected", 502, back, token(200, `{"access_token":"<b>x</b>"}`)},
 		{"a session too large", "session_too_large", 500, "", func(a *apptest.App, b *apptest.Browser) *apptest.Response {
 			a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(40000) })
 			return b.Follow(back)
@@ -84,48 +74,7 @@ func pageFailures() []pageFailure {
 	}
 }
 
-var (
-	titlePattern     = regexp.MustCompile(`<title>[A-Z][^<>]+</title>`)
-	referencePattern = regexp.MustCompile(`Reference: ([A-Z2-7]{8})`)
-	stylePattern     = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
-	foreignPattern   = regexp.MustCompile(`(?i)<script|<img|<link|<iframe|\ssrc=|url\(|@import|https?:|\son[a-z]+=|javascript:|\sstyle=`)
-)
-
-// pageFaults returns what is wrong with a page of ours.
-func pageFaults(resp *apptest.Response) (faults []string) {
-	header := func(name, want string) {
-		if got := resp.Header.Get(name); got != want {
-			faults = append(faults, name+": "+got)
-		}
-	}
-	style := stylePattern.FindStringSubmatch(resp.Text)
-	if style == nil {
-		return []string{"no style, so no page of ours"}
-	}
-	sum := sha256.Sum256([]byte(style[1]))
-	header("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	header("Content-Type", "text/html; charset=utf-8")
-	header("Cache-Control", "no-store")
-	header("Referrer-Policy", "no-referrer")
-	header("X-Content-Type-Options", "nosniff")
-	header("Location", "")
-	header("Access-Control-Allow-Origin", "")
-	for what, ok := range map[string]bool{
-		"no doctype":         strings.HasPrefix(resp.Text, "<!doctype html>\n<html lang=\"en\">"),
-		"no title":           titlePattern.MatchString(resp.Text),
-		"no heading":         strings.Count(resp.Text, "<h1>") == 1,
-		"no character set":   strings.Contains(resp.Text, `<meta charset="utf-8">`),
-		"foreign or active":  !foreignPattern.MatchString(resp.Text),
-		"ends in the middle": strings.HasSuffix(resp.Text, "</html>\n"),
-		"unsafe template":    !strings.Contains(resp.Text, "ZgotmplZ"),
-	} {
-		if !ok {
-			faults = append(faults, what)
-		}
-	}
-	return faults
-}
+var referencePattern = regexp.MustCompile(`Reference: ([A-Z2-7]{8})`)
 
 func TestErrorPages(t *testing.T) {
 	t.Parallel()
@@ -137,7 +86,7 @@ func TestErrorPages(t *testing.T) {
 			if resp.StatusCode != tt.status {
 				t.Fatalf("%d %s", resp.StatusCode, resp.Text)
 			}
-			for _, fault := range pageFaults(resp) {
+			for _, fault := range apptest.PageFaults(resp) {
 				t.Errorf("%s\n%s", fault, resp.Text)
 			}
 			for _, hostile := range []string{"alert(1)", "<b>", "evil"} {
@@ -145,7 +94,7 @@ func TestErrorPages(t *testing.T) {
 					t.Errorf("%s is on the page:\n%s", hostile, resp.Text)
 				}
 			}
-			// The page has a number for the line of the log that has the cause.
+			// The page has a reference to the log line with the cause.
 			reference := referencePattern.FindStringSubmatch(resp.Text)
 			if reference == nil {
 				t.Fatalf("no reference:\n%s", resp.Text)
@@ -162,7 +111,7 @@ func TestErrorPages(t *testing.T) {
 				t.Errorf("links %q, want %q", links, want)
 			}
 			if b.SignedIn() || a.Called("/dashboard") > 0 {
-				t.Error("somebody is signed in")
+				t.Error("signed in")
 			}
 		})
 	}
@@ -190,59 +139,18 @@ func TestErrorHandler(t *testing.T) {
 					if h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" || (h.Get("Allow") != "") != (tt.status == http.StatusMethodNotAllowed) {
 						t.Errorf("headers %v", h)
 					}
-					// What a flow that has ended leaves behind is cleaned up already.
+					// The cookie of a flow that has ended is already being removed.
 					if strings.HasSuffix(r.URL.Path, "/callback") && failed.Provider != "" && !strings.Contains(strings.Join(h["Set-Cookie"], " "), apptest.FlowPrefix) {
-						t.Error("flow cookie stays")
+						t.Error("the flow cookie stays")
 					}
 					w.WriteHeader(http.StatusTeapot)
-					w.Write([]byte("our own page"))
+					w.Write([]byte("custom page"))
 				}
 			}})
 			resp := tt.get(a, a.Browser(t))
-			if calls != 1 || resp.StatusCode != http.StatusTeapot || resp.Text != "our own page" {
+			if calls != 1 || resp.StatusCode != http.StatusTeapot || resp.Text != "custom page" {
 				t.Errorf("%d calls: %d %s", calls, resp.StatusCode, resp.Text)
 			}
 		})
-	}
-}
-
-// The choice among providers, with names and a return path that try to break out.
-func TestChooserPage(t *testing.T) {
-	t.Parallel()
-	names := []string{"test", `a&b "c" <i>d</i>`, "javascript:alert(1)"}
-	a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
-		for i, name := range names[1:] {
-			p := opts.Providers[0]
-			client := *p.OAuth2
-			client.RedirectURL += "/" + string(rune('a'+i))
-			p.OAuth2, p.Name = &client, name
-			opts.Providers = append(opts.Providers, p)
-		}
-	}})
-	const returnTo = `/x?q="><script>alert(1)</script>&y='`
-	resp := a.Browser(t).Get("/login?return_to=" + url.QueryEscape(returnTo))
-	if resp.StatusCode != http.StatusOK || len(resp.Header["Set-Cookie"]) > 0 {
-		t.Errorf("%d %v", resp.StatusCode, resp.Header)
-	}
-	links := resp.Links()
-	if len(links) != len(names) {
-		t.Fatalf("links %q", links)
-	}
-	for i, link := range links {
-		u, err := url.Parse(link)
-		if err != nil || u.Path != "/login" || u.Host != "" || u.Query().Get("provider") != names[i] || u.Query().Get("return_to") != returnTo {
-			t.Errorf("%s: link %q", names[i], link)
-		}
-	}
-	resp.Text = strings.Replace(resp.Text, ">javascript:alert(1)<", "><", 1) // a name, as text
-	for _, fault := range pageFaults(resp) {
-		t.Errorf("%s\n%s", fault, resp.Text)
-	}
-	if strings.Contains(resp.Text, "<i>") {
-		t.Error(resp.Text)
-	}
-	b := a.Browser(t)
-	if resp := b.FollowOn(b.Get(links[0]), "/authorize"); resp.StatusCode != http.StatusSeeOther {
-		t.Errorf("first choice: %d %s", resp.StatusCode, resp.Text)
 	}
 }
