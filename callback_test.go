@@ -44,31 +44,24 @@ func (f *failures) code() string {
 // fapi2-security-profile-final-client-test-ensure-authorization-response-with-invalid-missing-state-fails,
 // fapi2-security-profile-final-client-test-invalid-authorization-response-iss and
 // fapi2-security-profile-final-client-test-remove-authorization-response-iss.
+//
+// TestParseResponse and TestCheckIssuer in internal/protocol have the rules.
 func TestCallbackRefuses(t *testing.T) {
 	t.Parallel()
-	query := func(change func(query url.Values)) func(string) string {
+	type edit = func(cb string) string
+	query := func(change func(query url.Values)) edit {
 		return func(cb string) string { return apptest.Edited(t, cb, change) }
 	}
-	set := func(name, value string) func(string) string {
-		return query(func(q url.Values) { q.Set(name, value) })
-	}
-	add := func(name, value string) func(string) string {
-		return query(func(q url.Values) { q.Add(name, value) })
-	}
-	remove := func(name string) func(string) string {
-		return query(func(q url.Values) { q.Del(name) })
-	}
-	twice := func(name string) func(string) string {
-		return query(func(q url.Values) { q.Add(name, q.Get(name)) })
-	}
-	state := func(change func(string) string) func(string) string {
+	set := func(name, value string) edit { return query(func(q url.Values) { q.Set(name, value) }) }
+	add := func(name, value string) edit { return query(func(q url.Values) { q.Add(name, value) }) }
+	remove := func(name string) edit { return query(func(q url.Values) { q.Del(name) }) }
+	twice := func(name string) edit { return query(func(q url.Values) { q.Add(name, q.Get(name)) }) }
+	state := func(change func(string) string) edit {
 		return query(func(q url.Values) { q.Set("state", change(q.Get("state"))) })
 	}
-	raw := func(suffix string) func(string) string {
-		return func(cb string) string { return cb + suffix }
-	}
+	raw := func(suffix string) edit { return func(cb string) string { return cb + suffix } }
 	// As an error response, which has no code.
-	denied := func(change func(q url.Values)) func(string) string {
+	denied := func(change func(q url.Values)) edit {
 		return query(func(q url.Values) {
 			q.Del("code")
 			q.Set("error", "access_denied")
@@ -78,7 +71,7 @@ func TestCallbackRefuses(t *testing.T) {
 	const other = "https://other.test"
 	for _, test := range []struct {
 		name string
-		edit func(cb string) string
+		edit edit
 		code string
 		ends bool // the flow, because the response is for it
 	}{
@@ -95,13 +88,8 @@ func TestCallbackRefuses(t *testing.T) {
 
 		{"the state twice", twice("state"), "invalid_request", false},
 		{"an empty second state", add("state", ""), "invalid_request", false},
-		{"the code twice", twice("code"), "invalid_request", false},
-		{"the issuer twice", twice("iss"), "invalid_request", false},
-		{"an error twice", denied(func(q url.Values) { q.Add("error", "server_error") }), "invalid_request", false},
 		{"a description twice", denied(func(q url.Values) { q["error_description"] = []string{"a", "b"} }), "invalid_request", false},
-		{"an error page twice", denied(func(q url.Values) { q["error_uri"] = []string{"a", "b"} }), "invalid_request", false},
 
-		{"a malformed escape", raw("&x=%zz"), "invalid_request", false},
 		{"a state behind a semicolon", func(cb string) string { return strings.Replace(cb, "&state=", ";state=", 1) }, "invalid_request", false},
 		{"too many parameters", raw(strings.Repeat("&x", 11_000)), "invalid_request", false},
 
@@ -110,8 +98,6 @@ func TestCallbackRefuses(t *testing.T) {
 
 		{"another issuer", set("iss", other), "issuer_mismatch", true},
 		{"no issuer", remove("iss"), "issuer_mismatch", true},
-		{"an empty issuer", set("iss", ""), "issuer_mismatch", true},
-		{"the issuer with a slash", set("iss", "https://provider.test/"), "issuer_mismatch", true},
 		{"the issuer in capital letters", set("iss", "https://PROVIDER.test"), "issuer_mismatch", true},
 		{"the issuer with its port", set("iss", "https://provider.test:443"), "issuer_mismatch", true},
 		{"an error of another issuer", denied(func(q url.Values) { q.Set("iss", other) }), "issuer_mismatch", true},
@@ -201,35 +187,26 @@ func TestCallbackIgnoresUnknownParameters(t *testing.T) {
 // Gitea: none of the callback's parameters is in the page, the headers or the log.
 func TestCallbackReflectsNothing(t *testing.T) {
 	t.Parallel()
-	for _, payload := range []string{
-		apptest.Hostile, `"><img src=x onerror=hostile()>`, "hostile\r\nSet-Cookie: hostile=1", `{{.hostile}}`, "%3Cscript%3Ehostile%3C/script%3E",
-		"hostile\x00\x1b[31m", "hostile level=ERROR msg=hostile", "\u202ehostile",
-	} {
-		t.Run(fmt.Sprintf("%q", payload), func(t *testing.T) {
-			t.Parallel()
-			a := apptest.New(t, apptest.Config{})
-			b := a.Browser(t)
-			for _, name := range []string{"error_description", "error_uri", "iss", payload, "state", "code"} {
-				for _, pending := range []bool{true, false} {
-					resp := b.Get(apptest.Edited(t, b.CallbackURL("/login"), func(q url.Values) {
-						q.Del("code")
-						q.Set("error", "access_denied")
-						if q.Set(name, payload); !pending {
-							q.Set("state", payload)
-						}
-					}))
-					if resp.StatusCode != http.StatusBadRequest || strings.Contains(resp.Text+fmt.Sprint(resp.Header), "hostile") {
-						t.Errorf("%s: %d %v %s", name, resp.StatusCode, resp.Header, resp.Text)
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	for _, payload := range []string{apptest.Hostile, "hostile\r\nSet-Cookie: hostile=1", "%3Cscript%3Ehostile%3C/script%3E", "hostile level=ERROR msg=hostile"} {
+		for _, name := range []string{"error_description", "error_uri", "iss", payload, "state", "code"} {
+			for _, pending := range []bool{true, false} {
+				resp := b.Get(apptest.Edited(t, b.CallbackURL("/login"), func(q url.Values) {
+					q.Del("code")
+					q.Set("error", "access_denied")
+					if q.Set(name, payload); !pending {
+						q.Set("state", payload)
 					}
-					for _, fault := range apptest.PageFaults(resp) {
-						t.Errorf("%s: %s", name, fault)
-					}
+				}))
+				if a.Expect(name, resp, http.StatusBadRequest, ""); strings.Contains(resp.Text+fmt.Sprint(resp.Header), "hostile") {
+					t.Errorf("%s is %q: %v %s", name, payload, resp.Header, resp.Text)
 				}
 			}
-			if strings.Contains(a.Log.String(), "hostile") {
-				t.Errorf("log %s", a.Log)
-			}
-		})
+		}
+	}
+	if strings.Contains(a.Log.String(), "hostile") {
+		t.Errorf("log %s", a.Log)
 	}
 	t.Run("an error code is logged, and only a code", func(t *testing.T) {
 		t.Parallel()

@@ -18,6 +18,7 @@ import (
 type pageFailure struct {
 	name, code string
 	status     int
+	login      bool // has failed at the callback
 	retryURL   string
 	get        func(a *apptest.App, b *apptest.Browser) *apptest.Response
 }
@@ -37,38 +38,40 @@ func pageFailures() []pageFailure {
 		}
 	}
 	return []pageFailure{
-		{"a callback out of nowhere", "flow_not_found", 400, "/login?return_to=%2F", func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
+		{"a callback out of nowhere", "flow_not_found", 400, false, "/login?return_to=%2F", func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
 			return b.Get("/auth/callback?code=x&state=y")
 		}},
-		{"a repeated parameter", "invalid_request", 400, "/login?return_to=%2F", func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
+		{"a repeated parameter", "invalid_request", 400, false, "/login?return_to=%2F", func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
 			return b.Get("/auth/callback?code=x&state=y&state=z")
 		}},
-		{"a cancelled login", "access_denied", 400, back, callback(func(query url.Values) {
+		{"a cancelled login", "access_denied", 400, true, back, callback(func(query url.Values) {
 			query.Del("code")
 			query.Set("error", "access_denied")
 			query.Set("error_description", `<script>alert(1)</script>"'`)
 		})},
 		// CVE-2021-32702 of nextjs-auth0, CVE-2026-33758 of OpenBao.
-		{"a script for an error", "authorization_failed", 400, back, callback(func(query url.Values) {
+		{"a script for an error", "authorization_failed", 400, true, back, callback(func(query url.Values) {
 			query.Set("error", "<script>alert(1)</script>")
 			query.Set("error_uri", "javascript:alert(1)")
 		})},
-		{"another issuer", "issuer_mismatch", 400, back, callback(func(query url.Values) { query.Set("iss", "https://evil.test") })},
-		{"a code refused", "invalid_grant", 400, back, token(400, `{"error":"invalid_grant","error_description":"<b>no</b>"}`)},
-		{"a provider that is down", "provider_unavailable", 502, back, token(503, "<b>down</b>")},
-		{"a token response without an ID token", "provider_rejected", 502, back, token(200, `{"access_token":"<b>x</b>"}`)},
-		{"a session too large", "session_too_large", 500, "", func(a *apptest.App, b *apptest.Browser) *apptest.Response {
+		{"another issuer", "issuer_mismatch", 400, true, back, callback(func(query url.Values) { query.Set("iss", "https://evil.test") })},
+		{"neither code nor error", "invalid_request", 400, true, back, callback(func(query url.Values) { query.Del("code") })},
+		{"a client refused", "provider_rejected", 502, true, back, token(401, `{"error":"invalid_client"}`)},
+		{"a code refused", "invalid_grant", 400, true, back, token(400, `{"error":"invalid_grant","error_description":"<b>no</b>"}`)},
+		{"a provider that is down", "provider_unavailable", 502, true, back, token(503, "<b>down</b>")},
+		{"a token response without an ID token", "provider_rejected", 502, true, back, token(200, `{"access_token":"<b>x</b>"}`)},
+		{"a session too large", "session_too_large", 500, true, "", func(a *apptest.App, b *apptest.Browser) *apptest.Response {
 			a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(40000) })
 			return b.Follow(back)
 		}},
-		{"a session that gets lost", "cookies_lost", 400, back, func(_ *apptest.App, b *apptest.Browser) *apptest.Response { return followLosing(b, back) }},
-		{"a provider that does not exist", "unknown_provider", 400, back, func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
+		{"a session that gets lost", "cookies_lost", 400, false, back, func(_ *apptest.App, b *apptest.Browser) *apptest.Response { return followLosing(b, back) }},
+		{"a provider that does not exist", "unknown_provider", 400, false, back, func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
 			return b.Get(back + "&provider=%3Cscript%3Ealert(1)%3C/script%3E")
 		}},
-		{"a GET of the logout", "method_not_allowed", 405, "", func(_ *apptest.App, b *apptest.Browser) *apptest.Response { return b.Get("/logout") }},
-		{"a POST of the login", "method_not_allowed", 405, "", func(_ *apptest.App, b *apptest.Browser) *apptest.Response { return b.Post("/login", nil) }},
-		{"a POST of the callback", "method_not_allowed", 405, "", func(_ *apptest.App, b *apptest.Browser) *apptest.Response { return b.Post("/auth/callback", nil) }},
-		{"a logout by another site", "cross_origin", 403, "", func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
+		{"a GET of the logout", "method_not_allowed", 405, false, "", func(_ *apptest.App, b *apptest.Browser) *apptest.Response { return b.Get("/logout") }},
+		{"a POST of the login", "method_not_allowed", 405, false, "", func(_ *apptest.App, b *apptest.Browser) *apptest.Response { return b.Post("/login", nil) }},
+		{"a POST of the callback", "method_not_allowed", 405, false, "", func(_ *apptest.App, b *apptest.Browser) *apptest.Response { return b.Post("/auth/callback", nil) }},
+		{"a logout by another site", "cross_origin", 403, false, "", func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
 			return b.Post("/logout", nil, "Sec-Fetch-Site", "cross-site")
 		}},
 	}
@@ -109,6 +112,14 @@ func TestErrorPages(t *testing.T) {
 			}
 			if links, want := strings.Join(resp.Links(), " "), cmp.Or(tt.retryURL, "/"); links != want {
 				t.Errorf("links %q, want %q", links, want)
+			}
+			// A failed login has an event, with the same error and no subject.
+			var events []string
+			if tt.login {
+				events = []string{"login test/ " + tt.code}
+			}
+			if tt.code != "cookies_lost" { // whose logins have succeeded before
+				a.Events.Want(t, events...)
 			}
 			if b.SignedIn() || a.Called("/dashboard") > 0 {
 				t.Error("signed in")

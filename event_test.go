@@ -3,7 +3,6 @@ package oauthlogin_test
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -86,42 +85,4 @@ func TestEvents(t *testing.T) {
 		}
 		a.Events.Want(t, "refresh_failed test/alice error")
 	})
-}
-
-// The event of a failed login has the *Error that Options.ErrorHandler gets, and
-// no subject.
-func TestEventsOfFailedLogins(t *testing.T) {
-	t.Parallel()
-	a := apptest.New(t, apptest.Config{})
-	respond := func(change func(query url.Values)) func() {
-		return func() { a.AuthorizationResponse(change) }
-	}
-	tokenEndpoint := func(status int, body string) func() {
-		return func() { a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(status, body)) }
-	}
-	for _, test := range []struct {
-		name  string
-		setUp func()
-		code  string
-	}{
-		{"the user cancels", respond(func(q url.Values) { q.Set("error", "access_denied") }), "access_denied"},
-		{"the provider refuses", respond(func(q url.Values) { q.Set("error", "server_error") }), "authorization_failed"},
-		{"another issuer responds", respond(func(q url.Values) { q.Set("iss", "https://evil.test"); q.Set("code", "x") }), "issuer_mismatch"},
-		{"neither code nor error", respond(func(url.Values) {}), "invalid_request"},
-		{"a code that is not accepted", tokenEndpoint(400, `{"error":"invalid_grant"}`), "invalid_grant"},
-		{"a client that is not accepted", tokenEndpoint(401, `{"error":"invalid_client"}`), "provider_rejected"},
-		{"a token response without an ID token", tokenEndpoint(200, `{"access_token":"x","token_type":"Bearer"}`), "provider_rejected"},
-		{"a token endpoint that fails", tokenEndpoint(500, `oops`), "provider_unavailable"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			a.Provider.Intercept(oauthlogintest.Authorization, nil)
-			a.Provider.Intercept(oauthlogintest.Token, nil)
-			test.setUp()
-			b := a.Browser(t)
-			if resp := b.Follow("/login"); resp.StatusCode < 400 || b.SignedIn() {
-				t.Errorf("login: %d", resp.StatusCode)
-			}
-			a.Events.Want(t, "login test/ "+test.code)
-		})
-	}
 }

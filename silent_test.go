@@ -1,6 +1,7 @@
 package oauthlogin_test
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -9,8 +10,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -209,7 +208,8 @@ func TestSilentWithoutTheProvider(t *testing.T) {
 	}
 }
 
-// Only a page that a user opens at top level is worth a redirect.
+// Only a page that a user opens at top level is worth a redirect, and only if
+// there is exactly one OpenID Connect provider to ask.
 func TestSilentLeavesAlone(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -217,7 +217,16 @@ func TestSilentLeavesAlone(t *testing.T) {
 		method string
 		path   string
 		header []string
+		change func(*oauthlogin.Options)
 	}{
+		{name: "plain OAuth 2.0", header: asNavigation, change: apptest.PlainOAuth},
+		{name: "two providers", header: asNavigation, change: func(opts *oauthlogin.Options) {
+			other := opts.Providers[0]
+			client := *other.OAuth2
+			client.RedirectURL = "https://app.test/auth/other"
+			other.Name, other.OAuth2 = "other", &client
+			opts.Providers = append(opts.Providers, other)
+		}},
 		{name: "fetch", header: apptest.AsScript},
 		{name: "fetch of an old browser", header: []string{"Accept", "application/json"}},
 		{name: "XMLHttpRequest", header: []string{"X-Requested-With", "XMLHttpRequest"}},
@@ -234,48 +243,15 @@ func TestSilentLeavesAlone(t *testing.T) {
 		{name: "a page with a long query", path: "/public/?q=" + strings.Repeat("q", 3000), header: asNavigation},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := newSilentApp(t, nil)
+			a := newSilentApp(t, test.change)
 			b := a.Browser(t)
-			method, path := http.MethodGet, "/public/"
-			if test.method != "" {
-				method = test.method
-			}
-			if test.path != "" {
-				path = test.path
-			}
+			method, path := cmp.Or(test.method, http.MethodGet), cmp.Or(test.path, "/public/")
 			resp := b.Do(b.Request(method, path, nil, test.header...))
 			if resp.StatusCode != http.StatusOK || method != http.MethodHead && resp.Text != "page for everybody" || len(b.Cookies()) > 0 {
 				t.Errorf("%d to %q: %s; cookies %v", resp.StatusCode, resp.Location(), resp.Text, b.Cookies())
 			}
-			if a.Called("/public/") != 1 {
+			if a.Called("/public/") != 1 || a.Provider.Count(oauthlogintest.Authorization) > 0 {
 				t.Errorf("the page was made %d times", a.Called("/public/"))
-			}
-		})
-	}
-}
-
-// Without exactly one OpenID Connect provider there is nothing to ask silently.
-func TestSilentNeedsOneOpenIDProvider(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		name   string
-		change func(*oauthlogin.Options)
-	}{
-		{"plain OAuth 2.0", apptest.PlainOAuth},
-		{"two providers", func(opts *oauthlogin.Options) {
-			opts.Providers = append(opts.Providers, oauthlogin.Provider{Name: "other", Issuer: "https://other.test", OAuth2: &oauth2.Config{
-				ClientID: "app", RedirectURL: "https://app.test/auth/other",
-			}})
-		}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			a := newSilentApp(t, test.change)
-			b := a.Browser(t)
-			if resp, led := visitPage(b, "/public/"); resp.Text != "page for everybody" || len(led) > 0 || len(b.Cookies()) > 0 {
-				t.Errorf("led to %q: %s", led, resp.Text)
-			}
-			if n := a.Provider.Count(oauthlogintest.Authorization); n > 0 {
-				t.Errorf("asked %d times", n)
 			}
 		})
 	}

@@ -72,9 +72,7 @@ func TestAnswerOfAnotherBrowser(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.NewAttacked(t, apptest.Config{})
-				b := a.Browser(t)
+			apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 				own := test.prepare(a, b)
 				for _, header := range [][]string{nil, {"Sec-Fetch-Site", "cross-site"}} {
 					resp := b.Get(mallorysCallback(a), header...)
@@ -101,9 +99,7 @@ func TestAnswerOfAnotherBrowser(t *testing.T) {
 // anywhere.
 func TestNoState(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		own := b.CallbackURL("/login?return_to=//hostile.test")
 		code := apptest.QueryOf(mallorysCallback(a)).Get("code")
 		for _, cb := range []string{
@@ -116,29 +112,11 @@ func TestNoState(t *testing.T) {
 	})
 }
 
-// goth/gothic: /login?state= fixed the state.
-func TestFixedState(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		victim := a.Browser(t)
-		_, params := victim.StartLogin("/login?state=hostile&nonce=hostile&code_challenge=hostile&code_verifier=hostile&return_to=/dashboard")
-		if len(params.Get("state")) < 43 || len(params.Get("nonce")) < 43 || len(params.Get("code_challenge")) != 43 || len(params["state"]) != 1 {
-			t.Errorf("authorization request %v", params)
-		}
-		// Mallory knows the state that she gave, and has a code of hers.
-		a.Expect("the state that was given", victim.Get(changed(a, mallorysCallback(a), "state", "hostile")), http.StatusBadRequest, "")
-		a.Leaves(victim, apptest.Aftermath{})
-	})
-}
-
 // CVE-2023-27490 GHSA-7r7x-4c4q-c4qf next-auth: without its cookies a callback
 // was not checked.
 func TestDroppedFlowCookies(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		own := b.CallbackURL("/login?return_to=/dashboard")
 		name := b.CookieNames(apptest.FlowPrefix)[0]
 		flow := b.Cookies()[name]
@@ -240,8 +218,8 @@ func TestCodeInjection(t *testing.T) {
 }
 
 // CVE-2025-67716 GHSA-mr6f-h57v-rpj5 nextjs-auth0: the return path brought
-// parameters of its own. A link to the login page sets the return path and the
-// provider, and nothing else.
+// parameters of its own. goth/gothic: /login?state= fixed the state. A link to the
+// login page sets the return path and the provider, and nothing else.
 func TestLoginQueryInjectsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -270,6 +248,9 @@ func TestLoginQueryInjectsNothing(t *testing.T) {
 			"provider=test&state=hostile",
 			"AuthParams[state]=hostile&State=hostile",
 		}
+		// Mallory knows the state that she gave, and has a code of hers.
+		b.StartLogin("/login?" + queries[0])
+		a.Expect("the state that was given", b.Get(changed(a, mallorysCallback(a), "state", "hostile")), http.StatusBadRequest, "")
 		for _, query := range queries {
 			login, params := b.StartLogin("/login?" + query)
 			if strings.Contains(login.Location(), "hostile") || fixed(params) != want {
@@ -318,9 +299,7 @@ func TestRequestHeadersChangeNothing(t *testing.T) {
 // CVE-2015-9284 OmniAuth: another site started a login that changed the account.
 func TestCrossSiteLogin(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		b.Login("/")
 		session := b.Cookies()[apptest.SessionCookie]
 		a.Provider.AutoApprove("mallory") // as if the provider did not ask

@@ -5,10 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 )
@@ -78,9 +76,7 @@ func TestReturnPath(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.NewAttacked(t, apptest.Config{})
-				b := a.Browser(t)
+			apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 				for _, path := range test.paths {
 					returnTo(b, path, func(by string, resp *apptest.Response) {
 						leadsHome(a, by+" for "+path, resp)
@@ -101,9 +97,7 @@ func TestReturnPath(t *testing.T) {
 // CVE-2022-24858 CVE-2022-29214 next-auth: callbackUrl led anywhere.
 func TestOtherNamesOfTheReturnPath(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		b.SetCookie("__Secure-next-auth.callback-url", "https://hostile.test")
 		b.SetCookie(apptest.SessionCookie+".return_to", "https://hostile.test")
 		names := []string{"callbackUrl", "returnTo", "redirect", "redirect_to", "redirect_uri", "rd", "next", "url", "RETURN_TO", "return_to[]", "post_logout_redirect_uri"}
@@ -119,9 +113,7 @@ func TestOtherNamesOfTheReturnPath(t *testing.T) {
 // CVE-2022-31093 next-auth: a malformed callbackUrl hung the request.
 func TestMalformedReturnPath(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		malformed := []string{
 			"http%3A%2F%2F%5B%3A%3A1", "%2F%2F%3A0", "%2F%25zz", "%00", "%ff%fe", "%2Fa%20b", "%2F" + strings.Repeat("a", 9000), strings.Repeat("%2F", 3000), "%2Fa&return_to=%2Fb", "", "%22%3E%3Cscript%3E",
 		}
@@ -140,9 +132,7 @@ func TestMalformedReturnPath(t *testing.T) {
 // the parameters of a login that a third party starts are not read.
 func TestThirdPartyInitiatedLogin(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		targets := []string{`/\hostile.test`, "/\t/hostile.test", "//hostile.test", "https://hostile.test", "https:///hostile.test", "/%5chostile.test", "/;@hostile.test", "///;@hostile.test"}
 		for _, target := range targets {
 			target = url.QueryEscape(target)
@@ -160,9 +150,7 @@ func TestThirdPartyInitiatedLogin(t *testing.T) {
 // application's own passed for it.
 func TestHostsThatResembleTheApplications(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b := a.Browser(t)
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
 		for _, host := range []string{"app.test.hostile.test", "hostile-app.test", "app.test@hostile.test", "app.test:443.hostile.test"} {
 			resp := b.Get("/dashboard", append(apptest.AsScript, "Referer", "https://"+host+"/hostile")...)
 			if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(resp.Text, `"/login?return_to=%2Fdashboard"`) {
@@ -178,58 +166,36 @@ func TestHostsThatResembleTheApplications(t *testing.T) {
 // request target is any text, and the gate wraps routers that would clean it.
 func TestOddRequestTargets(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.NewAttacked(t, apptest.Config{})
-		b, gate := a.Browser(t), a.CatchAll()
-		for target, returnTo := range map[string]string{ // "": no redirect to the login
-			"//evil.com/x":                "/",
-			"///evil.com/x":               "/",
-			`/\evil.com`:                  "/",
-			`/x/..\..\evil.com`:           "/",
-			"http://evil.com/x":           "/x",
-			"http://evil.com//evil.com/x": "/",
-			"http://evil.com":             "/",
-			"https://user@evil.com/x?y":   "/x?y",
-			"http:evil.com":               "/",
-			"javascript:alert(1)":         "/",
-			"evil.com":                    "",
-			"?x":                          "",
-			"*":                           "/",
-			"/admin#/public":              "/admin#/public",
-			"/admin%23/public":            "/admin%23/public",
-			"/admin?x=/public":            "/admin?x=/public",
-			"/admin;/../public":           "/admin;/../public",
-			"/public/../admin":            "/public/../admin",
-			"/public/%2e%2e/admin":        "/public/%2e%2e/admin",
-			"/%09/evil.com":               "/%09/evil.com",
-			"/%5cevil.com":                "/",
-			"//login":                     "/",
-			"/./login":                    "/",
-			"/login/":                     "/",
-			"/logout/":                    "/",
-			"/auth/callback/":             "/",
-			"/LOGIN":                      "/LOGIN",
-			"/\xff":                       "/",
-			"/a\x0bb":                     "",
-		} {
-			status, location := http.StatusFound, "/login?return_to="+url.QueryEscape(returnTo)
-			if returnTo == "" {
-				status, location = http.StatusBadRequest, ""
-			}
+	apptest.Attack(t, func(t *testing.T, a *apptest.App, b *apptest.Browser) {
+		gate := a.CatchAll()
+		ask := func(target string, status int, location string) {
 			resp := a.Raw(b, gate, "GET "+target, "Accept", "text/html")
-			a.Expect(fmt.Sprintf("GET %q", target), resp, status, location)
-			if resp.Header.Get("Set-Cookie") != "" {
+			if a.Expect(fmt.Sprintf("GET %q", target), resp, status, location); resp.Header.Get("Set-Cookie") != "" {
 				t.Errorf("GET %q: cookies %v", target, resp.Cookies())
 			}
+		}
+		for _, target := range []string{
+			"//evil.com/x", "///evil.com/x", `/\evil.com`, `/x/..\..\evil.com`, "http://evil.com//evil.com/x", "http://evil.com", "http:evil.com", "javascript:alert(1)",
+			"*", "/%5cevil.com", "//login", "/./login", "/login/", "/logout/", "/auth/callback/", "/\xff",
+		} {
+			ask(target, http.StatusFound, "/login?return_to=%2F")
+		}
+		// What is asked for is what a login comes back to.
+		targets := []string{
+			"/admin#/public", "/admin%23/public", "/admin?x=/public", "/admin;/../public", "/public/../admin", "/public/%2e%2e/admin", "/%09/evil.com", "/LOGIN",
+		}
+		for _, target := range append(targets, apptest.OrdinaryPaths...) {
+			ask(target, http.StatusFound, "/login?return_to="+url.QueryEscape(target))
+		}
+		ask("http://evil.com/x", http.StatusFound, "/login?return_to=%2Fx")
+		ask("https://user@evil.com/x?y", http.StatusFound, "/login?return_to=%2Fx%3Fy")
+		for _, target := range []string{"evil.com", "?x", "/a\x0bb"} {
+			ask(target, http.StatusBadRequest, "")
 		}
 		for _, method := range []string{http.MethodConnect, http.MethodOptions, http.MethodTrace, "GET\t", "get", "X"} {
 			if resp := a.Raw(b, gate, method+" /admin", "Accept", "text/html"); resp.StatusCode < 400 {
 				t.Errorf("%s: %d", method, resp.StatusCode)
 			}
-		}
-		// What is asked for is what a login comes back to.
-		for _, path := range slices.DeleteFunc(slices.Clone(apptest.OrdinaryPaths), func(path string) bool { return strings.Contains(path, "#") }) {
-			a.Expect(path, a.Raw(b, gate, "GET "+path), http.StatusFound, "/login?return_to="+url.QueryEscape(path))
 		}
 		a.Leaves(b, apptest.Aftermath{})
 	})
