@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -62,38 +61,35 @@ func TestAtMostFiveFlowCookies(t *testing.T) {
 		{"logins all at once", 0, "/dashboard", 5},
 		{"logins with long return paths", time.Second, "/dashboard?q=" + apptest.Incompressible(1200), 1},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				b := a.Browser(t)
-				b.SetCookie(apptest.FlowPrefix+"AAAAAAAAAAAAAAAA", "garbage")
-				var pending []string // locations, the oldest first
-				for i := range 12 {
-					resp, _ := b.StartLogin("/login?return_to=" + url.QueryEscape(fmt.Sprintf("%s#%d", test.path, i)))
-					pending = append(pending, resp.Location())
-					names, size := b.CookieNames(apptest.FlowPrefix), 0
-					for name, value := range b.Cookies() {
-						size += len(name) + len(value)
-					}
-					if len(names) > 5 || size > 7000 || len(names) < min(i+1, test.keeps) {
-						t.Fatalf("%d flow cookies with %d bytes after %d logins", len(names), size, i+1)
-					}
-					if slices.Contains(names, apptest.FlowPrefix+"AAAAAAAAAAAAAAAA") {
-						t.Fatal("a cookie that does not open was kept")
-					}
-					time.Sleep(test.pause)
+		apptest.InBubble(t, test.name, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			b.SetCookie(apptest.FlowPrefix+"AAAAAAAAAAAAAAAA", "garbage")
+			var pending []string // locations, the oldest first
+			for i := range 12 {
+				resp, _ := b.StartLogin("/login?return_to=" + url.QueryEscape(fmt.Sprintf("%s#%d", test.path, i)))
+				pending = append(pending, resp.Location())
+				names, size := b.CookieNames(apptest.FlowPrefix), 0
+				for name, value := range b.Cookies() {
+					size += len(name) + len(value)
 				}
-				kept := len(b.CookieNames(apptest.FlowPrefix))
-				for i, location := range pending {
-					resp := b.Get(b.CallbackURL(location))
-					if want := i >= len(pending)-kept; (resp.StatusCode == http.StatusSeeOther) != want {
-						t.Errorf("login %d of %d: %d; want it kept: %t", i+1, len(pending), resp.StatusCode, want)
-					} else if want && resp.Location() != fmt.Sprintf("%s#%d", test.path, i) {
-						t.Errorf("login %d of %d led to %q", i+1, len(pending), resp.Location())
-					}
+				if len(names) > 5 || size > 7000 || len(names) < min(i+1, test.keeps) {
+					t.Fatalf("%d flow cookies with %d bytes after %d logins", len(names), size, i+1)
 				}
-			})
+				if slices.Contains(names, apptest.FlowPrefix+"AAAAAAAAAAAAAAAA") {
+					t.Fatal("a cookie that does not open was kept")
+				}
+				time.Sleep(test.pause)
+			}
+			kept := len(b.CookieNames(apptest.FlowPrefix))
+			for i, location := range pending {
+				resp := b.Get(b.CallbackURL(location))
+				if want := i >= len(pending)-kept; (resp.StatusCode == http.StatusSeeOther) != want {
+					t.Errorf("login %d of %d: %d; want it kept: %t", i+1, len(pending), resp.StatusCode, want)
+				} else if want && resp.Location() != fmt.Sprintf("%s#%d", test.path, i) {
+					t.Errorf("login %d of %d led to %q", i+1, len(pending), resp.Location())
+				}
+			}
 		})
 	}
 }
@@ -170,40 +166,37 @@ func TestFlowExpires(t *testing.T) {
 		{"too late, and signed in", 5 * time.Minute, true, 303, "/dashboard", ""},
 		{"after the cookie is gone, and signed in", time.Hour + time.Second, true, 303, "/", ""},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				b := a.Browser(t)
-				resp, _ := b.StartLogin("/login?return_to=%2Fdashboard")
-				want := 0
-				if test.signedIn {
-					b.Login("/api/me")
-					want = 1
-				}
-				time.Sleep(test.wait)
-				if test.location == "/dashboard" && !test.signedIn {
-					want++
-				}
-				resp = b.Get(b.CallbackURL(resp.Location()))
-				a.Expect("callback", resp, test.status, test.location)
-				if n := a.Provider.Count(oauthlogintest.Token); n != want {
-					t.Errorf("%d token requests; want %d", n, want)
-				}
-				if b.SignedIn() != (test.location != "") {
-					t.Errorf("signed in: %t", b.SignedIn())
-				}
-				if test.link == "" {
-					return
-				}
-				if links := resp.Links(); len(links) != 1 || links[0] != test.link {
-					t.Fatalf("links %q; want %q", links, test.link)
-				}
-				path := apptest.QueryOf(test.link).Get("return_to")
-				if resp := b.Follow(test.link); resp.Request.URL.Path != path || !b.SignedIn() {
-					t.Errorf("the link leads to %s", resp.Request.URL)
-				}
-			})
+		apptest.InBubble(t, test.name, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			resp, _ := b.StartLogin("/login?return_to=%2Fdashboard")
+			want := 0
+			if test.signedIn {
+				b.Login("/api/me")
+				want = 1
+			}
+			time.Sleep(test.wait)
+			if test.location == "/dashboard" && !test.signedIn {
+				want++
+			}
+			resp = b.Get(b.CallbackURL(resp.Location()))
+			a.Expect("callback", resp, test.status, test.location)
+			if n := a.Provider.Count(oauthlogintest.Token); n != want {
+				t.Errorf("%d token requests; want %d", n, want)
+			}
+			if b.SignedIn() != (test.location != "") {
+				t.Errorf("signed in: %t", b.SignedIn())
+			}
+			if test.link == "" {
+				return
+			}
+			if links := resp.Links(); len(links) != 1 || links[0] != test.link {
+				t.Fatalf("links %q; want %q", links, test.link)
+			}
+			path := apptest.QueryOf(test.link).Get("return_to")
+			if resp := b.Follow(test.link); resp.Request.URL.Path != path || !b.SignedIn() {
+				t.Errorf("the link leads to %s", resp.Request.URL)
+			}
 		})
 	}
 }
@@ -220,42 +213,39 @@ func TestManyTabs(t *testing.T) {
 		{"a tab in the middle first", []int{7, 0, 9, 1, 8, 2, 5, 3, 6, 4}},
 		{"a tab that is forgotten first", []int{0, 5, 1, 6, 2, 7, 3, 8, 4, 9}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				b := a.Browser(t)
-				var tabs []string
-				for i := range 10 {
-					tabs = append(tabs, b.CallbackURL(fmt.Sprintf("/login?return_to=%%2Ftab%%2F%d", i)))
-					time.Sleep(time.Second)
-				}
-				signedIn := false
-				for _, i := range test.order {
-					resp := b.Get(tabs[i])
-					switch {
-					case i >= 5:
-						signedIn = true
-						if resp.Location() != fmt.Sprintf("/tab/%d", i) {
-							t.Errorf("tab %d: %d to %q", i, resp.StatusCode, resp.Location())
-						}
-					case signedIn:
-						if resp.Location() != "/" {
-							t.Errorf("forgotten tab %d: %d to %q", i, resp.StatusCode, resp.Location())
-						}
-					default:
-						if resp.StatusCode != http.StatusBadRequest || resp.Location() != "" || len(resp.Links()) != 1 {
-							t.Errorf("forgotten tab %d, not signed in: %d to %q: %s", i, resp.StatusCode, resp.Location(), resp.Text)
-						}
+		apptest.InBubble(t, test.name, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			var tabs []string
+			for i := range 10 {
+				tabs = append(tabs, b.CallbackURL(fmt.Sprintf("/login?return_to=%%2Ftab%%2F%d", i)))
+				time.Sleep(time.Second)
+			}
+			signedIn := false
+			for _, i := range test.order {
+				resp := b.Get(tabs[i])
+				switch {
+				case i >= 5:
+					signedIn = true
+					if resp.Location() != fmt.Sprintf("/tab/%d", i) {
+						t.Errorf("tab %d: %d to %q", i, resp.StatusCode, resp.Location())
+					}
+				case signedIn:
+					if resp.Location() != "/" {
+						t.Errorf("forgotten tab %d: %d to %q", i, resp.StatusCode, resp.Location())
+					}
+				default:
+					if resp.StatusCode != http.StatusBadRequest || resp.Location() != "" || len(resp.Links()) != 1 {
+						t.Errorf("forgotten tab %d, not signed in: %d to %q: %s", i, resp.StatusCode, resp.Location(), resp.Text)
 					}
 				}
-				if n := a.Provider.Count(oauthlogintest.Token); n != 5 {
-					t.Errorf("%d token requests", n)
-				}
-				if names := b.CookieNames(apptest.FlowPrefix); len(names) > 0 {
-					t.Errorf("left over: %v", names)
-				}
-			})
+			}
+			if n := a.Provider.Count(oauthlogintest.Token); n != 5 {
+				t.Errorf("%d token requests", n)
+			}
+			if names := b.CookieNames(apptest.FlowPrefix); len(names) > 0 {
+				t.Errorf("left over: %v", names)
+			}
 		})
 	}
 }

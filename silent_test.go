@@ -35,6 +35,17 @@ func visitPage(b *apptest.Browser, path string) (resp *apptest.Response, led []s
 	return resp, led
 }
 
+// wantPage fails the test unless a page is shown for this user after so many
+// redirects, the last of which leads to it.
+func wantPage(b *apptest.Browser, path, user string, redirects int) (led []string) {
+	b.T.Helper()
+	resp, led := visitPage(b, path)
+	if resp.StatusCode != http.StatusOK || resp.Text != "page for "+user || len(led) != redirects || redirects > 0 && led[redirects-1] != b.Origin+path {
+		b.T.Errorf("%s led to %q: %d %s", path, led, resp.StatusCode, resp.Text)
+	}
+	return led
+}
+
 // newSilentApp has public pages below /public/ behind SilentLogin, and a
 // provider that asks who signs in.
 func newSilentApp(t *testing.T, change func(*oauthlogin.Options)) *apptest.App {
@@ -78,19 +89,14 @@ func TestSilentSignsIn(t *testing.T) {
 	t.Parallel()
 	a := newSilentApp(t, nil)
 	b := knownAtProvider(t, a)
-	resp, led := visitPage(b, pagePath)
-	if resp.Text != "page for alice" || len(led) != 3 || led[2] != "https://app.test"+pagePath {
-		t.Fatalf("led to %q: %s", led, resp.Text)
-	}
+	led := wantPage(b, pagePath, "alice", 3)
 	if query := apptest.QueryOf(led[0]); !strings.HasPrefix(led[0], "https://provider.test/authorize?") || query.Get("prompt") != "none" || query.Get("code_challenge_method") != "S256" || query.Get("nonce") == "" {
 		t.Errorf("asked the provider %s", led[0])
 	}
 	if a.Called("/public/a/b/") != 1 {
 		t.Errorf("the page was made %d times", a.Called("/public/a/b/"))
 	}
-	if resp, led := visitPage(b, "/public/"); resp.Text != "page for alice" || len(led) > 0 {
-		t.Errorf("the next page led to %q: %s", led, resp.Text)
-	}
+	wantPage(b, "/public/", "alice", 0)
 	a.Events.Want(t, "login test/alice")
 }
 
@@ -125,39 +131,28 @@ func TestSilentFails(t *testing.T) {
 		{"a token response without an ID token", tokenEndpoint(200, `{"access_token":"x","token_type":"Bearer"}`)},
 		{"a token endpoint that fails", tokenEndpoint(500, "oops")},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := newSilentApp(t, nil)
-				test.setUp(a)
-				b := a.Browser(t)
-				resp, led := visitPage(b, pagePath)
-				if resp.StatusCode != http.StatusOK || resp.Text != "page for everybody" || len(led) != 3 || led[2] != "https://app.test"+pagePath {
-					t.Fatalf("led to %q: %d %s", led, resp.StatusCode, resp.Text)
-				}
-				for range 3 {
-					time.Sleep(3 * time.Minute)
-					if resp, led := visitPage(b, "/public/"); resp.Text != "page for everybody" || len(led) > 0 {
-						t.Errorf("led to %q: %s", led, resp.Text)
-					}
-				}
-				asked := a.Provider.Count(oauthlogintest.Authorization)
-				if asked != 1 {
-					t.Errorf("asked %d times within ten minutes", asked)
-				}
-				time.Sleep(time.Minute + time.Second)
-				if resp, _ := visitPage(b, "/public/"); resp.Text != "page for everybody" || a.Provider.Count(oauthlogintest.Authorization) != 2 {
-					t.Errorf("after ten minutes asked %d times: %s", a.Provider.Count(oauthlogintest.Authorization), resp.Text)
-				}
-				if len(b.CookieNames(apptest.FlowPrefix)) > 0 || b.SignedIn() {
-					t.Errorf("cookies %v", b.Cookies())
-				}
-				// The user can still sign in.
-				a.Provider.Intercept(oauthlogintest.Authorization, nil)
-				a.Provider.Intercept(oauthlogintest.Token, nil)
-				a.Provider.AutoApprove("alice")
-				b.Login("/dashboard")
-			})
+		apptest.InBubble(t, test.name, func(t *testing.T) {
+			a := newSilentApp(t, nil)
+			test.setUp(a)
+			b := a.Browser(t)
+			wantPage(b, pagePath, "everybody", 3)
+			for range 3 {
+				time.Sleep(3 * time.Minute)
+				wantPage(b, "/public/", "everybody", 0)
+			}
+			time.Sleep(time.Minute + time.Second)
+			wantPage(b, "/public/", "everybody", 3)
+			if asked := a.Provider.Count(oauthlogintest.Authorization); asked != 2 {
+				t.Errorf("asked %d times", asked)
+			}
+			if len(b.CookieNames(apptest.FlowPrefix)) > 0 || b.SignedIn() {
+				t.Errorf("cookies %v", b.Cookies())
+			}
+			// The user can still sign in.
+			a.Provider.Intercept(oauthlogintest.Authorization, nil)
+			a.Provider.Intercept(oauthlogintest.Token, nil)
+			a.Provider.AutoApprove("alice")
+			b.Login("/dashboard")
 		})
 	}
 }
@@ -178,32 +173,25 @@ func TestSilentWithoutTheProvider(t *testing.T) {
 			return nil, r.Context().Err()
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := newSilentApp(t, nil)
-				a.Wire.CutBy(test.fault)
-				b := a.Browser(t)
-				for range 3 {
-					started := time.Now()
-					if resp, led := visitPage(b, "/public/"); resp.StatusCode != http.StatusOK || resp.Text != "page for everybody" || len(led) > 0 {
-						t.Fatalf("led to %q: %d %s", led, resp.StatusCode, resp.Text)
-					}
-					// The user asked only for the page.
-					if waited := time.Since(started); waited > 3*time.Second {
-						t.Errorf("the page took %v", waited)
-					}
+		apptest.InBubble(t, test.name, func(t *testing.T) {
+			a := newSilentApp(t, nil)
+			a.Wire.CutBy(test.fault)
+			b := a.Browser(t)
+			for range 3 {
+				started := time.Now()
+				wantPage(b, "/public/", "everybody", 0)
+				// The user asked only for the page.
+				if waited := time.Since(started); waited > 3*time.Second {
+					t.Errorf("the page took %v", waited)
 				}
-				if len(b.Cookies()) > 0 {
-					t.Errorf("cookies %v", b.Cookies())
-				}
-				a.Events.Want(t)
-				a.Wire.CutBy(nil)
-				time.Sleep(time.Minute)
-				if _, led := visitPage(b, "/public/"); len(led) != 3 {
-					t.Errorf("the provider is back, and the page led to %q", led)
-				}
-			})
+			}
+			if len(b.Cookies()) > 0 {
+				t.Errorf("cookies %v", b.Cookies())
+			}
+			a.Events.Want(t)
+			a.Wire.CutBy(nil)
+			time.Sleep(time.Minute)
+			wantPage(b, "/public/", "everybody", 3) // the provider is back
 		})
 	}
 }
@@ -296,28 +284,21 @@ func TestSilentAfterLogout(t *testing.T) {
 		}},
 		{name: "by the logout path, but not at the provider", leave: func(b *apptest.Browser) { b.LogOut("/public/") }, ask: true},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := newSilentApp(t, nil)
-				if !test.ask {
-					a.NoEndSession()
-				}
-				b := knownAtProvider(t, a)
-				if resp, _ := visitPage(b, "/public/"); resp.Text != "page for alice" {
-					t.Fatal(resp.Text)
-				}
-				time.Sleep(11 * time.Minute) // the cookie of the silent login is gone
-				test.leave(b)
-				for range 3 {
-					if resp, led := visitPage(b, "/public/"); resp.Text != "page for everybody" || len(led) > 0 {
-						t.Errorf("after the logout led to %q: %s", led, resp.Text)
-					}
-					time.Sleep(3 * time.Minute)
-				}
-				a.Provider.AutoApprove("alice")
-				b.Login("/dashboard")
-			})
+		apptest.InBubble(t, test.name, func(t *testing.T) {
+			a := newSilentApp(t, nil)
+			if !test.ask {
+				a.NoEndSession()
+			}
+			b := knownAtProvider(t, a)
+			wantPage(b, "/public/", "alice", 3)
+			time.Sleep(11 * time.Minute) // the cookie of the silent login is gone
+			test.leave(b)
+			for range 3 {
+				wantPage(b, "/public/", "everybody", 0)
+				time.Sleep(3 * time.Minute)
+			}
+			a.Provider.AutoApprove("alice")
+			b.Login("/dashboard")
 		})
 	}
 }
@@ -346,9 +327,7 @@ func TestSilentTellsOfMixUps(t *testing.T) {
 				t.Error("the code was redeemed")
 			}
 			a.Events.Want(t, "login test/ issuer_mismatch")
-			if resp, _ := visitPage(b, "/public/"); resp.Text != "page for everybody" {
-				t.Errorf("afterwards: %s", resp.Text)
-			}
+			wantPage(b, "/public/", "everybody", 0)
 		})
 	}
 }
@@ -376,9 +355,7 @@ func TestSilentAnswerInAnotherBrowser(t *testing.T) {
 	if a.Expect("callback", victim.Get(callback, asNavigation...), http.StatusBadRequest, ""); victim.SignedIn() {
 		t.Error("signed in")
 	}
-	if resp, _ := visitPage(victim, "/public/"); resp.Text != "page for everybody" {
-		t.Errorf("afterwards: %s", resp.Text)
-	}
+	wantPage(victim, "/public/", "everybody", 3)
 }
 
 // SilentLogin works without Handler around it, and fails closed if New did not

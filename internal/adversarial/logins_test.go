@@ -329,34 +329,23 @@ func TestCrossSiteLogin(t *testing.T) {
 // another, and none of her responses is taken for another's.
 func TestMixUp(t *testing.T) {
 	t.Parallel()
-	at := func(path, cb string) string {
-		_, query, _ := strings.Cut(cb, "?")
-		return "https://app.test" + path + "?" + query
-	}
-	// one and two are callbacks of logins pending in the same browser. Section
-	// 4.4.1: two sends the browser on to one, with its own state.
-	withState := func(a *apptest.App, cb, other string) string {
-		return changed(a, cb, "state", apptest.QueryOf(other).Get("state"))
-	}
+	paths := map[string]string{"one": "/auth/callback", "two": "/auth/callback/two"}
 	for _, test := range []struct {
 		name  string
-		cb    func(a *apptest.App, one, two string) string
+		from  string // whose response it is
+		state string // of the login at this provider; section 4.4.1: two sends the browser on to one, with its own state
+		at    string // this provider's callback path
+		edit  []string
 		byISS bool // only iss gives it away, before the provider refuses the verifier
 	}{
-		{"one's response to two's request", func(a *apptest.App, one, two string) string { return withState(a, one, two) }, false},
-		{"two's response to one's request", func(a *apptest.App, one, two string) string { return withState(a, two, one) }, false},
-		{"one's response at two's path", func(_ *apptest.App, one, _ string) string { return at("/auth/callback/two", one) }, false},
-		{"two's response at one's path", func(_ *apptest.App, _, two string) string { return at("/auth/callback", two) }, false},
-		{"one's error at two's path", func(a *apptest.App, one, _ string) string {
-			return at("/auth/callback/two", changed(a, one, "code", "", "error", "access_denied"))
-		}, false},
-		{"one's response to two's request, at two's path", func(a *apptest.App, one, two string) string {
-			return at("/auth/callback/two", withState(a, one, two))
-		}, true},
-		{"two's response to one's request, at one's path", func(a *apptest.App, one, two string) string {
-			return at("/auth/callback", withState(a, two, one))
-		}, true},
-		{"one's response with two's issuer", func(a *apptest.App, one, _ string) string { return changed(a, one, "iss", "https://two.test") }, true},
+		{"one's response to two's request", "one", "two", "one", nil, false},
+		{"two's response to one's request", "two", "one", "two", nil, false},
+		{"one's response at two's path", "one", "one", "two", nil, false},
+		{"two's response at one's path", "two", "two", "one", nil, false},
+		{"one's error at two's path", "one", "one", "two", []string{"code", "", "error", "access_denied"}, false},
+		{"one's response to two's request, at two's path", "one", "two", "two", nil, true},
+		{"two's response to one's request, at one's path", "two", "one", "one", nil, true},
+		{"one's response with two's issuer", "one", "one", "one", []string{"iss", "https://two.test"}, true},
 	} {
 		for _, withISS := range []bool{true, false} {
 			name := test.name
@@ -382,7 +371,9 @@ func TestMixUp(t *testing.T) {
 						p.EditDiscovery(func(doc map[string]any) { delete(doc, "authorization_response_iss_parameter_supported") })
 					}
 				}
-				a.RefusedAtOnce(b, b.Get(test.cb(a, pending("one"), pending("two"))), http.StatusBadRequest)
+				logins := map[string]string{"one": pending("one"), "two": pending("two")}
+				_, query, _ := strings.Cut(changed(a, logins[test.from], append(test.edit, "state", apptest.QueryOf(logins[test.state]).Get("state"))...), "?")
+				a.RefusedAtOnce(b, b.Get(paths[test.at]+"?"+query), http.StatusBadRequest)
 				if !strings.Contains(a.Log.String(), "code=issuer_mismatch") {
 					t.Errorf("log has no issuer_mismatch: %s", a.Log)
 				}
