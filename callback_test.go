@@ -1,7 +1,6 @@
 package oauthlogin_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -47,35 +44,24 @@ func (f *failures) code() string {
 // fapi2-security-profile-final-client-test-ensure-authorization-response-with-invalid-missing-state-fails,
 // fapi2-security-profile-final-client-test-invalid-authorization-response-iss and
 // fapi2-security-profile-final-client-test-remove-authorization-response-iss.
+//
+// TestParseResponse and TestCheckIssuer in internal/protocol have the rules.
 func TestCallbackRefuses(t *testing.T) {
 	t.Parallel()
-	query := func(change func(query url.Values)) func(string) string {
+	type edit = func(cb string) string
+	query := func(change func(query url.Values)) edit {
 		return func(cb string) string { return apptest.Edited(t, cb, change) }
 	}
-	set := func(name, value string) func(string) string {
-		return query(func(q url.Values) { q.Set(name, value) })
-	}
-	add := func(name, value string) func(string) string {
-		return query(func(q url.Values) { q.Add(name, value) })
-	}
-	remove := func(names ...string) func(string) string {
-		return query(func(q url.Values) {
-			for _, name := range names {
-				q.Del(name)
-			}
-		})
-	}
-	twice := func(name string) func(string) string {
-		return query(func(q url.Values) { q.Add(name, q.Get(name)) })
-	}
-	state := func(change func(string) string) func(string) string {
+	set := func(name, value string) edit { return query(func(q url.Values) { q.Set(name, value) }) }
+	add := func(name, value string) edit { return query(func(q url.Values) { q.Add(name, value) }) }
+	remove := func(name string) edit { return query(func(q url.Values) { q.Del(name) }) }
+	twice := func(name string) edit { return query(func(q url.Values) { q.Add(name, q.Get(name)) }) }
+	state := func(change func(string) string) edit {
 		return query(func(q url.Values) { q.Set("state", change(q.Get("state"))) })
 	}
-	raw := func(suffix string) func(string) string {
-		return func(cb string) string { return cb + suffix }
-	}
+	raw := func(suffix string) edit { return func(cb string) string { return cb + suffix } }
 	// As an error response, which has no code.
-	denied := func(change func(q url.Values)) func(string) string {
+	denied := func(change func(q url.Values)) edit {
 		return query(func(q url.Values) {
 			q.Del("code")
 			q.Set("error", "access_denied")
@@ -85,14 +71,14 @@ func TestCallbackRefuses(t *testing.T) {
 	const other = "https://other.test"
 	for _, test := range []struct {
 		name string
-		edit func(cb string) string
+		edit edit
 		code string
-		ends bool // the flow, because the answer was found to be its own
+		ends bool // the flow, because the response is for it
 	}{
 		{"nothing at all", func(cb string) string { return strings.SplitN(cb, "?", 2)[0] }, "flow_not_found", false},
 		{"no state", remove("state"), "flow_not_found", false},
 		{"an empty state", set("state", ""), "flow_not_found", false},
-		{"a state of nobody's", set("state", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), "flow_not_found", false},
+		{"an unknown state", set("state", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), "flow_not_found", false},
 		{"a state cut short", state(func(s string) string { return s[:len(s)-1] }), "flow_not_found", false},
 		{"a state with more to it", state(func(s string) string { return s + "A" }), "flow_not_found", false},
 		{"a state with a space", state(func(s string) string { return s + " " }), "flow_not_found", false},
@@ -101,19 +87,9 @@ func TestCallbackRefuses(t *testing.T) {
 		{"a very long state", state(func(s string) string { return s + strings.Repeat("A", 20_000) }), "invalid_request", false},
 
 		{"the state twice", twice("state"), "invalid_request", false},
-		{"a second state", add("state", "AAAA"), "invalid_request", false},
 		{"an empty second state", add("state", ""), "invalid_request", false},
-		{"the code twice", twice("code"), "invalid_request", false},
-		{"a second code", add("code", "attacker"), "invalid_request", false},
-		{"the issuer twice", twice("iss"), "invalid_request", false},
-		{"a second issuer", add("iss", other), "invalid_request", false},
-		{"an error twice", denied(func(q url.Values) { q.Add("error", "server_error") }), "invalid_request", false},
 		{"a description twice", denied(func(q url.Values) { q["error_description"] = []string{"a", "b"} }), "invalid_request", false},
-		{"an error page twice", denied(func(q url.Values) { q["error_uri"] = []string{"a", "b"} }), "invalid_request", false},
 
-		{"a malformed escape", raw("&x=%zz"), "invalid_request", false},
-		{"a malformed escape at the end", raw("&x=%"), "invalid_request", false},
-		{"a semicolon", raw("&x=1;y=2"), "invalid_request", false},
 		{"a state behind a semicolon", func(cb string) string { return strings.Replace(cb, "&state=", ";state=", 1) }, "invalid_request", false},
 		{"too many parameters", raw(strings.Repeat("&x", 11_000)), "invalid_request", false},
 
@@ -122,8 +98,6 @@ func TestCallbackRefuses(t *testing.T) {
 
 		{"another issuer", set("iss", other), "issuer_mismatch", true},
 		{"no issuer", remove("iss"), "issuer_mismatch", true},
-		{"an empty issuer", set("iss", ""), "issuer_mismatch", true},
-		{"the issuer with a slash", set("iss", "https://provider.test/"), "issuer_mismatch", true},
 		{"the issuer in capital letters", set("iss", "https://PROVIDER.test"), "issuer_mismatch", true},
 		{"the issuer with its port", set("iss", "https://provider.test:443"), "issuer_mismatch", true},
 		{"an error of another issuer", denied(func(q url.Values) { q.Set("iss", other) }), "issuer_mismatch", true},
@@ -147,8 +121,8 @@ func TestCallbackRefuses(t *testing.T) {
 			if failed.code() != test.code {
 				t.Errorf("error code %q; want %q", failed.code(), test.code)
 			}
-			// What is not an answer to it leaves a login pending; RFC 6749
-			// section 10.12: what is ends it.
+			// RFC 6749 section 10.12: a response to a login ends it; anything else
+			// leaves it pending.
 			resp = b.Get(cb)
 			if ended := resp.StatusCode != http.StatusSeeOther; ended != test.ends {
 				t.Errorf("the true callback then: %d; want the login ended: %t", resp.StatusCode, test.ends)
@@ -159,56 +133,38 @@ func TestCallbackRefuses(t *testing.T) {
 	}
 }
 
-// RFC 9207 section 2.4: what counts as an answer of the right issuer.
+// RFC 9207 section 2.4: TestCheckIssuer in internal/protocol has the rules.
 func TestCallbackAcceptsIssuer(t *testing.T) {
 	t.Parallel()
-	advertise := func(doc map[string]any, value any) {
-		if doc["authorization_response_iss_parameter_supported"] = value; value == nil {
-			delete(doc, "authorization_response_iss_parameter_supported")
-		}
-	}
-	plain := func(o *oauthlogin.Options) {
-		p := apptest.PlainProvider("test", "https://app.test/auth/callback")
-		p.OAuth2.ClientSecret = "s3cret-of-the-app"
-		p.OAuth2.Endpoint = oauth2.Endpoint{AuthURL: "https://provider.test/authorize", TokenURL: "https://provider.test/token"}
-		p.Identify = func(context.Context, *http.Client) (oauthlogin.User, error) {
-			return oauthlogin.User{Subject: "alice"}, nil
-		}
-		o.Providers[0] = p
-	}
 	for _, test := range []struct {
 		name       string
 		change     func(*oauthlogin.Options)
-		advertised any
+		advertised bool
 		iss        []string
 		ok         bool
 	}{
 		{"advertised and right", nil, true, []string{"https://provider.test"}, true},
 		{"advertised and missing", nil, true, nil, false},
-		{"advertised and wrong", nil, true, []string{"https://other.test"}, false},
-		{"not advertised and missing", nil, nil, nil, true},
-		{"not advertised and right", nil, nil, []string{"https://provider.test"}, true},
-		{"not advertised and wrong", nil, nil, []string{"https://other.test"}, false},
-		{"said not to be sent, and missing", nil, false, nil, true},
-		{"said not to be sent, and wrong", nil, false, []string{"https://other.test"}, false},
-		{"without metadata, and missing", plain, nil, nil, true},
-		{"without metadata, of the endpoint's host", plain, nil, []string{"https://provider.test/tenant"}, true},
-		{"without metadata, of another host", plain, nil, []string{"https://other.test"}, false},
-		{"without metadata, over http", plain, nil, []string{"http://provider.test"}, false},
-		{"without metadata, empty", plain, nil, []string{""}, false},
-		{"without metadata, malformed", plain, nil, []string{"https://provider.test:port"}, false},
+		{"not advertised and missing", nil, false, nil, true},
+		{"not advertised and right", nil, false, []string{"https://provider.test"}, true},
+		{"not advertised and wrong", nil, false, []string{"https://other.test"}, false},
+		{"without metadata, and missing", apptest.PlainOAuth, false, nil, true},
+		{"without metadata, of the endpoint's host", apptest.PlainOAuth, false, []string{"https://provider.test/tenant"}, true},
+		{"without metadata, of another host", apptest.PlainOAuth, false, []string{"https://other.test"}, false},
+		{"without metadata, over http", apptest.PlainOAuth, false, []string{"http://provider.test"}, false},
+		{"without metadata, empty", apptest.PlainOAuth, false, []string{""}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			a := apptest.New(t, apptest.Config{Change: test.change})
-			a.Provider.EditDiscovery(func(doc map[string]any) { advertise(doc, test.advertised) })
+			a.Provider.EditDiscovery(func(doc map[string]any) { doc["authorization_response_iss_parameter_supported"] = test.advertised })
 			b := a.Browser(t)
 			cb := apptest.Edited(t, b.CallbackURL("/login?return_to=%2Fdashboard"), func(q url.Values) { q["iss"] = test.iss })
 			resp := b.Get(cb)
 			if !test.ok {
 				a.RefusedAtOnce(b, resp, http.StatusBadRequest)
-			} else if resp.Location() != "/dashboard" || !b.SignedIn() {
-				t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
+			} else if a.Expect("callback", resp, http.StatusSeeOther, "/dashboard"); !b.SignedIn() {
+				t.Errorf("not signed in: %s", resp.Text)
 			}
 		})
 	}
@@ -221,67 +177,38 @@ func TestCallbackIgnoresUnknownParameters(t *testing.T) {
 	b := a.Browser(t)
 	cb := b.CallbackURL("/login?return_to=%2Fdashboard")
 	resp := b.Get(cb + "&session_state=a.b&scope=admin&return_to=%2F%2Fevil.example&provider=other&foo=1&foo=2&State=x&%00=%00&=")
-	if resp.StatusCode != http.StatusSeeOther || resp.Location() != "/dashboard" {
-		t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
-	}
-	if n := a.Provider.Count(oauthlogintest.Token); n != 1 || b.Get("/").Text != "home of alice" {
-		t.Errorf("%d token requests; nobody is signed in", n)
+	a.Expect("callback", resp, http.StatusSeeOther, "/dashboard")
+	if n, home := a.Provider.Count(oauthlogintest.Token), b.Get("/").Text; n != 1 || home != "home of alice" {
+		t.Errorf("%d token requests; %s", n, home)
 	}
 }
 
 // CVE-2021-32702 of nextjs-auth0, CVE-2026-33758 of OpenBao, CVE-2021-45325 of
-// Gitea: nothing of the callback's parameters is in the page, headers or log.
+// Gitea: none of the callback's parameters is in the page, the headers or the log.
 func TestCallbackReflectsNothing(t *testing.T) {
 	t.Parallel()
-	payloads := []string{
-		`<script>alert("hostile")</script>`, `"><img src=x onerror=hostile()>`, `javascript:hostile()`, "hostile\r\nSet-Cookie: hostile=1",
-		`{{.hostile}}`, `%3Cscript%3Ehostile%3C/script%3E`, "hostile\x00\x1b[31m", "hostile level=ERROR msg=hostile", "\u202ehostile",
-	}
-	for _, pending := range []bool{true, false} {
-		for _, payload := range payloads {
-			t.Run(fmt.Sprintf("pending login: %t, %q", pending, payload), func(t *testing.T) {
-				t.Parallel()
-				a := apptest.New(t, apptest.Config{})
-				b := a.Browser(t)
-				cb := b.CallbackURL("/login")
-				for _, edit := range []func(q url.Values){
-					func(q url.Values) { q.Set("error_description", payload); q.Set("error_uri", payload) },
-					func(q url.Values) { q.Set("iss", payload) },
-					func(q url.Values) { q.Set(payload, payload) },
-					func(q url.Values) { q.Set("state", payload) },
-					func(q url.Values) { q.Set("code", payload) },
-				} {
-					hostile := apptest.Edited(t, cb, func(q url.Values) {
-						q.Del("code")
-						q.Set("error", "access_denied")
-						edit(q)
-						if !pending {
-							q.Set("state", payload)
-						}
-					})
-					resp := b.Get(hostile)
-					if resp.StatusCode != http.StatusBadRequest || strings.Contains(resp.Text, "hostile") || strings.Contains(fmt.Sprint(resp.Header), "hostile") {
-						t.Errorf("%d %v %s", resp.StatusCode, resp.Header, resp.Text)
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	for _, payload := range []string{apptest.Hostile, "hostile\r\nSet-Cookie: hostile=1", "%3Cscript%3Ehostile%3C/script%3E", "hostile level=ERROR msg=hostile"} {
+		for _, name := range []string{"error_description", "error_uri", "iss", payload, "state", "code"} {
+			for _, pending := range []bool{true, false} {
+				resp := b.Get(apptest.Edited(t, b.CallbackURL("/login"), func(q url.Values) {
+					q.Del("code")
+					q.Set("error", "access_denied")
+					if q.Set(name, payload); !pending {
+						q.Set("state", payload)
 					}
-					for name, want := range map[string]string{
-						"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
-					} {
-						if resp.Header.Get(name) != want {
-							t.Errorf("%s is %q", name, resp.Header.Get(name))
-						}
-					}
-					if policy := resp.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") {
-						t.Errorf("Content-Security-Policy %q", policy)
-					}
-					cb = b.CallbackURL("/login")
+				}))
+				if a.Expect(name, resp, http.StatusBadRequest, ""); strings.Contains(resp.Text+fmt.Sprint(resp.Header), "hostile") {
+					t.Errorf("%s is %q: %v %s", name, payload, resp.Header, resp.Text)
 				}
-				if strings.Contains(a.Log.String(), "hostile") {
-					t.Errorf("log %s", a.Log)
-				}
-			})
+			}
 		}
 	}
-	t.Run("an error code is logged, and nothing but a code", func(t *testing.T) {
+	if strings.Contains(a.Log.String(), "hostile") {
+		t.Errorf("log %s", a.Log)
+	}
+	t.Run("an error code is logged, and only a code", func(t *testing.T) {
 		t.Parallel()
 		for sent, logged := range map[string]string{
 			"temporarily_unavailable":                                 "temporarily_unavailable",
@@ -301,44 +228,35 @@ func TestCallbackReflectsNothing(t *testing.T) {
 	})
 }
 
-// RFC 6749 section 4.1.2: a code goes to the token endpoint once, whatever
-// that answers; no second client authentication method is tried with it, and
-// no redirect followed (RFC 9700 section 4.12).
+// RFC 6749 section 4.1.2: a code goes to the token endpoint once, whatever the
+// response; no second client authentication method is tried with it, and no
+// redirect is followed (RFC 9700 section 4.12).
 func TestCodeIsSentOnce(t *testing.T) {
 	t.Parallel()
-	answer := func(status int, contentType, body string, header ...string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", contentType)
-			for i := 0; i < len(header); i += 2 {
-				w.Header().Set(header[i], header[i+1])
-			}
-			w.WriteHeader(status)
-			io.WriteString(w, body)
-		}
-	}
-	const jsonType = "application/json"
+	respond := apptest.RespondWith
+	type handler = func(http.ResponseWriter, *http.Request, http.HandlerFunc)
 	for _, test := range []struct {
 		name   string
-		serve  http.HandlerFunc
+		serve  handler
 		status int
 	}{
-		{"invalid_grant", answer(400, jsonType, `{"error":"invalid_grant"}`), 400},
-		{"invalid_client", answer(401, jsonType, `{"error":"invalid_client"}`, "WWW-Authenticate", "Basic"), 502},
-		{"invalid_client with 400", answer(400, jsonType, `{"error":"invalid_client"}`), 502},
-		{"invalid_request", answer(400, jsonType, `{"error":"invalid_request"}`), 502},
+		{"invalid_grant", respond(400, `{"error":"invalid_grant"}`), 400},
+		{"invalid_client", respond(401, `{"error":"invalid_client"}`, "WWW-Authenticate", "Basic"), 502},
+		{"invalid_client with 400", respond(400, `{"error":"invalid_client"}`), 502},
+		{"invalid_request", respond(400, `{"error":"invalid_request"}`), 502},
 		// CVE-2021-41580 of passport-oauth2, GitHub's way.
-		{"an error with 200", answer(200, jsonType, `{"error":"bad_verification_code","access_token":"token"}`), 400},
-		{"500", answer(500, jsonType, `{"error":"server_error"}`), 502},
-		{"503 that asks to come back", answer(503, "text/html", "down", "Retry-After", "0"), 502},
-		{"429 that asks to come back", answer(429, jsonType, `{"error":"slow_down"}`, "Retry-After", "0"), 502},
-		{"a redirect", answer(302, jsonType, "{}", "Location", "/token"), 502},
-		{"a redirect that repeats the body", answer(307, jsonType, "{}", "Location", "/token"), 502},
-		{"a permanent redirect to another host", answer(308, jsonType, "{}", "Location", "https://other.test/token"), 502},
-		{"nothing", answer(200, jsonType, ""), 502},
-		{"no JSON", answer(200, jsonType, "<html>"), 502},
-		{"JSON cut short", answer(200, jsonType, `{"access_token":"t`), 502},
-		{"a hang-up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 502},
-		{"a hang-up in the middle", func(w http.ResponseWriter, _ *http.Request) {
+		{"an error with 200", respond(200, `{"error":"bad_verification_code","access_token":"token"}`), 400},
+		{"500", respond(500, `{"error":"server_error"}`), 502},
+		{"503 that asks to come back", respond(503, "down", "Content-Type", "text/html", "Retry-After", "0"), 502},
+		{"429 that asks to come back", respond(429, `{"error":"slow_down"}`, "Retry-After", "0"), 502},
+		{"a redirect", respond(302, "{}", "Location", "/token"), 502},
+		{"a redirect that repeats the body", respond(307, "{}", "Location", "/token"), 502},
+		{"a permanent redirect to another host", respond(308, "{}", "Location", "https://other.test/token"), 502},
+		{"nothing", respond(200, ""), 502},
+		{"not JSON", respond(200, "<html>"), 502},
+		{"JSON cut short", respond(200, `{"access_token":"t`), 502},
+		{"a hang-up", func(http.ResponseWriter, *http.Request, http.HandlerFunc) { panic(http.ErrAbortHandler) }, 502},
+		{"a hang-up in the middle", func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 			w.Header().Set("Content-Length", "1000")
 			io.WriteString(w, `{"access_token":"t`)
 			panic(http.ErrAbortHandler)
@@ -350,17 +268,13 @@ func TestCodeIsSentOnce(t *testing.T) {
 			b := a.Browser(t)
 			cb := b.CallbackURL("/login?return_to=%2Fdashboard")
 			flow := b.Cookies()
-			a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { test.serve(w, r) })
+			a.Provider.Intercept(oauthlogintest.Token, test.serve)
 			resp := b.Get(cb)
-			if resp.StatusCode != test.status || resp.Location() != "" {
-				t.Errorf("%d to %q; want %d", resp.StatusCode, resp.Location(), test.status)
-			}
-			for name, value := range flow { // as if the browser had not let go
+			a.Expect("callback", resp, test.status, "")
+			for name, value := range flow { // as if the browser had kept them
 				b.SetCookie(name, value)
 			}
-			if resp := b.Get(cb); resp.StatusCode != http.StatusBadRequest {
-				t.Errorf("again: %d", resp.StatusCode)
-			}
+			a.Expect("again", b.Get(cb), http.StatusBadRequest, "")
 			if n := a.Provider.Count(oauthlogintest.Token); n != 1 {
 				t.Errorf("%d token requests", n)
 			}
@@ -380,8 +294,8 @@ func TestCodeIsSentOnce(t *testing.T) {
 	}
 }
 
-// The callback answers GET alone and no other origin: a link scanner's HEAD
-// must not redeem the code, and a POST is no answer that we asked for.
+// The callback accepts only GET, and never CORS: a link scanner's HEAD must not
+// redeem the code, and no response mode that was requested uses POST.
 func TestCallbackAnswersGetAlone(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{
@@ -392,19 +306,15 @@ func TestCallbackAnswersGetAlone(t *testing.T) {
 			a := apptest.New(t, apptest.Config{})
 			b := a.Browser(t)
 			cb := b.CallbackURL("/login?return_to=%2Fdashboard")
-			u, err := url.Parse(cb)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := b.Request(method, cb, strings.NewReader(u.RawQuery), "Origin", "https://evil.example",
+			r := b.Request(method, cb, strings.NewReader(apptest.QueryOf(cb).Encode()), "Origin", "https://evil.example",
 				"Access-Control-Request-Method", "GET", "Content-Type", "application/x-www-form-urlencoded")
 			resp := b.Do(r)
 			a.RefusedAtOnce(b, resp, http.StatusMethodNotAllowed)
 			if resp.Header.Get("Allow") != "GET" || strings.Contains(fmt.Sprint(resp.Header), "Access-Control") {
 				t.Errorf("headers %v", resp.Header)
 			}
-			if resp := b.Get(cb); resp.Location() != "/dashboard" || !b.SignedIn() {
-				t.Errorf("GET then: %d to %q", resp.StatusCode, resp.Location())
+			if a.Expect("GET then", b.Get(cb), http.StatusSeeOther, "/dashboard"); !b.SignedIn() {
+				t.Error("not signed in")
 			}
 		})
 	}
@@ -416,8 +326,8 @@ func TestCallbackHeaders(t *testing.T) {
 	a := apptest.New(t, apptest.Config{})
 	b := a.Browser(t)
 	resp := b.Get(b.CallbackURL("/login?return_to=%2Fdashboard"), "Origin", "https://evil.example")
-	if resp.StatusCode != http.StatusSeeOther || resp.Location() != "/dashboard" || resp.Text != "" {
-		t.Errorf("%d to %q with %q", resp.StatusCode, resp.Location(), resp.Text)
+	if a.Expect("callback", resp, http.StatusSeeOther, "/dashboard"); resp.Text != "" {
+		t.Errorf("body %q", resp.Text)
 	}
 	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Access-Control-Allow-Origin": ""} {
 		if got := resp.Header.Get(name); got != want {
@@ -426,23 +336,18 @@ func TestCallbackHeaders(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 4.1.2.1: no is an answer. The page says so, and its link
-// asks again, with fresh values (RFC 9700 section 2.1.1).
+// RFC 6749 section 4.1.2.1: the user cancels at the provider. The page says so,
+// and its link starts again with fresh values (RFC 9700 section 2.1.1).
 func TestDenied(t *testing.T) {
 	t.Parallel()
 	a := apptest.New(t, apptest.Config{})
-	a.Provider.AutoApprove("") // there is a page, on which to say no
+	a.Provider.AutoApprove("") // there is a page with a cancel button
 	b := a.Browser(t)
 	resp, first := b.StartLogin("/login?return_to=%2Fdashboard%3Fq%3D1")
-	form, err := url.Parse(resp.Location())
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := form.Query()
-	values.Set("action", "deny")
-	form.RawQuery = ""
-	resp = b.Post(form.String(), values)
-	resp = b.Get(resp.Location())
+	endpoint, _, _ := strings.Cut(resp.Location(), "?")
+	form := apptest.QueryOf(resp.Location())
+	form.Set("action", "deny")
+	resp = b.Get(b.Post(endpoint, form).Location())
 	a.RefusedAtOnce(b, resp, http.StatusBadRequest)
 	if !strings.Contains(resp.Text, "cancelled") || strings.Contains(resp.Text, "access_denied") || strings.Contains(resp.Text, "user denied") {
 		t.Errorf("page %s", resp.Text)

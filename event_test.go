@@ -2,9 +2,7 @@ package oauthlogin_test
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,8 +13,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// Each kind once for each thing that happens, in the order in which it does,
-// with provider and subject.
+// Each event is reported once, in order, with provider and subject.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -48,7 +45,7 @@ func TestEvents(t *testing.T) {
 		b.Follow("/recent")
 		a.Events.Want(t, "step_up test/alice", "login test/alice")
 
-		// A refresh that many wait for is one.
+		// Concurrent requests share one refresh, and its event.
 		time.Sleep(59*time.Minute + 30*time.Second)
 		var requests sync.WaitGroup
 		for range 4 {
@@ -60,7 +57,7 @@ func TestEvents(t *testing.T) {
 		b.Get("/dashboard")
 		a.Events.Want(t)
 
-		// One that fails is not tried again at once.
+		// A refresh that fails is not tried again at once.
 		time.Sleep(59*time.Minute + 30*time.Second)
 		a.Wire.CutBy(func(*http.Request) (*http.Response, error) { return nil, errors.New("cut") })
 		b.Get("/dashboard")
@@ -76,13 +73,10 @@ func TestEvents(t *testing.T) {
 		b.Post("/logout", nil)
 		a.Events.Want(t)
 
-		// A session that the provider ends is no logout.
+		// A session that the provider ends is not a logout.
 		b.Login("/dashboard")
 		a.Events.Want(t, "login test/alice")
-		a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
-			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprint(w, `{"error":"invalid_grant"}`)
-		})
+		a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(http.StatusBadRequest, `{"error":"invalid_grant"}`))
 		time.Sleep(59*time.Minute + 30*time.Second)
 		for range 2 {
 			if b.SignedIn() {
@@ -91,55 +85,4 @@ func TestEvents(t *testing.T) {
 		}
 		a.Events.Want(t, "refresh_failed test/alice error")
 	})
-}
-
-// A login that failed has the *Error that Options.ErrorHandler gets, and no
-// subject: nobody has signed in.
-func TestEventsOfFailedLogins(t *testing.T) {
-	t.Parallel()
-	a := apptest.New(t, apptest.Config{})
-	answer := func(change func(query url.Values)) func() {
-		return func() {
-			a.Provider.Intercept(oauthlogintest.Authorization, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
-				query := url.Values{"state": {r.URL.Query().Get("state")}, "iss": {a.Provider.Issuer()}}
-				change(query)
-				w.Header().Set("Location", "https://app.test/auth/callback?"+query.Encode())
-				w.WriteHeader(http.StatusSeeOther)
-			})
-		}
-	}
-	tokenEndpoint := func(status int, body string) func() {
-		return func() {
-			a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(status)
-				fmt.Fprint(w, body)
-			})
-		}
-	}
-	for _, test := range []struct {
-		name  string
-		setUp func()
-		code  string
-	}{
-		{"the user says no", answer(func(q url.Values) { q.Set("error", "access_denied") }), "access_denied"},
-		{"the provider says no", answer(func(q url.Values) { q.Set("error", "server_error") }), "authorization_failed"},
-		{"another issuer answers", answer(func(q url.Values) { q.Set("iss", "https://evil.test"); q.Set("code", "x") }), "issuer_mismatch"},
-		{"neither code nor error", answer(func(url.Values) {}), "invalid_request"},
-		{"a code that is not accepted", tokenEndpoint(400, `{"error":"invalid_grant"}`), "invalid_grant"},
-		{"a client that is not accepted", tokenEndpoint(401, `{"error":"invalid_client"}`), "provider_rejected"},
-		{"an answer without an ID token", tokenEndpoint(200, `{"access_token":"x","token_type":"Bearer"}`), "provider_rejected"},
-		{"a token endpoint that fails", tokenEndpoint(500, `oops`), "provider_unavailable"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			a.Provider.Intercept(oauthlogintest.Authorization, nil)
-			a.Provider.Intercept(oauthlogintest.Token, nil)
-			test.setUp()
-			b := a.Browser(t)
-			if resp := b.Follow("/login"); resp.StatusCode < 400 || b.SignedIn() {
-				t.Errorf("login: %d", resp.StatusCode)
-			}
-			a.Events.Want(t, "login test/ "+test.code)
-		})
-	}
 }

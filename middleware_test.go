@@ -7,6 +7,8 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 )
 
+// The package in one tour: a page that is guarded, a login that leads back to
+// it, and a logout.
 func TestLogin(t *testing.T) {
 	a := apptest.NewTLS(t, apptest.Config{})
 	b := a.Browser(t)
@@ -27,5 +29,43 @@ func TestLogin(t *testing.T) {
 	}
 	if b.SignedIn() || len(b.Cookies()) > 0 {
 		t.Errorf("after logout: %v", b.Cookies())
+	}
+}
+
+// Handler serves the package's own paths and gives everything else to the
+// application, with the session if there is one.
+func TestHandler(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	out, in := a.Browser(t), a.Browser(t)
+	in.Login("/dashboard")
+	for _, test := range []struct {
+		method, path string
+		status       int
+		text         string // of the application
+	}{
+		{http.MethodGet, "/login", http.StatusSeeOther, ""},
+		{http.MethodGet, "/auth/callback", http.StatusBadRequest, ""},
+		{http.MethodGet, "/logout", http.StatusMethodNotAllowed, ""},
+		{http.MethodGet, "/", http.StatusOK, "home of nobody"},
+		{http.MethodPost, "/?state=x", http.StatusOK, "home of nobody"},
+		{http.MethodGet, "/?state=x", http.StatusOK, "home of nobody"},
+		{http.MethodGet, "/login/help", http.StatusOK, "home of nobody"},
+		{http.MethodGet, "/LOGIN", http.StatusOK, "home of nobody"},
+		{http.MethodGet, "/auth/callback/", http.StatusOK, "home of nobody"},
+	} {
+		resp := out.Do(out.Request(test.method, test.path, nil))
+		if resp.StatusCode != test.status || test.text != "" && resp.Text != test.text {
+			t.Errorf("%s %s: %d %s", test.method, test.path, resp.StatusCode, resp.Text)
+		}
+		if ran := a.Called(test.path) > 0; test.text == "" && ran {
+			t.Errorf("%s %s reached the application", test.method, test.path)
+		}
+	}
+	if resp := out.Get("/"); len(resp.Header["Vary"])+len(resp.Header["Cache-Control"]) > 0 {
+		t.Errorf("without a session: %v", resp.Header)
+	}
+	if resp := in.Get("/"); resp.Text != "home of alice" || resp.Header.Get("Cache-Control") != "private" || resp.Header.Get("Vary") != "Cookie" {
+		t.Errorf("with a session: %s %v", resp.Text, resp.Header)
 	}
 }

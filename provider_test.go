@@ -1,0 +1,161 @@
+package oauthlogin_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// With several providers the login page is a choice: links in a list with a
+// heading, and no script.
+func TestChooser(t *testing.T) {
+	t.Parallel()
+	a, two := apptest.NewTwoProviders(t, nil)
+	for _, query := range []string{"?return_to=%2Fdashboard%3Fq%3D1%26r%3D2", "?provider=&return_to=%2Fdashboard%3Fq%3D1%26r%3D2"} {
+		resp := a.Browser(t).Get("/login" + query)
+		if resp.StatusCode != http.StatusOK || len(resp.Cookies()) > 0 {
+			t.Errorf("%d %v", resp.StatusCode, resp.Header)
+		}
+		for _, fault := range apptest.PageFaults(resp) {
+			t.Errorf("%s\n%s", fault, resp.Text)
+		}
+		for _, part := range []string{"<ul", ">one</a>", ">two</a>"} {
+			if !strings.Contains(resp.Text, part) {
+				t.Errorf("page has no %s: %s", part, resp.Text)
+			}
+		}
+		links := resp.Links()
+		if len(links) != 2 {
+			t.Fatalf("links %q", links)
+		}
+		for i, user := range []string{"alice", "bob"} {
+			resp := a.Browser(t).Follow(links[i])
+			if resp.Request.URL.RequestURI() != "/dashboard?q=1&r=2" || !strings.Contains(resp.Text, user) {
+				t.Errorf("%s leads to %s: %s", links[i], resp.Request.URL, resp.Text)
+			}
+		}
+	}
+	if n := a.Provider.Count(oauthlogintest.Discovery) + two.Count(oauthlogintest.Discovery); n != 2 {
+		t.Errorf("%d discoveries; a choice alone needs none", n)
+	}
+}
+
+// Names and return paths that try to break out of the page work as names and
+// return paths.
+func TestChooserEscapesNames(t *testing.T) {
+	t.Parallel()
+	for _, names := range [][2]string{
+		{`<script>alert("hostile")</script>`, `" onclick='x' & / ? # é %2F {{.}}`},
+		{`a&b "c" <i>d</i>`, "javascript:alert(1)"},
+	} {
+		a, _ := apptest.NewTwoProviders(t, func(o *oauthlogin.Options) {
+			o.Providers[0].Name, o.Providers[1].Name = names[0], names[1]
+		})
+		const value = `"><script>alert(1)</script>`
+		resp := a.Browser(t).Get("/login?return_to=" + url.QueryEscape("/dashboard?q="+value+"&y='"))
+		links := resp.Links()
+		if len(links) != 2 {
+			t.Fatalf("links %q", links)
+		}
+		for i, link := range links {
+			if !strings.HasPrefix(link, "/login?") || apptest.QueryOf(link).Get("provider") != names[i] {
+				t.Errorf("%s: link %q", names[i], link)
+			}
+			resp := a.Browser(t).Follow(link)
+			if user := apptest.UserOf(t, resp); user.Provider != names[i] || resp.Request.URL.Query().Get("q") != value {
+				t.Errorf("%s leads to %s: %s", link, resp.Request.URL, resp.Text)
+			}
+		}
+		if strings.Contains(resp.Text, "<i>") || strings.Contains(resp.Text, `" onclick`) {
+			t.Errorf("page %s", resp.Text)
+		}
+		resp.Text = strings.NewReplacer(">javascript:alert(1)<", "", ">&#34; onclick=", "").Replace(resp.Text) // names, as text
+		for _, fault := range apptest.PageFaults(resp) {
+			t.Errorf("%s\n%s", fault, resp.Text)
+		}
+	}
+}
+
+func TestUnknownProvider(t *testing.T) {
+	t.Parallel()
+	for _, query := range []string{"provider=hostile", "provider=ONE", "provider=one%20", "provider=%3Cscript%3Ehostile", "provider=one&provider=two", "provider=one&provider=one"} {
+		a, _ := apptest.NewTwoProviders(t, nil)
+		b := a.Browser(t)
+		resp := b.Get("/login?return_to=%2Fdashboard&" + query)
+		a.RefusedAtOnce(b, resp, http.StatusBadRequest)
+		if strings.Contains(resp.Text, "hostile") || strings.Contains(a.Log.String(), "hostile") {
+			t.Errorf("%s is reflected: %s %s", query, resp.Text, a.Log)
+		}
+		links := resp.Links()
+		if len(links) != 1 {
+			t.Fatalf("links %q", links)
+		}
+		if resp := b.Get(links[0]); resp.StatusCode != http.StatusOK || len(resp.Links()) != 2 {
+			t.Errorf("the page's link is not a choice: %d %s", resp.StatusCode, resp.Text)
+		}
+	}
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	a.RefusedAtOnce(b, b.Get("/login?provider=other"), http.StatusBadRequest)
+}
+
+// Each login goes to its own provider, also with both pending at once.
+func TestTwoProvidersAtOnce(t *testing.T) {
+	t.Parallel()
+	a, two := apptest.NewTwoProviders(t, nil)
+	b := a.Browser(t)
+	first := b.CallbackURL("/login?provider=one&return_to=%2Fapi%2Fme")
+	second := b.CallbackURL("/login?provider=two&return_to=%2Fapi%2Fme")
+	for _, test := range []struct{ cb, provider, issuer, subject string }{
+		{second, "two", "https://two.test", "bob"},
+		{first, "one", "https://provider.test", "alice"},
+	} {
+		a.Expect("callback", b.Get(test.cb), http.StatusSeeOther, "/api/me")
+		user := apptest.UserOf(t, b.Get("/api/me"))
+		if user.Provider != test.provider || user.Issuer != test.issuer || user.Subject != test.subject {
+			t.Errorf("user %+v", user)
+		}
+	}
+	if a.Provider.Count(oauthlogintest.Token) != 1 || two.Count(oauthlogintest.Token) != 1 {
+		t.Error("a code went elsewhere")
+	}
+	// The page of a failed login goes back to the same provider.
+	cb := apptest.Edited(t, b.CallbackURL("/login?provider=two&return_to=%2Fdashboard"), func(q url.Values) { q.Set("error", "access_denied") })
+	if links := b.Get(cb).Links(); !slices.Equal(links, []string{"/login?provider=two&return_to=%2Fdashboard"}) {
+		t.Errorf("links %q", links)
+	}
+}
+
+// A provider without a name is named after its host.
+func TestProviderNameByDefault(t *testing.T) {
+	t.Parallel()
+	a, _ := apptest.NewTwoProviders(t, func(o *oauthlogin.Options) { o.Providers[0].Name, o.Providers[1].Name = "", "" })
+	b := a.Browser(t)
+	for _, name := range []string{"provider.test", "two.test"} {
+		resp := b.Follow("/login?return_to=%2Fapi%2Fme&provider=" + name)
+		if apptest.UserOf(t, resp).Provider != name {
+			t.Errorf("%s: %s", name, resp.Text)
+		}
+	}
+}
+
+// A provider that is down affects neither the other nor the choice.
+func TestOneProviderIsDown(t *testing.T) {
+	t.Parallel()
+	a, _ := apptest.NewTwoProviders(t, nil)
+	delete(a.Net, "two.test")
+	b := a.Browser(t)
+	if resp := b.Get("/login"); resp.StatusCode != http.StatusOK || len(resp.Links()) != 2 {
+		t.Errorf("choice: %d", resp.StatusCode)
+	}
+	a.RefusedAtOnce(b, b.Get("/login?provider=two&return_to=%2Fdashboard"), http.StatusBadGateway)
+	if resp := b.Follow("/login?provider=one&return_to=%2Fdashboard"); resp.Request.URL.Path != "/dashboard" || resp.StatusCode != http.StatusOK {
+		t.Errorf("the other: %d at %s", resp.StatusCode, resp.Request.URL)
+	}
+}
