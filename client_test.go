@@ -623,7 +623,7 @@ func TestClientStreams(t *testing.T) {
 		ended := make(chan struct{})
 		a, _ := newAppWithAPI(t, apptest.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer close(ended)
-			serveEvents(w, r)
+			apptest.ServeEvents(w, r)
 		}))
 		a.Guard("/stream", func(w http.ResponseWriter, r *http.Request) {
 			resp, err := a.Auth.Client(r.Context()).Get("https://api.test/")
@@ -639,7 +639,7 @@ func TestClientStreams(t *testing.T) {
 		b := a.Browser(t)
 		b.Login("/dashboard")
 		b.Client.Transport = apptest.ServePipes(t, a.Net["app.test"])
-		visitEvents(t, b)
+		apptest.VisitEvents(t, b)
 		<-ended
 	})
 }
@@ -648,10 +648,10 @@ func TestClientStreams(t *testing.T) {
 func TestClientUpgrades(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a, _ := newAppWithAPI(t, apptest.Config{}, http.HandlerFunc(serveWebSocket))
+		a, _ := newAppWithAPI(t, apptest.Config{}, http.HandlerFunc(apptest.ServeWebSocket))
 		ran := false
 		a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
-			visitWebSocket(t, &apptest.Browser{T: t, Origin: "https://api.test", Client: a.Auth.Client(r.Context())})
+			apptest.VisitWebSocket(t, &apptest.Browser{T: t, Origin: "https://api.test", Client: a.Auth.Client(r.Context())})
 			ran = true
 		})
 		b := a.Browser(t)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -195,7 +196,7 @@ func TestForbidden(t *testing.T) {
 		json   bool
 	}{
 		{name: "a page"},
-		{name: "a page in a current browser", header: asNavigation},
+		{name: "a page in a current browser", header: []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}},
 		{name: "HEAD", method: http.MethodHead},
 		{name: "fetch", header: apptest.AsScript, json: true},
 		{name: "POST", method: http.MethodPost, json: true},
@@ -204,8 +205,16 @@ func TestForbidden(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			errs := &failures{}
-			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.ErrorHandler = errs.handle }})
+			code := ""
+			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+				opts.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, err error) {
+					var failed *oauthlogin.Error
+					if errors.As(err, &failed) {
+						code = failed.Code
+						w.WriteHeader(failed.Status)
+					}
+				}
+			}})
 			a.GuardBy(policy)
 			b := a.Browser(t)
 			method := cmp.Or(test.method, http.MethodGet)
@@ -224,10 +233,10 @@ func TestForbidden(t *testing.T) {
 			switch {
 			case test.json && (json.Unmarshal([]byte(resp.Text), &body) != nil || len(body) != 1 || body["error"] != "forbidden"):
 				t.Errorf("body %s", resp.Text)
-			case test.json && (resp.Header.Get("Content-Type") != "application/json" || errs.code() != ""):
-				t.Errorf("Content-Type %s; ErrorHandler got %q", resp.Header.Get("Content-Type"), errs.code())
-			case !test.json && errs.code() != "forbidden":
-				t.Errorf("ErrorHandler got %q", errs.code())
+			case test.json && (resp.Header.Get("Content-Type") != "application/json" || code != ""):
+				t.Errorf("Content-Type %s; ErrorHandler got %q", resp.Header.Get("Content-Type"), code)
+			case !test.json && code != "forbidden":
+				t.Errorf("ErrorHandler got %q", code)
 			}
 			a.Events.Want(t, "denied test/alice forbidden")
 			if !b.SignedIn() {
