@@ -307,49 +307,6 @@ func TestClientAfterExpiry(t *testing.T) {
 	})
 }
 
-// CVE-2025-67490 of nextjs-auth0, CVE-2026-33544 of tinyauth: tokens of one user in
-// the requests of another.
-func TestClientOfManyUsersAtOnce(t *testing.T) {
-	t.Parallel()
-	a, api := newAPIApp(t, apptest.Config{}, func(a *apptest.App, r *http.Request) {
-		s, _ := oauthlogin.FromContext(r.Context())
-		client := a.Auth.Client(r.Context())
-		var wg sync.WaitGroup
-		for i := range 4 {
-			wg.Go(func() {
-				if got := answered(client.Get(fmt.Sprintf("https://api.test/%s/%d", s.User.Subject, i))); got != "200 " {
-					t.Error(got)
-				}
-			})
-		}
-		wg.Wait()
-	})
-	tokens := map[string]string{} // of each user
-	var browsers []*apptest.Browser
-	for i := range 5 {
-		name := fmt.Sprintf("user%d", i)
-		a.Provider.AutoApprove(name)
-		a.Provider.EditTokenResponse(func(resp map[string]any) { tokens[name] = resp["access_token"].(string) })
-		b := a.Browser(t)
-		b.Login("/")
-		browsers = append(browsers, b)
-	}
-	var wg sync.WaitGroup
-	for _, b := range slices.Repeat(browsers, 3) {
-		wg.Go(func() { b.Get("/use") })
-	}
-	wg.Wait()
-	if len(api.sent) != 5*3*4 {
-		t.Errorf("%d requests", len(api.sent))
-	}
-	for _, sent := range api.sent {
-		user, _, _ := strings.Cut(strings.TrimPrefix(sent, "https://api.test/"), "/")
-		if !strings.HasSuffix(sent, " Bearer "+tokens[user]) {
-			t.Errorf("sent %s, token of %s is %s", sent, user, tokens[user])
-		}
-	}
-}
-
 // After a 401 the token is refreshed once and the request sent once more, with the
 // same body. A request whose body cannot be replayed is not repeated.
 func TestClientReplays(t *testing.T) {
@@ -384,36 +341,34 @@ func TestClientReplays(t *testing.T) {
 		{"a provider that is down", replayable, "", apptest.JSON(http.StatusServiceUnavailable, ""), "401 no", 1, 1},
 		{"a provider that has ended the grant", replayable, "", apptest.JSON(http.StatusBadRequest, `{"error":"invalid_grant"}`), "401 no", 1, 1},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				a := newCallApp(t, apptest.Config{})
-				a.api.refuse(cmp.Or(tt.refusing, a.first))
-				if tt.refresh != nil {
-					a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { tt.refresh(w, r) })
+		apptest.Bubble(t, tt.name, func(t *testing.T) {
+			a := newCallApp(t, apptest.Config{})
+			a.api.refuse(cmp.Or(tt.refusing, a.first))
+			if tt.refresh != nil {
+				a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { tt.refresh(w, r) })
+			}
+			open := 0
+			var sent *http.Request
+			a.in(t, func(client *http.Client) {
+				body, getBody := tt.body(&open)
+				sent, _ = http.NewRequest(http.MethodPost, "https://api.test/things", body)
+				if getBody != nil {
+					sent.GetBody = getBody
 				}
-				open := 0
-				var sent *http.Request
-				a.in(t, func(client *http.Client) {
-					body, getBody := tt.body(&open)
-					sent, _ = http.NewRequest(http.MethodPost, "https://api.test/things", body)
-					if getBody != nil {
-						sent.GetBody = getBody
-					}
-					if got := answered(client.Do(sent)); got != tt.want {
-						t.Errorf("response is %q, want %q", got, tt.want)
-					}
-				})
-				calls := a.api.called()
-				if sent.Header.Get("Authorization") != "" || open != 0 || len(calls) != tt.calls {
-					t.Errorf("headers %v; %d bodies are open; %d calls, want %d", sent.Header, open, len(calls), tt.calls)
+				if got := answered(client.Do(sent)); got != tt.want {
+					t.Errorf("response is %q, want %q", got, tt.want)
 				}
-				for i, c := range calls {
-					if c.method != http.MethodPost || c.body != calls[0].body || (c.token == a.first) != (i == 0) {
-						t.Errorf("call %d: %s with body %q and the token of the login: %t", i, c.method, c.body, c.token == a.first)
-					}
-				}
-				a.WantRefreshes(t, tt.refreshes)
 			})
+			calls := a.api.called()
+			if sent.Header.Get("Authorization") != "" || open != 0 || len(calls) != tt.calls {
+				t.Errorf("headers %v; %d bodies are open; %d calls, want %d", sent.Header, open, len(calls), tt.calls)
+			}
+			for i, c := range calls {
+				if c.method != http.MethodPost || c.body != calls[0].body || (c.token == a.first) != (i == 0) {
+					t.Errorf("call %d: %s with body %q and the token of the login: %t", i, c.method, c.body, c.token == a.first)
+				}
+			}
+			a.WantRefreshes(t, tt.refreshes)
 		})
 	}
 }
@@ -431,33 +386,31 @@ func TestClientOfAnOlderRequest(t *testing.T) {
 		{"whose token is due", false, 3 * time.Minute},
 		{"whose token has expired", false, 30 * time.Minute},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				a := newCallApp(t, apptest.Config{})
-				if tt.refused {
-					a.api.refuse(a.first)
+		apptest.Bubble(t, tt.name, func(t *testing.T) {
+			a := newCallApp(t, apptest.Config{})
+			if tt.refused {
+				a.api.refuse(a.first)
+			}
+			time.Sleep(57 * time.Minute)
+			old := a.Cookies()
+			a.in(t, func(client *http.Client) {
+				a.call = func(client *http.Client) { answered(client.Get("https://api.test/")) }
+				time.Sleep(time.Minute)
+				a.api.refuse(a.first)
+				a.Ask(t.Context(), old, "/call") // refreshes
+				if !tt.refused {
+					a.api.refuse("")
 				}
-				time.Sleep(57 * time.Minute)
-				old := a.Cookies()
-				a.in(t, func(client *http.Client) {
-					a.call = func(client *http.Client) { answered(client.Get("https://api.test/")) }
-					time.Sleep(time.Minute)
-					a.api.refuse(a.first)
-					a.Ask(t.Context(), old, "/call") // refreshes
-					if !tt.refused {
-						a.api.refuse("")
-					}
-					a.api.called()
-					time.Sleep(tt.later)
-					a.calls(t, client, "200 yes")
-				})
-				calls := a.api.called()
-				fresh := a.Get("/access").Text
-				if len(calls) == 0 || calls[len(calls)-1].token != fresh || fresh == a.first || fresh == "" {
-					t.Errorf("calls %+v; the session has the token %q, and had %q", calls, fresh, a.first)
-				}
-				a.WantRefreshes(t, 1)
+				a.api.called()
+				time.Sleep(tt.later)
+				a.calls(t, client, "200 yes")
 			})
+			calls := a.api.called()
+			fresh := a.Get("/access").Text
+			if len(calls) == 0 || calls[len(calls)-1].token != fresh || fresh == a.first || fresh == "" {
+				t.Errorf("calls %+v; the session has the token %q, and had %q", calls, fresh, a.first)
+			}
+			a.WantRefreshes(t, 1)
 		})
 	}
 }
@@ -566,50 +519,48 @@ func TestClientEndsWithItsRequest(t *testing.T) {
 		{"while the token is refreshed after a 401", "/refused", 8 * time.Second, false, time.Second},
 	} {
 		for _, whose := range []string{"the client's", "the call's"} {
-			t.Run(tt.name+", by "+whose+" context", func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					a, _ := newAppWithAPI(t, apptest.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-						switch r.URL.Path {
-						case "/refused":
-							w.WriteHeader(http.StatusUnauthorized)
-							return
-						case "/endless":
-							http.NewResponseController(w).Flush()
-						}
-						<-r.Context().Done()
-					}))
-					a.SlowTokens(tt.slow)
-					var failed string
-					var took time.Duration
-					a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
-						if tt.due {
-							time.Sleep(2 * time.Hour)
-						}
-						ctx, hangUp := context.WithTimeout(r.Context(), tt.after)
-						defer hangUp()
-						ofClient, ofCall := ctx, r.Context()
-						if whose == "the call's" {
-							ofClient, ofCall = ofCall, ofClient
-						}
-						req, _ := http.NewRequestWithContext(ofCall, http.MethodGet, "https://api.test"+tt.path, nil)
-						start := time.Now()
-						failed = answered(a.Auth.Client(ofClient).Do(req))
-						took = time.Since(start)
-					})
-					b := a.Browser(t)
-					b.Login("/dashboard")
-					b.Get("/call")
-					if took != tt.after || !strings.Contains(failed, context.DeadlineExceeded.Error()) && !strings.HasPrefix(failed, "401") {
-						t.Errorf("after %v: %s", took, failed)
+			apptest.Bubble(t, tt.name+", by "+whose+" context", func(t *testing.T) {
+				a, _ := newAppWithAPI(t, apptest.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					switch r.URL.Path {
+					case "/refused":
+						w.WriteHeader(http.StatusUnauthorized)
+						return
+					case "/endless":
+						http.NewResponseController(w).Flush()
 					}
-					time.Sleep(tt.slow)
-					if tt.slow > 0 { // and its tokens are not lost
-						if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" {
-							t.Errorf("afterwards: %d, token %q", resp.StatusCode, resp.Text)
-						}
-						a.WantRefreshes(t, 1)
+					<-r.Context().Done()
+				}))
+				a.SlowTokens(tt.slow)
+				var failed string
+				var took time.Duration
+				a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
+					if tt.due {
+						time.Sleep(2 * time.Hour)
 					}
+					ctx, hangUp := context.WithTimeout(r.Context(), tt.after)
+					defer hangUp()
+					ofClient, ofCall := ctx, r.Context()
+					if whose == "the call's" {
+						ofClient, ofCall = ofCall, ofClient
+					}
+					req, _ := http.NewRequestWithContext(ofCall, http.MethodGet, "https://api.test"+tt.path, nil)
+					start := time.Now()
+					failed = answered(a.Auth.Client(ofClient).Do(req))
+					took = time.Since(start)
 				})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				b.Get("/call")
+				if took != tt.after || !strings.Contains(failed, context.DeadlineExceeded.Error()) && !strings.HasPrefix(failed, "401") {
+					t.Errorf("after %v: %s", took, failed)
+				}
+				time.Sleep(tt.slow)
+				if tt.slow > 0 { // and its tokens are not lost
+					if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" {
+						t.Errorf("afterwards: %d, token %q", resp.StatusCode, resp.Text)
+					}
+					a.WantRefreshes(t, 1)
+				}
 			})
 		}
 	}
@@ -675,34 +626,32 @@ func TestClientKeepsConnections(t *testing.T) {
 		{"an empty response", "", 1},
 		{"a long response", strings.Repeat("no", 32<<10), 2}, // the first of them
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server, serving := &api{}, sync.WaitGroup{}
-				a, pipes := newAppWithAPI(t, apptest.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					serving.Add(1)
-					defer serving.Done()
-					recorded := httptest.NewRecorder()
-					if server.ServeHTTP(recorded, r); recorded.Code == http.StatusUnauthorized {
-						w.WriteHeader(http.StatusUnauthorized)
-						io.WriteString(w, tt.refusal)
+		apptest.Bubble(t, tt.name, func(t *testing.T) {
+			server, serving := &api{}, sync.WaitGroup{}
+			a, pipes := newAppWithAPI(t, apptest.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				serving.Add(1)
+				defer serving.Done()
+				recorded := httptest.NewRecorder()
+				if server.ServeHTTP(recorded, r); recorded.Code == http.StatusUnauthorized {
+					w.WriteHeader(http.StatusUnauthorized)
+					io.WriteString(w, tt.refusal)
+				}
+			}))
+			a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
+				for range 5 {
+					if got := answered(a.Auth.Client(r.Context()).Get("https://api.test/")); got != "200 " {
+						t.Errorf("response is %q", got)
 					}
-				}))
-				a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
-					for range 5 {
-						if got := answered(a.Auth.Client(r.Context()).Get("https://api.test/")); got != "200 " {
-							t.Errorf("response is %q", got)
-						}
-					}
-				})
-				b := a.Browser(t)
-				b.Login("/dashboard")
-				server.refuse(b.Get("/access").Text)
-				b.Get("/call")
-				serving.Wait()
-				if calls, dials := len(server.called()), pipes.Dials.Load(); calls != 6 || dials != tt.dials {
-					t.Errorf("%d calls over %d connections", calls, dials)
 				}
 			})
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			server.refuse(b.Get("/access").Text)
+			b.Get("/call")
+			serving.Wait()
+			if calls, dials := len(server.called()), pipes.Dials.Load(); calls != 6 || dials != tt.dials {
+				t.Errorf("%d calls over %d connections", calls, dials)
+			}
 		})
 	}
 }

@@ -209,55 +209,52 @@ func TestRPInitiatedLogout(t *testing.T) {
 			noHint: true,
 		},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{Change: test.change, Provider: oauthlogintest.Config{Clients: []oauthlogintest.Client{registered}}})
-				if test.setUp != nil {
-					test.setUp(a)
-				}
-				b := a.Browser(t)
-				b.Login("/dashboard")
-				if test.signedIn != nil {
-					test.signedIn(b)
-				}
-				clientID, comeBack := cmp.Or(test.clientID, "app"), cmp.Or(test.comeBack, "https://app.test/")
-				out := b.LogOut("/left?q=a%20b")
-				u, err := url.Parse(out.Location())
-				if err != nil {
-					t.Fatal(err)
-				}
-				want, _ := url.Parse(cmp.Or(test.endpoint, "https://provider.test/end_session"))
-				sent, query := u.Query(), want.Query()
-				query.Set("client_id", clientID)
-				query.Set("post_logout_redirect_uri", comeBack)
-				query.Set("state", sent.Get("state"))
-				if !test.noHint {
-					query.Set("id_token_hint", a.LastIssued("id_token"))
-				}
-				u.RawQuery, want.RawQuery = "", ""
-				if u.String() != want.String() || !maps.EqualFunc(sent, query, slices.Equal) {
-					t.Errorf("logout led to %s?%v; want %v", u, sent, query)
-				}
-				if len(sent.Get("state")) < 43 || len(b.Cookies()) > 0 || out.Header.Get("Referrer-Policy") != "no-referrer" || out.Header.Get("Cache-Control") != "no-store" {
-					t.Errorf("state %q, cookies %v, headers %v", sent.Get("state"), b.Cookies(), out.Header)
-				}
-				back := b.Get(out.Location()) // the provider verifies hint and URI
-				if back.StatusCode != http.StatusSeeOther || !strings.HasPrefix(back.Location(), comeBack) {
-					t.Fatalf("the provider's response is %d to %q: %s", back.StatusCode, back.Location(), back.Text)
-				}
-				a.Events.Want(t, slices.Concat(
-					[]string{"login test/alice"}, refreshes(a), []string{"logout test/alice"})...)
-				if !strings.HasPrefix(comeBack, "https://app.test/") {
-					return
-				}
-				if resp := b.Follow(back.Location()); resp.Request.URL.String() != "https://app.test/left?q=a%20b" || resp.Text != "home of nobody" {
-					t.Errorf("came back to %s: %s", resp.Request.URL, resp.Text)
-				}
-				if len(b.Cookies()) > 0 || b.SignedIn() {
-					t.Errorf("cookies left: %v", b.Cookies())
-				}
-			})
+		apptest.Bubble(t, test.name, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{Change: test.change, Provider: oauthlogintest.Config{Clients: []oauthlogintest.Client{registered}}})
+			if test.setUp != nil {
+				test.setUp(a)
+			}
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			if test.signedIn != nil {
+				test.signedIn(b)
+			}
+			clientID, comeBack := cmp.Or(test.clientID, "app"), cmp.Or(test.comeBack, "https://app.test/")
+			out := b.LogOut("/left?q=a%20b")
+			u, err := url.Parse(out.Location())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, _ := url.Parse(cmp.Or(test.endpoint, "https://provider.test/end_session"))
+			sent, query := u.Query(), want.Query()
+			query.Set("client_id", clientID)
+			query.Set("post_logout_redirect_uri", comeBack)
+			query.Set("state", sent.Get("state"))
+			if !test.noHint {
+				query.Set("id_token_hint", a.LastIssued("id_token"))
+			}
+			u.RawQuery, want.RawQuery = "", ""
+			if u.String() != want.String() || !maps.EqualFunc(sent, query, slices.Equal) {
+				t.Errorf("logout led to %s?%v; want %v", u, sent, query)
+			}
+			if len(sent.Get("state")) < 43 || len(b.Cookies()) > 0 || out.Header.Get("Referrer-Policy") != "no-referrer" || out.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("state %q, cookies %v, headers %v", sent.Get("state"), b.Cookies(), out.Header)
+			}
+			back := b.Get(out.Location()) // the provider verifies hint and URI
+			if back.StatusCode != http.StatusSeeOther || !strings.HasPrefix(back.Location(), comeBack) {
+				t.Fatalf("the provider's response is %d to %q: %s", back.StatusCode, back.Location(), back.Text)
+			}
+			a.Events.Want(t, slices.Concat(
+				[]string{"login test/alice"}, refreshes(a), []string{"logout test/alice"})...)
+			if !strings.HasPrefix(comeBack, "https://app.test/") {
+				return
+			}
+			if resp := b.Follow(back.Location()); resp.Request.URL.String() != "https://app.test/left?q=a%20b" || resp.Text != "home of nobody" {
+				t.Errorf("came back to %s: %s", resp.Request.URL, resp.Text)
+			}
+			if len(b.Cookies()) > 0 || b.SignedIn() {
+				t.Errorf("cookies left: %v", b.Cookies())
+			}
 		})
 	}
 }
@@ -319,53 +316,50 @@ func TestLogoutRevokesTheRefreshToken(t *testing.T) {
 			a.Provider.EditDiscovery(func(doc map[string]any) { delete(doc, "revocation_endpoint") })
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				test.provider.Clients = clients
-				a := apptest.New(t, apptest.Config{Provider: test.provider, Change: func(opts *oauthlogin.Options) {
-					if test.client != nil {
-						test.client(opts.Providers[0].OAuth2)
-					}
-				}})
-				if test.setUp != nil {
-					test.setUp(a)
+		apptest.Bubble(t, test.name, func(t *testing.T) {
+			test.provider.Clients = clients
+			a := apptest.New(t, apptest.Config{Provider: test.provider, Change: func(opts *oauthlogin.Options) {
+				if test.client != nil {
+					test.client(opts.Providers[0].OAuth2)
 				}
-				b := a.Browser(t)
-				b.Login("/dashboard")
-				if test.signedIn != nil {
-					test.signedIn(a, b)
+			}})
+			if test.setUp != nil {
+				test.setUp(a)
+			}
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			if test.signedIn != nil {
+				test.signedIn(a, b)
+			}
+			newest, tokenCalls := a.LastIssued("refresh_token"), a.Provider.Count(oauthlogintest.Token)
+			b.LogOut("/")
+			sent := a.Provider.Requests(oauthlogintest.Revocation)
+			if n := a.Provider.Count(oauthlogintest.Token); n != tokenCalls {
+				t.Errorf("%d calls of the token endpoint", n-tokenCalls)
+			}
+			if test.none {
+				if len(sent) > 0 {
+					t.Errorf("%d revocations", len(sent))
 				}
-				newest, tokenCalls := a.LastIssued("refresh_token"), a.Provider.Count(oauthlogintest.Token)
-				b.LogOut("/")
-				sent := a.Provider.Requests(oauthlogintest.Revocation)
-				if n := a.Provider.Count(oauthlogintest.Token); n != tokenCalls {
-					t.Errorf("%d calls of the token endpoint", n-tokenCalls)
-				}
-				if test.none {
-					if len(sent) > 0 {
-						t.Errorf("%d revocations", len(sent))
-					}
-					return
-				}
-				if len(sent) != 1 || sent[0].Status != http.StatusOK || sent[0].Method != http.MethodPost {
-					t.Fatalf("%d revocations: %v", len(sent), sent)
-				}
-				form := sent[0].Form
-				if form.Get("token") != newest || form.Get("token_type_hint") != "refresh_token" {
-					t.Errorf("revoked another token than the newest, as %q", form.Get("token_type_hint"))
-				}
-				names := slices.Sorted(maps.Keys(form))
-				if want := append(test.form, "token", "token_type_hint"); !slices.Equal(names, want) {
-					t.Errorf("parameters %v; want %v", names, want)
-				}
-				if _, _, basic := (&http.Request{Header: sent[0].Header}).BasicAuth(); basic != test.basic {
-					t.Errorf("HTTP Basic: %v", basic)
-				}
-				if len(sent[0].Query) > 0 {
-					t.Errorf("query %v", sent[0].Query)
-				}
-			})
+				return
+			}
+			if len(sent) != 1 || sent[0].Status != http.StatusOK || sent[0].Method != http.MethodPost {
+				t.Fatalf("%d revocations: %v", len(sent), sent)
+			}
+			form := sent[0].Form
+			if form.Get("token") != newest || form.Get("token_type_hint") != "refresh_token" {
+				t.Errorf("revoked another token than the newest, as %q", form.Get("token_type_hint"))
+			}
+			names := slices.Sorted(maps.Keys(form))
+			if want := append(test.form, "token", "token_type_hint"); !slices.Equal(names, want) {
+				t.Errorf("parameters %v; want %v", names, want)
+			}
+			if _, _, basic := (&http.Request{Header: sent[0].Header}).BasicAuth(); basic != test.basic {
+				t.Errorf("HTTP Basic: %v", basic)
+			}
+			if len(sent[0].Query) > 0 {
+				t.Errorf("query %v", sent[0].Query)
+			}
 		})
 	}
 }
@@ -404,47 +398,42 @@ func TestLogoutWithoutTheProvider(t *testing.T) {
 			if !known {
 				name, comeTo = name+" since before the start", "/left?q=a%20b"
 			}
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					a := apptest.New(t, apptest.Config{})
-					b := a.Browser(t)
-					b.Login("/dashboard")
-					b.StartLogin("/login")
-					if !known {
-						a.Restart(t)
+			apptest.Bubble(t, name, func(t *testing.T) {
+				a, b := apptest.SignedIn(t, apptest.Config{})
+				b.StartLogin("/login")
+				if !known {
+					a.Restart(t)
+				}
+				a.Events.Take()
+				var revocations atomic.Int32
+				a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
+					if r.URL.Path == "/revoke" {
+						revocations.Add(1)
 					}
-					a.Events.Take()
-					var revocations atomic.Int32
-					a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
-						if r.URL.Path == "/revoke" {
-							revocations.Add(1)
-						}
-						return test.fault(r)
-					})
-					started := time.Now()
-					out := b.LogOut("/left?q=a%20b")
-					if waited := time.Since(started); waited > 3*time.Second {
-						t.Errorf("the user waited for %v", waited)
-					}
-					if !strings.HasPrefix(out.Location(), comeTo) {
-						t.Errorf("logout led to %s; want %s", out.Location(), comeTo)
-					}
-					if len(b.Cookies()) > 0 || b.SignedIn() {
-						t.Errorf("cookies left: %v", b.Cookies())
-					}
-					if n := revocations.Load(); known && n != 1 || !known && n > 0 {
-						t.Errorf("%d revocations", n)
-					}
-					a.Events.Want(t, "logout test/alice")
-					if (known && test.revokes) == strings.Contains(a.Log.String(), "refresh token not revoked") {
-						t.Errorf("log: %s", a.Log)
-					}
-					a.Leaks(t, out.Text)
-					a.Wire.CutBy(nil)
-					time.Sleep(time.Minute)
-					b.Login("/dashboard")
+					return test.fault(r)
 				})
+				started := time.Now()
+				out := b.LogOut("/left?q=a%20b")
+				if waited := time.Since(started); waited > 3*time.Second {
+					t.Errorf("the user waited for %v", waited)
+				}
+				if !strings.HasPrefix(out.Location(), comeTo) {
+					t.Errorf("logout led to %s; want %s", out.Location(), comeTo)
+				}
+				if len(b.Cookies()) > 0 || b.SignedIn() {
+					t.Errorf("cookies left: %v", b.Cookies())
+				}
+				if n := revocations.Load(); known && n != 1 || !known && n > 0 {
+					t.Errorf("%d revocations", n)
+				}
+				a.Events.Want(t, "logout test/alice")
+				if (known && test.revokes) == strings.Contains(a.Log.String(), "refresh token not revoked") {
+					t.Errorf("log: %s", a.Log)
+				}
+				a.Leaks(t, out.Text)
+				a.Wire.CutBy(nil)
+				time.Sleep(time.Minute)
+				b.Login("/dashboard")
 			})
 		}
 	}
@@ -493,54 +482,51 @@ func TestLogoutClearsEveryCookie(t *testing.T) {
 			b.SetCookie(one, other.Cookies()[one])
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{Change: test.change})
-				if test.setUp != nil {
-					test.setUp(a)
-				}
-				a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(5000) })
-				b := a.Browser(t)
-				b.Login("/")
-				if len(b.CookieNames(one+".1")) == 0 {
-					t.Fatal("the session has one chunk")
-				}
-				b.StartLogin("/login")
-				b.StartLogin("/login")
-				if test.signedIn != nil {
-					test.signedIn(b)
-				}
-				for name, value := range test.plant {
-					b.SetCookie(name, value)
-				}
-				for _, name := range []string{"other", one + "2", one + ".9"} {
-					b.SetCookie(name, "stays")
-				}
-				a.Events.Take()
-				a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
-					t.Errorf("%s %s", r.Method, r.URL)
-					return nil, errors.New("cut")
-				})
-				out := b.LogOut("/left?q=a%20b")
-				if out.StatusCode != http.StatusSeeOther || out.Location() != "/left?q=a%20b" || out.Header.Get("Referrer-Policy") != "no-referrer" || out.Header.Get("Cache-Control") != "no-store" {
-					t.Errorf("%d %v", out.StatusCode, out.Header)
-				}
-				if left := slices.Sorted(maps.Keys(b.Cookies())); !slices.Equal(left, []string{one + ".9", one + "2", "other"}) {
-					t.Errorf("left with %v", left)
-				}
-				// apptest.CookieFaults checks that the attributes are those that set them.
-				if !slices.ContainsFunc(out.Cookies(), func(c *http.Cookie) bool { return c.Name == one && c.MaxAge < 0 }) {
-					t.Error("the session cookie is not expired")
-				}
-				var events []string
-				if test.subject != "" {
-					events = []string{"logout test/" + test.subject}
-				}
-				a.Events.Want(t, events...)
-				a.Wire.CutBy(nil)
-				b.Login("/dashboard")
+		apptest.Bubble(t, test.name, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{Change: test.change})
+			if test.setUp != nil {
+				test.setUp(a)
+			}
+			a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(5000) })
+			b := a.Browser(t)
+			b.Login("/")
+			if len(b.CookieNames(one+".1")) == 0 {
+				t.Fatal("the session has one chunk")
+			}
+			b.StartLogin("/login")
+			b.StartLogin("/login")
+			if test.signedIn != nil {
+				test.signedIn(b)
+			}
+			for name, value := range test.plant {
+				b.SetCookie(name, value)
+			}
+			for _, name := range []string{"other", one + "2", one + ".9"} {
+				b.SetCookie(name, "stays")
+			}
+			a.Events.Take()
+			a.Wire.CutBy(func(r *http.Request) (*http.Response, error) {
+				t.Errorf("%s %s", r.Method, r.URL)
+				return nil, errors.New("cut")
 			})
+			out := b.LogOut("/left?q=a%20b")
+			if out.StatusCode != http.StatusSeeOther || out.Location() != "/left?q=a%20b" || out.Header.Get("Referrer-Policy") != "no-referrer" || out.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%d %v", out.StatusCode, out.Header)
+			}
+			if left := slices.Sorted(maps.Keys(b.Cookies())); !slices.Equal(left, []string{one + ".9", one + "2", "other"}) {
+				t.Errorf("left with %v", left)
+			}
+			// apptest.CookieFaults checks that the attributes are those that set them.
+			if !slices.ContainsFunc(out.Cookies(), func(c *http.Cookie) bool { return c.Name == one && c.MaxAge < 0 }) {
+				t.Error("the session cookie is not expired")
+			}
+			var events []string
+			if test.subject != "" {
+				events = []string{"logout test/" + test.subject}
+			}
+			a.Events.Want(t, events...)
+			a.Wire.CutBy(nil)
+			b.Login("/dashboard")
 		})
 	}
 }
@@ -569,57 +555,54 @@ func TestSignOut(t *testing.T) {
 		}},
 		{name: "when the cookie is due to be resealed", path: "/end", before: func(*apptest.App) { time.Sleep(3 * time.Hour) }, refreshed: true},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				a.Routes = func(mux *http.ServeMux) {
-					end := a.Count(func(w http.ResponseWriter, r *http.Request) {
+		apptest.Bubble(t, test.name, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			a.Routes = func(mux *http.ServeMux) {
+				end := a.Count(func(w http.ResponseWriter, r *http.Request) {
+					a.Auth.SignOut(w, r)
+					if r.URL.Path == "/end/twice" {
 						a.Auth.SignOut(w, r)
-						if r.URL.Path == "/end/twice" {
-							a.Auth.SignOut(w, r)
-						}
-						fmt.Fprint(w, "account deleted")
-					})
-					mux.Handle("/end", a.Auth.RequireAuth(end))
-					mux.Handle("/end/twice", a.Auth.RequireAuth(end))
-					mux.Handle("/end/public", end)
-				}
-				b := a.Browser(t)
-				b.Login("/dashboard")
-				b.StartLogin("/login")
-				if test.before != nil {
-					test.before(a)
-				}
-				a.Events.Take()
-				old := b.Clone()
-				resp := b.Post(test.path, nil)
-				if resp.StatusCode != http.StatusOK || resp.Text != "account deleted" || resp.Location() != "" {
-					t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
-				}
-				for _, c := range resp.Cookies() {
-					if c.MaxAge >= 0 || c.Value != "" {
-						t.Errorf("cookie %s of %d bytes is set", c.Name, len(c.Value))
 					}
+					fmt.Fprint(w, "account deleted")
+				})
+				mux.Handle("/end", a.Auth.RequireAuth(end))
+				mux.Handle("/end/twice", a.Auth.RequireAuth(end))
+				mux.Handle("/end/public", end)
+			}
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			b.StartLogin("/login")
+			if test.before != nil {
+				test.before(a)
+			}
+			a.Events.Take()
+			old := b.Clone()
+			resp := b.Post(test.path, nil)
+			if resp.StatusCode != http.StatusOK || resp.Text != "account deleted" || resp.Location() != "" {
+				t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
+			}
+			for _, c := range resp.Cookies() {
+				if c.MaxAge >= 0 || c.Value != "" {
+					t.Errorf("cookie %s of %d bytes is set", c.Name, len(c.Value))
 				}
-				if len(b.Cookies()) > 0 || b.SignedIn() {
-					t.Errorf("cookies left: %v", slices.Collect(maps.Keys(b.Cookies())))
-				}
-				if old.SignedIn() {
-					t.Error("the old cookie is valid")
-				}
-				want := []string{"logout test/alice"}
-				if test.refreshed {
-					want = []string{"refresh test/alice", "logout test/alice"}
-				}
-				a.Events.Want(t, want...)
-				revoked := a.Provider.Requests(oauthlogintest.Revocation)
-				if len(revoked) != 1 || revoked[0].Form.Get("token") != a.LastIssued("refresh_token") {
-					t.Errorf("%d revocations", len(revoked))
-				}
-				a.Provider.EditTokenResponse(nil)
-				b.Login("/dashboard")
-			})
+			}
+			if len(b.Cookies()) > 0 || b.SignedIn() {
+				t.Errorf("cookies left: %v", slices.Collect(maps.Keys(b.Cookies())))
+			}
+			if old.SignedIn() {
+				t.Error("the old cookie is valid")
+			}
+			want := []string{"logout test/alice"}
+			if test.refreshed {
+				want = []string{"refresh test/alice", "logout test/alice"}
+			}
+			a.Events.Want(t, want...)
+			revoked := a.Provider.Requests(oauthlogintest.Revocation)
+			if len(revoked) != 1 || revoked[0].Form.Get("token") != a.LastIssued("refresh_token") {
+				t.Errorf("%d revocations", len(revoked))
+			}
+			a.Provider.EditTokenResponse(nil)
+			b.Login("/dashboard")
 		})
 	}
 	t.Run("without a session", func(t *testing.T) {

@@ -90,9 +90,7 @@ func TestPolicyClaims(t *testing.T) {
 		{"all but one of several claims", want{"role": {"admin"}, "groups": {"staff"}, "level": {"8"}}, false},
 		{"a claim of the protocol", want{"sub": {"alice"}, "aud": {"app"}}, true},
 	}
-	a := apptest.New(t, withClaims(claims))
-	b := a.Browser(t)
-	b.Login("/dashboard")
+	a, b := apptest.SignedIn(t, withClaims(claims))
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			a.GuardBy(oauthlogin.Policy{Claims: test.claims})
@@ -146,23 +144,20 @@ func TestPolicyScopes(t *testing.T) {
 		{"withdrawn by a refresh that grants nothing", scope("openid profile"), scope(""), []string{"profile"}, false},
 		{"an empty name", scope("openid"), nil, []string{""}, false},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				a.GuardBy(oauthlogin.Policy{Scopes: test.required})
-				test.login(a)
-				b := a.Browser(t)
-				b.Login("/dashboard")
-				if test.refresh != nil {
-					test.refresh(a)
-					time.Sleep(59*time.Minute + 30*time.Second)
-				}
-				wantGuarded(t, a, b, test.allowed)
-				if test.refresh != nil && a.Provider.Count(oauthlogintest.Token) != 2 {
-					t.Error("there was no refresh")
-				}
-			})
+		apptest.Bubble(t, test.name, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			a.GuardBy(oauthlogin.Policy{Scopes: test.required})
+			test.login(a)
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			if test.refresh != nil {
+				test.refresh(a)
+				time.Sleep(59*time.Minute + 30*time.Second)
+			}
+			wantGuarded(t, a, b, test.allowed)
+			if test.refresh != nil && a.Provider.Count(oauthlogintest.Token) != 2 {
+				t.Error("there was no refresh")
+			}
 		})
 	}
 }
@@ -246,10 +241,8 @@ func TestForbidden(t *testing.T) {
 	}
 	t.Run("without an ErrorHandler", func(t *testing.T) {
 		t.Parallel()
-		a := apptest.New(t, apptest.Config{})
+		a, b := apptest.SignedIn(t, apptest.Config{})
 		a.GuardBy(policy)
-		b := a.Browser(t)
-		b.Login("/dashboard")
 		resp := b.Get("/guarded?<script>")
 		if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>No access</h1>") || strings.Contains(resp.Text, "groups") || !slices.Equal(resp.Links(), []string{"/"}) {
 			t.Errorf("%d %s", resp.StatusCode, resp.Text)
@@ -452,38 +445,33 @@ func TestStepUpIsVerified(t *testing.T) {
 		{"an acr that begins alike", strong, claim("acr", is("phrh"))},
 		{"an acr of two words", strong, claim("acr", is("0 phr"))},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				a.GuardBy(test.policy)
-				b := a.Browser(t)
-				b.Login("/dashboard")
-				a.Events.Take()
-				old := b.Cookies()[apptest.SessionCookie]
-				time.Sleep(3 * time.Minute)
-				test.respond(a)
-				resp := b.Follow(guardedPath)
-				if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>Please sign in again</h1>") || resp.Request.URL.Path != "/auth/callback" {
-					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
-				}
-				if !slices.Equal(resp.Links(), []string{guardedPath}) {
-					t.Errorf("links %q", resp.Links())
-				}
-				if a.Called("/guarded") > 0 || a.Provider.Count(oauthlogintest.Authorization) != 2 || a.Provider.Count(oauthlogintest.Token) != 2 {
-					t.Errorf("handler ran %d times after %d requests", a.Called("/guarded"), a.Provider.Count(oauthlogintest.Authorization))
-				}
-				a.Events.Want(t, "step_up test/alice", "login test/ step_up_failed")
-				if b.Cookies()[apptest.SessionCookie] != old || !b.SignedIn() {
-					t.Error("the old session has gone")
-				}
-				// And when the provider does as requested:
-				a.Provider.EditIDToken(nil)
-				a.Provider.EditUserInfo(nil)
-				if resp := b.Follow(guardedPath); resp.Text != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
-					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
-				}
-			})
+		apptest.Bubble(t, test.name, func(t *testing.T) {
+			a, b := apptest.SignedIn(t, apptest.Config{})
+			a.GuardBy(test.policy)
+			a.Events.Take()
+			old := b.Cookies()[apptest.SessionCookie]
+			time.Sleep(3 * time.Minute)
+			test.respond(a)
+			resp := b.Follow(guardedPath)
+			if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>Please sign in again</h1>") || resp.Request.URL.Path != "/auth/callback" {
+				t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+			}
+			if !slices.Equal(resp.Links(), []string{guardedPath}) {
+				t.Errorf("links %q", resp.Links())
+			}
+			if a.Called("/guarded") > 0 || a.Provider.Count(oauthlogintest.Authorization) != 2 || a.Provider.Count(oauthlogintest.Token) != 2 {
+				t.Errorf("handler ran %d times after %d requests", a.Called("/guarded"), a.Provider.Count(oauthlogintest.Authorization))
+			}
+			a.Events.Want(t, "step_up test/alice", "login test/ step_up_failed")
+			if b.Cookies()[apptest.SessionCookie] != old || !b.SignedIn() {
+				t.Error("the old session has gone")
+			}
+			// And when the provider does as requested:
+			a.Provider.EditIDToken(nil)
+			a.Provider.EditUserInfo(nil)
+			if resp := b.Follow(guardedPath); resp.Text != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
+				t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+			}
 		})
 	}
 }
@@ -492,10 +480,8 @@ func TestStepUpIsVerified(t *testing.T) {
 func TestStepUpForScripts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{})
+		a, b := apptest.SignedIn(t, apptest.Config{})
 		a.GuardBy(oauthlogin.Policy{MaxAge: time.Minute, ACR: []string{"phr"}})
-		b := a.Browser(t)
-		b.Login("/dashboard")
 		a.Events.Take()
 		ask := func(method string, header ...string) (loginURL *url.URL) {
 			t.Helper()
@@ -656,25 +642,20 @@ func TestStepUpAsAnotherUser(t *testing.T) {
 			[]string{"step_up test/alice", "login test/bob", "denied test/bob forbidden"},
 		},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				a.GuardBy(test.policy)
-				b := a.Browser(t)
-				b.Login("/dashboard")
-				a.Events.Take()
-				time.Sleep(3 * time.Minute)
-				a.Provider.AutoApprove("bob")
-				resp := b.Follow(guardedPath)
-				if resp.StatusCode != test.status || resp.Request.URL.RequestURI() != guardedPath {
-					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
-				}
-				a.Events.Want(t, test.events...)
-				if me := b.Get("/api/me"); !strings.Contains(me.Text, `"Subject":"bob"`) || strings.Contains(me.Text, "alice") {
-					t.Errorf("signed in as %s", me.Text)
-				}
-			})
+		apptest.Bubble(t, test.name, func(t *testing.T) {
+			a, b := apptest.SignedIn(t, apptest.Config{})
+			a.GuardBy(test.policy)
+			a.Events.Take()
+			time.Sleep(3 * time.Minute)
+			a.Provider.AutoApprove("bob")
+			resp := b.Follow(guardedPath)
+			if resp.StatusCode != test.status || resp.Request.URL.RequestURI() != guardedPath {
+				t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+			}
+			a.Events.Want(t, test.events...)
+			if me := b.Get("/api/me"); !strings.Contains(me.Text, `"Subject":"bob"`) || strings.Contains(me.Text, "alice") {
+				t.Errorf("signed in as %s", me.Text)
+			}
 		})
 	}
 }

@@ -280,9 +280,7 @@ func TestLogoutAfterSealingAnew(t *testing.T) {
 // handler gets the ResponseWriter itself.
 func TestResponseWriterIsNotWrapped(t *testing.T) {
 	t.Parallel()
-	a := apptest.New(t, apptest.Config{})
-	b := a.Browser(t)
-	b.Login("/dashboard")
+	a, b := apptest.SignedIn(t, apptest.Config{})
 	same := false
 	var given http.ResponseWriter
 	h := a.Auth.Handler(a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

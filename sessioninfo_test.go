@@ -119,17 +119,15 @@ func TestSessionInfoSignedIn(t *testing.T) {
 		},
 	} {
 		for _, behindHandler := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, behind Handler: %t", tt.name, behindHandler), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					a := newInfoApp(t, tt.config, behindHandler)
-					b := a.Browser(t)
-					b.Login("/dashboard")
-					want := signedInInfo(tt.user, time.Now().Add(tt.lives), tt.refreshable)
-					wantInfo(t, "GET", b.Get("/info", apptest.AsScript...), http.StatusOK, want)
-					wantInfo(t, "HEAD", b.Do(b.Request(http.MethodHead, "/info", nil)), http.StatusOK, want) // net/http drops the body
-					time.Sleep(time.Minute)
-					wantInfo(t, "a minute later", b.Get("/info"), http.StatusOK, want)
-				})
+			apptest.Bubble(t, fmt.Sprintf("%s, behind Handler: %t", tt.name, behindHandler), func(t *testing.T) {
+				a := newInfoApp(t, tt.config, behindHandler)
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				want := signedInInfo(tt.user, time.Now().Add(tt.lives), tt.refreshable)
+				wantInfo(t, "GET", b.Get("/info", apptest.AsScript...), http.StatusOK, want)
+				wantInfo(t, "HEAD", b.Do(b.Request(http.MethodHead, "/info", nil)), http.StatusOK, want) // net/http drops the body
+				time.Sleep(time.Minute)
+				wantInfo(t, "a minute later", b.Get("/info"), http.StatusOK, want)
 			})
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
@@ -18,9 +17,7 @@ import (
 // origin checks that could be bypassed.
 func TestLogoutRefused(t *testing.T) {
 	t.Parallel()
-	a := apptest.New(t, apptest.Config{})
-	b := a.Browser(t)
-	b.Login("/dashboard")
+	a, b := apptest.SignedIn(t, apptest.Config{})
 	cookies := b.Cookies()
 	for _, tt := range []struct {
 		name, method string
@@ -105,34 +102,29 @@ func TestReturnFromLogout(t *testing.T) {
 			return strings.Replace(back, "/?", "/elsewhere?", 1)
 		}, false},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				b := a.Browser(t)
-				b.Login("/dashboard")
-				out := b.LogOut(left)
-				back := b.Get(out.Location()).Location()
-				// OAuth 2.1 section 4.1.1: the provider cannot read what the state carries.
-				if strings.Contains(out.Location(), "left") {
-					t.Errorf("logout led to %s", out.Location())
-				}
-				target := test.come(a, b, back)
-				resp := b.Get(target)
-				switch {
-				case test.leadsOn && (resp.StatusCode != http.StatusSeeOther || resp.Location() != left || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Referrer-Policy") != "no-referrer"):
-					t.Errorf("%d %v", resp.StatusCode, resp.Header)
-				case !test.leadsOn && (resp.StatusCode != http.StatusOK || resp.Text != "home of nobody"):
-					t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
-				}
-				if len(resp.Cookies()) > 0 || b.SignedIn() {
-					t.Errorf("cookies %v", resp.Cookies())
-				}
-				if resp := b.Do(b.Request(http.MethodPost, target, nil)); resp.Location() != "" {
-					t.Errorf("a form is led to %s", resp.Location())
-				}
-				b.Login("/dashboard")
-			})
+		apptest.Bubble(t, test.name, func(t *testing.T) {
+			a, b := apptest.SignedIn(t, apptest.Config{})
+			out := b.LogOut(left)
+			back := b.Get(out.Location()).Location()
+			// OAuth 2.1 section 4.1.1: the provider cannot read what the state carries.
+			if strings.Contains(out.Location(), "left") {
+				t.Errorf("logout led to %s", out.Location())
+			}
+			target := test.come(a, b, back)
+			resp := b.Get(target)
+			switch {
+			case test.leadsOn && (resp.StatusCode != http.StatusSeeOther || resp.Location() != left || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Referrer-Policy") != "no-referrer"):
+				t.Errorf("%d %v", resp.StatusCode, resp.Header)
+			case !test.leadsOn && (resp.StatusCode != http.StatusOK || resp.Text != "home of nobody"):
+				t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
+			}
+			if len(resp.Cookies()) > 0 || b.SignedIn() {
+				t.Errorf("cookies %v", resp.Cookies())
+			}
+			if resp := b.Do(b.Request(http.MethodPost, target, nil)); resp.Location() != "" {
+				t.Errorf("a form is led to %s", resp.Location())
+			}
+			b.Login("/dashboard")
 		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
@@ -105,27 +104,24 @@ func TestStepUpNeverGoesRound(t *testing.T) {
 		{"a MaxAge of a century", oauthlogin.Policy{MaxAge: 100 * 365 * 24 * time.Hour}, true},
 	} {
 		for _, acr := range []any{"0", "phr", nil} {
-			t.Run(fmt.Sprintf("%s, acr %v", test.name, acr), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					a := apptest.New(t, apptest.Config{})
-					a.GuardBy(test.policy)
-					a.Provider.EditIDToken(func(_, claims map[string]any) {
-						if claims["acr"] = acr; acr == nil {
-							delete(claims, "acr")
-						}
-					})
-					b := a.Browser(t)
-					b.Login("/dashboard")
-					time.Sleep(3 * time.Minute)
-					resp := b.Follow("/guarded") // which ends
-					if n := a.Provider.Count(oauthlogintest.Authorization); n > 2 {
-						t.Errorf("sent to the provider %d times", n)
-					}
-					if allowed := a.Called("/guarded") > 0; allowed != test.allowed {
-						t.Errorf("%d, handler ran: %v", resp.StatusCode, allowed)
+			apptest.Bubble(t, fmt.Sprintf("%s, acr %v", test.name, acr), func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{})
+				a.GuardBy(test.policy)
+				a.Provider.EditIDToken(func(_, claims map[string]any) {
+					if claims["acr"] = acr; acr == nil {
+						delete(claims, "acr")
 					}
 				})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				time.Sleep(3 * time.Minute)
+				resp := b.Follow("/guarded") // which ends
+				if n := a.Provider.Count(oauthlogintest.Authorization); n > 2 {
+					t.Errorf("sent to the provider %d times", n)
+				}
+				if allowed := a.Called("/guarded") > 0; allowed != test.allowed {
+					t.Errorf("%d, handler ran: %v", resp.StatusCode, allowed)
+				}
 			})
 		}
 	}
@@ -147,10 +143,8 @@ func TestLoginTakesNoStepUpFromTheQuery(t *testing.T) {
 // other parameters nor other sealed values change that, and no page repeats it.
 func TestStepUpIsSealed(t *testing.T) {
 	t.Parallel()
-	a := apptest.New(t, apptest.Config{})
+	a, b := apptest.SignedIn(t, apptest.Config{})
 	a.GuardBy(oauthlogin.Policy{MaxAge: time.Minute, ACR: []string{"phr"}})
-	b := a.Browser(t)
-	b.Login("/dashboard")
 	var challenge map[string]string
 	if err := json.Unmarshal([]byte(b.Get("/guarded", apptest.AsScript...).Text), &challenge); err != nil {
 		t.Fatal(err)
