@@ -2,7 +2,6 @@ package oauthlogin_test
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,14 +41,12 @@ func withClaims(claims map[string]any) apptest.Config {
 	}}}
 }
 
-// Every claim of the policy must have one of its values. A claim of an unexpected
-// type has none.
+// Every claim of the policy must have one of its values. Which values a claim has is
+// in internal/claims.
 func TestPolicyClaims(t *testing.T) {
 	t.Parallel()
 	claims := map[string]any{
-		"role": "admin", "groups": []any{"staff", "admin"}, "level": 7, "ratio": 1.5, "active": true, "banned": false,
-		"nothing": nil, "blank": "", "none": []any{}, "quoted": `a"b & <c>`,
-		"tree": map[string]any{"admin": true, "name": "admin"}, "mixed": []any{nil, []any{"admin"}, map[string]any{"x": "admin"}, 3, true, "word"},
+		"role": "admin", "groups": []any{"staff", "admin"}, "level": 7, "active": true, "blank": "", "tree": map[string]any{"admin": true, "name": "admin"},
 	}
 	type want = map[string][]string
 	tests := []struct {
@@ -62,30 +59,16 @@ func TestPolicyClaims(t *testing.T) {
 		{"one of several values", want{"role": {"owner", "admin"}}, true},
 		{"another value", want{"role": {"owner"}}, false},
 		{"another case", want{"role": {"Admin"}}, false},
-		{"the name in another case", want{"Role": {"admin"}}, false},
 		{"a part of the value", want{"role": {"adm"}}, false},
 		{"the value with a space", want{"role": {"admin "}}, false},
 		{"an element of a list", want{"groups": {"admin"}}, true},
 		{"a value that the list does not have", want{"groups": {"owner"}}, false},
-		{"a list as JSON", want{"groups": {`["staff","admin"]`}}, false},
-		{"a list as words", want{"groups": {"staff admin", "staff,admin"}}, false},
-		{"an empty list", want{"none": {"", "[]", "null"}}, false},
 		{"a number", want{"level": {"7"}}, true},
-		{"a number written otherwise", want{"level": {"7.0", "07", "7e0"}}, false},
-		{"a fraction", want{"ratio": {"1.5"}}, true},
 		{"true", want{"active": {"true"}}, true},
-		{"true for false", want{"banned": {"true"}}, false},
-		{"false", want{"banned": {"false"}}, true},
 		{"a missing claim", want{"missing": {"admin"}}, false},
 		{"a missing claim for an empty value", want{"missing": {"", "null"}}, false},
-		{"null", want{"nothing": {"", "null", "nil", "<nil>"}}, false},
 		{"an empty value", want{"blank": {""}}, true},
-		{"an object", want{"tree": {"admin", `{"admin":true,"name":"admin"}`, "true", ""}}, false},
 		{"a claim inside an object", want{"admin": {"true"}, "tree.admin": {"true"}}, false},
-		{"an element inside elements", want{"mixed": {"admin", "null", "", `["admin"]`}}, false},
-		{"a number in a list", want{"mixed": {"3"}}, true},
-		{"a boolean in a list", want{"mixed": {"true"}}, true},
-		{"characters that JSON escapes", want{"quoted": {`a"b & <c>`}}, true},
 		{"all of several claims", want{"role": {"admin"}, "groups": {"staff"}, "level": {"7"}}, true},
 		{"all but one of several claims", want{"role": {"admin"}, "groups": {"staff"}, "level": {"8"}}, false},
 		{"a claim of the protocol", want{"sub": {"alice"}, "aud": {"app"}}, true},
@@ -224,14 +207,8 @@ func TestForbidden(t *testing.T) {
 			if resp.StatusCode != http.StatusForbidden || resp.Location() != "" || resp.Header.Get("Cache-Control") != "no-store" || a.Called("/guarded") > 0 {
 				t.Errorf("%d %v, handler ran %d times", resp.StatusCode, resp.Header, a.Called("/guarded"))
 			}
-			var body map[string]string
-			switch {
-			case test.json && (json.Unmarshal([]byte(resp.Text), &body) != nil || len(body) != 1 || body["error"] != "forbidden"):
-				t.Errorf("body %s", resp.Text)
-			case test.json && (resp.Header.Get("Content-Type") != "application/json" || code != ""):
-				t.Errorf("Content-Type %s; ErrorHandler got %q", resp.Header.Get("Content-Type"), code)
-			case !test.json && code != "forbidden":
-				t.Errorf("ErrorHandler got %q", code)
+			if inJSON := strings.TrimSpace(resp.Text) == `{"error":"forbidden"}` && resp.Header.Get("Content-Type") == "application/json"; inJSON != test.json || (code == "forbidden") == test.json {
+				t.Errorf("%v %s, ErrorHandler got %q", resp.Header, resp.Text, code)
 			}
 			a.Events.Want(t, "denied test/alice forbidden")
 			if !b.SignedIn() {
@@ -425,11 +402,8 @@ func TestStepUpIsVerified(t *testing.T) {
 	}{
 		{"an old auth_time", recent, claim("auth_time", func() any { return time.Now().Add(-2*time.Minute - time.Second).Unix() })},
 		{"no auth_time", recent, claim("auth_time", is(nil))},
-		{"an auth_time of null", recent, claim("auth_time", is(json.RawMessage("null")))},
 		{"an auth_time that is a string", recent, claim("auth_time", func() any { return fmt.Sprint(time.Now().Unix()) })},
-		{"an auth_time in milliseconds", recent, claim("auth_time", func() any { return time.Now().UnixMilli() })},
 		{"an auth_time in the future", recent, claim("auth_time", func() any { return time.Now().Add(time.Hour).Unix() })},
-		{"an auth_time of 0", recent, claim("auth_time", is(0))},
 		{"an auth_time that user info alone has", recent, func(a *apptest.App) {
 			a.Provider.EditIDToken(func(_, claims map[string]any) {
 				delete(claims, "auth_time")
@@ -439,9 +413,6 @@ func TestStepUpIsVerified(t *testing.T) {
 		}},
 		{"another acr", strong, claim("acr", is("0"))},
 		{"no acr", strong, claim("acr", is(nil))},
-		{"an acr of null", strong, claim("acr", is(json.RawMessage("null")))},
-		{"an acr that is a list", strong, claim("acr", is([]string{"phr"}))},
-		{"an acr in another case", strong, claim("acr", is("PHR"))},
 		{"an acr that begins alike", strong, claim("acr", is("phrh"))},
 		{"an acr of two words", strong, claim("acr", is("0 phr"))},
 	} {
@@ -453,11 +424,8 @@ func TestStepUpIsVerified(t *testing.T) {
 			time.Sleep(3 * time.Minute)
 			test.respond(a)
 			resp := b.Follow(guardedPath)
-			if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>Please sign in again</h1>") || resp.Request.URL.Path != "/auth/callback" {
+			if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>Please sign in again</h1>") || resp.Request.URL.Path != "/auth/callback" || !slices.Equal(resp.Links(), []string{guardedPath}) {
 				t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
-			}
-			if !slices.Equal(resp.Links(), []string{guardedPath}) {
-				t.Errorf("links %q", resp.Links())
 			}
 			if a.Called("/guarded") > 0 || a.Provider.Count(oauthlogintest.Authorization) != 2 || a.Provider.Count(oauthlogintest.Token) != 2 {
 				t.Errorf("handler ran %d times after %d requests", a.Called("/guarded"), a.Provider.Count(oauthlogintest.Authorization))
@@ -487,17 +455,13 @@ func TestStepUpForScripts(t *testing.T) {
 			t.Helper()
 			resp := b.Do(b.Request(method, guardedPath, nil, append(header, apptest.AsScript...)...))
 			var body map[string]string
-			if err := json.Unmarshal([]byte(resp.Text), &body); err != nil || resp.StatusCode != http.StatusUnauthorized || len(body) != 2 || body["error"] != "insufficient_user_authentication" {
+			err := json.Unmarshal([]byte(resp.Text), &body)
+			if err != nil || resp.StatusCode != http.StatusUnauthorized || len(body) != 2 || body["error"] != "insufficient_user_authentication" || !strings.HasPrefix(body["login_url"], "/login?") {
 				t.Fatalf("%s: %d %s", method, resp.StatusCode, resp.Text)
 			}
-			if challenge := resp.Header.Get("WWW-Authenticate"); !strings.Contains(challenge, `error="insufficient_user_authentication"`) {
-				t.Errorf("challenge %s", challenge)
-			}
-			if resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Content-Type") != "application/json" || len(resp.Cookies()) > 0 || a.Called("/guarded") > 0 {
+			if resp.Header.Get("WWW-Authenticate") != `Cookie realm="oauthlogin", error="insufficient_user_authentication"` || resp.Header.Get("Cache-Control") != "no-store" ||
+				resp.Header.Get("Content-Type") != "application/json" || len(resp.Cookies()) > 0 || a.Called("/guarded") > 0 {
 				t.Errorf("headers %v", resp.Header)
-			}
-			if !strings.HasPrefix(body["login_url"], "/login?") {
-				t.Fatalf("login_url %q", body["login_url"])
 			}
 			u, err := url.Parse(body["login_url"])
 			if err != nil {
@@ -542,34 +506,6 @@ func TestStepUpForScripts(t *testing.T) {
 	})
 }
 
-// Plain OAuth 2.0 does not tell when and how a user signed in, whatever Identify
-// returns.
-func TestStepUpNeedsOpenIDConnect(t *testing.T) {
-	t.Parallel()
-	for name, policy := range map[string]oauthlogin.Policy{"MaxAge": {MaxAge: time.Hour}, "ACR": {ACR: []string{"phr"}}} {
-		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
-			apptest.PlainOAuth(opts)
-			identify := opts.Providers[0].Identify
-			opts.Providers[0].Identify = func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
-				user, err := identify(ctx, client)
-				user.RawClaims = fmt.Appendf(nil, `{"auth_time":%d,"acr":"phr"}`, time.Now().Unix())
-				return user, err
-			}
-		}})
-		a.GuardBy(policy)
-		b := a.Browser(t)
-		b.Login("/dashboard")
-		a.Events.Take()
-		if resp := b.Get("/guarded"); resp.StatusCode != http.StatusForbidden || a.Called("/guarded") > 0 {
-			t.Errorf("%s: page %d", name, resp.StatusCode)
-		}
-		if resp := b.Get("/guarded", apptest.AsScript...); resp.StatusCode != http.StatusForbidden || a.Called("/guarded") > 0 {
-			t.Errorf("%s: fetch %d", name, resp.StatusCode)
-		}
-		a.Events.Want(t, "denied test/12345678 forbidden", "denied test/12345678 forbidden")
-	}
-}
-
 // With several providers the user signs in again at the session's provider.
 func TestStepUpByTheSessionsProvider(t *testing.T) {
 	t.Parallel()
@@ -598,30 +534,6 @@ func TestStepUpByTheSessionsProvider(t *testing.T) {
 		}
 		a.Events.Want(t, "login two/bob", "step_up two/bob", "login two/bob", "step_up two/bob", "login two/bob")
 	})
-}
-
-// A handler that starts a login chooses the provider, and the way back.
-func TestHandlerStartsALogin(t *testing.T) {
-	t.Parallel()
-	a, _ := apptest.NewTwoProviders(t, nil)
-	a.Routes = func(mux *http.ServeMux) {
-		mux.HandleFunc("/join", func(w http.ResponseWriter, r *http.Request) {
-			a.Auth.StartLogin(w, r, oauthlogin.LoginOptions{
-				Provider: "two", ReturnTo: "/dashboard?joined=a%20b", AuthParams: url.Values{"login_hint": {"bob"}, "max_age": {"60"}},
-			})
-		})
-	}
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		b := a.Browser(t)
-		resp := b.Do(b.Request(method, "/join?provider=one&return_to=%2Felsewhere&login_hint=mallory", nil))
-		u, _ := url.Parse(resp.Location())
-		if query := u.Query(); resp.StatusCode != http.StatusSeeOther || u.Host != "two.test" || query.Get("login_hint") != "bob" || query.Get("max_age") != "60" {
-			t.Fatalf("%s: %d to %s", method, resp.StatusCode, u)
-		}
-		if resp := b.Follow(u.String()); resp.StatusCode != http.StatusOK || resp.Request.URL.RequestURI() != "/dashboard?joined=a%20b" {
-			t.Errorf("%s: %s %d", method, resp.Request.URL, resp.StatusCode)
-		}
-	}
 }
 
 // A step-up as another user begins that user's session, which the policy judges
