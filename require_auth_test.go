@@ -133,27 +133,22 @@ func TestLoginURLOfScripts(t *testing.T) {
 // login is one login.
 func TestArrangements(t *testing.T) {
 	t.Parallel()
+	type middleware = *oauthlogin.Middleware
 	for _, tt := range []struct {
 		name string
-		wrap func(auth *oauthlogin.Middleware, page http.Handler) http.Handler
+		wrap func(auth middleware, page http.Handler) http.Handler
 	}{
-		{"RequireAuth alone", func(auth *oauthlogin.Middleware, page http.Handler) http.Handler { return auth.RequireAuth(page) }},
-		{"RequireAuth inside Handler", func(auth *oauthlogin.Middleware, page http.Handler) http.Handler {
-			return auth.Handler(auth.RequireAuth(page))
-		}},
-		{"RequireAuth around Handler", func(auth *oauthlogin.Middleware, page http.Handler) http.Handler {
-			return auth.RequireAuth(auth.Handler(page))
-		}},
-		{"RequireAuth twice", func(auth *oauthlogin.Middleware, page http.Handler) http.Handler {
-			return auth.RequireAuth(auth.RequireAuth(page))
-		}},
-		{"Handler twice", func(auth *oauthlogin.Middleware, page http.Handler) http.Handler {
+		{"RequireAuth alone", func(auth middleware, page http.Handler) http.Handler { return auth.RequireAuth(page) }},
+		{"RequireAuth inside Handler", func(auth middleware, page http.Handler) http.Handler { return auth.Handler(auth.RequireAuth(page)) }},
+		{"RequireAuth around Handler", func(auth middleware, page http.Handler) http.Handler { return auth.RequireAuth(auth.Handler(page)) }},
+		{"RequireAuth twice", func(auth middleware, page http.Handler) http.Handler { return auth.RequireAuth(auth.RequireAuth(page)) }},
+		{"Handler twice", func(auth middleware, page http.Handler) http.Handler {
 			return auth.Handler(auth.Handler(auth.RequireAuth(page)))
 		}},
-		{"both twice", func(auth *oauthlogin.Middleware, page http.Handler) http.Handler {
+		{"both twice", func(auth middleware, page http.Handler) http.Handler {
 			return auth.Handler(auth.RequireAuth(auth.Handler(auth.RequireAuth(page))))
 		}},
-		{"paths mounted one by one", func(auth *oauthlogin.Middleware, page http.Handler) http.Handler {
+		{"paths mounted one by one", func(auth middleware, page http.Handler) http.Handler {
 			mux := http.NewServeMux()
 			mux.HandleFunc("/login", auth.Login)
 			mux.HandleFunc("/auth/callback", auth.Callback)
@@ -161,7 +156,7 @@ func TestArrangements(t *testing.T) {
 			mux.Handle("/", auth.RequireAuth(page))
 			return mux
 		}},
-		{"RequireAuth around the paths mounted one by one", func(auth *oauthlogin.Middleware, page http.Handler) http.Handler {
+		{"RequireAuth around the paths mounted one by one", func(auth middleware, page http.Handler) http.Handler {
 			mux := http.NewServeMux()
 			mux.Handle("/login", auth.RequireAuth(http.HandlerFunc(auth.Login)))
 			mux.Handle("/auth/callback", auth.RequireAuth(http.HandlerFunc(auth.Callback)))
@@ -169,7 +164,7 @@ func TestArrangements(t *testing.T) {
 			mux.Handle("/", page)
 			return auth.RequireAuth(mux)
 		}},
-		{"a page under a prefix", func(auth *oauthlogin.Middleware, page http.Handler) http.Handler {
+		{"a page under a prefix", func(auth middleware, page http.Handler) http.Handler {
 			mux := http.NewServeMux()
 			mux.Handle("/page/", http.StripPrefix("/page", auth.RequireAuth(page)))
 			return auth.Handler(mux)
