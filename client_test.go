@@ -341,7 +341,7 @@ func TestClientReplays(t *testing.T) {
 		{"a provider that is down", replayable, "", apptest.JSON(http.StatusServiceUnavailable, ""), "401 no", 1, 1},
 		{"a provider that has ended the grant", replayable, "", apptest.JSON(http.StatusBadRequest, `{"error":"invalid_grant"}`), "401 no", 1, 1},
 	} {
-		apptest.Bubble(t, tt.name, func(t *testing.T) {
+		apptest.InBubble(t, tt.name, func(t *testing.T) {
 			a := newCallApp(t, apptest.Config{})
 			a.api.refuse(cmp.Or(tt.refusing, a.first))
 			if tt.refresh != nil {
@@ -386,7 +386,7 @@ func TestClientOfAnOlderRequest(t *testing.T) {
 		{"whose token is due", false, 3 * time.Minute},
 		{"whose token has expired", false, 30 * time.Minute},
 	} {
-		apptest.Bubble(t, tt.name, func(t *testing.T) {
+		apptest.InBubble(t, tt.name, func(t *testing.T) {
 			a := newCallApp(t, apptest.Config{})
 			if tt.refused {
 				a.api.refuse(a.first)
@@ -519,7 +519,7 @@ func TestClientEndsWithItsRequest(t *testing.T) {
 		{"while the token is refreshed after a 401", "/refused", 8 * time.Second, false, time.Second},
 	} {
 		for _, whose := range []string{"the client's", "the call's"} {
-			apptest.Bubble(t, tt.name+", by "+whose+" context", func(t *testing.T) {
+			apptest.InBubble(t, tt.name+", by "+whose+" context", func(t *testing.T) {
 				a, _ := newAppWithAPI(t, apptest.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					switch r.URL.Path {
 					case "/refused":
@@ -626,7 +626,7 @@ func TestClientKeepsConnections(t *testing.T) {
 		{"an empty response", "", 1},
 		{"a long response", strings.Repeat("no", 32<<10), 2}, // the first of them
 	} {
-		apptest.Bubble(t, tt.name, func(t *testing.T) {
+		apptest.InBubble(t, tt.name, func(t *testing.T) {
 			server, serving := &api{}, sync.WaitGroup{}
 			a, pipes := newAppWithAPI(t, apptest.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				serving.Add(1)

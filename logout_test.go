@@ -197,7 +197,7 @@ func TestRPInitiatedLogout(t *testing.T) {
 			signedIn: func(b *apptest.Browser) { time.Sleep(59*time.Minute + 30*time.Second); b.Get("/dashboard") },
 		},
 	} {
-		apptest.Bubble(t, test.name, func(t *testing.T) {
+		apptest.InBubble(t, test.name, func(t *testing.T) {
 			a := apptest.New(t, apptest.Config{Change: test.change, Provider: oauthlogintest.Config{Clients: []oauthlogintest.Client{registered}}})
 			if test.setUp != nil {
 				test.setUp(a)
@@ -261,7 +261,7 @@ func TestLogoutRevokesTheRefreshToken(t *testing.T) {
 		{name: "after a refresh that another request has seen alone", signedIn: func(b *apptest.Browser) { untilRefresh(); b.Clone().Get("/dashboard") }},
 		{name: "with a refresh due, which is not needed any more", signedIn: func(*apptest.Browser) { untilRefresh() }},
 	} {
-		apptest.Bubble(t, test.name, func(t *testing.T) {
+		apptest.InBubble(t, test.name, func(t *testing.T) {
 			a, b := apptest.SignedIn(t, apptest.Config{Provider: oauthlogintest.Config{Clients: clients}, Change: func(opts *oauthlogin.Options) {
 				if test.id != "" {
 					opts.Providers[0].OAuth2.ClientID, opts.Providers[0].OAuth2.ClientSecret = test.id, test.secret
@@ -316,7 +316,7 @@ func TestLogoutWithoutTheProvider(t *testing.T) {
 			if !known {
 				name, comeTo = name+" since before the start", "/left?q=a%20b"
 			}
-			apptest.Bubble(t, name, func(t *testing.T) {
+			apptest.InBubble(t, name, func(t *testing.T) {
 				a, b := apptest.SignedIn(t, apptest.Config{})
 				b.StartLogin("/login")
 				if !known {
@@ -397,7 +397,7 @@ func TestLogoutClearsEveryCookie(t *testing.T) {
 			b.SetCookie(one, other.Cookies()[one])
 		}},
 	} {
-		apptest.Bubble(t, test.name, func(t *testing.T) {
+		apptest.InBubble(t, test.name, func(t *testing.T) {
 			a := apptest.New(t, apptest.Config{Change: test.change})
 			if test.setUp != nil {
 				test.setUp(a)
@@ -470,7 +470,7 @@ func TestSignOut(t *testing.T) {
 		}},
 		{name: "when the cookie is due to be resealed", path: "/end", before: func(*apptest.App) { time.Sleep(3 * time.Hour) }, refreshed: true},
 	} {
-		apptest.Bubble(t, test.name, func(t *testing.T) {
+		apptest.InBubble(t, test.name, func(t *testing.T) {
 			a := apptest.New(t, apptest.Config{})
 			a.Routes = func(mux *http.ServeMux) {
 				end := a.Count(func(w http.ResponseWriter, r *http.Request) {

@@ -127,7 +127,7 @@ func TestPolicyScopes(t *testing.T) {
 		{"withdrawn by a refresh that grants nothing", scope("openid profile"), scope(""), []string{"profile"}, false},
 		{"an empty name", scope("openid"), nil, []string{""}, false},
 	} {
-		apptest.Bubble(t, test.name, func(t *testing.T) {
+		apptest.InBubble(t, test.name, func(t *testing.T) {
 			a := apptest.New(t, apptest.Config{})
 			a.GuardBy(oauthlogin.Policy{Scopes: test.required})
 			test.login(a)
@@ -416,7 +416,7 @@ func TestStepUpIsVerified(t *testing.T) {
 		{"an acr that begins alike", strong, claim("acr", is("phrh"))},
 		{"an acr of two words", strong, claim("acr", is("0 phr"))},
 	} {
-		apptest.Bubble(t, test.name, func(t *testing.T) {
+		apptest.InBubble(t, test.name, func(t *testing.T) {
 			a, b := apptest.SignedIn(t, apptest.Config{})
 			a.GuardBy(test.policy)
 			a.Events.Take()
@@ -554,7 +554,7 @@ func TestStepUpAsAnotherUser(t *testing.T) {
 			[]string{"step_up test/alice", "login test/bob", "denied test/bob forbidden"},
 		},
 	} {
-		apptest.Bubble(t, test.name, func(t *testing.T) {
+		apptest.InBubble(t, test.name, func(t *testing.T) {
 			a, b := apptest.SignedIn(t, apptest.Config{})
 			a.GuardBy(test.policy)
 			a.Events.Take()

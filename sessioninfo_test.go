@@ -119,7 +119,7 @@ func TestSessionInfoSignedIn(t *testing.T) {
 		},
 	} {
 		for _, behindHandler := range []bool{true, false} {
-			apptest.Bubble(t, fmt.Sprintf("%s, behind Handler: %t", tt.name, behindHandler), func(t *testing.T) {
+			apptest.InBubble(t, fmt.Sprintf("%s, behind Handler: %t", tt.name, behindHandler), func(t *testing.T) {
 				a := newInfoApp(t, tt.config, behindHandler)
 				b := a.Browser(t)
 				b.Login("/dashboard")

@@ -61,7 +61,7 @@ func TestReturnFromLogout(t *testing.T) {
 			return strings.Replace(back, "/?", "/elsewhere?", 1)
 		}, false},
 	} {
-		apptest.Bubble(t, test.name, func(t *testing.T) {
+		apptest.InBubble(t, test.name, func(t *testing.T) {
 			_, b := apptest.SignedIn(t, apptest.Config{})
 			out := b.LogOut(left)
 			back := b.Get(out.Location()).Location()

@@ -104,7 +104,7 @@ func TestStepUpNeverGoesRound(t *testing.T) {
 		{"a MaxAge of a century", oauthlogin.Policy{MaxAge: 100 * 365 * 24 * time.Hour}, true},
 	} {
 		for _, acr := range []any{"0", "phr", nil} {
-			apptest.Bubble(t, fmt.Sprintf("%s, acr %v", test.name, acr), func(t *testing.T) {
+			apptest.InBubble(t, fmt.Sprintf("%s, acr %v", test.name, acr), func(t *testing.T) {
 				a := apptest.New(t, apptest.Config{})
 				a.GuardBy(test.policy)
 				a.Provider.EditIDToken(func(_, claims map[string]any) {

@@ -5,20 +5,20 @@ import (
 	"testing/synctest"
 )
 
-// Bubble runs a parallel subtest in a synctest bubble.
-func Bubble(t *testing.T, name string, f func(t *testing.T)) {
+// Attack runs a test in a bubble, against an application from NewAttacked, with
+// the browser of the victim.
+func Attack(t *testing.T, f func(t *testing.T, a *App, b *Browser)) {
 	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAttacked(t, Config{})
+		f(t, a, a.Browser(t))
+	})
+}
+
+// InBubble runs a parallel subtest in a bubble.
+func InBubble(t *testing.T, name string, f func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, f)
 	})
-}
-
-// SignedIn is New with a browser that alice has signed in with.
-func SignedIn(t *testing.T, with Config) (*App, *Browser) {
-	t.Helper()
-	a := New(t, with)
-	b := a.Browser(t)
-	b.Login("/dashboard")
-	return a, b
 }
