@@ -62,7 +62,7 @@ func Example() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, "open to everybody")
+		fmt.Fprint(w, "public")
 	})
 	mux.Handle("GET /dashboard", auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, _ := oauthlogin.FromContext(r.Context())
@@ -74,7 +74,7 @@ func Example() {
 	show(app, "/dashboard")
 	show(app, "/dashboard", "Accept", "application/json")
 	// Output:
-	// 200 open to everybody
+	// 200 public
 	// 302 /login?return_to=%2Fdashboard
 	// 401 {"error":"unauthenticated","login_url":"/login?return_to=%2Fdashboard"}
 }
@@ -126,7 +126,7 @@ func ExampleProvider_identify() {
 			}
 			defer resp.Body.Close()
 			if resp.StatusCode != http.StatusOK {
-				return oauthlogin.User{}, fmt.Errorf("forge answered %s", resp.Status)
+				return oauthlogin.User{}, fmt.Errorf("forge: %s", resp.Status)
 			}
 			var user struct{ ID, Name string }
 			if err := json.NewDecoder(resp.Body).Decode(&user); err != nil {
@@ -159,7 +159,7 @@ func ExampleMiddleware_Client() {
 	// Output: 302 /login?return_to=%2Frepos
 }
 
-// Who may read which page.
+// A policy for each page.
 func ExampleMiddleware_Require() {
 	auth := mustNew(exampleOptions())
 	page := http.NotFoundHandler()
@@ -195,6 +195,33 @@ func ExampleMiddleware_SignOut() {
 		fmt.Fprint(w, "Good-bye")
 	}
 	_ = auth.RequireAuth(http.HandlerFunc(deleteAccount))
+}
+
+// A page whose scripts ask who is signed in, and until when.
+func ExampleMiddleware_SessionInfo() {
+	auth := mustNew(exampleOptions())
+	mux := http.NewServeMux()
+	mux.HandleFunc("/api/session", auth.SessionInfo)
+
+	show(auth.Handler(mux), "/api/session", "Referer", "http://example.com/inbox")
+	// Output: 200 {"signed_in":false,"login_url":"/login?return_to=%2Finbox"}
+}
+
+// A handler that decides by itself, without RequireAuth.
+func ExampleMiddleware_Session() {
+	auth := mustNew(exampleOptions())
+	page := func(w http.ResponseWriter, r *http.Request) {
+		switch session, err := auth.Session(r); {
+		case err != nil:
+			http.Error(w, "try again later", http.StatusServiceUnavailable)
+		case session == nil:
+			fmt.Fprint(w, "Welcome, guest")
+		default:
+			fmt.Fprintf(w, "Welcome back, %s. You signed in at %s.", session.User.Name, session.SignedInAt().Format(time.Kitchen))
+		}
+	}
+	show(http.HandlerFunc(page), "/")
+	// Output: 200 Welcome, guest
 }
 
 // Counting what happens.

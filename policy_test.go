@@ -1,10 +1,12 @@
 package oauthlogin_test
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -19,14 +21,32 @@ import (
 // guardedPath has a query whose bytes a careless hand would change.
 const guardedPath = "/guarded?q=a%20b&u=http%3A%2F%2Fx&&empty="
 
-// All claims named have to be there, each with one of its values; in doubt
-// none is.
+// wantGuarded fails the test unless /guarded lets the browser in, or refuses it
+// with 403 and runs no handler.
+func wantGuarded(t *testing.T, a *apptest.App, b *apptest.Browser, allowed bool) {
+	t.Helper()
+	before, status := a.Called("/guarded"), http.StatusForbidden
+	if allowed {
+		status = http.StatusOK
+	}
+	if resp := b.Get("/guarded"); resp.StatusCode != status || (a.Called("/guarded") > before) != allowed {
+		t.Errorf("%d, handler ran %d times; want %d", resp.StatusCode, a.Called("/guarded")-before, status)
+	}
+}
+
+// withClaims is a provider whose alice has these claims.
+func withClaims(claims map[string]any) apptest.Config {
+	return apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{
+		{Subject: "alice", Name: "Alice", Email: "alice@example.com", Claims: claims},
+	}}}
+}
+
+// Every claim of the policy must have one of its values. Which values a claim has is
+// in internal/claims.
 func TestPolicyClaims(t *testing.T) {
 	t.Parallel()
 	claims := map[string]any{
-		"role": "admin", "groups": []any{"staff", "admin"}, "level": 7, "ratio": 1.5, "active": true, "banned": false,
-		"nothing": nil, "blank": "", "none": []any{}, "quoted": `a"b & <c>`,
-		"tree": map[string]any{"admin": true, "name": "admin"}, "mixed": []any{nil, []any{"admin"}, map[string]any{"x": "admin"}, 3, true, "word"},
+		"role": "admin", "groups": []any{"staff", "admin"}, "level": 7, "active": true, "blank": "", "tree": map[string]any{"admin": true, "name": "admin"},
 	}
 	type want = map[string][]string
 	tests := []struct {
@@ -34,68 +54,44 @@ func TestPolicyClaims(t *testing.T) {
 		claims  want
 		allowed bool
 	}{
-		{"nothing is asked for", nil, true},
+		{"nothing", nil, true},
 		{"the value", want{"role": {"admin"}}, true},
 		{"one of several values", want{"role": {"owner", "admin"}}, true},
 		{"another value", want{"role": {"owner"}}, false},
 		{"another case", want{"role": {"Admin"}}, false},
-		{"the name in another case", want{"Role": {"admin"}}, false},
 		{"a part of the value", want{"role": {"adm"}}, false},
 		{"the value with a space", want{"role": {"admin "}}, false},
 		{"an element of a list", want{"groups": {"admin"}}, true},
-		{"no element of a list", want{"groups": {"owner"}}, false},
-		{"a list as JSON", want{"groups": {`["staff","admin"]`}}, false},
-		{"a list as words", want{"groups": {"staff admin", "staff,admin"}}, false},
-		{"an empty list", want{"none": {"", "[]", "null"}}, false},
+		{"a value that the list does not have", want{"groups": {"owner"}}, false},
 		{"a number", want{"level": {"7"}}, true},
-		{"a number written otherwise", want{"level": {"7.0", "07", "7e0"}}, false},
-		{"a fraction", want{"ratio": {"1.5"}}, true},
 		{"true", want{"active": {"true"}}, true},
-		{"true for false", want{"banned": {"true"}}, false},
-		{"false", want{"banned": {"false"}}, true},
 		{"a missing claim", want{"missing": {"admin"}}, false},
 		{"a missing claim for an empty value", want{"missing": {"", "null"}}, false},
-		{"null", want{"nothing": {"", "null", "nil", "<nil>"}}, false},
 		{"an empty value", want{"blank": {""}}, true},
-		{"an object", want{"tree": {"admin", `{"admin":true,"name":"admin"}`, "true", ""}}, false},
 		{"a claim inside an object", want{"admin": {"true"}, "tree.admin": {"true"}}, false},
-		{"an element inside elements", want{"mixed": {"admin", "null", "", `["admin"]`}}, false},
-		{"a number in a list", want{"mixed": {"3"}}, true},
-		{"a boolean in a list", want{"mixed": {"true"}}, true},
-		{"characters that JSON escapes", want{"quoted": {`a"b & <c>`}}, true},
 		{"all of several claims", want{"role": {"admin"}, "groups": {"staff"}, "level": {"7"}}, true},
 		{"all but one of several claims", want{"role": {"admin"}, "groups": {"staff"}, "level": {"8"}}, false},
 		{"a claim of the protocol", want{"sub": {"alice"}, "aud": {"app"}}, true},
 	}
-	a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{{Subject: "alice", Name: "Alice", Email: "alice@example.com", Claims: claims}}}})
-	mux := http.NewServeMux()
-	for i, test := range tests {
-		guard := a.Auth.Require(oauthlogin.Policy{Claims: test.claims})
-		mux.Handle(fmt.Sprintf("/claims/%d", i), guard(a.Count(func(http.ResponseWriter, *http.Request) {})))
-		for name, values := range test.claims { // the policy is a copy
-			if len(values) > 0 {
-				values[0] += "x"
-			}
-			test.claims[name+"x"] = []string{"x"}
-		}
+	a, b := apptest.SignedIn(t, withClaims(claims))
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a.GuardBy(oauthlogin.Policy{Claims: test.claims})
+			wantGuarded(t, a, b, test.allowed)
+		})
 	}
-	a.Routes = func(m *http.ServeMux) { m.Handle("/claims/", mux) }
-	b := a.Browser(t)
-	b.Login("/dashboard")
-	for i, test := range tests {
-		path := fmt.Sprintf("/claims/%d", i)
-		status, called := http.StatusForbidden, 0
-		if test.allowed {
-			status, called = http.StatusOK, 1
-		}
-		if resp := b.Get(path); resp.StatusCode != status || a.Called(path) != called {
-			t.Errorf("%s: %d, handler ran %d times", test.name, resp.StatusCode, a.Called(path))
-		}
+	// The policy is a copy.
+	policy := want{"role": {"admin"}}
+	guard := a.Auth.Require(oauthlogin.Policy{Claims: policy})
+	a.Routes = func(mux *http.ServeMux) {
+		mux.Handle("/guarded", guard(a.Count(func(http.ResponseWriter, *http.Request) {})))
 	}
+	policy["role"][0], policy["missing"] = "owner", []string{"x"}
+	wantGuarded(t, a, b, true)
 }
 
-// RFC 6749 section 5.1: granted is what the answer says, and what was asked for
-// if it says nothing.
+// RFC 6749 section 5.1: the granted scopes are those of the token response, and
+// the requested ones if it names none.
 func TestPolicyScopes(t *testing.T) {
 	t.Parallel()
 	scope := func(v any) func(*apptest.App) {
@@ -116,72 +112,57 @@ func TestPolicyScopes(t *testing.T) {
 	}{
 		{"granted", scope("openid profile email"), nil, []string{"profile", "email"}, true},
 		{"one of two granted", scope("openid profile"), nil, []string{"profile", "email"}, false},
-		{"granted beyond what was asked for", scope("openid admin"), nil, []string{"admin"}, true},
-		{"never asked for", scope("openid profile email"), nil, []string{"admin"}, false},
+		{"granted and not requested", scope("openid admin"), nil, []string{"admin"}, true},
+		{"never requested", scope("openid profile email"), nil, []string{"admin"}, false},
 		{"in another case", scope("openid profile"), nil, []string{"Profile"}, false},
 		{"a part of the name", scope("openid profile:read"), nil, []string{"profile"}, false},
-		{"asked for, and the answer names none", scope(nil), nil, []string{"openid", "profile"}, true},
-		{"not asked for, and the answer names none", scope(nil), nil, []string{"admin"}, false},
-		{"asked for, and the answer grants nothing", scope(""), nil, []string{"profile"}, false},
-		{"asked for, and the answer names others in a list", scope([]string{"openid"}), nil, []string{"profile"}, false},
-		{"asked for, and the answer is no scope", scope(7), nil, []string{"profile"}, false},
-		{"taken away by a refresh", scope("openid profile"), scope("openid"), []string{"profile"}, false},
+		{"requested, and the response names none", scope(nil), nil, []string{"openid", "profile"}, true},
+		{"not requested, and the response names none", scope(nil), nil, []string{"admin"}, false},
+		{"requested, and the response grants nothing", scope(""), nil, []string{"profile"}, false},
+		{"requested, and the response has a list of others", scope([]string{"openid"}), nil, []string{"profile"}, false},
+		{"requested, and the response has a number", scope(7), nil, []string{"profile"}, false},
+		{"withdrawn by a refresh", scope("openid profile"), scope("openid"), []string{"profile"}, false},
 		{"kept by a refresh that names none", scope("openid profile"), scope(nil), []string{"profile"}, true},
 		{"not granted, and a refresh names none", scope("openid"), scope(nil), []string{"profile"}, false},
-		{"taken away by a refresh that grants nothing", scope("openid profile"), scope(""), []string{"profile"}, false},
+		{"withdrawn by a refresh that grants nothing", scope("openid profile"), scope(""), []string{"profile"}, false},
 		{"an empty name", scope("openid"), nil, []string{""}, false},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				a.GuardBy(oauthlogin.Policy{Scopes: test.required})
-				test.login(a)
-				b := a.Browser(t)
-				b.Login("/dashboard")
-				if test.refresh != nil {
-					test.refresh(a)
-					time.Sleep(59*time.Minute + 30*time.Second)
-				}
-				status, called := http.StatusForbidden, 0
-				if test.allowed {
-					status, called = http.StatusOK, 1
-				}
-				if resp := b.Get("/guarded"); resp.StatusCode != status || a.Called("/guarded") != called {
-					t.Errorf("%d, handler ran %d times", resp.StatusCode, a.Called("/guarded"))
-				}
-				if test.refresh != nil && a.Provider.Count(oauthlogintest.Token) != 2 {
-					t.Error("there was no refresh")
-				}
-			})
+		apptest.InBubble(t, test.name, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			a.GuardBy(oauthlogin.Policy{Scopes: test.required})
+			test.login(a)
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			if test.refresh != nil {
+				test.refresh(a)
+				time.Sleep(59*time.Minute + 30*time.Second)
+			}
+			wantGuarded(t, a, b, test.allowed)
+			if test.refresh != nil && a.Provider.Count(oauthlogintest.Token) != 2 {
+				t.Error("there was no refresh")
+			}
 		})
 	}
 }
 
-// GitHub separates scopes by commas, and answers "" where it granted none.
+// GitHub separates scopes by commas, and returns "" if it granted none.
 func TestPolicyScopesWithCommas(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		granted string
-		status  int
-	}{
-		{"profile,read:user", http.StatusOK},
-		{"read:user, profile", http.StatusOK},
-		{"read:user,profile:read", http.StatusForbidden},
-		{"", http.StatusForbidden},
+	for granted, allowed := range map[string]bool{
+		"profile,read:user": true, "read:user, profile": true, "read:user,profile:read": false, "": false,
 	} {
-		a := apptest.New(t, apptest.Config{Change: apptest.PlainOAuth})
-		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["scope"] = test.granted })
-		a.GuardBy(oauthlogin.Policy{Scopes: []string{"profile", "read:user"}})
-		b := a.Browser(t)
-		b.Login("/dashboard")
-		if resp := b.Get("/guarded"); resp.StatusCode != test.status {
-			t.Errorf("granted %q: %d", test.granted, resp.StatusCode)
-		}
+		t.Run(granted, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{Change: apptest.PlainOAuth})
+			a.Provider.EditTokenResponse(func(resp map[string]any) { resp["scope"] = granted })
+			a.GuardBy(oauthlogin.Policy{Scopes: []string{"profile", "read:user"}})
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			wantGuarded(t, a, b, allowed)
+		})
 	}
 }
 
-// Who may not is told so, in the way that the request can show; who is nobody
+// A navigation gets a page, and any other request JSON. A user who is signed out
 // is asked to sign in.
 func TestForbidden(t *testing.T) {
 	t.Parallel()
@@ -193,7 +174,7 @@ func TestForbidden(t *testing.T) {
 		json   bool
 	}{
 		{name: "a page"},
-		{name: "a page of a browser of today", header: asNavigation},
+		{name: "a page in a current browser", header: []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}},
 		{name: "HEAD", method: http.MethodHead},
 		{name: "fetch", header: apptest.AsScript, json: true},
 		{name: "POST", method: http.MethodPost, json: true},
@@ -202,36 +183,32 @@ func TestForbidden(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			errs := &failures{}
-			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.ErrorHandler = errs.handle }})
+			code := ""
+			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+				opts.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, err error) {
+					var failed *oauthlogin.Error
+					if errors.As(err, &failed) {
+						code = failed.Code
+						w.WriteHeader(failed.Status)
+					}
+				}
+			}})
 			a.GuardBy(policy)
 			b := a.Browser(t)
-			method := http.MethodGet
-			if test.method != "" {
-				method = test.method
-			}
+			method := cmp.Or(test.method, http.MethodGet)
 			if resp := b.Do(b.Request(method, "/guarded", nil, test.header...)); resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusOK {
-				t.Errorf("nobody gets %d", resp.StatusCode)
+				t.Errorf("signed out: %d", resp.StatusCode)
 			}
 			a.Events.Want(t)
 			b.Login("/dashboard")
 			a.Events.Take()
 
 			resp := b.Do(b.Request(method, "/guarded", nil, test.header...))
-			if resp.StatusCode != http.StatusForbidden || resp.Location() != "" || a.Called("/guarded") > 0 {
-				t.Errorf("%d to %q, handler ran %d times", resp.StatusCode, resp.Location(), a.Called("/guarded"))
+			if resp.StatusCode != http.StatusForbidden || resp.Location() != "" || resp.Header.Get("Cache-Control") != "no-store" || a.Called("/guarded") > 0 {
+				t.Errorf("%d %v, handler ran %d times", resp.StatusCode, resp.Header, a.Called("/guarded"))
 			}
-			if resp.Header.Get("Cache-Control") != "no-store" {
-				t.Errorf("Cache-Control: %s", resp.Header.Get("Cache-Control"))
-			}
-			var body map[string]string
-			switch {
-			case test.json && (json.Unmarshal([]byte(resp.Text), &body) != nil || len(body) != 1 || body["error"] != "forbidden"):
-				t.Errorf("body %s", resp.Text)
-			case test.json && (resp.Header.Get("Content-Type") != "application/json" || errs.code() != ""):
-				t.Errorf("Content-Type %s; ErrorHandler got %q", resp.Header.Get("Content-Type"), errs.code())
-			case !test.json && errs.code() != "forbidden":
-				t.Errorf("ErrorHandler got %q", errs.code())
+			if inJSON := strings.TrimSpace(resp.Text) == `{"error":"forbidden"}` && resp.Header.Get("Content-Type") == "application/json"; inJSON != test.json || (code == "forbidden") == test.json {
+				t.Errorf("%v %s, ErrorHandler got %q", resp.Header, resp.Text, code)
 			}
 			a.Events.Want(t, "denied test/alice forbidden")
 			if !b.SignedIn() {
@@ -241,10 +218,8 @@ func TestForbidden(t *testing.T) {
 	}
 	t.Run("without an ErrorHandler", func(t *testing.T) {
 		t.Parallel()
-		a := apptest.New(t, apptest.Config{})
+		a, b := apptest.SignedIn(t, apptest.Config{})
 		a.GuardBy(policy)
-		b := a.Browser(t)
-		b.Login("/dashboard")
 		resp := b.Get("/guarded?<script>")
 		if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>No access</h1>") || strings.Contains(resp.Text, "groups") || !slices.Equal(resp.Links(), []string{"/"}) {
 			t.Errorf("%d %s", resp.StatusCode, resp.Text)
@@ -252,42 +227,8 @@ func TestForbidden(t *testing.T) {
 	})
 }
 
-// What a handler does to its session counts for nobody else, itself included.
-func TestHandlersGrantThemselvesNothing(t *testing.T) {
-	t.Parallel()
-	a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{
-		{Subject: "alice", Name: "Alice", Email: "alice@example.com", Claims: map[string]any{"role": "nobody"}},
-	}}})
-	a.Routes = func(mux *http.ServeMux) {
-		guarded := a.Auth.Require(oauthlogin.Policy{Claims: map[string][]string{"role": {"admin!"}}})(
-			a.Count(func(http.ResponseWriter, *http.Request) {}))
-		for path, change := range map[string]func(*oauthlogin.Session){
-			"/replace": func(s *oauthlogin.Session) { s.User.RawClaims = json.RawMessage(`{"role":"admin!"}`) },
-			"/edit": func(s *oauthlogin.Session) {
-				i := strings.Index(string(s.User.RawClaims), "nobody")
-				copy(s.User.RawClaims[i:], "admin!")
-			},
-			"/user": func(s *oauthlogin.Session) {
-				s.User = oauthlogin.User{Subject: "root", RawClaims: json.RawMessage(`{"role":"admin!"}`)}
-			},
-		} {
-			mux.Handle(path, a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				s, _ := oauthlogin.FromContext(r.Context())
-				change(s)
-				guarded.ServeHTTP(w, r)
-			})))
-		}
-	}
-	b := a.Browser(t)
-	b.Login("/dashboard")
-	for _, path := range []string{"/replace", "/edit", "/user", "/replace"} {
-		if resp := b.Get(path); resp.StatusCode != http.StatusForbidden || a.Called(path) > 0 {
-			t.Errorf("%s: %d", path, resp.StatusCode)
-		}
-	}
-}
-
-// Each Require of several asks for its own, with and without Handler around.
+// Each of several nested Requires applies its own policy, with and without Handler
+// around them.
 func TestNestedRequire(t *testing.T) {
 	t.Parallel()
 	groups := func(values ...string) oauthlogin.Policy {
@@ -305,9 +246,7 @@ func TestNestedRequire(t *testing.T) {
 	} {
 		for _, handler := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, handler %v", test.name, handler), func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{
-					{Subject: "alice", Name: "Alice", Email: "alice@example.com", Claims: map[string]any{"groups": []string{"staff"}}},
-				}}})
+				a := apptest.New(t, withClaims(map[string]any{"groups": []string{"staff"}}))
 				var h http.Handler = a.Count(func(http.ResponseWriter, *http.Request) {})
 				for _, policy := range slices.Backward(test.policies) {
 					h = a.Auth.Require(policy)(h)
@@ -318,39 +257,24 @@ func TestNestedRequire(t *testing.T) {
 				a.Net["app.test"] = apptest.Audited(t, true, h)
 				b := a.Browser(t)
 				if resp := b.Get("/page"); resp.StatusCode != http.StatusFound || a.Called("/page") > 0 {
-					t.Errorf("nobody: %d", resp.StatusCode)
+					t.Errorf("signed out: %d", resp.StatusCode)
 				}
 				resp := b.Follow("/page")
 				if resp.StatusCode != test.status || resp.Request.URL.Path != "/page" || (a.Called("/page") == 1) != (test.status == http.StatusOK) {
 					t.Errorf("%s: %d, handler ran %d times", resp.Request.URL, resp.StatusCode, a.Called("/page"))
 				}
+				events := []string{"login test/alice"}
 				if test.status == http.StatusForbidden {
-					a.Events.Want(t, "login test/alice", "denied test/alice forbidden")
-				} else {
-					a.Events.Want(t, "login test/alice")
+					events = append(events, "denied test/alice forbidden")
 				}
+				a.Events.Want(t, events...)
 			})
 		}
 	}
 }
 
-// A policy never stands open because nothing was configured.
-func TestRequireOfAZeroMiddleware(t *testing.T) {
-	t.Parallel()
-	for _, m := range []*oauthlogin.Middleware{nil, {}} {
-		for _, policy := range []oauthlogin.Policy{{}, {MaxAge: time.Hour}} {
-			w := httptest.NewRecorder()
-			m.Require(policy)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("next ran") })).
-				ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-			if w.Code != http.StatusInternalServerError {
-				t.Errorf("%d", w.Code)
-			}
-		}
-	}
-}
-
-// A policy that no session can ever satisfy is a mistake, and shows when the route is
-// wrapped.
+// A policy that no session can ever satisfy is a mistake, which Require reports at
+// once.
 func TestRequirePanics(t *testing.T) {
 	t.Parallel()
 	a, _ := apptest.NewTwoProviders(t, nil)
@@ -389,18 +313,261 @@ func TestPolicyProviders(t *testing.T) {
 	name := a.Opts.Providers[0].Name
 	b := a.Browser(t)
 	b.Follow("/login?provider=" + name)
+	two := a.Opts.Providers[1].Name
 	for _, tt := range []struct {
 		providers []string
-		status    int
-	}{
-		{nil, http.StatusOK},
-		{[]string{name}, http.StatusOK},
-		{[]string{a.Opts.Providers[1].Name, name}, http.StatusOK},
-		{[]string{a.Opts.Providers[1].Name}, http.StatusForbidden},
-	} {
+		allowed   bool
+	}{{nil, true}, {[]string{name}, true}, {[]string{two, name}, true}, {[]string{two}, false}} {
 		a.GuardBy(oauthlogin.Policy{Providers: tt.providers})
-		if resp := b.Get("/guarded"); resp.StatusCode != tt.status {
-			t.Errorf("%q: %d, want %d", tt.providers, resp.StatusCode, tt.status)
+		wantGuarded(t, a, b, tt.allowed)
+	}
+}
+
+// A policy with MaxAge and ACR sends the user to sign in again and then back to the
+// page: OpenID Connect Core section 3.1.2.1.
+func TestStepUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+			opts.Providers[0].AuthParams = url.Values{"prompt": {"consent"}, "access_type": {"offline"}}
+		}})
+		a.GuardBy(oauthlogin.Policy{MaxAge: 10 * time.Minute, ACR: []string{"phr", "phrh"}})
+		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["acr"] = "phrh" })
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		if resp := b.Get(guardedPath); resp.StatusCode != http.StatusOK {
+			t.Fatalf("just signed in: %d", resp.StatusCode)
 		}
+		time.Sleep(11 * time.Minute) // clocks may differ by one
+		if resp := b.Get(guardedPath); resp.StatusCode != http.StatusOK {
+			t.Fatalf("eleven minutes later: %d", resp.StatusCode)
+		}
+		time.Sleep(time.Second)
+		before := b.Clone()
+		resp, params := b.StartLogin(guardedPath)
+		for name, want := range map[string]string{
+			"max_age": "600", "prompt": "login", "acr_values": "phr phrh", "access_type": "offline", "client_id": "app", "scope": "openid profile email",
+		} {
+			if values := params[name]; len(values) != 1 || values[0] != want {
+				t.Errorf("%s is %q; want %q", name, values, want)
+			}
+		}
+		if a.Called("/guarded") != 2 || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Referrer-Policy") != "no-referrer" {
+			t.Errorf("handler ran %d times; headers %v", a.Called("/guarded"), resp.Header)
+		}
+		// The session remains valid elsewhere.
+		if !b.SignedIn() {
+			t.Error("the session has ended")
+		}
+		done := b.FollowOn(b.Get(b.CallbackURL(resp.Location())), "guarded")
+		if done.Location() != guardedPath {
+			t.Errorf("came back to %s", done.Location())
+		}
+		if resp := b.Get(done.Location()); resp.Text != "guarded page for alice" {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
+		}
+		if resp := before.Get(guardedPath); resp.StatusCode != http.StatusSeeOther {
+			t.Errorf("the old session gets %d", resp.StatusCode)
+		}
+		// A refresh does not count as a sign-in, whatever its ID token says.
+		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["acr"], claims["auth_time"] = "phrh", time.Now().Unix() })
+		time.Sleep(59*time.Minute + 30*time.Second)
+		if resp := b.Get(guardedPath); resp.StatusCode != http.StatusSeeOther || a.Provider.Count(oauthlogintest.Token) != 3 {
+			t.Errorf("after a refresh: %d, %d token calls", resp.StatusCode, a.Provider.Count(oauthlogintest.Token))
+		}
+		a.Events.Want(t, "login test/alice", "step_up test/alice", "login test/alice", "step_up test/alice", "refresh test/alice", "step_up test/alice")
+	})
+}
+
+// Only the new ID token shows that the user signed in again (RFC 9470 section 5).
+// If it does not, the user gets an error page and not another redirect.
+func TestStepUpIsVerified(t *testing.T) {
+	t.Parallel()
+	recent := oauthlogin.Policy{MaxAge: time.Minute}
+	strong := oauthlogin.Policy{ACR: []string{"phr"}}
+	claim := func(name string, value func() any) func(a *apptest.App) {
+		return func(a *apptest.App) {
+			a.Provider.EditIDToken(func(_, claims map[string]any) {
+				if claims[name] = value(); claims[name] == nil {
+					delete(claims, name)
+				}
+			})
+		}
+	}
+	is := func(v any) func() any { return func() any { return v } }
+	for _, test := range []struct {
+		name    string
+		policy  oauthlogin.Policy
+		respond func(a *apptest.App)
+	}{
+		{"an old auth_time", recent, claim("auth_time", func() any { return time.Now().Add(-2*time.Minute - time.Second).Unix() })},
+		{"no auth_time", recent, claim("auth_time", is(nil))},
+		{"an auth_time that is a string", recent, claim("auth_time", func() any { return fmt.Sprint(time.Now().Unix()) })},
+		{"an auth_time in the future", recent, claim("auth_time", func() any { return time.Now().Add(time.Hour).Unix() })},
+		{"an auth_time that user info alone has", recent, func(a *apptest.App) {
+			a.Provider.EditIDToken(func(_, claims map[string]any) {
+				delete(claims, "auth_time")
+				delete(claims, "email")
+			})
+			a.Provider.EditUserInfo(func(claims map[string]any) { claims["auth_time"] = time.Now().Unix() })
+		}},
+		{"another acr", strong, claim("acr", is("0"))},
+		{"no acr", strong, claim("acr", is(nil))},
+		{"an acr that begins alike", strong, claim("acr", is("phrh"))},
+		{"an acr of two words", strong, claim("acr", is("0 phr"))},
+	} {
+		apptest.InBubble(t, test.name, func(t *testing.T) {
+			a, b := apptest.SignedIn(t, apptest.Config{})
+			a.GuardBy(test.policy)
+			a.Events.Take()
+			old := b.Cookies()[apptest.SessionCookie]
+			time.Sleep(3 * time.Minute)
+			test.respond(a)
+			resp := b.Follow(guardedPath)
+			if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>Please sign in again</h1>") || resp.Request.URL.Path != "/auth/callback" || !slices.Equal(resp.Links(), []string{guardedPath}) {
+				t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+			}
+			if a.Called("/guarded") > 0 || a.Provider.Count(oauthlogintest.Authorization) != 2 || a.Provider.Count(oauthlogintest.Token) != 2 {
+				t.Errorf("handler ran %d times after %d requests", a.Called("/guarded"), a.Provider.Count(oauthlogintest.Authorization))
+			}
+			a.Events.Want(t, "step_up test/alice", "login test/ step_up_failed")
+			if b.Cookies()[apptest.SessionCookie] != old || !b.SignedIn() {
+				t.Error("the old session has gone")
+			}
+			// And when the provider does as requested:
+			a.Provider.EditIDToken(nil)
+			a.Provider.EditUserInfo(nil)
+			if resp := b.Follow(guardedPath); resp.Text != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
+				t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+			}
+		})
+	}
+}
+
+// RFC 9470 section 3: a script gets a challenge and the URL of the login.
+func TestStepUpForScripts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := apptest.SignedIn(t, apptest.Config{})
+		a.GuardBy(oauthlogin.Policy{MaxAge: time.Minute, ACR: []string{"phr"}})
+		a.Events.Take()
+		ask := func(method string, header ...string) (loginURL *url.URL) {
+			t.Helper()
+			resp := b.Do(b.Request(method, guardedPath, nil, append(header, apptest.AsScript...)...))
+			var body map[string]string
+			err := json.Unmarshal([]byte(resp.Text), &body)
+			if err != nil || resp.StatusCode != http.StatusUnauthorized || len(body) != 2 || body["error"] != "insufficient_user_authentication" || !strings.HasPrefix(body["login_url"], "/login?") {
+				t.Fatalf("%s: %d %s", method, resp.StatusCode, resp.Text)
+			}
+			if resp.Header.Get("WWW-Authenticate") != `Cookie realm="oauthlogin", error="insufficient_user_authentication"` || resp.Header.Get("Cache-Control") != "no-store" ||
+				resp.Header.Get("Content-Type") != "application/json" || len(resp.Cookies()) > 0 || a.Called("/guarded") > 0 {
+				t.Errorf("headers %v", resp.Header)
+			}
+			u, err := url.Parse(body["login_url"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return u
+		}
+		for _, test := range []struct {
+			name, method, referer, returnTo string
+		}{
+			{"from a page of the application", http.MethodGet, "https://app.test/page?x=%2F", "/page?x=%2F"},
+			{"from a page of the application, with a body", http.MethodPost, "https://app.test/page?x=%2F", "/page?x=%2F"},
+			{"without a Referer", http.MethodGet, "", guardedPath},
+			{"without a Referer, with a body", http.MethodDelete, "", "/"},
+			{"from a page of another site", http.MethodPost, "https://evil.test/page", "/"},
+		} {
+			u := ask(test.method, "Referer", test.referer)
+			if got := u.Query().Get("return_to"); got != test.returnTo || len(u.Query()) != 2 {
+				t.Errorf("%s: login_url %s", test.name, u)
+			}
+		}
+
+		loginURL := ask(http.MethodGet).String()
+		_, plain := b.StartLogin("/login")
+		_, params := b.StartLogin(loginURL)
+		if len(params) != len(plain)+3 || params.Get("max_age") != "60" || params.Get("acr_values") != "phr" || params.Get("prompt") != "login" {
+			t.Errorf("login_url leads to %v", params)
+		}
+		// What it requests is verified all the same.
+		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["acr"] = "0" })
+		if resp := b.Follow(loginURL); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
+		}
+		a.Provider.EditIDToken(nil)
+		if resp := b.Follow(loginURL); resp.Text != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
+			t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+		}
+		// It works without a session, too.
+		if resp := a.Browser(t).Follow(loginURL); resp.Text != "guarded page for alice" {
+			t.Errorf("without a session: %d %s", resp.StatusCode, resp.Text)
+		}
+	})
+}
+
+// With several providers the user signs in again at the session's provider.
+func TestStepUpByTheSessionsProvider(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, two := apptest.NewTwoProviders(t, nil)
+		a.GuardBy(oauthlogin.Policy{MaxAge: time.Minute})
+		b := a.Browser(t)
+		if resp := b.Follow("/login?provider=two&return_to=%2Fguarded"); resp.Text != "guarded page for bob" {
+			t.Fatalf("%d %s", resp.StatusCode, resp.Text)
+		}
+		time.Sleep(3 * time.Minute)
+		resp := b.Get("/guarded", apptest.AsScript...)
+		var body map[string]string
+		if err := json.Unmarshal([]byte(resp.Text), &body); err != nil {
+			t.Fatal(err)
+		}
+		if resp := b.Follow(body["login_url"]); resp.Text != "guarded page for bob" {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
+		}
+		time.Sleep(3 * time.Minute)
+		if resp := b.Follow(guardedPath); resp.Text != "guarded page for bob" || resp.Request.URL.RequestURI() != guardedPath {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
+		}
+		if asked := a.Provider.Count(oauthlogintest.Authorization); asked > 0 || two.Count(oauthlogintest.Authorization) != 3 {
+			t.Errorf("sent to them %d and %d times", asked, two.Count(oauthlogintest.Authorization))
+		}
+		a.Events.Want(t, "login two/bob", "step_up two/bob", "login two/bob", "step_up two/bob", "login two/bob")
+	})
+}
+
+// A step-up as another user begins that user's session, which the policy judges
+// anew.
+func TestStepUpAsAnotherUser(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		policy oauthlogin.Policy
+		status int
+		events []string
+	}{
+		{"who is allowed", oauthlogin.Policy{MaxAge: time.Minute}, http.StatusOK, []string{"step_up test/alice", "login test/bob"}},
+		{
+			"who is forbidden",
+			oauthlogin.Policy{MaxAge: time.Minute, Claims: map[string][]string{"sub": {"alice"}}},
+			http.StatusForbidden,
+			[]string{"step_up test/alice", "login test/bob", "denied test/bob forbidden"},
+		},
+	} {
+		apptest.InBubble(t, test.name, func(t *testing.T) {
+			a, b := apptest.SignedIn(t, apptest.Config{})
+			a.GuardBy(test.policy)
+			a.Events.Take()
+			time.Sleep(3 * time.Minute)
+			a.Provider.AutoApprove("bob")
+			resp := b.Follow(guardedPath)
+			if resp.StatusCode != test.status || resp.Request.URL.RequestURI() != guardedPath {
+				t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+			}
+			a.Events.Want(t, test.events...)
+			if me := b.Get("/api/me"); !strings.Contains(me.Text, `"Subject":"bob"`) || strings.Contains(me.Text, "alice") {
+				t.Errorf("signed in as %s", me.Text)
+			}
+		})
 	}
 }
