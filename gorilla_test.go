@@ -52,29 +52,30 @@ func onlyFile(t *testing.T, dir string) string {
 	return ""
 }
 
-// CVE-2021-41246 of express-openid-connect: session fixation; CVE-2026-30224 of
+// CVE-2021-41246 of express-openid-connect: session fixation. CVE-2026-30224 of
 // OliveTin: a session that works after logout.
 func TestStoreSessionsBeginAndEnd(t *testing.T) {
 	t.Parallel()
 	a, dir := newStoreApp(t, apptest.Config{})
+	statusWith := func(cookie string) int {
+		return a.BareBrowser(t).Get("/api/me", "Cookie", apptest.SessionCookie+"="+cookie).StatusCode
+	}
 	b := a.Browser(t)
 	b.Login("/dashboard")
 	first, firstCookie := onlyFile(t, dir), b.Cookies()[apptest.SessionCookie]
-
-	// Somebody who knows, or has planted, the session before the login.
 	b.Login("/dashboard")
 	second, secondCookie := onlyFile(t, dir), b.Cookies()[apptest.SessionCookie]
 	if second == first {
-		t.Error("the session kept its id at login")
+		t.Error("the session kept its ID at login")
 	}
-	if resp := a.BareBrowser(t).Get("/api/me", "Cookie", apptest.SessionCookie+"="+firstCookie); resp.StatusCode != http.StatusFound {
-		t.Errorf("session from before the login: %d", resp.StatusCode)
+	if status := statusWith(firstCookie); status != http.StatusFound {
+		t.Errorf("session from before the login: %d", status)
 	}
 	planted := a.Browser(t)
 	planted.SetCookie(apptest.SessionCookie, firstCookie)
 	planted.Login("/dashboard")
-	if len(apptest.SessionFiles(t, dir)) != 2 || apptest.SessionFiles(t, dir)[first] != "" {
-		t.Error("a session took the id of the cookie before the login")
+	if files := apptest.SessionFiles(t, dir); len(files) != 2 || files[first] != "" {
+		t.Error("a session took the ID of the cookie before the login")
 	}
 	planted.Post("/logout", nil)
 
@@ -84,49 +85,30 @@ func TestStoreSessionsBeginAndEnd(t *testing.T) {
 	if files := apptest.SessionFiles(t, dir); len(files) != 0 {
 		t.Errorf("%d session files after logout", len(files))
 	}
-	if resp := a.BareBrowser(t).Get("/api/me", "Cookie", apptest.SessionCookie+"="+secondCookie); resp.StatusCode != http.StatusFound {
-		t.Errorf("session after logout: %d", resp.StatusCode)
+	if status := statusWith(secondCookie); status != http.StatusFound {
+		t.Errorf("session after logout: %d", status)
 	}
 }
 
-// GoIncremental/negroni-oauth2#14: "the value is too long", and nobody knows
-// what to do.
+// GoIncremental/negroni-oauth2#14: "the value is too long", and no hint what to do.
 func TestStoreLimits(t *testing.T) {
 	t.Parallel()
-	var got error
-	a, dir := newStoreApp(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
-		opts.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, err error) {
-			got = err
-			http.Error(w, "failed", err.(*oauthlogin.Error).Status)
-		}
-	}})
-	tooLarge := func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(5000) }
-	a.Provider.EditTokenResponse(tooLarge)
+	a, dir := newStoreApp(t, apptest.Config{})
+	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(5000) })
 	b := a.Browser(t)
 	resp := b.Follow("/login")
-	var failure *oauthlogin.Error
-	if !errors.As(got, &failure) || failure.Code != "session_too_large" || resp.StatusCode != http.StatusInternalServerError {
-		t.Fatalf("%d, %v", resp.StatusCode, got)
+	a.Refused(t, b, resp, http.StatusInternalServerError, "session_too_large")
+	if !strings.Contains(resp.Text, "more than this site can keep") || strings.Contains(resp.Text, "MaxLength") {
+		t.Errorf("the page: %s", resp.Text)
 	}
-	if !strings.Contains(got.Error(), "MaxLength") || !strings.Contains(got.Error(), "Options.Store") {
-		t.Errorf("error does not say what to do: %v", got)
+	if log := a.Log.String(); !strings.Contains(log, "MaxLength") || !strings.Contains(log, "Options.Store") {
+		t.Errorf("the log does not say what to do:\n%s", log)
 	}
-	if len(b.CookieNames(apptest.SessionCookie)) != 0 || len(apptest.SessionFiles(t, dir)) != 0 {
-		t.Error("half a session")
-	}
-
-	// Without an ErrorHandler: in the log, and not on the page.
-	a, _ = newStoreApp(t, apptest.Config{})
-	a.Provider.EditTokenResponse(tooLarge)
-	page := a.Browser(t).Follow("/login").Text
-	if !strings.Contains(page, "more than this site can keep") || strings.Contains(page, "MaxLength") {
-		t.Error(page)
-	}
-	if log := a.Log.String(); !strings.Contains(log, "session_too_large") || !strings.Contains(log, "MaxLength") {
-		t.Errorf("log does not say what to do:\n%s", log)
+	if len(apptest.SessionFiles(t, dir)) != 0 {
+		t.Error("half a session is in the store")
 	}
 
-	// And done.
+	// With the advice taken.
 	a, _ = newStoreApp(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
 		opts.Store.(*sessions.FilesystemStore).MaxLength(0)
 	}})
@@ -143,7 +125,8 @@ func TestStoreSessionSealedAnewKeepsItsID(t *testing.T) {
 		a, dir := newStoreApp(t, apptest.Config{Provider: longTokens})
 		b := a.Browser(t)
 		b.Login("/dashboard")
-		name, content := onlyFile(t, dir), apptest.SessionFiles(t, dir)[onlyFile(t, dir)]
+		name := onlyFile(t, dir)
+		content := apptest.SessionFiles(t, dir)[name]
 		for range 12 {
 			time.Sleep(12 * time.Hour)
 			if resp := b.Get("/api/me"); resp.StatusCode != http.StatusOK || maxAgeOf(resp, apptest.SessionCookie) == 0 {
@@ -151,7 +134,7 @@ func TestStoreSessionSealedAnewKeepsItsID(t *testing.T) {
 			}
 		}
 		if onlyFile(t, dir) != name || apptest.SessionFiles(t, dir)[name] == content {
-			t.Error("file is another one, or not written anew")
+			t.Error("the file is another one, or not written anew")
 		}
 		cookie := b.Cookies()[apptest.SessionCookie]
 		time.Sleep(24 * time.Hour)
@@ -248,7 +231,7 @@ func TestStoreCannotSay(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			store := &scriptedStore{values: map[string]map[any]any{}}
+			store := &apptest.ScriptedStore{}
 			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
 			a.NoEndSession()
 			mux := http.NewServeMux()
@@ -269,7 +252,8 @@ func TestStoreCannotSay(t *testing.T) {
 			b := a.Browser(t)
 			b.Login("/dashboard")
 			before := b.Cookies()
-			store.new = func(s *sessions.Session) (*sessions.Session, error) { return s, tt.err }
+			fails := func(_ *http.Request, s *sessions.Session) (*sessions.Session, error) { return s, tt.err }
+			store.OnNew = fails
 			cannotSay := tt.status == http.StatusServiceUnavailable
 			served := a.Called("/dashboard")
 
@@ -305,11 +289,11 @@ func TestStoreCannotSay(t *testing.T) {
 			if got := b.Cookies()[apptest.SessionCookie]; got != before[apptest.SessionCookie] {
 				t.Error("the session cookie has changed")
 			}
-			store.new = nil
+			store.OnNew = nil
 			if !b.SignedIn() {
 				t.Error("a store that works again has lost the session")
 			}
-			store.new = func(s *sessions.Session) (*sessions.Session, error) { return s, tt.err }
+			store.OnNew = fails
 			if out := b.Post("/logout", nil); out.StatusCode != http.StatusSeeOther || b.Cookies()[apptest.SessionCookie] != "" {
 				t.Errorf("logout: %d", out.StatusCode)
 			}
@@ -361,86 +345,41 @@ func TestCookieStoreIsRefused(t *testing.T) {
 	}
 }
 
-// A scriptedStore keeps sessions in memory, until told to do otherwise.
-type scriptedStore struct {
-	values  map[string]map[any]any
-	new     func(*sessions.Session) (*sessions.Session, error) // nil: as it is
-	save    error
-	deleted []map[any]any // what was to be saved of sessions that were to be deleted
-}
-
-func (s *scriptedStore) Get(r *http.Request, name string) (*sessions.Session, error) {
-	return s.New(r, name)
-}
-
-func (s *scriptedStore) New(r *http.Request, name string) (*sessions.Session, error) {
-	session := sessions.NewSession(s, name)
-	session.Options = &sessions.Options{}
-	session.IsNew = true
-	if c, err := r.Cookie(name); err == nil {
-		session.ID = c.Value // as redis stores do, also when nothing is there any more
-		if values, ok := s.values[c.Value]; ok {
-			session.Values, session.IsNew = values, false
-		}
-	}
-	if s.new != nil {
-		return s.new(session)
-	}
-	return session, nil
-}
-
-func (s *scriptedStore) Save(_ *http.Request, w http.ResponseWriter, session *sessions.Session) error {
-	if s.save != nil {
-		return s.save
-	}
-	if session.Options.MaxAge < 0 {
-		s.deleted = append(s.deleted, session.Values)
-		delete(s.values, session.ID)
-	} else {
-		if session.ID == "" {
-			session.ID = fmt.Sprintf("id-%d", len(s.values)+1)
-		}
-		s.values[session.ID] = session.Values
-	}
-	http.SetCookie(w, sessions.NewCookie(session.Name(), session.ID, session.Options))
-	return nil
-}
-
+// What a store returns that is not a session counts as none, and an error as one even
+// without a session.
 func TestStoreMisbehaves(t *testing.T) {
 	t.Parallel()
-	store := &scriptedStore{values: map[string]map[any]any{}}
+	store := &apptest.ScriptedStore{}
 	a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
 	a.NoEndSession()
 	b := a.Browser(t)
 	b.Login("/dashboard")
-	with := func(values map[any]any) func(*sessions.Session) (*sessions.Session, error) {
-		return func(session *sessions.Session) (*sessions.Session, error) {
-			session.Values = values
-			return session, nil
-		}
-	}
-	for name, response := range map[string]func(*sessions.Session) (*sessions.Session, error){
-		"nothing":                 func(*sessions.Session) (*sessions.Session, error) { return nil, nil },
-		"an error":                func(*sessions.Session) (*sessions.Session, error) { return nil, errors.New("down") },
-		"a session and an error":  func(s *sessions.Session) (*sessions.Session, error) { return s, errors.New("down") },
-		"a session without value": with(nil),
-		"an empty value":          with(map[any]any{"oauthlogin": ""}),
-		"a value of another type": with(map[any]any{"oauthlogin": 7}),
-		"a value that is junk":    with(map[any]any{"oauthlogin": strings.Repeat("A", 400)}),
-		"a session that is new": func(s *sessions.Session) (*sessions.Session, error) {
-			s.IsNew = true
-			return s, nil
-		},
+	for _, tt := range []struct {
+		name   string
+		change func(*sessions.Session)
+		gone   bool // no session is returned
+		err    error
+		status int
+	}{
+		{"nothing", nil, true, nil, http.StatusFound},
+		{"an error", nil, true, errors.New("down"), http.StatusServiceUnavailable},
+		{"a session without values", func(s *sessions.Session) { s.Values = nil }, false, nil, http.StatusFound},
+		{"an empty value", func(s *sessions.Session) { s.Values["oauthlogin"] = "" }, false, nil, http.StatusFound},
+		{"a value of another type", func(s *sessions.Session) { s.Values["oauthlogin"] = 7 }, false, nil, http.StatusFound},
+		{"a value that is junk", func(s *sessions.Session) { s.Values["oauthlogin"] = strings.Repeat("A", 400) }, false, nil, http.StatusFound},
+		{"a session that is new", func(s *sessions.Session) { s.IsNew = true }, false, nil, http.StatusFound},
 	} {
-		t.Run(name, func(t *testing.T) {
-			store.new = response
-			defer func() { store.new = nil }()
-			status := http.StatusFound
-			if strings.Contains(name, "error") {
-				status = http.StatusServiceUnavailable
+		t.Run(tt.name, func(t *testing.T) {
+			store.OnNew = func(_ *http.Request, s *sessions.Session) (*sessions.Session, error) {
+				if tt.gone {
+					return nil, tt.err
+				}
+				tt.change(s)
+				return s, tt.err
 			}
+			defer func() { store.OnNew = nil }()
 			served := a.Called("/api/me")
-			if resp := b.Get("/api/me"); resp.StatusCode != status || a.Called("/api/me") != served {
+			if resp := b.Get("/api/me"); resp.StatusCode != tt.status || a.Called("/api/me") != served {
 				t.Errorf("guarded page: %d", resp.StatusCode)
 			}
 			if resp := b.Get("/"); resp.StatusCode != http.StatusOK || resp.Text != "home of nobody" {
@@ -458,25 +397,25 @@ func TestStoreMisbehaves(t *testing.T) {
 	}
 	// A gorilla CookieStore writes into the deletion what the session has.
 	b.Login("/dashboard")
-	if len(store.deleted) == 0 || len(store.deleted[0]) > 0 {
-		t.Errorf("deleted with %d values", len(store.deleted))
+	if deleted := store.Deleted(); len(deleted) == 0 || len(deleted[0]) > 0 {
+		t.Errorf("deleted with values: %v", deleted)
 	}
 
-	store.save = errors.New("down")
+	store.OnSave = func(*sessions.Session) error { return errors.New("down") }
 	visitor := a.Browser(t)
-	if resp := visitor.Follow("/login"); resp.StatusCode != http.StatusInternalServerError || len(visitor.CookieNames(apptest.SessionCookie)) > 0 {
+	if resp := visitor.Follow("/login"); resp.StatusCode != http.StatusInternalServerError || len(visitor.SessionCookies()) > 0 {
 		t.Errorf("login: %d", resp.StatusCode)
 	}
 	if resp := b.Post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(b.Cookies()) > 0 {
 		t.Errorf("logout: %d", resp.StatusCode)
 	}
 	if log := a.Log.String(); !strings.Contains(log, "session not deleted from Options.Store") {
-		t.Errorf("nobody is told of a session that outlives its logout:\n%s", log)
+		t.Errorf("the log does not say that the session outlives its logout:\n%s", log)
 	}
 }
 
-// A logout in one request does not come undone by another that writes the
-// session anew: CVE-2026-30224 of OliveTin by way of a race.
+// CVE-2026-30224 of OliveTin by way of a race: a logout in one request does not come
+// undone by another that writes the session anew.
 func TestStoreSessionEndsWhileSealedAnew(t *testing.T) {
 	for name, lost := range map[string]func(*sessions.Session) (*sessions.Session, error){
 		"a new session": func(s *sessions.Session) (*sessions.Session, error) {
@@ -488,25 +427,25 @@ func TestStoreSessionEndsWhileSealedAnew(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := &scriptedStore{values: map[string]map[any]any{}}
+				store := &apptest.ScriptedStore{}
 				a := apptest.New(t, apptest.Config{Provider: longTokens, Change: func(opts *oauthlogin.Options) { opts.Store = store }})
 				b := a.Browser(t)
 				b.Login("/dashboard")
 				time.Sleep(12 * time.Hour)
 
 				reads := 0
-				store.new = func(session *sessions.Session) (*sessions.Session, error) {
+				store.OnNew = func(_ *http.Request, s *sessions.Session) (*sessions.Session, error) {
 					if reads++; reads == 1 {
-						return session, nil
+						return s, nil
 					}
-					clear(store.values) // the other request's logout
-					return lost(session)
+					store.Clear() // the other request's logout
+					return lost(s)
 				}
 				if resp := b.Get("/api/me"); resp.StatusCode != http.StatusOK || maxAgeOf(resp, apptest.SessionCookie) > 0 {
 					t.Errorf("%d with a cookie of %d seconds", resp.StatusCode, maxAgeOf(resp, apptest.SessionCookie))
 				}
-				store.new = nil
-				if len(store.values) > 0 || b.SignedIn() {
+				store.OnNew = nil
+				if store.Len() > 0 || b.SignedIn() {
 					t.Error("the session is back")
 				}
 			})
