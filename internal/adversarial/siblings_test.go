@@ -2,15 +2,12 @@ package adversarial_test
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
@@ -29,7 +26,7 @@ func TestSiblingPlantsCookies(t *testing.T) {
 	a.Evil.GiveAway()
 	const (
 		sibling = apptest.EvilSibling
-		home    = "http://app.example.test"
+		plain   = "http://app.example.test"
 		session = apptest.SessionCookie
 		domain  = "; Domain=example.test; Path=/"
 	)
@@ -50,16 +47,16 @@ func TestSiblingPlantsCookies(t *testing.T) {
 		{"a session behind a Unicode space", sibling, "\u2000" + session + "=" + theirs + domain, true},
 		{"a session behind $Version", sibling, "$Version=1," + session + "=" + theirs + domain, true},
 		{"a session in quotes", sibling, `a="x, ` + session + "=" + theirs + `"` + domain, true},
-		{"an open quote before ours", sibling, `a="x` + "; Domain=example.test; Path=/api", true},
+		{"an open quote before the session", sibling, `a="x` + "; Domain=example.test; Path=/api", true},
 		{"a chunk", sibling, session + ".1=x" + domain + "; Secure", false},
 		{"a pending login", sibling, flowName + "=" + flow + domain + "; Secure", false},
 		{"a count of logins", sibling, session + ".rounds=x" + domain + "; Secure", false},
-		{"a session over plain http", home, session + "=" + theirs + "; Path=/; Secure", false},
-		{"a session over plain http, without Secure", home, session + "=" + theirs + "; Path=/", false},
-		{"a session over plain http, of a longer path", home, session + "=" + theirs + "; Path=/api/me", false},
-		{"the end of a session over plain http", home, session + "=; Path=/; Max-Age=0", false},
+		{"a session over plain http", plain, session + "=" + theirs + "; Path=/; Secure", false},
+		{"a session over plain http, without Secure", plain, session + "=" + theirs + "; Path=/", false},
+		{"a session over plain http, of a longer path", plain, session + "=" + theirs + "; Path=/api/me", false},
+		{"the end of a session over plain http", plain, session + "=; Path=/; Max-Age=0", false},
 		{"the end of a session for the domain", sibling, session + "=; Max-Age=0" + domain, false},
-		{"a session without its prefix over plain http", home, "oauthlogin=" + theirs + "; Path=/", true},
+		{"a session without its prefix over plain http", plain, "oauthlogin=" + theirs + "; Path=/", true},
 	} {
 		for _, script := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, by a script: %t", tt.name, script), func(t *testing.T) {
@@ -72,9 +69,7 @@ func TestSiblingPlantsCookies(t *testing.T) {
 					}
 				}
 				plant()
-				if who := b.UserAt("/api/me"); who != "" {
-					t.Fatalf("before any login, signed in as %q", who)
-				}
+				b.WantUser("/api/me", "")
 				pair, _, _ := strings.Cut(tt.line, ";")
 				sent := b.Get("/api/me").Request.Header.Get("Cookie")
 				if reaches := strings.Contains(sent, strings.TrimSpace(strings.TrimPrefix(pair, "="))); reaches != tt.reaches {
@@ -83,11 +78,8 @@ func TestSiblingPlantsCookies(t *testing.T) {
 				b.Login("/api/me")
 				before := b.Cookies()
 				plant()
-				for _, path := range []string{"/api/me", "/dashboard"} {
-					if who := b.UserAt(path); who != "alice" {
-						t.Errorf("at %s signed in as %q", path, who)
-					}
-				}
+				b.WantUser("/api/me", "alice")
+				b.WantUser("/dashboard", "alice")
 				if after := b.Cookies(); after[apptest.SessionCookie] != before[apptest.SessionCookie] {
 					t.Error("the session has changed")
 				}
@@ -124,9 +116,7 @@ func TestSiblingPlantsLogin(t *testing.T) {
 		}
 	}
 	b.Login("/dashboard")
-	if who := b.UserAt("/api/me"); who != "alice" {
-		t.Errorf("signed in as %q", who)
-	}
+	b.WantUser("/api/me", "alice")
 	if resp := b.Page(apptest.EvilSibling).Link(cb); resp.Location() != "/" || b.UserAt("/api/me") != "alice" {
 		t.Errorf("signed in, mallory's callback led to %q as %q", resp.Location(), b.UserAt("/api/me"))
 	}
@@ -139,11 +129,9 @@ func TestOtherPortPlantsCookies(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"localhost", "127.0.0.1"} {
 		a := apptest.NewSurrounded(t, apptest.Config{Origin: "http://" + host + ":3000"})
-		other := "http://" + host + ":4000"
 		neighbor := &apptest.Recorder{}
 		a.Net[host+":4000"] = neighbor
-		mallory := a.SignIn(t, "mallory")
-		theirs := mallory.Cookies()["oauthlogin"]
+		theirs := a.SignIn(t, "mallory").Cookies()["oauthlogin"]
 		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(5000) })
 		large := a.SignIn(t, "mallory").Cookies()
 		a.Provider.EditTokenResponse(nil)
@@ -167,21 +155,13 @@ func TestOtherPortPlantsCookies(t *testing.T) {
 				b := a.Browser(t)
 				b.Login("/dashboard")
 				neighbor.Plants = tt.lines
-				b.Get(other + "/")
-				if who := b.UserAt("/api/me"); who != tt.me {
-					t.Errorf("signed in as %q; want %q", who, tt.me)
-				}
-				if who := b.UserAt("/dashboard"); who != "alice" {
-					t.Errorf("elsewhere signed in as %q", who)
-				}
+				b.Get("http://" + host + ":4000/")
+				b.WantUser("/api/me", tt.me)
+				b.WantUser("/dashboard", "alice")
 				b.Login("/dashboard")
-				if who := b.UserAt("/dashboard"); who != "alice" {
-					t.Errorf("after another login signed in as %q", who)
-				}
+				b.WantUser("/dashboard", "alice")
 				b.Post("/logout", nil)
-				if who := b.UserAt("/dashboard"); who != "" {
-					t.Errorf("after the logout, signed in as %q", who)
-				}
+				b.WantUser("/dashboard", "")
 			})
 		}
 	}
@@ -192,12 +172,9 @@ func TestOtherPortPlantsCookies(t *testing.T) {
 // that would take the first of two cookies takes neither.
 func TestSessionThatIsThereTwice(t *testing.T) {
 	t.Parallel()
-	for _, store := range []bool{false, true} {
-		a := apptest.NewSurrounded(t, apptest.Config{Origin: "http://localhost:3000", Change: func(opts *oauthlogin.Options) {
-			if store {
-				opts.Store = apptest.FileStore(t)
-			}
-		}})
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		with.Origin = "http://localhost:3000"
+		a := apptest.NewSurrounded(t, with)
 		neighbor := &apptest.Recorder{}
 		a.Net["localhost:4000"] = neighbor
 		theirs := a.SignIn(t, "mallory").Cookies()["oauthlogin"]
@@ -214,22 +191,25 @@ func TestSessionThatIsThereTwice(t *testing.T) {
 			resp = b.Redirected(resp)
 		}
 		if resp.StatusCode != http.StatusBadRequest || strings.Contains(resp.Text, "mallory") {
-			t.Errorf("store %t: ends at %s: %d to %q %.200s", store, resp.Request.URL, resp.StatusCode, resp.Location(), resp.Text)
+			t.Errorf("ends at %s: %d to %q %.200s", resp.Request.URL, resp.StatusCode, resp.Location(), resp.Text)
 		}
 		if n := a.Provider.Count(oauthlogintest.Token) - before; n > 4 {
-			t.Errorf("store %t: %d logins", store, n)
+			t.Errorf("%d logins", n)
 		}
-		if who := b.UserAt("/dashboard"); who != "alice" {
-			t.Errorf("store %t: elsewhere signed in as %q", store, who)
-		}
-	}
+		b.WantUser("/dashboard", "alice")
+	})
 }
 
 // RFC 6265bis section 8.6: cookies can be evicted. The user is then signed out, can sign
 // in again, and is never signed in as another user.
 func TestSiblingOverflowsTheJar(t *testing.T) {
 	t.Parallel()
-	flood := func(n int, more string) []string { return numbered(n, "c%d=1; Path=/nowhere"+more) }
+	flood := func(n int, attributes string) (lines []string) {
+		for i := range n {
+			lines = append(lines, fmt.Sprintf("c%d=1; Path=/nowhere%s", i, attributes))
+		}
+		return lines
+	}
 	for _, tt := range []struct {
 		name, from string
 		lines      []string
@@ -279,73 +259,8 @@ func TestSiblingOverflowsTheJar(t *testing.T) {
 					t.Errorf("the callback of an evicted login: %d, signed in: %t", resp.StatusCode, b.SignedIn())
 				}
 				b.Login("/dashboard")
-				if who := b.UserAt("/api/me"); who != "alice" {
-					t.Errorf("signed in as %q", who)
-				}
+				b.WantUser("/api/me", "alice")
 			})
 		})
 	}
-}
-
-// Eviction takes single cookies: a session without one of its chunks is no session, and
-// the loss of one pending login leaves the others.
-func TestOneCookieIsEvicted(t *testing.T) {
-	t.Parallel()
-	for _, chunk := range []string{"", ".1", ".2"} {
-		a := apptest.NewSurrounded(t, apptest.Config{})
-		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(5000) })
-		b := a.Browser(t)
-		// The 30 oldest go with it.
-		b.Login("/dashboard")
-		all := b.Cookies()
-		if n := len(b.SessionCookies()); n != 3 {
-			t.Fatalf("a session of %d cookies", n)
-		}
-		b.SetCookie(apptest.SessionCookie+chunk, "")
-		a.Evil.Plant(b, apptest.EvilSibling, numbered(30, "old%d=1; Secure; Path=/nowhere")...)
-		b.SetCookie(apptest.SessionCookie+chunk, all[apptest.SessionCookie+chunk])
-		if !b.SignedIn() {
-			t.Fatal("not signed in")
-		}
-		for name := range all { // used since, but for the one
-			if name != apptest.SessionCookie+chunk {
-				b.SetCookie(name, all[name]+"x")
-				b.SetCookie(name, all[name])
-			}
-		}
-		a.Evil.Plant(b, apptest.EvilSibling, numbered(181-30-len(all), "new%d=1; Secure; Path=/nowhere")...)
-		left := b.Cookies()
-		if _, ok := left[apptest.SessionCookie+chunk]; ok || len(left) != len(all)-1 {
-			t.Fatalf("chunk %q: left with %q", chunk, slices.Collect(maps.Keys(left)))
-		}
-		if b.SignedIn() || b.Get("/").Text != "home of nobody" {
-			t.Errorf("signed in without chunk %q", chunk)
-		}
-		b.Login("/dashboard")
-		if who := b.UserAt("/api/me"); who != "alice" {
-			t.Errorf("signed in as %q", who)
-		}
-	}
-
-	a := apptest.NewSurrounded(t, apptest.Config{})
-	b := a.Browser(t)
-	var callbacks []string
-	for i := range 3 {
-		callbacks = append(callbacks, b.CallbackURL(fmt.Sprintf("/login?return_to=%%2Fdashboard%%3Ftab=%d", i)))
-	}
-	b.SetCookie(b.OldestCookie(apptest.FlowPrefix), "") // the first tab's
-	for i, want := range []string{"", "/dashboard?tab=1", "/dashboard?tab=2"} {
-		resp := b.Get(callbacks[i])
-		if resp.Location() != want || want == "" && resp.StatusCode != http.StatusBadRequest {
-			t.Errorf("tab %d: %d to %q", i, resp.StatusCode, resp.Location())
-		}
-	}
-}
-
-// numbered is n cookies with names that end in a number.
-func numbered(n int, line string) (lines []string) {
-	for i := range n {
-		lines = append(lines, fmt.Sprintf(line, i))
-	}
-	return lines
 }

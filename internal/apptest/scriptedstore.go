@@ -15,10 +15,9 @@ type ScriptedStore struct {
 	OnNew  func(r *http.Request, s *sessions.Session) (*sessions.Session, error) // what New returns for the session it found; nil: s
 	OnSave func(s *sessions.Session) error                                       // before a write or a deletion, which an error prevents; nil: nothing
 
-	mu      sync.Mutex
-	saved   int
-	values  map[string]map[any]any // by ID
-	deleted []map[any]any
+	mu     sync.Mutex
+	saved  int
+	values map[string]map[any]any // by ID
 }
 
 // Get is New: there is no registry.
@@ -55,7 +54,6 @@ func (s *ScriptedStore) Save(_ *http.Request, w http.ResponseWriter, session *se
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if session.Options.MaxAge < 0 {
-		s.deleted = append(s.deleted, session.Values)
 		delete(s.values, session.ID)
 	} else {
 		if session.ID == "" {
@@ -83,11 +81,4 @@ func (s *ScriptedStore) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.values)
-}
-
-// Deleted returns the values that sessions had when they were deleted.
-func (s *ScriptedStore) Deleted() []map[any]any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.deleted
 }

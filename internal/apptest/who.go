@@ -32,6 +32,14 @@ func (b *Browser) UserAt(path string) string {
 	return ""
 }
 
+// WantUser fails the test unless UserAt is subject.
+func (b *Browser) WantUser(path, subject string) {
+	b.T.Helper()
+	if got := b.UserAt(path); got != subject {
+		b.T.Errorf("at %s signed in as %q; want %q", path, got, subject)
+	}
+}
+
 // SessionCookies returns the cookies that the session is in, without those of
 // logins.
 func (b *Browser) SessionCookies() map[string]string {
