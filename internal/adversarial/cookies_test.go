@@ -34,9 +34,7 @@ func TestBrokenSessionCookies(t *testing.T) {
 	signIn := func(extra int) map[string]string {
 		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(extra) })
 		defer a.Provider.EditTokenResponse(nil)
-		b := a.Browser(t)
-		b.Login("/dashboard")
-		return b.Cookies()
+		return a.SignIn(t, "alice").SessionCookies()
 	}
 	small, large, other := signIn(10), signIn(5000), signIn(5000)
 	one, two, three := apptest.SessionCookie, apptest.SessionCookie+".1", apptest.SessionCookie+".2"
@@ -50,9 +48,10 @@ func TestBrokenSessionCookies(t *testing.T) {
 		}
 		return strings.TrimSuffix(b.String(), "; ")
 	}
-	var many []string
+	var many, past []string
 	for i := range 500 {
 		many = append(many, fmt.Sprintf("%s.%d", one, i), "9"+large[two])
+		past = append(past, fmt.Sprintf("%s.%d", one, i+3), large[two][:40]) // of the same write
 	}
 	type row struct {
 		name, cookie string
@@ -84,6 +83,7 @@ func TestBrokenSessionCookies(t *testing.T) {
 		{"a chunk of another write with this mark", pairs(one, large[one], two, large[two][:6]+other[two][6:], three, large[three]), false},
 		{"500 chunks", pairs(many...), false},
 		{"500 chunks beside a session", pairs(append(many, one, large[one])...), false},
+		{"500 chunks past the last one", pairs(append(past, one, large[one], two, large[two], three, large[three])...), true},
 		{"a different cookie before it", pairs(one, other[one], one, small[one]), false},
 		{"a different cookie after it", pairs(one, small[one], one, "x"), false},
 		{"an empty cookie before it", pairs(one, "", one, small[one]), false},
@@ -99,12 +99,12 @@ func TestBrokenSessionCookies(t *testing.T) {
 		{"JSON", pairs(one, `{"user":"alice"}`), false},
 		{"a megabyte", pairs(one, "1"+strings.Repeat("A", 1<<20)), false},
 	}
-	// One to five is a digit of the first chunk; "3" would be right.
+	// The first chunk begins with the number of chunks: a digit, here "3".
 	for _, count := range []string{"99999999", "9", "6", "5", "2", "1", "0", "-1", "+3", "3.0", "0x3", "03", " 3", "", "\u0663", "18446744073709551619", strings.Repeat("9", 4000)} {
 		chunks := pairs(one, count+large[one][1:], two, large[two], three, large[three])
 		rows = append(rows,
 			row{fmt.Sprintf("%.20q chunks", count), chunks, false},
-			row{fmt.Sprintf("%.20q chunks, and 500 in the header", count), pairs(many...) + "; " + chunks, false})
+			row{fmt.Sprintf("%.20q chunks, and 503 in the header", count), chunks + "; " + pairs(past...), false})
 	}
 	for _, tt := range rows {
 		t.Run(tt.name, func(t *testing.T) {
