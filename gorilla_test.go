@@ -185,8 +185,8 @@ func TestStoreGone(t *testing.T) {
 	}
 }
 
-// A store that fails cannot say whether the user is signed in: protected routes answer
-// 503 and everything else goes on. No cookie is set or cleared, so the session is there
+// A store that fails cannot say whether the user is signed in: protected routes respond
+// with 503, and everything else goes on. No cookie is set or cleared, so the session is there
 // again when the store is.
 func TestStoreCannotSay(t *testing.T) {
 	t.Parallel()

@@ -424,7 +424,6 @@ func TestCookiesBehindAProxy(t *testing.T) {
 		a := apptest.NewAttacked(t, apptest.Config{})
 		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = apptest.Noise(5000) })
 		b := a.Browser(t)
-		seen := map[string]bool{}
 		headers := [][]string{
 			{"Forwarded", "for=127.0.0.1;host=hostile.test;proto=http"},
 			{"X-Forwarded-Host", "hostile.test", "X-Forwarded-Port", "81", "X-Forwarded-Prefix", "//hostile.test"},
@@ -445,13 +444,7 @@ func TestCookiesBehindAProxy(t *testing.T) {
 				if len(resp.Cookies()) == 0 {
 					t.Errorf("%q: %s sets no cookie", header, resp.Request.URL)
 				}
-				for _, c := range resp.Cookies() {
-					seen[strings.TrimPrefix(c.Name, apptest.SessionCookie)] = true
-				}
 			}
-		}
-		if !seen[""] || !seen[".2"] || !seen[".rounds"] || len(seen) < 5 {
-			t.Errorf("cookies seen: %v", seen)
 		}
 		a.Leaves(b, apptest.Aftermath{Codes: len(headers)})
 	})
