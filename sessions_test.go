@@ -175,7 +175,7 @@ func TestCachedSessionsNeverMix(t *testing.T) {
 				a.Provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = "token-of-" + subject + size.more() })
 				cookies[i] = a.SignIn(t, subject).Cookies()
 			}
-			// These have opened nothing yet: at first all miss the cache together.
+			// These have opened nothing yet: at first all requests miss the cache together.
 			auths := []*oauthlogin.Middleware{a.Replica(t, nil), a.Replica(t, nil)}
 			var wg sync.WaitGroup
 			for worker := range 8 {

@@ -19,31 +19,31 @@ import (
 // home is the application of apptest.NewSurrounded.
 const home = "https://app.example.test"
 
-// A deed is what a page of any site does in the browser.
-type deed func(p apptest.Page) *apptest.Response
+// An action is what a page of any site does in the browser.
+type action func(p apptest.Page) *apptest.Response
 
-func link(path string) deed {
+func link(path string) action {
 	return func(p apptest.Page) *apptest.Response { return p.Link(home + path) }
 }
 
-func form(path string) deed {
+func form(path string) action {
 	return func(p apptest.Page) *apptest.Response { return p.Form(home+path, nil) }
 }
 
-func embed(dest, path string) deed {
+func embed(dest, path string) action {
 	return func(p apptest.Page) *apptest.Response { return p.Embed(dest, home+path) }
 }
 
-func fetch(method, path, mode string) deed {
+func fetch(method, path, mode string) action {
 	return func(p apptest.Page) *apptest.Response { return p.Fetch(method, home+path, mode) }
 }
 
-func prerender(path string) deed {
+func prerender(path string) action {
 	return func(p apptest.Page) *apptest.Response { return p.Prerender(home + path) }
 }
 
-// followed does it, and follows the redirects to their end.
-func (do deed) followed(p apptest.Page) *apptest.Response { return p.Browser.FollowOn(do(p), "") }
+// followed performs the action and follows the redirects to their end.
+func (do action) followed(p apptest.Page) *apptest.Response { return p.Browser.FollowOn(do(p), "") }
 
 // What pages of other sites can make a signed-in browser do (OAuth 2.0 for Browser-Based
 // Applications section 6.1.3.3).
@@ -53,7 +53,7 @@ func TestRequestsOfOtherSites(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		from     string
-		do       deed
+		do       action
 		status   int
 		location string // its beginning
 		ran      bool   // the handler of a guarded page
@@ -119,7 +119,7 @@ func TestRequestsOfOtherSites(t *testing.T) {
 }
 
 // CVE-2025-24358 CVE-2025-47909 of gorilla/csrf, CVE-2025-46721 of nosurf: checks of the
-// origin that did not check.
+// origin that checked nothing.
 func TestCrossSiteLogout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestForcedLogin(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		from string
-		do   deed
+		do   action
 		user string
 		at   string
 	}{
@@ -256,7 +256,7 @@ func TestCallbackComesFromAnotherSite(t *testing.T) {
 			if resp.StatusCode != http.StatusSeeOther || resp.Location() != "/dashboard" {
 				t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 			}
-			// Still the provider's navigation, and the session goes with it.
+			// This is still the provider's navigation, and the session goes with it.
 			if resp = b.Redirected(resp); resp.StatusCode != http.StatusOK || !b.SignedIn() {
 				t.Errorf("led to %d", resp.StatusCode)
 			}
@@ -299,7 +299,7 @@ func TestAbandonedLoginsEvictNothing(t *testing.T) {
 }
 
 // Whatever becomes of a cookie in the browser, the user is signed in as alice or not at
-// all, and a login helps.
+// all, and the next login works.
 func TestCookiesChangeInTheBrowser(t *testing.T) {
 	t.Parallel()
 	a := apptest.NewSurrounded(t, apptest.Config{})

@@ -212,7 +212,7 @@ func TestFlippedBits(t *testing.T) {
 			page.ServeHTTP(w, r)
 			return fmt.Sprint(w.Code, w.Body.String())
 		}
-		// The response is refused with any bit flipped, and intact with none.
+		// The response is refused with any bit flipped, and intact without a change.
 		flip := func(what, target string, cookies map[string]string, name string, bits int, refused, intact string) {
 			value := cookies[name]
 			last := len(value) - 4 // what base64 has for the last one to three bytes
@@ -222,7 +222,7 @@ func TestFlippedBits(t *testing.T) {
 				for bit := range bits {
 					flipped := []byte(value)
 					flipped[i] ^= 1 << ((i + bit) % 8)
-					// RFC 4648 section 3.5: the last character has bits that say nothing.
+					// RFC 4648 section 3.5: the last character has unused bits.
 					if same, err := base64.URLEncoding.DecodeString(string(flipped[last:])); i > last && err == nil && bytes.Equal(same, whole) {
 						continue
 					}
@@ -286,7 +286,7 @@ func TestCookiesOfOnePurposeAreNothingToAnother(t *testing.T) {
 	served := a.Called("/api/me")
 	for name, value := range map[string]string{
 		"a flow": flow, "a flow as the only chunk": "1" + flow, "a flow with a mark": "1" + mark(flow) + flow,
-		"the rounds": rounds, "the rounds as the only chunk": "1" + rounds, "the rounds with a mark": "1" + mark(rounds) + rounds,
+		"a count of logins": rounds, "a count as the only chunk": "1" + rounds, "a count with a mark": "1" + mark(rounds) + rounds,
 	} {
 		for _, as := range []string{apptest.SessionCookie, apptest.SessionCookie + ".1"} {
 			if resp := a.BareBrowser(t).Get("/api/me", "Cookie", as+"="+value); resp.StatusCode != http.StatusFound {
@@ -299,7 +299,7 @@ func TestCookiesOfOnePurposeAreNothingToAnother(t *testing.T) {
 	}
 	exchanges := a.Provider.Count(oauthlogintest.Token)
 	for name, value := range map[string]string{
-		"a session": session, "a session without its first byte": session[1:], "a session without a mark": session[7:], "the rounds": rounds, "the flow of another state": flow,
+		"a session": session, "a session without its first byte": session[1:], "a session without a mark": session[7:], "a count of logins": rounds, "the flow of another state": flow,
 	} {
 		as, of := flowName, state
 		if value == flow {
@@ -348,7 +348,7 @@ func TestCookieIsEncrypted(t *testing.T) {
 	b := a.Browser(t)
 	b.Get("/login?return_to=/a/return/path")
 	b.Login("/dashboard")
-	// securecookie encodes twice, and what is in front is not a multiple of four.
+	// securecookie encodes twice, and what precedes an encoded part is of any length.
 	var look func(name, text string, depth int)
 	look = func(name, text string, depth int) {
 		for _, secret := range []string{a.LastIssued("access_token"), "alice", "return/path", "example.com"} {
@@ -406,7 +406,7 @@ func TestCookiesThatStay(t *testing.T) {
 		}
 		a.Leaves(b, apptest.Aftermath{Codes: 4})
 
-		// And one whose session the provider has ended.
+		// The same for a session that the provider has ended.
 		a.Provider.Intercept(oauthlogintest.Token, apptest.RespondWith(http.StatusBadRequest, `{"error":"invalid_grant"}`))
 		time.Sleep(2 * time.Hour)
 		a.Expect("an ended session", b.Get("/dashboard"), http.StatusFound, "/login?return_to=%2Fdashboard")
