@@ -16,34 +16,34 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// home is the application of apptest.NewSurrounded.
-const home = "https://app.example.test"
+// surroundedURL is the application of apptest.NewSurrounded.
+const surroundedURL = "https://app.example.test"
 
-// An action is what a page of any site does in the browser.
-type action func(p apptest.Page) *apptest.Response
+// A pageAction is what a page of any site does in the browser.
+type pageAction func(p apptest.Page) *apptest.Response
 
-func link(path string) action {
-	return func(p apptest.Page) *apptest.Response { return p.Link(home + path) }
+func byLink(path string) pageAction {
+	return func(p apptest.Page) *apptest.Response { return p.Link(surroundedURL + path) }
 }
 
-func form(path string) action {
-	return func(p apptest.Page) *apptest.Response { return p.Form(home+path, nil) }
+func byForm(path string) pageAction {
+	return func(p apptest.Page) *apptest.Response { return p.Form(surroundedURL+path, nil) }
 }
 
-func embed(dest, path string) action {
-	return func(p apptest.Page) *apptest.Response { return p.Embed(dest, home+path) }
+func byEmbed(dest, path string) pageAction {
+	return func(p apptest.Page) *apptest.Response { return p.Embed(dest, surroundedURL+path) }
 }
 
-func fetch(method, path, mode string) action {
-	return func(p apptest.Page) *apptest.Response { return p.Fetch(method, home+path, mode) }
+func byFetch(method, path, mode string) pageAction {
+	return func(p apptest.Page) *apptest.Response { return p.Fetch(method, surroundedURL+path, mode) }
 }
 
-func prerender(path string) action {
-	return func(p apptest.Page) *apptest.Response { return p.Prerender(home + path) }
+func byPrerender(path string) pageAction {
+	return func(p apptest.Page) *apptest.Response { return p.Prerender(surroundedURL + path) }
 }
 
 // followed performs the action and follows the redirects to their end.
-func (do action) followed(p apptest.Page) *apptest.Response { return p.Browser.FollowOn(do(p), "") }
+func (do pageAction) followed(p apptest.Page) *apptest.Response { return p.Browser.FollowOn(do(p), "") }
 
 // What pages of other sites can make a signed-in browser do (OAuth 2.0 for Browser-Based
 // Applications section 6.1.3.3).
@@ -53,41 +53,41 @@ func TestRequestsOfOtherSites(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		from     string
-		do       action
+		do       pageAction
 		status   int
 		location string // its beginning
 		ran      bool   // the handler of a guarded page
 	}{
-		{"a link to a guarded page", site, link("/dashboard"), 200, "", true},
+		{"a link to a guarded page", site, byLink("/dashboard"), 200, "", true},
 		{"a link to a guarded page, by way of a redirect", site, func(p apptest.Page) *apptest.Response {
-			return p.Browser.FollowOn(p.Link(site+"/?to="+home+"/dashboard"), "")
+			return p.Browser.FollowOn(p.Link(site+"/?to="+surroundedURL+"/dashboard"), "")
 		}, 200, "", true},
-		{"a link from a sandboxed page", "null", link("/dashboard"), 200, "", true},
-		{"a form to a guarded page", site, form("/dashboard"), 401, "", false},
-		{"a frame of a guarded page", site, embed("iframe", "/dashboard"), 302, "/login?", false},
-		{"an image of a guarded page", site, embed("image", "/dashboard"), 401, "", false},
-		{"a script of a guarded page", site, embed("script", "/api/me"), 401, "", false},
-		{"a fetch", site, fetch("GET", "/api/me", "cors"), 401, "", false},
-		{"a fetch that does not read the response", site, fetch("POST", "/api/me", "no-cors"), 401, "", false},
-		{"a fetch from a sandboxed page", "null", fetch("GET", "/api/me", "cors"), 401, "", false},
-		{"a preflight", site, fetch("OPTIONS", "/api/me", "cors"), 401, "", false},
-		{"a WebSocket", site, fetch("GET", "/api/me", "websocket"), 401, "", false},
-		{"a prerendered login", site, prerender("/login"), 401, "", false},
-		{"a form to the login", site, form("/login"), 405, "", false},
-		{"a link to the logout", site, link("/logout"), 405, "", false},
-		{"an image of the logout", site, embed("image", "/logout"), 405, "", false},
-		{"a form to the logout", site, form("/logout"), 403, "", false},
-		{"a form to the logout, from a sandboxed page", "null", form("/logout"), 403, "", false},
-		{"a form to the logout, from plain http", "http://app.example.test", form("/logout"), 403, "", false},
+		{"a link from a sandboxed page", "null", byLink("/dashboard"), 200, "", true},
+		{"a form to a guarded page", site, byForm("/dashboard"), 401, "", false},
+		{"a frame of a guarded page", site, byEmbed("iframe", "/dashboard"), 302, "/login?", false},
+		{"an image of a guarded page", site, byEmbed("image", "/dashboard"), 401, "", false},
+		{"a script of a guarded page", site, byEmbed("script", "/api/me"), 401, "", false},
+		{"a fetch", site, byFetch("GET", "/api/me", "cors"), 401, "", false},
+		{"a fetch that does not read the response", site, byFetch("POST", "/api/me", "no-cors"), 401, "", false},
+		{"a fetch from a sandboxed page", "null", byFetch("GET", "/api/me", "cors"), 401, "", false},
+		{"a preflight", site, byFetch("OPTIONS", "/api/me", "cors"), 401, "", false},
+		{"a WebSocket", site, byFetch("GET", "/api/me", "websocket"), 401, "", false},
+		{"a prerendered login", site, byPrerender("/login"), 401, "", false},
+		{"a form to the login", site, byForm("/login"), 405, "", false},
+		{"a link to the logout", site, byLink("/logout"), 405, "", false},
+		{"an image of the logout", site, byEmbed("image", "/logout"), 405, "", false},
+		{"a form to the logout", site, byForm("/logout"), 403, "", false},
+		{"a form to the logout, from a sandboxed page", "null", byForm("/logout"), 403, "", false},
+		{"a form to the logout, from plain http", "http://app.example.test", byForm("/logout"), 403, "", false},
 		{"a form to the logout, with a return path", site, func(p apptest.Page) *apptest.Response {
-			return p.Form(home+"/logout", url.Values{"return_to": {site}})
+			return p.Form(surroundedURL+"/logout", url.Values{"return_to": {site}})
 		}, 403, "", false},
-		{"a fetch of the logout", site, fetch("POST", "/logout", "no-cors"), 403, "", false},
+		{"a fetch of the logout", site, byFetch("POST", "/logout", "no-cors"), 403, "", false},
 		// SameSite does not separate siblings: their requests carry the session.
-		{"a sibling's form to the logout", sibling, form("/logout"), 403, "", false},
-		{"a sibling's fetch of the logout", sibling, fetch("POST", "/logout", "no-cors"), 403, "", false},
-		{"a sibling's image of the logout", sibling, embed("image", "/logout"), 405, "", false},
-		{"a sibling's fetch, whose response it cannot read", sibling, fetch("GET", "/api/me", "cors"), 200, "", true},
+		{"a sibling's form to the logout", sibling, byForm("/logout"), 403, "", false},
+		{"a sibling's fetch of the logout", sibling, byFetch("POST", "/logout", "no-cors"), 403, "", false},
+		{"a sibling's image of the logout", sibling, byEmbed("image", "/logout"), 405, "", false},
+		{"a sibling's fetch, whose response it cannot read", sibling, byFetch("GET", "/api/me", "cors"), 200, "", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -159,17 +159,17 @@ func TestForcedLogin(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		from string
-		do   action
+		do   pageAction
 		user string
 		at   string
 	}{
-		{"by a link", apptest.EvilSite, link("/login?return_to=%2Fdashboard"), "alice", "/dashboard"},
-		{"by a link that leads back", apptest.EvilSite, link("/login?return_to=" + url.QueryEscape(apptest.EvilSite)), "alice", "/"},
-		{"by an image", apptest.EvilSite, embed("image", "/login"), "", "/auth/callback"},
-		{"by a frame", apptest.EvilSite, embed("iframe", "/dashboard"), "", "/auth/callback"},
-		{"by a fetch", apptest.EvilSite, fetch("GET", "/login", "no-cors"), "", "/auth/callback"},
-		{"by prerendering", apptest.EvilSite, prerender("/login"), "", "/login"},
-		{"by a sibling's image", apptest.EvilSibling, embed("image", "/login"), "alice", "/"},
+		{"by a link", apptest.EvilSite, byLink("/login?return_to=%2Fdashboard"), "alice", "/dashboard"},
+		{"by a link that leads back", apptest.EvilSite, byLink("/login?return_to=" + url.QueryEscape(apptest.EvilSite)), "alice", "/"},
+		{"by an image", apptest.EvilSite, byEmbed("image", "/login"), "", "/auth/callback"},
+		{"by a frame", apptest.EvilSite, byEmbed("iframe", "/dashboard"), "", "/auth/callback"},
+		{"by a fetch", apptest.EvilSite, byFetch("GET", "/login", "no-cors"), "", "/auth/callback"},
+		{"by prerendering", apptest.EvilSite, byPrerender("/login"), "", "/login"},
+		{"by a sibling's image", apptest.EvilSibling, byEmbed("image", "/login"), "alice", "/"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +197,7 @@ func TestForcedLoginsPushOut(t *testing.T) {
 	b.Login("/dashboard")
 	cb := b.CallbackURL("/login?return_to=%2Fdashboard")
 	for range 10 {
-		b.Page(apptest.EvilSite).Link(home + "/login")
+		b.Page(apptest.EvilSite).Link(surroundedURL + "/login")
 	}
 	if n := len(b.CookieNames(apptest.FlowPrefix)); n != 5 {
 		t.Errorf("%d pending logins", n)
@@ -241,7 +241,7 @@ func TestCallbackComesFromAnotherSite(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			a := apptest.New(t, apptest.Config{Origin: home})
+			a := apptest.New(t, apptest.Config{Origin: surroundedURL})
 			a.Net["evil.test"] = &apptest.Recorder{} // what leads on is the provider's, and knows the code
 			b := a.Browser(t)
 			cb := b.CallbackURL("/login?return_to=%2Fdashboard")

@@ -285,8 +285,8 @@ func TestCookiesOfOnePurposeAreNothingToAnother(t *testing.T) {
 
 	served := a.Called("/api/me")
 	for name, value := range map[string]string{
-		"a flow": flow, "a flow as the only chunk": "1" + flow, "a flow with a mark": "1" + mark(flow) + flow,
-		"a count of logins": rounds, "a count as the only chunk": "1" + rounds, "a count with a mark": "1" + mark(rounds) + rounds,
+		"a flow": flow, "a flow as the only chunk": "1" + flow, "a flow with a mark": "1" + markOf(flow) + flow,
+		"a count of logins": rounds, "a count as the only chunk": "1" + rounds, "a count with a mark": "1" + markOf(rounds) + rounds,
 	} {
 		for _, as := range []string{apptest.SessionCookie, apptest.SessionCookie + ".1"} {
 			if resp := a.BareBrowser(t).Get("/api/me", "Cookie", as+"="+value); resp.StatusCode != http.StatusFound {
@@ -316,8 +316,8 @@ func TestCookiesOfOnePurposeAreNothingToAnother(t *testing.T) {
 	}
 }
 
-// mark is what the chunks of a sealed value begin with.
-func mark(sealed string) string { return sealed[len(sealed)-12:][:6] }
+// markOf returns what the chunks of a sealed value begin with.
+func markOf(sealed string) string { return sealed[len(sealed)-12:][:6] }
 
 // CVE-2021-32791 GHSA-px3c-6x7j-3r9r of mod_auth_openidc: a static IV. The same session
 // sealed twice has no ciphertext in common.
