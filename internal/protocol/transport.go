@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 const (
@@ -54,6 +52,13 @@ func NewBounded(base http.RoundTripper, custom *http.Client) *Transport {
 		t.timeout = custom.Timeout
 	}
 	return t
+}
+
+// within returns a Transport with another timeout.
+func (t *Transport) within(timeout time.Duration) *Transport {
+	with := *t
+	with.timeout = timeout
+	return &with
 }
 
 // WithToken returns a Transport that sends the access token with every request.
@@ -165,18 +170,4 @@ func ReadBody(resp *http.Response) ([]byte, error) {
 		return nil, &CallError{fmt.Errorf("read response: %w", err)}
 	}
 	return body, nil
-}
-
-// SameOriginAsAsked walks back from a request over the redirects that led to it,
-// and reports whether all of them stayed on the first origin. Where one left it, an
-// access token must not follow.
-func SameOriginAsAsked(r *http.Request) bool {
-	origin := weburl.Origin(r.URL)
-	for r.Response != nil && r.Response.Request != nil {
-		r = r.Response.Request
-		if weburl.Origin(r.URL) != origin {
-			return false
-		}
-	}
-	return true
 }
