@@ -166,9 +166,11 @@ func unpackRecord(packed []byte) (*record, error) {
 func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 	x := &rec.extra
 	mark := func(to *[8]byte) {
-		if copy(to[:], value) != len(value) {
+		if len(value) != len(to) {
 			u.Fail()
+			return
 		}
+		copy(to[:], value)
 	}
 	switch tag {
 	case tagIssuer:
@@ -199,9 +201,13 @@ func (rec *record) Generation() uint64 { return rec.generation }
 func (rec *record) Bytes() int {
 	const fixed = 512 // of the struct and what holds it, roughly
 	u, t, x := &rec.user, &rec.tokens, &rec.extra
-	return fixed + len(u.Subject) + len(u.Name) + len(u.Email) + len(u.RawClaims) +
-		len(t.access) + t.refresh.Size() + t.id.Size() + len(t.scope) +
+	n := fixed + len(u.Subject) + len(u.Name) + len(u.Email) + len(u.RawClaims) +
+		len(t.access) + len(t.tokenType) + t.refresh.Size() + t.id.Size() + len(t.scope) +
 		len(x.issuer) + len(x.sid) + len(x.appClaims) + len(x.deviceKey)
+	for _, field := range x.unknown {
+		n += len(field.value)
+	}
+	return n
 }
 
 // valid reports whether there is an access token that has not expired.

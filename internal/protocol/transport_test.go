@@ -154,36 +154,6 @@ func TestNewTransport(t *testing.T) {
 	}
 }
 
-// An access token follows redirects on one origin.
-func TestSameOriginAsAsked(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		path []string
-		want bool
-	}{
-		{[]string{"https://api.test/"}, true},
-		{[]string{"https://api.test/a", "https://API.test:443/b", "https://api.test/c"}, true},
-		{[]string{"https://api.test/", "https://evil.test/"}, false},
-		{[]string{"https://api.test/", "https://evil.test/", "https://api.test/"}, false},
-		{[]string{"https://api.test/", "http://api.test/"}, false},
-		{[]string{"https://api.test/", "https://api.test:8443/"}, false},
-		{[]string{"https://api.test/", "https://sub.api.test/"}, false},
-	} {
-		var r *http.Request
-		for _, raw := range tt.path {
-			u, _ := url.Parse(raw)
-			next := &http.Request{URL: u}
-			if r != nil {
-				next.Response = &http.Response{Request: r}
-			}
-			r = next
-		}
-		if SameOriginAsAsked(r) != tt.want {
-			t.Errorf("%q: %t", tt.path, !tt.want)
-		}
-	}
-}
-
 // An error says what failed and never what the provider sent. Its cause can be
 // looked for, and not be unwrapped.
 func TestCallErrors(t *testing.T) {

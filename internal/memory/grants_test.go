@@ -1,0 +1,104 @@
+package memory
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// Requests that carry the older cookie get the newer tokens, and one that carries
+// tokens of another instance keeps them.
+func TestShown(t *testing.T) {
+	now := time.Now()
+	g := NewGrants[*testRecord](time.Hour)
+	g.Refreshed(numbered(1, 2, "second"), now)
+	for _, tt := range []struct {
+		name       string
+		shown      *testRecord
+		generation uint64
+		newer      bool
+		fresh      bool // the browser may not have the latest
+		held       bool
+	}{
+		{"a session that is not known", numbered(9, 1, "x"), 1, false, false, false},
+		{"the older cookie", numbered(1, 1, "first"), 2, true, true, true},
+		{"the newer cookie", numbered(1, 2, "second"), 2, false, false, true},
+		{"the newer cookie again", numbered(1, 2, "second"), 2, false, false, true},
+		{"the older cookie, which a slow response brought back", numbered(1, 1, "first"), 2, true, true, true},
+		{"a cookie of another instance", numbered(1, 3, "third"), 3, false, false, false},
+		{"the older cookie, once that was seen", numbered(1, 1, "first"), 1, false, false, false},
+	} {
+		latest, newer, ended := g.Shown(tt.shown, now)
+		if latest.generation != tt.generation || latest.id != tt.shown.id || newer != tt.newer || ended {
+			t.Errorf("%s: generation %d, newer: %t, ended: %t", tt.name, latest.generation, newer, ended)
+		}
+		e := g.live[tt.shown.id]
+		if (e != nil) != tt.held || e != nil && e.Value.(*grant[*testRecord]).fresh != tt.fresh {
+			t.Errorf("%s: held: %t, want %t", tt.name, e != nil, tt.held)
+		}
+	}
+}
+
+func TestLatest(t *testing.T) {
+	now := time.Now()
+	g := NewGrants[*testRecord](time.Hour)
+	g.Refreshed(numbered(1, 2, "second"), now)
+	for _, tt := range []struct {
+		rec  *testRecord
+		want uint64
+	}{{numbered(1, 1, "first"), 2}, {numbered(1, 2, "second"), 2}, {numbered(1, 3, "third"), 3}, {numbered(2, 0, ""), 0}} {
+		if got, ended := g.Latest(tt.rec); got.generation != tt.want || got.id != tt.rec.id || ended {
+			t.Errorf("of generation %d the latest is %d, ended: %t", tt.rec.generation, got.generation, ended)
+		}
+	}
+	// The tokens of the latest generation are those to revoke.
+	if latest, ok := g.End(numbered(1, 1, "first")); !ok || latest.token != "second" {
+		t.Errorf("ended with %q", latest.token)
+	}
+	if latest, ended := g.Latest(numbered(1, 1, "first")); !ended || latest.token != "first" || holds(g, 1) {
+		t.Errorf("an ended session has %q", latest.token)
+	}
+	g.Refreshed(numbered(3, 1, "first"), now)
+	if latest, ok := g.End(numbered(3, 2, "second")); !ok || latest.token != "second" {
+		t.Errorf("a session with newer tokens than are known ended with %q", latest.token)
+	}
+}
+
+// Two seconds at first, twice as long each time, a minute at most; a success starts
+// from the beginning.
+func TestBackOff(t *testing.T) {
+	now := time.Now()
+	g := NewGrants[*testRecord](time.Hour)
+	rec := numbered(1, 1, "token")
+	if err := g.Refusal(rec.id, now); err != nil {
+		t.Errorf("before a failure: %v", err)
+	}
+	check := func(wait time.Duration) {
+		t.Helper()
+		down := errors.New("down")
+		g.Failed(rec, down, now)
+		if g.Refusal(rec.id, now.Add(wait-1)) != down || g.Refusal(rec.id, now.Add(wait)) != nil {
+			t.Errorf("does not pause for %v", wait)
+		}
+		now = now.Add(wait)
+	}
+	for _, wait := range []time.Duration{2, 4, 8, 16, 32, 60, 60, 60} {
+		check(wait * time.Second)
+	}
+	for range 100 {
+		g.Failed(rec, errors.New("down"), now)
+	}
+	check(time.Minute)
+	if err := g.Refusal(numbered(2, 1, "").id, now); err != nil {
+		t.Errorf("another session: %v", err)
+	}
+	rec = numbered(1, 2, "token")
+	g.Refreshed(rec, now)
+	if err := g.Refusal(rec.id, now); err != nil {
+		t.Errorf("after a success: %v", err)
+	}
+	check(2 * time.Second)
+	if latest, _ := g.Latest(numbered(1, 1, "")); latest != rec {
+		t.Errorf("a failure replaced the tokens of generation 2 by %v", latest)
+	}
+}

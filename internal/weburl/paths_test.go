@@ -1,0 +1,88 @@
+package weburl
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+)
+
+func TestLoginURL(t *testing.T) {
+	for _, tt := range []struct {
+		choice             bool
+		provider, returnTo string
+		want               string
+	}{
+		{false, "", "/", "/login?return_to=%2F"},
+		{false, "test", "/a?x=1&y", "/login?return_to=%2Fa%3Fx%3D1%26y"}, // the only one there is
+		{true, "", "/a", "/login?return_to=%2Fa"},
+		{true, "test", "/a", "/login?provider=test&return_to=%2Fa"},
+		{true, "a&b=c d", "/#x", "/login?provider=a%26b%3Dc+d&return_to=%2F%23x"},
+	} {
+		p := &Paths{Login: "/login", Choice: tt.choice}
+		if got := p.LoginURL(tt.provider, tt.returnTo); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestRequest(t *testing.T) {
+	for _, tt := range []struct{ target, inner, want string }{
+		{"/a?x=%2f;y", "/a?x=%2f;y", "/a?x=%2f;y"},
+		{"/app/a?x", "/a?x", "/app/a?x"}, // below http.StripPrefix
+		{"http://evil.example/x?y", "http://evil.example/x?y", "/x?y"},
+		{"http://evil.example//evil.example/x", "http://evil.example//evil.example/x", "/"},
+		{"", "/a?x", "/a?x"}, // a test's request
+		{"//evil.example/x", "/x", "/"},
+		{"/login", "/x", "/"},
+		{"*", "*", "/"},
+	} {
+		u, err := url.Parse(tt.inner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &http.Request{RequestURI: tt.target, URL: u}
+		if got := ownPaths.Request(r); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.target, got, tt.want)
+		}
+	}
+}
+
+// A script's login leads back to the page that it runs on, if that is on this host.
+func TestCaller(t *testing.T) {
+	for _, tt := range []struct{ method, referer, page, caller string }{
+		{"GET", "https://app.test/page?x=1", "/page?x=1", "/page?x=1"},
+		{"POST", "https://app.test/page", "/page", "/page"},
+		{"GET", "http://app.test/page", "/page", "/page"},
+		{"GET", "https://app.test", "/", "/"},
+		{"GET", "https://app.test/login?return_to=/x", "/", "/"},
+		{"GET", "https://app.test//evil.example", "/", "/"},
+		{"GET", "", "", "/api/me?x"},
+		{"HEAD", "", "", "/api/me?x"},
+		{"POST", "", "", "/"},
+		{"DELETE", "https://evil.example/page", "", "/"},
+		{"GET", "https://evil.example/page", "", "/api/me?x"},
+		{"GET", "https://app.test.evil.example/page", "", "/api/me?x"},
+		{"GET", "https://app.test:8443/page", "", "/api/me?x"},
+		{"GET", "https://app.test@evil.example/page", "", "/api/me?x"},
+		{"GET", "/page", "", "/api/me?x"},
+		{"GET", "about:blank", "", "/api/me?x"},
+		{"GET", "https://app.test/%zz", "", "/api/me?x"},
+		{"GET", "://", "", "/api/me?x"},
+	} {
+		r := httptest.NewRequest(tt.method, "https://app.test/api/me?x", nil)
+		r.RequestURI = "/api/me?x"
+		r.Header.Set("Referer", tt.referer)
+		if got := ownPaths.Page(r); got != tt.page {
+			t.Errorf("%s from %q: page %q, want %q", tt.method, tt.referer, got, tt.page)
+		}
+		if got := ownPaths.Caller(r); got != tt.caller {
+			t.Errorf("%s from %q: caller %q, want %q", tt.method, tt.referer, got, tt.caller)
+		}
+	}
+	// A request without a host has no page, whatever it says.
+	r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: "/"}, Header: http.Header{"Referer": {"/page"}}}
+	if got := ownPaths.Page(r); got != "" {
+		t.Errorf("page %q", got)
+	}
+}
