@@ -2,6 +2,7 @@ package oauthlogin
 
 import (
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -59,6 +60,9 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.err }
 
+// errMisconfigured marks an error that every login meets until the configuration changes.
+var errMisconfigured = errors.New("check the client's registration and scopes")
+
 // A responder answers requests that fail.
 type responder struct {
 	handler func(http.ResponseWriter, *http.Request, error) // Options.ErrorHandler
@@ -69,10 +73,14 @@ type responder struct {
 func (p *responder) logFailure(r *http.Request, e *Error) (reference string) {
 	reference = rand.Text()[:8]
 	log := p.log.InfoContext
-	if e.Status >= http.StatusInternalServerError {
+	if e.Status >= http.StatusInternalServerError || errors.Is(e.err, errMisconfigured) {
 		log = p.log.ErrorContext
 	}
-	log(r.Context(), "oauthlogin: request failed", "code", e.Code, "provider", e.Provider, "error", e.err, "id", reference)
+	attrs := []any{"code", e.Code, "provider", e.Provider, "id", reference}
+	if e.err != nil {
+		attrs = append(attrs, "error", e.err)
+	}
+	log(r.Context(), "oauthlogin: request failed", attrs...)
 	return reference
 }
 

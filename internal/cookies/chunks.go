@@ -12,6 +12,7 @@ const (
 	// maxCookieBytes bounds name and value together. RFC 6265bis section 5.6: browsers
 	// silently drop a cookie of over 4,096 bytes; some count a little differently.
 	maxCookieBytes = 3900
+	maxSentBytes   = 4096
 	maxChunks      = 5
 )
 
@@ -73,6 +74,9 @@ func (s *Scheme) Read(r *http.Request) Value {
 	var v Value
 	var seen [maxChunks]bool
 	for i, value := range s.sent(r) {
+		if len(value) > maxSentBytes { // which no browser keeps: opening it would take time
+			return Value{}
+		}
 		if seen[i] && v.parts[i] != value {
 			return Value{}
 		}

@@ -134,7 +134,7 @@ func parseTokens(status int, contentType string, body []byte, sent time.Time) (*
 	refused := (status == 400 || status == 401 || status == 403) && !isHTML(contentType, body)
 	// GitHub sends errors with status 200.
 	if code := o.String("error"); refused || code != "" && status < 500 && status != http.StatusTooManyRequests {
-		return nil, &TokenError{status, shownCode(code), refused || status/100 == 2 && o.String("access_token") == ""}
+		return nil, &TokenError{status, shownCode(code), refused || status/100 == 2}
 	}
 	if status/100 != 2 {
 		return nil, StatusError(status)
