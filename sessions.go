@@ -170,7 +170,11 @@ func (s *activeSessions) persist(ctx context.Context, r *http.Request, rec *reco
 // seal returns the sealed record, and for how many seconds a browser keeps it.
 func (s *activeSessions) seal(rec *record) (sealed string, maxAge int, err error) {
 	now := time.Now()
-	sealed, err = s.sealer.Seal(s.cookies.Session, rec.pack(now))
+	packed := rec.pack(now)
+	if _, ok := s.vault.(*cookieVault); ok && len(packed) > cookies.MaxPacked {
+		return "", 0, cookies.ErrTooLarge // before the work of sealing it
+	}
+	sealed, err = s.sealer.Seal(s.cookies.Session, packed)
 	left := min(s.idle, rec.created.Add(s.lifetime).Sub(now))
 	return sealed, max(1, int(left/time.Second)), err
 }

@@ -25,6 +25,10 @@ const markLength = 6
 // ErrTooLarge is the error of a value that does not fit the cookies.
 var ErrTooLarge = errors.New("session is too large for cookies; set Options.Store to keep sessions on the server")
 
+// MaxPacked is the number of bytes from which on a value cannot fit the cookies, whatever
+// is in it: sealing encodes it in base64 twice.
+const MaxPacked = maxChunks * maxCookieBytes * 9 / 16
+
 // Fits reports whether a browser keeps a cookie of this name and value.
 func Fits(name, value string) bool { return len(name)+len(value) <= maxCookieBytes }
 

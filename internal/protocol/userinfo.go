@@ -9,6 +9,9 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 )
 
+// maxUserInfo bounds user info, in bytes.
+const maxUserInfo = 64 << 10
+
 // ErrSubject refuses user info of another subject (OpenID Connect Core section 5.3.2).
 var ErrSubject = errors.New("user info is of another subject")
 
@@ -30,6 +33,7 @@ func (c *Client) UserInfo(ctx context.Context, accessToken, subject string) (cla
 	if err != nil {
 		return nil, err
 	}
+	resp.Body = http.MaxBytesReader(nil, resp.Body, maxUserInfo)
 	body, err := ReadBody(resp)
 	if err != nil {
 		return nil, err
