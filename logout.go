@@ -33,7 +33,9 @@ const (
 // provider the user comes back to [Provider].PostLogoutRedirectURL, and from there to
 // return_to if [Middleware.Handler] or RequireAuth is around that page.
 //
-// The session ends here whether or not the provider can be reached.
+// The session ends here whether or not the provider can be reached. The response clears
+// the browser's cache of this origin, so that the back button does not show protected
+// pages.
 //
 // Logout accepts POST only, and not from other sites: see
 // [http.CrossOriginProtection]. A page with a Content-Security-Policy has to allow the
@@ -52,6 +54,8 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 	}
 	returnTo := m.paths.ReturnPath(logoutReturnTo(w, r))
 	page.NoReferrer(w)
+	// The back button must not show what the user saw (W3C Clear Site Data section 3.1).
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	page.Redirect(w, m.endSession(w, r, returnTo))
 }
 
