@@ -45,6 +45,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	name := m.flows.cookieName(response.State)
 	f := m.flows.find(r, name, response.State)
 	if f == nil {
+		m.alarmAbout(r, response)
 		m.staleCallback(w, r, response.State, nil, "flow_not_found")
 		return
 	}
@@ -162,6 +163,16 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	rec := newRecord(p, user, t)
 	rec.extra.userInfo = readInfo
 	return rec, nil
+}
+
+// alarmAbout logs an error of every login that a provider sends without the state, if the
+// request comes from a browser with a pending login.
+func (m *Middleware) alarmAbout(r *http.Request, response protocol.Response) {
+	err := authorizationError(response.Error)
+	if response.State != "" || !errors.Is(err, errMisconfigured) || len(m.flows.pending(r)) == 0 || !m.responses.loudly("authorization") {
+		return
+	}
+	m.log.ErrorContext(r.Context(), "oauthlogin: every login may fail", "error", err, "description", protocol.Description(response.Description))
 }
 
 // authorizationError is the error of an authorization response (RFC 6749 section 4.1.2.1).

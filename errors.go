@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
+	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
@@ -67,13 +68,19 @@ var errMisconfigured = errors.New("check the client's registration and scopes")
 type responder struct {
 	handler func(http.ResponseWriter, *http.Request, error) // Options.ErrorHandler
 	log     *slog.Logger
+	alarms  memory.Recent // error codes
 }
 
-// logFailure logs an error and returns the reference that the page shows.
+// loudly reports whether it is time to log what as an error again: once a minute, because
+// strangers can cause errors.
+func (p *responder) loudly(what string) bool { return p.alarms.Add(what, "") }
+
+// logFailure logs an error and returns the reference that the page shows. Errors that
+// strangers can cause at will are at Info, and all others at Error once a minute.
 func (p *responder) logFailure(r *http.Request, e *Error) (reference string) {
 	reference = rand.Text()[:8]
 	log := p.log.InfoContext
-	if e.Status >= http.StatusInternalServerError || errors.Is(e.err, errMisconfigured) {
+	if (e.Status >= http.StatusInternalServerError || errors.Is(e.err, errMisconfigured)) && p.loudly(e.Code) {
 		log = p.log.ErrorContext
 	}
 	attrs := []any{"code", e.Code, "provider", e.Provider, "id", reference}

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
@@ -66,7 +68,7 @@ func New(opts Options) (*Middleware, error) {
 		log:         opts.Logger,
 		cookies:     cookies.NewScheme(opts.CookieName, weburl.IsHTTPS(opts.Providers[0].OAuth2.RedirectURL)),
 		events:      &reporter{opts.OnEvent, opts.Logger},
-		responses:   &responder{opts.ErrorHandler, opts.Logger},
+		responses:   &responder{handler: opts.ErrorHandler, log: opts.Logger, alarms: memory.Recent{MaxAge: time.Minute}},
 		shortLived:  shortLived,
 		crossOrigin: http.NewCrossOriginProtection(),
 		transport:   protocol.NewTransport(opts.HTTPClient),
@@ -114,7 +116,7 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 			return
 		}
 		_, r, err := m.enter(w, r, browser.IsNavigation)
-		if err != nil {
+		if err != nil && m.responses.loudly("store") {
 			m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request goes on without a session", "error", err)
 		}
 		next.ServeHTTP(w, r)
