@@ -169,7 +169,8 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 // request comes from a browser with a pending login.
 func (m *Middleware) alarmAbout(r *http.Request, response protocol.Response) {
 	err := authorizationError(response.Error)
-	if response.State != "" || !errors.Is(err, errMisconfigured) || len(m.flows.pending(r)) == 0 || !m.responses.loudly("authorization") {
+	isPending := func(p pendingFlow) bool { return !p.started.IsZero() }
+	if response.State != "" || !errors.Is(err, errMisconfigured) || !slices.ContainsFunc(m.flows.pending(r), isPending) || !m.responses.loudly("authorization") {
 		return
 	}
 	m.log.ErrorContext(r.Context(), "oauthlogin: every login may fail", "error", err, "description", protocol.Description(response.Description))

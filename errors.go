@@ -75,8 +75,9 @@ type responder struct {
 // strangers can cause errors.
 func (p *responder) loudly(what string) bool { return p.alarms.Add(what, "") }
 
-// logFailure logs an error and returns the reference that the page shows. Errors that
-// strangers can cause at will are at Info, and all others at Error once a minute.
+// logFailure logs an error and returns the reference that the page shows. What is the
+// client's fault is at Info. What is not is at Error, once a minute for each code, and at
+// Info in between.
 func (p *responder) logFailure(r *http.Request, e *Error) (reference string) {
 	reference = rand.Text()[:8]
 	log := p.log.InfoContext

@@ -623,3 +623,45 @@ func TestLogoutAfterTheSession(t *testing.T) {
 		t.Errorf("with several providers: %s", got)
 	}
 }
+
+// An error that every login meets is an error in the log, also when the provider leaves
+// the state out; and what strangers can cause is one once a minute at most.
+func TestMisconfigurationIsAnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		errorsLogged := func() int { return strings.Count(a.Log.String(), "level=ERROR") }
+		b := a.Browser(t)
+		_, params := b.StartLogin("/login")
+		for range 5 {
+			a.BareBrowser(t).Get("/auth/callback?error=invalid_scope") // a stranger
+			b.Get("/auth/callback?error=access_denied&error_description=no")
+		}
+		if n := errorsLogged(); n != 0 {
+			t.Fatalf("%d errors: %s", n, a.Log)
+		}
+		for range 5 {
+			b.Get("/auth/callback?error=invalid_scope&error_description=Scope+is+unknown&iss=" + a.Provider.Issuer())
+		}
+		if n := errorsLogged(); n != 1 || !strings.Contains(a.Log.String(), "Scope is unknown") {
+			t.Errorf("%d errors: %s", n, a.Log)
+		}
+		b.Get("/auth/callback?error=unauthorized_client&state=" + params.Get("state") + "&iss=" + a.Provider.Issuer())
+		if n := errorsLogged(); n != 2 {
+			t.Errorf("with the state: %d errors: %s", n, a.Log)
+		}
+		// While the provider is down, every visitor of /login causes an error.
+		a.Restart(t)
+		a.Provider.Intercept(oauthlogintest.Discovery, apptest.RespondWith(503, ""))
+		for range 20 {
+			a.BareBrowser(t).Get("/login")
+			time.Sleep(time.Second)
+		}
+		if n := errorsLogged(); n != 3 {
+			t.Errorf("provider down: %d errors", n)
+		}
+		if strings.Contains(a.Log.String(), "error=<nil>") {
+			t.Error("the log has an error that is nil")
+		}
+	})
+}
