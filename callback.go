@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	name := m.flows.cookieName(response.State)
 	f := m.flows.find(r, name, response.State)
 	if f == nil {
+		m.alarmAbout(r, response)
 		m.staleCallback(w, r, response.State, nil, "flow_not_found")
 		return
 	}
@@ -84,6 +86,10 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 // startSession writes the new session.
 func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
 	old, _, _ := m.sessions.load(r) // before start, which deletes it from a store
+	sameUser := old != nil && old.user.Subject == rec.user.Subject && old.provider == rec.provider
+	if sameUser {
+		rec.extra.lineage = old.Lineage()
+	}
 	if err := m.sessions.start(w, r, rec); err != nil {
 		failed := m.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
 		if errors.Is(err, cookies.ErrTooLarge) || errors.Is(err, errTooLargeForStore) {
@@ -95,9 +101,11 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	if !f.silent {
 		m.resumeSilentLogin(w, r)
 	}
-	if old != nil && (old.user.Subject != rec.user.Subject || old.provider != rec.provider) {
-		// A slow response that carries its cookie must not bring it back.
-		m.sessions.grants.End(old)
+	switch {
+	case sameUser: // it ends with this one
+		m.sessions.grants.Replace(old, time.Now())
+	case old != nil: // a slow response that carries its cookie must not bring it back
+		m.sessions.grants.End(old, time.Now())
 	}
 	m.events.event(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	return nil
@@ -123,7 +131,9 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	case response.Error == "access_denied":
 		return fail("access_denied", http.StatusBadRequest, nil)
 	case response.HasError:
-		return fail("authorization_failed", http.StatusBadRequest, fmt.Errorf("authorization endpoint responded with error %q", protocol.ErrorCode(response.Error)))
+		m.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", p.Name,
+			"error", protocol.ErrorCode(response.Error), "description", protocol.Description(response.Description))
+		return fail("authorization_failed", http.StatusBadRequest, authorizationError(response.Error))
 	case response.Code == "":
 		return fail("invalid_request", http.StatusBadRequest, errors.New("callback has neither code nor error"))
 	}
@@ -132,10 +142,15 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 		code, status := classify(err)
 		return fail(code, status, fmt.Errorf("exchange code: %w", err))
 	}
-	user, err := p.authenticate(ctx, t, f.want)
+	user, readInfo, err := p.authenticate(ctx, t, f.want)
 	if errors.Is(err, protocol.ErrInsufficient) {
 		failed := m.loginError(p, f.returnPath, "step_up_failed", http.StatusForbidden, err)
 		failed.RetryURL = f.returnPath // which asks for the step-up again
+		return nil, failed
+	}
+	if errors.Is(err, errClaimsTooLarge) {
+		_, failed := fail("session_too_large", http.StatusInternalServerError, err)
+		failed.RetryURL = "" // it would be as large again
 		return nil, failed
 	}
 	if err != nil {
@@ -145,7 +160,29 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	if !t.HasScope {
 		t.Scope = strings.Join(p.OAuth2.Scopes, " ") // RFC 6749 section 5.1
 	}
-	return newRecord(p, user, t), nil
+	rec := newRecord(p, user, t)
+	rec.extra.userInfo = readInfo
+	return rec, nil
+}
+
+// alarmAbout logs an error of every login that a provider sends without the state, if the
+// request comes from a browser with a pending login.
+func (m *Middleware) alarmAbout(r *http.Request, response protocol.Response) {
+	err := authorizationError(response.Error)
+	isPending := func(p pendingFlow) bool { return !p.started.IsZero() }
+	if response.State != "" || !errors.Is(err, errMisconfigured) || !slices.ContainsFunc(m.flows.pending(r), isPending) || !m.responses.loudly("authorization") {
+		return
+	}
+	m.log.ErrorContext(r.Context(), "oauthlogin: every login may fail", "error", err, "description", protocol.Description(response.Description))
+}
+
+// authorizationError is the error of an authorization response (RFC 6749 section 4.1.2.1).
+func authorizationError(code string) error {
+	err := fmt.Errorf("authorization endpoint responded with error %q", protocol.ErrorCode(code))
+	if slices.Contains([]string{"invalid_scope", "unauthorized_client", "invalid_client"}, code) {
+		return fmt.Errorf("%w: %w", err, errMisconfigured)
+	}
+	return err
 }
 
 // classify tells a provider that cannot be reached from one whose response is wrong,

@@ -30,7 +30,8 @@ var (
 // After a 401 response the token is refreshed once and the request sent once more, if
 // its body can be replayed (see [http.Request].GetBody). Tokens that are refreshed
 // this way are saved in Options.Store at once; without a store they reach the cookie
-// with the next request that this instance serves.
+// with the next request that this instance serves. A token that a refresh has just
+// brought, and that no API has accepted yet, is not refreshed again for ten seconds.
 //
 // Requests fail with [ErrNoSession] or [ErrNoToken] when there is no token to send.
 // The client has no timeout; requests end with their own contexts and with ctx.
@@ -57,13 +58,16 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 	if err := t.ctx.Err(); err != nil {
 		return roundtrip.Failing{Err: err}.RoundTrip(r)
 	}
+	rec := t.session.current()
+	if m.sessions.grants.Ended(rec) { // while the request goes on: a stream may outlive its session
+		return roundtrip.Failing{Err: ErrNoSession}.RoundTrip(r)
+	}
 	if !roundtrip.SameOriginAsAsked(r) {
 		return t.send(ctx, r, "")
 	}
-	rec := t.session.current()
 	var failed error
 	if m.refreshes.due(&rec.tokens, time.Now()) {
-		failed = m.refreshes.refresh(ctx, t.session, rec)
+		failed = m.refreshes.refresh(ctx, t.session, rec, false)
 		rec = t.session.current()
 	}
 	if ctx.Err() != nil {
@@ -73,14 +77,17 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 		return roundtrip.Failing{Err: noToken(failed)}.RoundTrip(r)
 	}
 	resp, err := t.send(ctx, r, rec.tokens.access)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || rec.tokens.refresh.IsZero() {
+	if err == nil && resp.StatusCode != http.StatusUnauthorized {
+		m.sessions.grants.Accepted(rec)
+	}
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || !t.mayRefresh(rec) {
 		return resp, err
 	}
 	again, ok := roundtrip.Replay(r)
 	if !ok {
 		return resp, nil // the 401 says what there is to say
 	}
-	if m.refreshes.refresh(ctx, t.session, rec) != nil {
+	if m.refreshes.refresh(ctx, t.session, rec, true) != nil {
 		if again.Body != nil {
 			again.Body.Close()
 		}
@@ -89,6 +96,16 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
 	resp.Body.Close()
 	return t.send(ctx, again, t.session.current().tokens.access)
+}
+
+// rejectedPause is how long a refreshed token that an API rejects is not refreshed again.
+const rejectedPause = 10 * time.Second
+
+// mayRefresh reports whether a token that an API rejects is refreshed. One that a refresh
+// has just brought, and no API has accepted, is not: such an API rejects every token.
+func (t *sessionTransport) mayRefresh(rec *record) bool {
+	return !rec.tokens.refresh.IsZero() &&
+		(time.Since(rec.tokens.issued) >= rejectedPause || !t.session.owner.sessions.grants.Unproven(rec))
 }
 
 // send sends a copy of r, with a token if there is one.

@@ -2,11 +2,13 @@ package oauthlogin
 
 import (
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
+	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
@@ -59,20 +61,34 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.err }
 
+// errMisconfigured marks an error that every login meets until the configuration changes.
+var errMisconfigured = errors.New("check the client's registration and scopes")
+
 // A responder answers requests that fail.
 type responder struct {
 	handler func(http.ResponseWriter, *http.Request, error) // Options.ErrorHandler
 	log     *slog.Logger
+	alarms  memory.Recent // error codes
 }
 
-// logFailure logs an error and returns the reference that the page shows.
+// loudly reports whether it is time to log what as an error again: once a minute, because
+// strangers can cause errors.
+func (p *responder) loudly(what string) bool { return p.alarms.Add(what, "") }
+
+// logFailure logs an error and returns the reference that the page shows. What is the
+// client's fault is at Info. What is not is at Error, once a minute for each code, and at
+// Info in between.
 func (p *responder) logFailure(r *http.Request, e *Error) (reference string) {
 	reference = rand.Text()[:8]
 	log := p.log.InfoContext
-	if e.Status >= http.StatusInternalServerError {
+	if (e.Status >= http.StatusInternalServerError || errors.Is(e.err, errMisconfigured)) && p.loudly(e.Code) {
 		log = p.log.ErrorContext
 	}
-	log(r.Context(), "oauthlogin: request failed", "code", e.Code, "provider", e.Provider, "error", e.err, "id", reference)
+	attrs := []any{"code", e.Code, "provider", e.Provider, "id", reference}
+	if e.err != nil {
+		attrs = append(attrs, "error", e.err)
+	}
+	log(r.Context(), "oauthlogin: request failed", attrs...)
 	return reference
 }
 

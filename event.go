@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
 // An EventKind says what happened.
@@ -58,6 +60,9 @@ func (p *reporter) event(ctx context.Context, e Event) {
 	}
 	if e.Err != nil {
 		level = slog.LevelWarn
+		if protocol.Misconfigured(e.Err) { // it fails for every user
+			level = slog.LevelError
+		}
 		attrs = append(attrs, slog.Any("error", e.Err))
 	}
 	p.log.LogAttrs(ctx, level, "oauthlogin: "+string(e.Kind), attrs...)

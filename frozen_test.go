@@ -154,7 +154,7 @@ func TestFrozenSession(t *testing.T) {
 			t.Fatalf("session %v; the provider got %v", s.session, s.sent)
 		}
 		anew := strings.TrimPrefix(sentCookie(w), frozenSession)
-		sealer, err := seal.New(frozenKeys(), "session")
+		sealer, err := seal.New(frozenKeys(), "session", 0)
 		if err != nil {
 			t.Fatal(err)
 		}

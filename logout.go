@@ -20,6 +20,9 @@ const (
 	// maxLogoutReturn bounds the return path in the provider's logout URL, in bytes:
 	// servers refuse request lines over 8 KiB.
 	maxLogoutReturn = 512
+	// maxAfterLogout bounds the query of a browser that comes back from the provider's
+	// logout, in bytes.
+	maxAfterLogout = 8 << 10
 )
 
 // Logout ends the session. It revokes the refresh token if the provider's metadata has
@@ -30,7 +33,9 @@ const (
 // provider the user comes back to [Provider].PostLogoutRedirectURL, and from there to
 // return_to if [Middleware.Handler] or RequireAuth is around that page.
 //
-// The session ends here whether or not the provider can be reached.
+// The session ends here whether or not the provider can be reached. The response clears
+// the browser's cache of this origin, so that the back button does not show protected
+// pages.
 //
 // Logout accepts POST only, and not from other sites: see
 // [http.CrossOriginProtection]. A page with a Content-Security-Policy has to allow the
@@ -49,6 +54,8 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 	}
 	returnTo := m.paths.ReturnPath(logoutReturnTo(w, r))
 	page.NoReferrer(w)
+	// The back button must not show what the user saw (W3C Clear Site Data section 3.1).
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	page.Redirect(w, m.endSession(w, r, returnTo))
 }
 
@@ -64,40 +71,51 @@ func (m *Middleware) SignOut(w http.ResponseWriter, r *http.Request) {
 // endSession returns where to go: through the provider to returnTo, or returnTo itself
 // when there is no provider to tell, or no way to come back.
 func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo string) string {
-	rec, ended := m.endHere(r)
+	ended := m.endHere(r)
 	m.sessions.vault.forget(r)
 	m.cookies.Clear(w, r)
 	m.pauseSilentLogin(w, r) // or the next page would sign the user in again
-	if !ended {
-		return returnTo
-	}
-	p := m.providers.byTag(rec.provider)
-	m.events.event(r.Context(), Event{Kind: EventLogout, Provider: p.Name, Subject: rec.user.Subject})
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)
 	defer cancel()
-	if err := p.client.Revoke(ctx, rec.tokens.refresh.Text()); err != nil {
-		m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)
+	for i, rec := range ended {
+		p := m.providers.byTag(rec.provider)
+		if i == 0 { // the others are the same user's, from before
+			m.events.event(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: rec.user.Subject})
+		}
+		if err := p.client.Revoke(ctx, rec.tokens.refresh.Text()); err != nil {
+			m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)
+		}
+	}
+	p, idToken := m.providers[0], ""
+	switch {
+	case len(ended) > 0:
+		p, idToken = m.providers.byTag(ended[0].provider), ended[0].tokens.id.Text()
+	case len(m.providers) > 1: // nothing says which one the user signed in at
+		return returnTo
 	}
 	if returnTo == "" {
 		return ""
 	}
-	if location := m.endSessionURL(ctx, p, rec, returnTo); location != "" {
+	// After the session ran out too: the one at the provider may go on.
+	if location := m.endSessionURL(ctx, p, idToken, returnTo); location != "" {
 		return location
 	}
 	return returnTo
 }
 
 // endHere ends the session of a request in memory, before anything else, so that a
-// refresh under way cannot bring it back. It returns the latest record; ended is false
-// if there is no session, or it was over before.
-func (m *Middleware) endHere(r *http.Request) (rec *record, ended bool) {
+// refresh under way cannot bring it back. It returns the latest record and those of the
+// sessions that it replaced; none if there is no session, or it was over before.
+func (m *Middleware) endHere(r *http.Request) []*record {
+	var rec *record
 	if s := m.fromContext(r.Context()); s != nil {
+		s.over.Store(true)
 		rec = s.current()
 	} else if rec, _, _ = m.sessions.load(r); rec == nil {
-		return nil, false
+		return nil
 	}
-	return m.sessions.grants.End(rec)
+	return m.sessions.grants.End(rec, time.Now())
 }
 
 // logoutState is the name that the state of a logout is sealed under.
@@ -106,7 +124,7 @@ const logoutState = "logout_state"
 // endSessionURL returns the URL of OpenID Connect RP-Initiated Logout section 2, "" if
 // the provider has none. Its state is the return path, sealed: the browser keeps
 // nothing after a logout.
-func (m *Middleware) endSessionURL(ctx context.Context, p *provider, rec *record, returnTo string) string {
+func (m *Middleware) endSessionURL(ctx context.Context, p *provider, idToken, returnTo string) string {
 	if len(returnTo) > maxLogoutReturn {
 		returnTo = "/"
 	}
@@ -114,7 +132,7 @@ func (m *Middleware) endSessionURL(ctx context.Context, p *provider, rec *record
 	if err != nil {
 		return ""
 	}
-	location, err := p.client.EndSessionURL(ctx, rec.tokens.id.Text(), state)
+	location, err := p.client.EndSessionURL(ctx, idToken, state)
 	if err != nil {
 		return ""
 	}
@@ -125,7 +143,7 @@ func (m *Middleware) endSessionURL(ctx context.Context, p *provider, rec *record
 // whose state is missing, or was not sealed here, is left to the page that is there. A
 // state that is replayed leads to a local path, as any link does.
 func (m *Middleware) afterLogout(w http.ResponseWriter, r *http.Request) bool {
-	if !strings.Contains(r.URL.RawQuery, "state=") || r.Method != http.MethodGet || !slices.Contains(m.paths.AfterLogout, r.URL.Path) {
+	if len(r.URL.RawQuery) > maxAfterLogout || !strings.Contains(r.URL.RawQuery, "state=") || r.Method != http.MethodGet || !slices.Contains(m.paths.AfterLogout, r.URL.Path) {
 		return false
 	}
 	packed, _, err := m.shortLived.Open(logoutState, r.URL.Query().Get("state"))
@@ -145,7 +163,7 @@ func (m *Middleware) afterLogout(w http.ResponseWriter, r *http.Request) bool {
 // logoutReturnTo returns return_to if there is exactly one. A form that cannot be read
 // does not keep the user signed in.
 func logoutReturnTo(w http.ResponseWriter, r *http.Request) string {
-	query, _ := url.ParseQuery(r.URL.RawQuery)
+	query, _ := url.ParseQuery(r.URL.RawQuery[:min(len(r.URL.RawQuery), maxLogoutBody)])
 	values := query["return_to"]
 	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutBody)
 	if r.ParseForm() == nil {

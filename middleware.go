@@ -7,8 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
@@ -50,11 +53,11 @@ func New(opts Options) (*Middleware, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	sessionSealer, err := seal.New(opts.Keys, "session")
+	sessionSealer, err := seal.New(opts.Keys, "session", 0)
 	if err != nil {
 		return nil, fmt.Errorf("oauthlogin: %w", err)
 	}
-	shortLived, err := seal.New(opts.Keys, "flow")
+	shortLived, err := seal.New(opts.Keys, "flow", maxShortLived)
 	if err != nil {
 		return nil, fmt.Errorf("oauthlogin: %w", err)
 	}
@@ -65,7 +68,7 @@ func New(opts Options) (*Middleware, error) {
 		log:         opts.Logger,
 		cookies:     cookies.NewScheme(opts.CookieName, weburl.IsHTTPS(opts.Providers[0].OAuth2.RedirectURL)),
 		events:      &reporter{opts.OnEvent, opts.Logger},
-		responses:   &responder{opts.ErrorHandler, opts.Logger},
+		responses:   &responder{handler: opts.ErrorHandler, log: opts.Logger, alarms: memory.Recent{MaxAge: time.Minute}},
 		shortLived:  shortLived,
 		crossOrigin: http.NewCrossOriginProtection(),
 		transport:   protocol.NewTransport(opts.HTTPClient),
@@ -112,8 +115,8 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) {
 			return
 		}
-		_, r, err := m.enter(w, r)
-		if err != nil {
+		_, r, err := m.enter(w, r, browser.IsNavigation)
+		if err != nil && m.responses.loudly("store") {
 			m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request goes on without a session", "error", err)
 		}
 		next.ServeHTTP(w, r)
@@ -150,31 +153,47 @@ func (m *Middleware) ready(w http.ResponseWriter) bool {
 	return m.made()
 }
 
+// maxShortLived bounds the sealed text of flows, step-ups and logout states, in bytes.
+const maxShortLived = 8 << 10
+
 var errNotMade = errors.New("oauthlogin: the Middleware was not made by New")
 
 // enter returns the session of a request and the request that carries it on; nil
 // and an unchanged request if there is no session. An error means that it cannot be
 // told whether there is one. enter sets headers and, when the session has to be
-// sealed anew, cookies, before any handler runs.
-func (m *Middleware) enter(w http.ResponseWriter, r *http.Request) (*Session, *http.Request, error) {
-	if s, known, err := m.known(r); known {
-		if other, _ := FromContext(r.Context()); s != nil && other != s { // of a Middleware in between
+// sealed anew and mayRenew says so, cookies, before any handler runs.
+func (m *Middleware) enter(w http.ResponseWriter, r *http.Request, mayRenew func(*http.Request) bool) (*Session, *http.Request, error) {
+	s, known, err := m.known(r)
+	if known {
+		if other, _ := FromContext(r.Context()); other != s { // of a Middleware in between
 			r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
 		}
-		return s, r, err
+	} else if s, r, err = m.load(w, r); err != nil {
+		return nil, r, err
 	}
+	if s != nil && s.due.Load() && mayRenew(r) {
+		s.due.Store(false)
+		m.renew(w, r, s.current())
+	}
+	return s, r, err
+}
+
+// load loads the session of a request and puts it into its context.
+func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*Session, *http.Request, error) {
 	rec, reseal, err := m.sessions.load(r)
 	if err != nil {
 		return nil, r.WithContext(&unavailableContext{r.Context(), m, err}), err
 	}
 	if rec == nil {
+		if _, ok := FromContext(r.Context()); ok { // of an outer Middleware
+			r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, (*Session)(nil)))
+		}
 		return nil, r, nil
 	}
 	page.Private(w)
-	if reseal {
-		m.renew(w, r, rec)
-	}
-	ctx := &sessionContext{Context: r.Context(), session: Session{User: rec.ownUser(), owner: m, request: r, record: rec}}
+	ctx := &sessionContext{Context: r.Context()}
+	ctx.session.init(m, r, rec)
+	ctx.session.due.Store(reseal)
 	return &ctx.session, r.WithContext(ctx), nil
 }
 

@@ -64,6 +64,15 @@ type Provider struct {
 	// logout, as registered there: the RedirectURL's origin and "/" by default.
 	PostLogoutRedirectURL string
 
+	// AlwaysUserInfo reads user info at every login and every refresh, and not only if the
+	// ID token lacks name or e-mail. A session whose login has read user info reads it again
+	// at every refresh anyway. It has no effect without Issuer.
+	AlwaysUserInfo bool
+
+	// LogoutParams are additional parameters of the provider's logout URL. Parameters that
+	// the package sets itself are refused.
+	LogoutParams url.Values
+
 	// TrustedAudiences are audiences, besides the client ID, that an ID token may have.
 	// A token with any other audience is refused (OpenID Connect Core section 3.1.3.7).
 	TrustedAudiences []string
@@ -111,6 +120,10 @@ func (p Provider) clone() Provider {
 		params[k] = slices.Clone(v)
 	}
 	p.AuthParams = params
+	p.LogoutParams = maps.Clone(p.LogoutParams)
+	for k, v := range p.LogoutParams {
+		p.LogoutParams[k] = slices.Clone(v)
+	}
 	p.TrustedAudiences = slices.Clone(p.TrustedAudiences)
 	return p
 }
@@ -140,6 +153,9 @@ func (p *Provider) validate() (faults []error) {
 	}
 	if err := protocol.CheckParams(p.AuthParams); err != nil {
 		fault("AuthParams %w", err)
+	}
+	if err := protocol.CheckLogoutParams(p.LogoutParams); err != nil {
+		fault("LogoutParams %w", err)
 	}
 	if p.AuthParams.Has("max_age") {
 		if _, err := protocol.ParseMaxAge(p.AuthParams.Get("max_age")); err != nil {
@@ -190,6 +206,7 @@ type provider struct {
 	postLogoutPath string
 	client         *protocol.Client
 	transport      *protocol.Transport
+	log            *slog.Logger
 }
 
 // A providerTag stands for provider, client and configured name inside sealed values.
@@ -197,7 +214,7 @@ type provider struct {
 type providerTag [8]byte
 
 func newProvider(config Provider, transport *protocol.Transport, log *slog.Logger) *provider {
-	p := &provider{Provider: config, issuer: config.Issuer, transport: transport}
+	p := &provider{Provider: config, issuer: config.Issuer, transport: transport, log: log.With("provider", config.Name)}
 	redirect, _ := url.Parse(config.OAuth2.RedirectURL) // validated
 	p.callbackPath = redirect.Path
 	if p.PostLogoutRedirectURL == "" {
@@ -212,8 +229,8 @@ func newProvider(config Provider, transport *protocol.Transport, log *slog.Logge
 	}
 	p.client = protocol.NewClient(protocol.Registration{
 		Issuer: p.Issuer, OAuth2: p.OAuth2, AuthParams: p.AuthParams,
-		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL,
-	}, transport, log.With("provider", p.Name))
+		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL, LogoutParams: p.LogoutParams,
+	}, transport, p.log)
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", config.Name, p.issuer, config.OAuth2.ClientID))
 	copy(p.tag[:], sum[:])
 	return p

@@ -42,6 +42,8 @@ type extra struct {
 	userMark  [8]byte         // of sign-outs everywhere that came before the login; zero: none
 	sidMark   [8]byte
 	deviceKey []byte
+	lineage   memory.ID      // of the sessions that this one replaced in its browser; zero: none
+	userInfo  bool           // its claims come from user info too
 	unknown   []unknownField // of a later version
 }
 
@@ -59,6 +61,8 @@ const (
 	tagUserMark
 	tagSIDMark
 	tagDeviceKey
+	tagLineage
+	tagUserInfo
 )
 
 func newRecord(p *provider, user User, t *protocol.Tokens) *record {
@@ -119,6 +123,12 @@ func (rec *record) packExtra(p *seal.Packer) {
 	packMark(p, tagUserMark, x.userMark)
 	packMark(p, tagSIDMark, x.sidMark)
 	p.Field(tagDeviceKey, x.deviceKey)
+	if x.lineage != (memory.ID{}) {
+		p.Field(tagLineage, x.lineage[:])
+	}
+	if x.userInfo {
+		p.Field(tagUserInfo, []byte{1})
+	}
 	for _, field := range x.unknown {
 		p.Field(field.tag, field.value)
 	}
@@ -187,14 +197,27 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 		mark(&x.sidMark)
 	case tagDeviceKey:
 		x.deviceKey = value
+	case tagLineage:
+		if copy(x.lineage[:], value) != len(x.lineage) || len(value) != len(x.lineage) {
+			u.Fail()
+		}
+	case tagUserInfo:
+		x.userInfo = true
 	default:
 		x.unknown = append(x.unknown, unknownField{tag, value})
 	}
 }
 
-// SessionID, Generation and Bytes make a record a [memory.Record].
+// SessionID, Lineage, Generation and Bytes make a record a [memory.Record].
 
 func (rec *record) SessionID() memory.ID { return rec.id }
+
+func (rec *record) Lineage() memory.ID {
+	if rec.extra.lineage != (memory.ID{}) {
+		return rec.extra.lineage
+	}
+	return rec.id
+}
 
 func (rec *record) Generation() uint64 { return rec.generation }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/flight"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
@@ -44,33 +45,47 @@ func (f *refreshes) due(t *tokens, now time.Time) bool {
 }
 
 // refreshIfDue refreshes the tokens of a session if it is time, and writes the
-// session's new cookie. It returns errSessionEnded if the session has ended. Any
-// other error is a fault of the provider and leaves the session as it is.
-func (m *Middleware) refreshIfDue(w http.ResponseWriter, r *http.Request, s *Session) error {
+// session's new cookie. The request that it returns has the session with new tokens.
+// Any error but errSessionEnded leaves the session as it is.
+func (m *Middleware) refreshIfDue(w http.ResponseWriter, r *http.Request, s *Session) (*http.Request, error) {
 	old := s.current()
-	if old.tokens.refresh.IsZero() || !m.refreshes.due(&old.tokens, time.Now()) { // reading the clock takes time
-		return nil
+	if old.tokens.refresh.IsZero() { // reading the clock takes time
+		return r, nil
 	}
-	if err := m.refreshes.refresh(r.Context(), s, old); err != nil {
-		return err
+	now := time.Now()
+	if !m.refreshes.due(&old.tokens, now) || browser.IsFile(r) && old.tokens.valid(now) {
+		return r, nil
 	}
+	if err := m.refreshes.refresh(r.Context(), s, old, false); err != nil {
+		return r, err
+	}
+	// A session of its own: other goroutines may read the one before.
 	rec := s.current()
-	s.User = rec.ownUser()
+	ctx := &sessionContext{Context: r.Context()}
+	ctx.session.init(m, s.request, rec)
+	ctx.session.over = s.over
 	m.renew(w, r, rec)
-	return nil
+	return r.WithContext(ctx), nil
 }
+
+// maxWait is how long a request waits for a refresh. It is shorter than the timeouts of
+// proxies; the refresh itself goes on.
+const maxWait = 8 * time.Second
 
 // refresh gives s newer tokens than those of old. Of all requests that ask for the
 // same, one sends the refresh token, and all get the response. That one does not
 // stop when its client goes away: the provider may have rotated the token by then
-// (RFC 9700 section 4.14.2), and the response is the only copy.
-func (f *refreshes) refresh(ctx context.Context, s *Session, old *record) error {
+// (RFC 9700 section 4.14.2), and the response is the only copy. rejected says that an
+// API has rejected the access token.
+func (f *refreshes) refresh(ctx context.Context, s *Session, old *record, rejected bool) error {
 	if s.current().generation > old.generation {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
 	key := string(old.id[:]) + strconv.FormatUint(old.generation, 36)
 	rec, err := f.flights.Do(ctx, key, func(ctx context.Context) (*record, error) {
-		return f.refreshOnce(ctx, s.request, old)
+		return f.refreshOnce(ctx, s.request, old, rejected)
 	})
 	if err != nil {
 		return err
@@ -80,7 +95,7 @@ func (f *refreshes) refresh(ctx context.Context, s *Session, old *record) error 
 }
 
 // refreshOnce returns a record with newer tokens, from memory or from the provider.
-func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *record) (*record, error) {
+func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *record, rejected bool) (*record, error) {
 	grants := f.sessions.grants
 	latest, ended := grants.Latest(old)
 	if ended {
@@ -89,20 +104,19 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 	if latest.generation > old.generation {
 		return latest, nil
 	}
+	p := f.providers.byTag(old.provider)
 	if err := grants.Refusal(old.id, time.Now()); err != nil {
+		if endsSession(err, old, rejected) {
+			return f.end(ctx, p, old, err)
+		}
 		return nil, err
 	}
-	p := f.providers.byTag(old.provider)
 	fresh, err := p.refresh(ctx, old)
-	var refused *refusedError
 	switch {
-	case errors.As(err, &refused):
-		// draft-ietf-oauth-browser-based-apps section 6.1.2.2.
-		grants.End(old)
-		f.events.event(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
-		return nil, errSessionEnded
+	case err != nil && endsSession(err, old, rejected):
+		return f.end(ctx, p, old, err)
 	case err != nil:
-		grants.Failed(old, err, time.Now())
+		grants.Failed(old, err, time.Now(), protocol.RetryAfter(err))
 		f.events.event(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
 		return nil, err
 	}
@@ -118,20 +132,46 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 	return fresh, nil
 }
 
-// A refusedError is a response to a refresh that ends the session.
-type refusedError struct{ err error }
+// endsSession reports whether an error of a refresh ends the session (RFC 6749 section
+// 5.2). A provider that refuses without saying that the grant has ended still vouches
+// for its access token, until that is over.
+func endsSession(err error, rec *record, rejected bool) bool {
+	var other *identityError
+	if errors.As(err, &other) {
+		return true
+	}
+	switch protocol.RefusalOf(err) {
+	case protocol.GrantEnded:
+		return true
+	case protocol.Refused:
+		return rejected || rec.tokens.expiry.IsZero() || !rec.tokens.valid(time.Now())
+	}
+	return false
+}
 
-func (e *refusedError) Error() string { return e.err.Error() }
+// end ends a session that the provider has refused to refresh, unless it has a later
+// generation (draft-ietf-oauth-browser-based-apps section 6.1.2.2).
+func (f *refreshes) end(ctx context.Context, p *provider, old *record, err error) (*record, error) {
+	if !f.sessions.grants.Spend(old, time.Now()) {
+		latest, _ := f.sessions.grants.Latest(old)
+		return latest, nil
+	}
+	f.events.event(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
+	return nil, errGrantEnded
+}
 
-func (e *refusedError) Unwrap() error { return e.err }
+// An identityError is a refresh that brought the tokens of another user, or an ID token
+// that does not verify.
+type identityError struct{ err error }
+
+func (e *identityError) Error() string { return e.err.Error() }
+
+func (e *identityError) Unwrap() error { return e.err }
 
 // refresh redeems the refresh token (RFC 6749 section 6) and returns a record of the
 // next generation. A response without a refresh token leaves the old one in force.
 func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 	t, err := p.client.Refresh(ctx, old.tokens.refresh.Text())
-	if protocol.EndsGrant(err) {
-		return nil, &refusedError{err}
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -144,18 +184,22 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 	if !t.HasScope {
 		fresh.tokens.scope = old.tokens.scope
 	}
-	if p.Issuer != "" && t.ID != "" {
-		user, err := p.refreshedUser(ctx, old, t)
-		switch {
-		case protocol.KeysUnavailable(err):
-			// The refresh token is spent: giving up its successor because keys cannot be read
-			// now would end the session for the provider's fault.
-			fresh.tokens.id = seal.Token{}
-		case err != nil:
-			return nil, &refusedError{fmt.Errorf("verify ID token: %w", err)}
-		default:
-			fresh.user = user
+	if p.Issuer == "" {
+		return &fresh, nil
+	}
+	user, err := p.refreshedUser(ctx, old, t)
+	switch {
+	case protocol.KeysUnavailable(err):
+		// The refresh token is spent: giving up its successor because keys cannot be read
+		// now would end the session for the provider's fault. But no token of another user.
+		if sub, ok := protocol.ClaimedSubject(t.ID); ok && sub != old.user.Subject {
+			return nil, &identityError{fmt.Errorf("verify ID token: another sub, and %w", err)}
 		}
+		fresh.tokens.id = seal.Token{}
+	case err != nil:
+		return nil, &identityError{err}
+	default:
+		fresh.user = user
 	}
 	if fresh.tokens.id.IsZero() {
 		fresh.tokens.id = old.tokens.id
@@ -163,19 +207,40 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 	return &fresh, nil
 }
 
-// refreshedUser returns the user of a session after a refresh that brought an ID
-// token.
+// refreshedUser returns the user of a session after a refresh. It reads the new ID
+// token, if there is one, and user info if the login has read it, so that all claims are
+// of one age.
 func (p *provider) refreshedUser(ctx context.Context, old *record, t *protocol.Tokens) (User, error) {
-	fresh, _, err := p.client.VerifyIDToken(ctx, t.ID, t.Access)
+	readInfo := p.AlwaysUserInfo || old.extra.userInfo
+	if t.ID == "" && !readInfo {
+		return old.user, nil
+	}
+	known, err := claims.Parse(old.user.RawClaims) // with those of the first ID token
 	if err != nil {
-		return User{}, err
+		return User{}, fmt.Errorf("read claims: %w", err)
 	}
-	before, err := claims.Parse(old.user.RawClaims) // with those of the first ID token
-	if err != nil {
-		return User{}, err
+	last, _ := claims.Parse(old.tokens.id.Payload())
+	updated := known
+	if t.ID != "" {
+		fresh, _, err := p.client.VerifyIDToken(ctx, t.ID, t.Access)
+		if err == nil {
+			err = protocol.CheckRefreshed(known, old.user.Subject, fresh)
+		}
+		if err != nil {
+			return User{}, fmt.Errorf("verify ID token: %w", err)
+		}
+		updated, last = claims.Updated(known, last, fresh), fresh
 	}
-	if err := protocol.CheckRefreshed(before, old.user.Subject, fresh); err != nil {
-		return User{}, err
+	if readInfo {
+		info, err := p.client.UserInfo(ctx, t.Access, old.user.Subject)
+		switch {
+		case errors.Is(err, protocol.ErrSubject):
+			return User{}, fmt.Errorf("read user info: %w", err)
+		case err != nil:
+			p.log.WarnContext(ctx, "oauthlogin: reading user info failed; the claims stay as they were", "error", err)
+		default:
+			updated, _ = claims.Merge(claims.OfLogin(last, known), info)
+		}
 	}
-	return old.user.updated(before, &old.tokens.id, fresh), nil
+	return old.user.with(updated), nil
 }

@@ -2,7 +2,9 @@ package oauthlogin
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/page"
@@ -25,9 +27,11 @@ import (
 // otherwise. The session stays, and works again when the store does.
 //
 // An access token that is about to expire is refreshed before next runs: see
-// Options.RefreshBefore. If the provider refuses because the grant has ended, the
-// session ends. If the provider cannot be reached, the session goes on, and
-// [Session.Token] returns nil once the old token has expired.
+// Options.RefreshBefore. A request waits for that eight seconds at most. If the provider
+// says that the grant has ended, the session ends; if it refuses for any other reason,
+// the session ends with its access token. If the provider cannot be reached, the session
+// goes on, and [Session.Token] returns nil once the old token has expired; a day later
+// the response is 503 until a refresh works.
 //
 // Browsers say in Sec-Fetch-Mode whether a request is a navigation. Without that header
 // (curl, other programs, plain http that is not on loopback) a GET or HEAD is a
@@ -40,7 +44,7 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) {
 			return
 		}
-		s, r, err := m.enter(w, r)
+		s, r, err := m.enter(w, r, isNoFile)
 		switch {
 		case err != nil:
 			m.unavailable(w, r, err)
@@ -49,19 +53,31 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 			m.unauthenticated(w, r)
 			return
 		}
-		switch err := m.refreshIfDue(w, r, s); {
-		case errors.Is(err, errSessionEnded):
+		rec := s.current()
+		switch r, err = m.refreshIfDue(w, r, s); {
+		case errors.Is(err, errGrantEnded):
 			m.sessions.vault.forget(r)
-			m.cookies.Clear(w, r)
+			if !m.sessions.grants.Replaced(rec) {
+				m.cookies.Clear(w, r)
+			}
+			m.unauthenticated(w, r)
+			return
+		case errors.Is(err, errSessionEnded): // whose cookies the response to a logout clears
 			m.unauthenticated(w, r)
 			return
 		case err != nil && r.Context().Err() != nil: // the provider may still refuse
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
+		case err != nil && !rec.vouchedFor(time.Now()):
+			m.unavailable(w, r, fmt.Errorf("%w: %w", errNotVouchedFor, err))
+			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// isNoFile reports whether a response may set a cookie: handlers may mark files public.
+func isNoFile(r *http.Request) bool { return !browser.IsFile(r) }
 
 // unauthenticated answers a request without a session.
 func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {

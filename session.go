@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -19,6 +20,9 @@ type Session struct {
 
 	owner   *Middleware
 	request *http.Request // that the session was read from
+	due     atomic.Bool   // its cookie has to be written anew
+	ended   atomic.Bool
+	over    *atomic.Bool // ended, of this or of the session of the same request before it
 
 	mu     sync.Mutex
 	record *record // never changed, only replaced
@@ -27,32 +31,44 @@ type Session struct {
 // FromContext returns the session of the request that ctx belongs to: that of the
 // innermost Middleware if the handler is behind several. There is always one behind
 // [Middleware.RequireAuth], and one behind [Middleware.Handler] if the user is
-// signed in.
+// signed in. After [Middleware.SignOut] there is none.
 func FromContext(ctx context.Context) (*Session, bool) {
-	s, ok := ctx.Value(sessionKey{}).(*Session)
-	return s, ok
+	s, _ := ctx.Value(sessionKey{}).(*Session)
+	if s == nil || s.over.Load() {
+		return nil, false
+	}
+	return s, true
 }
 
 // Session returns the session of a request, or nil if the user is not signed in. It
 // is the decision of [Middleware.RequireAuth] alone: it refreshes no token, writes
 // nothing, and works with and without [Middleware.Handler] around the caller. An
 // error means that it cannot be told whether the user is signed in, because
-// Options.Store fails.
+// Options.Store fails, or because the provider has been away for too long.
 func (m *Middleware) Session(r *http.Request) (*Session, error) {
 	if !m.made() {
 		return nil, errNotMade
 	}
-	if s, known, err := m.known(r); known {
-		return s, err
+	s, known, err := m.known(r)
+	if !known {
+		var rec *record
+		if rec, _, err = m.sessions.load(r); rec != nil {
+			s = &Session{}
+			s.init(m, r, rec)
+		}
 	}
-	rec, _, err := m.sessions.load(r)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("oauthlogin: load session: %w", err)
+	case s != nil && !s.current().vouchedFor(time.Now()):
+		return nil, fmt.Errorf("oauthlogin: %w", errNotVouchedFor)
 	}
-	if rec == nil {
-		return nil, nil
-	}
-	return &Session{User: rec.ownUser(), owner: m, request: r, record: rec}, nil
+	return s, nil
+}
+
+// init fills in a new Session, which must not be copied afterwards.
+func (s *Session) init(m *Middleware, r *http.Request, rec *record) {
+	s.User, s.owner, s.request, s.record, s.over = rec.ownUser(), m, r, rec, &s.ended
 }
 
 // Token returns a copy of the access token with its expiry, and never the refresh
@@ -153,7 +169,7 @@ func (c *unavailableContext) Value(key any) any {
 func (m *Middleware) known(r *http.Request) (s *Session, known bool, err error) {
 	switch v := r.Context().Value(ownerKey{m}).(type) {
 	case *Session:
-		if m.sessions.grants.Ended(v.current().id) { // by a handler in between
+		if m.sessions.grants.Ended(v.current()) { // by a handler in between
 			return nil, true, nil
 		}
 		return v, true, nil

@@ -3,6 +3,7 @@ package oauthlogin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -17,7 +18,7 @@ type activeSessions struct {
 	limits
 	providers providers
 	vault     vault
-	name      string // that sessions are sealed under
+	cookies   *cookies.Scheme
 	sealer    *seal.Sealer
 	opened    memory.Cache[opened]
 	grants    *memory.Grants[*record]
@@ -40,18 +41,21 @@ type vault interface {
 	forget(r *http.Request)
 }
 
-// errSessionEnded means that the provider has ended the grant, or a logout the
-// session.
-var errSessionEnded = errors.New("session has ended")
+var (
+	// errSessionEnded means that a logout or another sign-in has ended the session.
+	errSessionEnded = errors.New("session has ended")
+	// errGrantEnded means that the provider has.
+	errGrantEnded = fmt.Errorf("%w: the provider refuses to refresh it", errSessionEnded)
+)
 
 func newActiveSessions(opts *Options, providers providers, scheme *cookies.Scheme, sealer *seal.Sealer) *activeSessions {
 	s := &activeSessions{
 		limits:    limits{idle: opts.IdleTimeout, lifetime: opts.MaxLifetime, outliveTokens: opts.InsecureOutliveTokens},
 		providers: providers,
 		vault:     &cookieVault{scheme, opts.Logger},
-		name:      scheme.Session,
+		cookies:   scheme,
 		sealer:    sealer,
-		grants:    memory.NewGrants[*record](opts.IdleTimeout),
+		grants:    memory.NewGrants[*record](opts.IdleTimeout, opts.MaxLifetime),
 		log:       opts.Logger,
 	}
 	if opts.Store != nil {
@@ -100,7 +104,7 @@ func (s *activeSessions) open(v *cookies.Value) (o opened, ok bool) {
 	if !ok {
 		return opened{}, false
 	}
-	packed, oldKey, err := s.sealer.Open(s.name, sealed)
+	packed, oldKey, err := s.sealer.Open(s.cookies.Session, sealed)
 	if err != nil {
 		return opened{}, false
 	}
@@ -128,16 +132,26 @@ func (s *activeSessions) start(w http.ResponseWriter, r *http.Request, rec *reco
 	return s.vault.start(w, r, sealed, maxAge)
 }
 
-// save seals the latest generation of a session that the request already has.
+// save seals the latest generation of a session that the request already has. It does
+// nothing if another sign-in has replaced the session: the response to an older request
+// must not take away the newer session's cookie.
 func (s *activeSessions) save(w http.ResponseWriter, r *http.Request, rec *record) error {
-	return s.vault.replace(w, r, func() (string, int, error) {
+	err := s.vault.replace(w, r, func() (string, int, error) {
 		// Signed out meanwhile: a store would make the session anew, under its old id.
 		latest, ended := s.grants.Latest(rec)
-		if ended {
+		if ended || s.grants.Replaced(rec) {
 			return "", 0, errSessionEnded
 		}
 		return s.seal(latest)
 	})
+	if err == nil && s.grants.Ended(rec) { // while it was being written
+		s.vault.forget(r)
+		if w != nil {
+			s.cookies.Unset(w, s.cookies.Session)
+		}
+		return errSessionEnded
+	}
+	return err
 }
 
 // persistTimeout bounds what a store may take to keep refreshed tokens.
@@ -156,7 +170,11 @@ func (s *activeSessions) persist(ctx context.Context, r *http.Request, rec *reco
 // seal returns the sealed record, and for how many seconds a browser keeps it.
 func (s *activeSessions) seal(rec *record) (sealed string, maxAge int, err error) {
 	now := time.Now()
-	sealed, err = s.sealer.Seal(s.name, rec.pack(now))
+	packed := rec.pack(now)
+	if _, ok := s.vault.(*cookieVault); ok && len(packed) > cookies.MaxPacked {
+		return "", 0, cookies.ErrTooLarge // before the work of sealing it
+	}
+	sealed, err = s.sealer.Seal(s.cookies.Session, packed)
 	left := min(s.idle, rec.created.Add(s.lifetime).Sub(now))
 	return sealed, max(1, int(left/time.Second)), err
 }
@@ -194,6 +212,18 @@ func (l *limits) end(rec *record) time.Time {
 		end = rec.tokens.expiry
 	}
 	return end
+}
+
+// maxOutage is how long a session goes on after its access token has expired while the
+// provider cannot be asked: it cannot vouch for its user for ever.
+const maxOutage = 24 * time.Hour
+
+var errNotVouchedFor = errors.New("the provider has not refreshed the session for a day after its access token expired")
+
+// vouchedFor reports whether the provider's last word on a session is recent enough.
+func (rec *record) vouchedFor(now time.Time) bool {
+	t := &rec.tokens
+	return t.refresh.IsZero() || t.expiry.IsZero() || now.Before(t.expiry.Add(maxOutage))
 }
 
 // warnCookieBytes is what common proxies let pass: nginx and Apache allow 8 KiB for

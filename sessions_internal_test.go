@@ -49,7 +49,7 @@ func readFrozen(t *testing.T) map[string]string {
 // withRecord returns a request with the session cookies of a record.
 func withRecord(t *testing.T, m *Middleware, rec *record, written time.Time) *http.Request {
 	t.Helper()
-	sealed, err := m.sessions.sealer.Seal(m.sessions.name, rec.pack(written))
+	sealed, err := m.sessions.sealer.Seal(m.sessions.cookies.Session, rec.pack(written))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) {
 			return
 		}
-		s, r, err := m.enter(w, r)
+		s, r, err := m.enter(w, r, isNoFile)
 		if s == nil && err == nil && m.startSilentLogin(w, r) {
 			return
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
-	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
 // A User is who signed in. Key accounts on Issuer and Subject, never on Email:
@@ -29,8 +28,9 @@ type User struct {
 	// EmailVerified is true only if the provider says so, with the JSON value true.
 	EmailVerified bool
 	// RawClaims is a JSON object with everything that the provider says about the user:
-	// the claims of the ID token, joined by those of user info, which is asked only if
-	// the ID token lacks name or e-mail; or what Identify put there.
+	// the claims of the ID token, joined by those of user info, which is read only if the
+	// ID token lacks name or e-mail, or [Provider].AlwaysUserInfo is set; or what Identify
+	// put there. It is at most 64 KiB.
 	RawClaims json.RawMessage
 }
 
@@ -45,49 +45,60 @@ func (u *User) Claims(v any) error {
 	return nil
 }
 
-// authenticate returns the user that the tokens belong to: by the ID token of an
-// OpenID Connect provider, by Identify otherwise. The ID token has to show what the
-// authorization request asked for.
-func (p *provider) authenticate(ctx context.Context, t *protocol.Tokens, want protocol.Authentication) (User, error) {
+// authenticate returns the user that the tokens belong to, by the ID token of an OpenID
+// Connect provider and by Identify otherwise, and whether user info was read. The ID
+// token has to show what the authorization request asked for.
+func (p *provider) authenticate(ctx context.Context, t *protocol.Tokens, want protocol.Authentication) (user User, readInfo bool, err error) {
 	if p.Issuer == "" {
-		user, err := p.identify(ctx, t.Access)
-		if err != nil {
-			return User{}, fmt.Errorf("identify user: %w", err)
+		if user, err = p.identify(ctx, t.Access); err != nil {
+			return User{}, false, fmt.Errorf("identify user: %w", err)
 		}
-		return user, nil
+	} else {
+		signed, payload, err := p.client.VerifyIDToken(ctx, t.ID, t.Access)
+		if err == nil {
+			err = protocol.CheckAuthentication(signed, want)
+		}
+		if err != nil {
+			return User{}, false, fmt.Errorf("verify ID token: %w", err)
+		}
+		if user, readInfo, err = p.withUserInfo(ctx, signed, payload, t.Access); err != nil {
+			return User{}, false, err
+		}
 	}
-	signed, payload, err := p.client.VerifyIDToken(ctx, t.ID, t.Access)
-	if err == nil {
-		err = protocol.CheckAuthentication(signed, want)
-	}
-	if err != nil {
-		return User{}, fmt.Errorf("verify ID token: %w", err)
-	}
-	user, err := p.withUserInfo(ctx, signed, payload, t.Access)
-	if err != nil {
-		return User{}, err
+	if size := len(user.RawClaims) + len(t.ID) + len(t.Access); size > maxClaims {
+		return User{}, false, fmt.Errorf("%w: %d bytes, at most %d", errClaimsTooLarge, size, maxClaims)
 	}
 	user.Issuer = p.issuer
-	return user, nil
+	return user, readInfo, nil
 }
 
-// withUserInfo returns the user of an ID token. It asks user info too if the provider
-// has it and name or e-mail are missing.
-func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, payload json.RawMessage, accessToken string) (User, error) {
-	if signed.String("name") != "" && signed.String("email") != "" {
-		return newUser(signed, payload), nil
+// maxClaims bounds what a provider says about a user, in bytes: each request carries it.
+const maxClaims = 64 << 10
+
+var errClaimsTooLarge = errors.New("the provider says too much about the user")
+
+// withUserInfo returns the user of an ID token. It reads user info too if the provider
+// has it and name or e-mail are missing, or Provider.AlwaysUserInfo says so. User info
+// that cannot be read does not fail a login whose ID token is good.
+func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, payload json.RawMessage, accessToken string) (user User, read bool, err error) {
+	if !p.AlwaysUserInfo && signed.String("name") != "" && signed.String("email") != "" {
+		return newUser(signed, payload), false, nil
 	}
 	info, err := p.client.UserInfo(ctx, accessToken, signed.String("sub"))
-	if err != nil {
-		return User{}, fmt.Errorf("read user info: %w", err)
+	switch {
+	case errors.Is(err, protocol.ErrSubject):
+		return User{}, false, fmt.Errorf("read user info: %w", err)
+	case err != nil:
+		p.log.WarnContext(ctx, "oauthlogin: reading user info failed; the login goes on with the ID token", "error", err)
+		return newUser(signed, payload), true, nil
 	}
 	merged, changed := claims.Merge(signed, info)
 	if changed {
 		if payload, err = json.Marshal(merged); err != nil {
-			return User{}, err
+			return User{}, false, err
 		}
 	}
-	return newUser(merged, payload), nil
+	return newUser(merged, payload), info != nil, nil
 }
 
 // errNoSubject refuses a user without an identifier.
@@ -104,7 +115,6 @@ func (p *provider) identify(ctx context.Context, accessToken string) (User, erro
 	case strings.ContainsFunc(user.Subject, unicode.IsControl):
 		return User{}, errors.New("the provider named a subject with control characters")
 	}
-	user.Issuer = p.issuer
 	return user, nil
 }
 
@@ -123,16 +133,13 @@ func newUser(c claims.Object, raw json.RawMessage) User {
 	}
 }
 
-// updated returns u with the claims of a refreshed ID token. known are u's claims,
-// and last is the ID token before.
-func (u User) updated(known claims.Object, last *seal.Token, fresh claims.Object) User {
-	before, _ := claims.Parse(last.Payload())
-	merged := claims.Updated(known, before, fresh)
-	raw, err := json.Marshal(merged)
-	if err != nil {
+// with returns u with other claims. It returns u if they are too large.
+func (u User) with(c claims.Object) User {
+	raw, err := json.Marshal(c)
+	if err != nil || len(raw) > maxClaims {
 		return u
 	}
-	user := newUser(merged, raw)
+	user := newUser(c, raw)
 	user.Provider, user.Issuer = u.Provider, u.Issuer
 	return user
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
@@ -36,6 +37,7 @@ func TestChromium(t *testing.T) {
 				{"in and out", inAndOut},
 				{"two tabs", twoChromiumTabs},
 				{"back", backButton},
+				{"back after the logout", backAfterLogout},
 				{"denied", deniedInChromium},
 				{"scripts", scripts},
 			} {
@@ -143,6 +145,26 @@ func backButton(t *testing.T, tab *browserTab, d deployment) {
 	}
 	if got := tab.script(d.app, "/api/me"); got != http.StatusOK {
 		t.Errorf("after going back, /api/me returned %d; want 200", got)
+	}
+}
+
+// backAfterLogout goes back to a page that the user saw before the logout. The logout clears the cache, and with it the
+// pages that the browser keeps for the back button.
+func backAfterLogout(t *testing.T, tab *browserTab, d deployment) {
+	tab.open(d.app.url + "/dashboard")
+	d.signIn(tab).want(http.StatusOK, d.app.url+"/dashboard")
+	tab.open(d.app.url+"/dashboard?again").want(http.StatusOK, d.app.url+"/dashboard?again")
+	before := time.Now()
+	tab.click(`form[action^="/logout"] button`)
+	d.signOut(tab)
+	t.Logf("the logout took %v", time.Since(before).Round(time.Millisecond))
+	steps := int64(-1)
+	if d.name == "panva" { // its page asks before it signs out
+		steps = -2
+	}
+	tab.travel(steps)
+	if shown := evaluate[string](tab, `document.body.innerText`); strings.Contains(shown, "Sign out") || strings.HasPrefix(tab.location(), d.app.url) {
+		t.Errorf("back at %s, which shows %q", tab.location(), shown)
 	}
 }
 

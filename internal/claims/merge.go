@@ -85,3 +85,19 @@ func Updated(known, lastIDToken, fresh Object) Object {
 	maps.Copy(updated, fresh)
 	return updated
 }
+
+// OfLogin returns the claims of an ID token that came with a refresh, with what the known
+// claims say about the sign-in: a refresh is not one.
+func OfLogin(idToken, known Object) Object {
+	claims := maps.Clone(idToken)
+	if claims == nil {
+		claims = Object{}
+	}
+	for _, name := range Authentication {
+		delete(claims, name)
+		if value, ok := known[name]; ok {
+			claims[name] = value
+		}
+	}
+	return claims
+}

@@ -12,6 +12,7 @@ const (
 	// maxCookieBytes bounds name and value together. RFC 6265bis section 5.6: browsers
 	// silently drop a cookie of over 4,096 bytes; some count a little differently.
 	maxCookieBytes = 3900
+	maxSentBytes   = 4096
 	maxChunks      = 5
 )
 
@@ -23,6 +24,10 @@ const markLength = 6
 
 // ErrTooLarge is the error of a value that does not fit the cookies.
 var ErrTooLarge = errors.New("session is too large for cookies; set Options.Store to keep sessions on the server")
+
+// MaxPacked is the number of bytes from which on a value cannot fit the cookies, whatever
+// is in it: sealing encodes it in base64 twice.
+const MaxPacked = maxChunks * maxCookieBytes * 9 / 16
 
 // Fits reports whether a browser keeps a cookie of this name and value.
 func Fits(name, value string) bool { return len(name)+len(value) <= maxCookieBytes }
@@ -73,6 +78,9 @@ func (s *Scheme) Read(r *http.Request) Value {
 	var v Value
 	var seen [maxChunks]bool
 	for i, value := range s.sent(r) {
+		if len(value) > maxSentBytes { // which no browser keeps: opening it would take time
+			return Value{}
+		}
 		if seen[i] && v.parts[i] != value {
 			return Value{}
 		}

@@ -15,6 +15,9 @@ type ID [16]byte
 type Record interface {
 	Sized
 	SessionID() ID
+	// Lineage is the session that this one and those before it in the same browser began
+	// with: its own ID if it replaced none.
+	Lineage() ID
 	Generation() uint64
 }
 
@@ -22,15 +25,16 @@ type Record interface {
 // tokens that were refreshed and have not reached the browser yet, tokens that
 // cannot be refreshed for a while, and sessions that have ended.
 type Grants[R Record] struct {
-	maxAge time.Duration // after which a session that was not used has ended anyway
+	idle     time.Duration // after which a session that was not used has ended anyway
+	lifetime time.Duration // after which every session has
 
 	mu           sync.Mutex
 	live         map[ID]*list.Element // of *grant[R], in one of the lists
 	unseen, seen list.List            // the oldest in front
 	bytes        int
 
-	ended      map[ID]struct{}
-	endedOrder []ID // the oldest in front
+	ended    ended
+	replaced replaced[R]
 }
 
 const (
@@ -40,8 +44,7 @@ const (
 	// seenFor is how long tokens stay after the browser has shown them: for requests
 	// under way with the older cookie, and for a slow response whose older cookie
 	// overwrites the newer one.
-	seenFor  = 10 * time.Minute
-	maxEnded = 1 << 16
+	seenFor = 10 * time.Minute
 )
 
 type grant[R Record] struct {
@@ -49,14 +52,16 @@ type grant[R Record] struct {
 	fresh  bool      // it came from a refresh here, and the browser may not have it
 	at     time.Time // of the last change
 
-	failures int // since the last success
+	accepted bool // an API has accepted the access token
+	failures int  // since the last success
 	retryAt  time.Time
 	err      error
 }
 
-// NewGrants returns a memory of sessions that end when they are not used for maxAge.
-func NewGrants[R Record](maxAge time.Duration) *Grants[R] {
-	return &Grants[R]{maxAge: maxAge, live: map[ID]*list.Element{}, ended: map[ID]struct{}{}}
+// NewGrants returns a memory of sessions that end when they are not used for idle, and a
+// lifetime after they began.
+func NewGrants[R Record](idle, lifetime time.Duration) *Grants[R] {
+	return &Grants[R]{idle: idle, lifetime: lifetime, live: map[ID]*list.Element{}}
 }
 
 // Shown returns the latest record of a session whose cookie has shown rec, whether
@@ -65,7 +70,7 @@ func NewGrants[R Record](maxAge time.Duration) *Grants[R] {
 func (g *Grants[R]) Shown(rec R, now time.Time) (latest R, newer, ended bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, ended = g.ended[rec.SessionID()]
+	ended = hasEnded(&g.ended, rec)
 	e := g.live[rec.SessionID()]
 	if e == nil {
 		return rec, false, ended
@@ -92,19 +97,18 @@ func (g *Grants[R]) Shown(rec R, now time.Time) (latest R, newer, ended bool) {
 func (g *Grants[R]) Latest(rec R) (latest R, ended bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, ended = g.ended[rec.SessionID()]
+	ended = hasEnded(&g.ended, rec)
 	if e := g.live[rec.SessionID()]; e != nil && e.Value.(*grant[R]).record.Generation() > rec.Generation() {
 		return e.Value.(*grant[R]).record, ended
 	}
 	return rec, ended
 }
 
-// Ended reports whether a session has ended on this instance.
-func (g *Grants[R]) Ended(id ID) bool {
+// Ended reports whether rec's session has ended on this instance.
+func (g *Grants[R]) Ended(rec R) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, ended := g.ended[id]
-	return ended
+	return hasEnded(&g.ended, rec)
 }
 
 // Refreshed keeps a record with new tokens. It reports false if the session has
@@ -112,7 +116,7 @@ func (g *Grants[R]) Ended(id ID) bool {
 func (g *Grants[R]) Refreshed(rec R, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if _, ended := g.ended[rec.SessionID()]; ended {
+	if hasEnded(&g.ended, rec) {
 		return false
 	}
 	g.put(&grant[R]{record: rec, fresh: true}, now)
@@ -120,11 +124,12 @@ func (g *Grants[R]) Refreshed(rec R, now time.Time) bool {
 }
 
 // Failed keeps the refresh of rec's tokens from being tried again for a while: two
-// seconds at first, twice as long each time, a minute at most.
-func (g *Grants[R]) Failed(rec R, err error, now time.Time) {
+// seconds at first, twice as long each time, a minute at most, and as long as the
+// provider asks to wait.
+func (g *Grants[R]) Failed(rec R, err error, now time.Time, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if _, ended := g.ended[rec.SessionID()]; ended {
+	if hasEnded(&g.ended, rec) {
 		return
 	}
 	s := &grant[R]{record: rec}
@@ -133,7 +138,7 @@ func (g *Grants[R]) Failed(rec R, err error, now time.Time) {
 	}
 	s.failures++
 	s.err = err
-	s.retryAt = now.Add(min(time.Minute, time.Second<<min(s.failures, 6)))
+	s.retryAt = now.Add(max(wait, min(time.Minute, time.Second<<min(s.failures, 6))))
 	g.put(s, now)
 }
 
@@ -147,28 +152,88 @@ func (g *Grants[R]) Refusal(id ID, now time.Time) error {
 	return nil
 }
 
-// End drops a session's tokens and remembers that it is over. It returns the latest
-// record; ok is false if the session was over before.
-func (g *Grants[R]) End(rec R) (latest R, ok bool) {
+// Accepted notes that an API has accepted rec's access token.
+func (g *Grants[R]) Accepted(rec R) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	id := rec.SessionID()
-	if e := g.live[id]; e != nil {
+	if e := g.live[rec.SessionID()]; e != nil && e.Value.(*grant[R]).record.Generation() == rec.Generation() {
+		e.Value.(*grant[R]).accepted = true
+	}
+}
+
+// Unproven reports whether rec's access token came from a refresh here, and no API has
+// accepted it yet.
+func (g *Grants[R]) Unproven(rec R) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e := g.live[rec.SessionID()]
+	if e == nil {
+		return false
+	}
+	s := e.Value.(*grant[R])
+	return s.record.Generation() == rec.Generation() && rec.Generation() > 0 && !s.accepted
+}
+
+// End drops the tokens of rec's session and of those that it replaced, and remembers
+// that they are over. It returns their latest records, that of rec's session first; none
+// if the session was over before.
+func (g *Grants[R]) End(rec R, now time.Time) (latest []R) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if hasEnded(&g.ended, rec) {
+		return nil
+	}
+	rec = g.drop(rec)
+	g.ended.add(rec.Lineage(), allGenerations, now, g.lifetime)
+	latest = []R{rec}
+	for _, before := range g.replaced.take(rec.Lineage()) {
+		if before.SessionID() != rec.SessionID() {
+			latest = append(latest, g.drop(before))
+		}
+	}
+	return latest
+}
+
+// Spend ends rec's generation of a session and those before it: its refresh token was
+// refused. A later generation goes on; ok is false if one is known here.
+func (g *Grants[R]) Spend(rec R, now time.Time) (ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e := g.live[rec.SessionID()]; e != nil {
+		if e.Value.(*grant[R]).record.Generation() > rec.Generation() {
+			return false
+		}
+		g.remove(e)
+	}
+	g.ended.add(rec.SessionID(), rec.Generation(), now, g.lifetime)
+	return true
+}
+
+// Replace remembers that another sign-in has replaced rec's session in its browser.
+func (g *Grants[R]) Replace(rec R, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.replaced.add(rec, now, g.lifetime)
+}
+
+// Replaced reports whether another sign-in has replaced rec's session in its browser, as
+// far as this instance remembers.
+func (g *Grants[R]) Replaced(rec R) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.replaced.has(rec)
+}
+
+// drop forgets the tokens of rec's session and returns its latest record. It needs the
+// lock.
+func (g *Grants[R]) drop(rec R) R {
+	if e := g.live[rec.SessionID()]; e != nil {
 		if latest := e.Value.(*grant[R]).record; latest.Generation() > rec.Generation() {
 			rec = latest
 		}
 		g.remove(e)
 	}
-	if _, known := g.ended[id]; known {
-		return rec, false
-	}
-	if len(g.endedOrder) >= maxEnded {
-		delete(g.ended, g.endedOrder[0])
-		g.endedOrder = g.endedOrder[1:]
-	}
-	g.ended[id] = struct{}{}
-	g.endedOrder = append(g.endedOrder, id)
-	return rec, true
+	return rec
 }
 
 // put, remove and trim need the lock.
@@ -186,7 +251,7 @@ func (g *Grants[R]) put(s *grant[R], now time.Time) {
 	g.live[id] = to.PushBack(s)
 	g.bytes += s.record.Bytes()
 	g.trim(&g.seen, seenFor, now)
-	g.trim(&g.unseen, g.maxAge, now)
+	g.trim(&g.unseen, g.idle, now)
 }
 
 func (g *Grants[R]) remove(e *list.Element) {

@@ -14,7 +14,7 @@ func TestGrantsAreBounded(t *testing.T) {
 	const most = maxGrantBytes / size // one less fits, with what an entry costs
 	token := strings.Repeat("t", size)
 	now := time.Now()
-	g := NewGrants[*testRecord](time.Hour)
+	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
 	for n := range most / 2 {
 		g.Refreshed(numbered(n, 1, token), now)
 		g.Shown(numbered(n, 1, token), now)
@@ -45,18 +45,18 @@ func TestGrantsAreBounded(t *testing.T) {
 // Every way out gives back what was counted on the way in.
 func TestGrantsCount(t *testing.T) {
 	now := time.Now()
-	g := NewGrants[*testRecord](time.Hour)
+	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
 	for n := range 100 {
 		g.Refreshed(numbered(n, 1, "token"), now)
 		g.Refreshed(numbered(n, 2, "longer token"), now)
-		g.Failed(numbered(n, 2, "longer token"), errors.New("down"), now)
+		g.Failed(numbered(n, 2, "longer token"), errors.New("down"), now, 0)
 		g.Shown(numbered(n, n%4, "token"), now)
-		g.Failed(numbered(1000+n, 0, "token"), errors.New("down"), now)
+		g.Failed(numbered(1000+n, 0, "token"), errors.New("down"), now, 0)
 	}
 	for n := range 100 {
-		g.End(numbered(n, 0, ""))
-		g.End(numbered(1000+n, 0, ""))
-		g.End(numbered(2000+n, 0, "")) // never known
+		g.End(numbered(n, 0, ""), now)
+		g.End(numbered(1000+n, 0, ""), now)
+		g.End(numbered(2000+n, 0, ""), now) // never known
 	}
 	if g.bytes != 0 || len(g.live) != 0 || g.seen.Len()+g.unseen.Len() != 0 {
 		t.Errorf("%d bytes, %d sessions, lists of %d and %d", g.bytes, len(g.live), g.seen.Len(), g.unseen.Len())
@@ -67,11 +67,11 @@ func TestGrantsCount(t *testing.T) {
 // the session if it does not.
 func TestGrantsForget(t *testing.T) {
 	start := time.Now()
-	g := NewGrants[*testRecord](time.Hour)
+	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
 	g.Refreshed(numbered(1, 1, "token"), start)
 	g.Refreshed(numbered(2, 1, "token"), start)
 	g.Shown(numbered(2, 1, "token"), start)
-	g.Failed(numbered(3, 0, "token"), errors.New("down"), start)
+	g.Failed(numbered(3, 0, "token"), errors.New("down"), start, 0)
 	for _, tt := range []struct {
 		after time.Duration
 		want  [4]bool
@@ -97,30 +97,35 @@ func TestGrantsForget(t *testing.T) {
 // nothing brings one back.
 func TestGrantsRememberEndedSessions(t *testing.T) {
 	now := time.Now()
-	g := NewGrants[*testRecord](time.Hour)
+	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
 	g.Refreshed(numbered(0, 1, "token"), now)
 	for n := range maxEnded {
-		_, first := g.End(numbered(n, 0, ""))
-		_, again := g.End(numbered(n, 0, "")) // takes no room
-		if !first || again {
-			t.Fatalf("session %d ends: %t, and again: %t", n, first, again)
+		first := g.End(numbered(n, 0, ""), now)
+		again := g.End(numbered(n, 0, ""), now) // takes no room
+		if len(first) != 1 || len(again) != 0 {
+			t.Fatalf("session %d ends with %d records, and again with %d", n, len(first), len(again))
 		}
 	}
 	first := numbered(0, 2, "token")
-	if !remembers(g, 0) || !g.Ended(first.id) || g.Refreshed(first, now) {
+	if !remembers(g, 0) || !g.Ended(first) || g.Refreshed(first, now) {
 		t.Error("a session that has ended takes new tokens")
 	}
-	if g.Failed(first, errors.New("down"), now); len(g.live) != 0 || g.Refusal(first.id, now) != nil {
+	if g.Failed(first, errors.New("down"), now, 0); len(g.live) != 0 || g.Refusal(first.id, now) != nil {
 		t.Error("a session that has ended is kept")
 	}
 	const more = 10
 	for n := range more {
-		g.End(numbered(maxEnded+n, 0, ""))
+		g.End(numbered(maxEnded+n, 0, ""), now)
 	}
-	if len(g.ended) != maxEnded || len(g.endedOrder) != maxEnded {
-		t.Errorf("%d ended sessions in an order of %d", len(g.ended), len(g.endedOrder))
+	if len(g.ended.upTo) != maxEnded || len(g.ended.order) != maxEnded {
+		t.Errorf("%d ended sessions in an order of %d", len(g.ended.upTo), len(g.ended.order))
 	}
 	if remembers(g, more-1) || !remembers(g, more) || !remembers(g, maxEnded+more-1) {
 		t.Error("it is not the oldest that are forgotten")
+	}
+	// And not for longer than any session lives.
+	g.End(numbered(-1, 0, ""), now.Add(24*time.Hour+1))
+	if len(g.ended.upTo) != 1 || len(g.ended.order) != 1 {
+		t.Errorf("%d ended sessions are remembered after their lifetime", len(g.ended.upTo))
 	}
 }

@@ -10,7 +10,7 @@ import (
 // tokens of another instance keeps them.
 func TestShown(t *testing.T) {
 	now := time.Now()
-	g := NewGrants[*testRecord](time.Hour)
+	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
 	g.Refreshed(numbered(1, 2, "second"), now)
 	for _, tt := range []struct {
 		name       string
@@ -41,7 +41,7 @@ func TestShown(t *testing.T) {
 
 func TestLatest(t *testing.T) {
 	now := time.Now()
-	g := NewGrants[*testRecord](time.Hour)
+	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
 	g.Refreshed(numbered(1, 2, "second"), now)
 	for _, tt := range []struct {
 		rec  *testRecord
@@ -52,15 +52,15 @@ func TestLatest(t *testing.T) {
 		}
 	}
 	// The tokens of the latest generation are those to revoke.
-	if latest, ok := g.End(numbered(1, 1, "first")); !ok || latest.token != "second" {
-		t.Errorf("ended with %q", latest.token)
+	if latest := g.End(numbered(1, 1, "first"), now); len(latest) != 1 || latest[0].token != "second" {
+		t.Errorf("ended with %v", latest)
 	}
 	if latest, ended := g.Latest(numbered(1, 1, "first")); !ended || latest.token != "first" || holds(g, 1) {
 		t.Errorf("an ended session has %q", latest.token)
 	}
 	g.Refreshed(numbered(3, 1, "first"), now)
-	if latest, ok := g.End(numbered(3, 2, "second")); !ok || latest.token != "second" {
-		t.Errorf("a session with newer tokens than are known ended with %q", latest.token)
+	if latest := g.End(numbered(3, 2, "second"), now); len(latest) != 1 || latest[0].token != "second" {
+		t.Errorf("a session with newer tokens than are known ended with %v", latest)
 	}
 }
 
@@ -68,7 +68,7 @@ func TestLatest(t *testing.T) {
 // from the beginning.
 func TestBackOff(t *testing.T) {
 	now := time.Now()
-	g := NewGrants[*testRecord](time.Hour)
+	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
 	rec := numbered(1, 1, "token")
 	if err := g.Refusal(rec.id, now); err != nil {
 		t.Errorf("before a failure: %v", err)
@@ -76,7 +76,7 @@ func TestBackOff(t *testing.T) {
 	check := func(wait time.Duration) {
 		t.Helper()
 		down := errors.New("down")
-		g.Failed(rec, down, now)
+		g.Failed(rec, down, now, 0)
 		if g.Refusal(rec.id, now.Add(wait-1)) != down || g.Refusal(rec.id, now.Add(wait)) != nil {
 			t.Errorf("does not pause for %v", wait)
 		}
@@ -86,7 +86,7 @@ func TestBackOff(t *testing.T) {
 		check(wait * time.Second)
 	}
 	for range 100 {
-		g.Failed(rec, errors.New("down"), now)
+		g.Failed(rec, errors.New("down"), now, 0)
 	}
 	check(time.Minute)
 	if err := g.Refusal(numbered(2, 1, "").id, now); err != nil {

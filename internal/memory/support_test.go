@@ -7,12 +7,19 @@ import (
 
 // A testRecord is the smallest Record.
 type testRecord struct {
-	id         ID
-	generation uint64
-	token      string
+	id, lineage ID
+	generation  uint64
+	token       string
 }
 
 func (r *testRecord) SessionID() ID { return r.id }
+
+func (r *testRecord) Lineage() ID {
+	if r.lineage != (ID{}) {
+		return r.lineage
+	}
+	return r.id
+}
 
 func (r *testRecord) Generation() uint64 { return r.generation }
 

@@ -30,6 +30,8 @@ type Registration struct {
 	// may have.
 	TrustedAudiences      []string
 	PostLogoutRedirectURL string
+	// LogoutParams are additional parameters of the provider's logout URL.
+	LogoutParams url.Values
 }
 
 // A Client is a registration at work. It may be used concurrently.

@@ -3,9 +3,12 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 var (
@@ -59,12 +62,24 @@ func (e StatusError) Error() string { return fmt.Sprintf("response with status %
 // A TokenError is an error response of the token endpoint (RFC 6749 section 5.2),
 // without its description, which may repeat what was sent.
 type TokenError struct {
-	Status int
-	Code   string // as [ErrorCode] returns it
+	Status  int
+	Code    string // as [ErrorCode] returns it; "": none
+	refusal bool   // and no fault of the server or of what is in front of it
 }
 
 func (e *TokenError) Error() string {
+	if e.Code == "" {
+		return fmt.Sprintf("token endpoint responded %d without an error code", e.Status)
+	}
 	return fmt.Sprintf("token endpoint responded %d with error %q", e.Status, e.Code)
+}
+
+// shownCode is [ErrorCode], but for a missing code.
+func shownCode(code string) string {
+	if code == "" {
+		return ""
+	}
+	return ErrorCode(code)
 }
 
 // ErrorCode returns an error code as it may be shown. Registered codes are
@@ -117,15 +132,84 @@ func KeysUnavailable(err error) bool {
 	return errors.As(err, &keys)
 }
 
-// EndsGrant reports whether err is an error response to a refresh after which the
-// refresh token is worthless. "bad_refresh_token" is GitHub's invalid_grant.
-func EndsGrant(err error) bool { return hasCode(err, "invalid_grant", "bad_refresh_token") }
+// A Refusal is what an error of a refresh means for the grant.
+type Refusal int
 
-// RefusesCode reports whether err is an error response that rejects an
-// authorization code. "bad_verification_code" is GitHub's invalid_grant.
-func RefusesCode(err error) bool { return hasCode(err, "invalid_grant", "bad_verification_code") }
+const (
+	// NotRefused is a fault of the provider, the network or the client's configuration.
+	// It says nothing about the grant.
+	NotRefused Refusal = iota
+	// Refused means that the provider gives no new access token.
+	Refused
+	// GrantEnded means that the refresh token is worthless.
+	GrantEnded
+)
+
+// RefusalOf reads an error of [Client.Refresh]. A refusal is 400, 401 or 403 that is
+// not a page, or 200 with an error and without a token, whatever the code, or none (RFC
+// 6749 section 5.2). Excepted are codes that mean the client's configuration, an outage,
+// or DPoP (RFC 9449 sections 5 and 8). "bad_refresh_token" is GitHub's invalid_grant.
+func RefusalOf(err error) Refusal {
+	var refused *TokenError
+	switch {
+	case !errors.As(err, &refused) || !refused.refusal:
+		return NotRefused
+	case slices.Contains([]string{"invalid_grant", "bad_refresh_token"}, refused.Code):
+		return GrantEnded
+	case Misconfigured(err), slices.Contains([]string{"temporarily_unavailable", "server_error", "slow_down", "use_dpop_nonce", "invalid_dpop_proof"}, refused.Code):
+		return NotRefused
+	}
+	return Refused
+}
+
+// Misconfigured reports whether err is an error response that every request of this
+// client meets, until its configuration changes.
+func Misconfigured(err error) bool { return hasCode(err, "invalid_client", "unauthorized_client") }
+
+// RefusesCode reports whether err is an error response that rejects an authorization
+// code. "bad_verification_code" is GitHub's invalid_grant, and some providers call a
+// code that is not good any more an invalid_request.
+func RefusesCode(err error) bool {
+	return hasCode(err, "invalid_grant", "bad_verification_code", "invalid_request")
+}
 
 func hasCode(err error, codes ...string) bool {
 	var refused *TokenError
 	return errors.As(err, &refused) && slices.Contains(codes, refused.Code)
+}
+
+// maxRetryAfter bounds how long a provider can keep a refresh from being tried again.
+const maxRetryAfter = 10 * time.Minute
+
+// A laterError is an error response with Retry-After.
+type laterError struct {
+	error
+	after time.Duration
+}
+
+func (e *laterError) Unwrap() error { return e.error }
+
+// later adds Retry-After to an error (RFC 9110 section 10.2.3).
+func later(err error, h http.Header) error {
+	text := h.Get("Retry-After")
+	after := time.Duration(0)
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		after = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		after = time.Until(at)
+	}
+	if after <= 0 {
+		return err
+	}
+	return &laterError{err, min(after, maxRetryAfter)}
+}
+
+// RetryAfter returns how long the provider asks to wait after err, at most ten minutes;
+// 0 if it does not.
+func RetryAfter(err error) time.Duration {
+	var e *laterError
+	if errors.As(err, &e) {
+		return e.after
+	}
+	return 0
 }

@@ -64,16 +64,21 @@ func (c *Client) checkParties(o claims.Object) error {
 		return errors.New("ID token is of another issuer (iss)")
 	case !slices.Contains(aud, c.OAuth2.ClientID):
 		return errors.New("ID token was issued to another client (aud)")
-	case slices.ContainsFunc(aud, func(aud string) bool {
-		return aud != c.OAuth2.ClientID && !slices.Contains(c.TrustedAudiences, aud)
-	}):
-		return errors.New("ID token has an untrusted audience")
+	case len(c.untrusted(aud)) > 0:
+		return fmt.Errorf("ID token has the audience %s, which Provider.TrustedAudiences does not have", shown(c.untrusted(aud)[0]))
 	case hasAZP && o.String("azp") != c.OAuth2.ClientID:
 		return errors.New("ID token was issued to another client (azp)")
 	case len(aud) > 1 && !hasAZP:
 		return errors.New("ID token has several audiences and no azp")
 	}
 	return nil
+}
+
+// untrusted returns the audiences that are neither the client nor trusted.
+func (c *Client) untrusted(aud []string) []string {
+	return slices.DeleteFunc(slices.Clone(aud), func(aud string) bool {
+		return aud == c.OAuth2.ClientID || slices.Contains(c.TrustedAudiences, aud)
+	})
 }
 
 func notPrintable(r rune) bool { return r < 0x20 || r > 0x7e }
@@ -83,16 +88,26 @@ func checkTimes(o claims.Object, now time.Time) error {
 	iat, hasIAT := o.Time("iat")
 	nbf, hasNBF := o.Time("nbf")
 	switch {
-	case !hasExp || !now.Before(exp.Add(claims.ClockLeeway)):
-		return errors.New("ID token has expired (exp)")
+	case !hasExp:
+		return errors.New("ID token has no valid exp")
+	case !now.Before(exp.Add(claims.ClockLeeway)):
+		return clockError("has expired", "exp", exp, now)
 	case !hasIAT:
 		return errors.New("ID token has no valid iat")
 	case iat.After(now.Add(claims.ClockLeeway)):
-		return errors.New("ID token is from the future (iat)")
-	case o["nbf"] != nil && !hasNBF, nbf.After(now.Add(claims.ClockLeeway)):
-		return errors.New("ID token is not valid yet (nbf)")
+		return clockError("is from the future", "iat", iat, now)
+	case o["nbf"] != nil && !hasNBF:
+		return errors.New("ID token has no valid nbf")
+	case nbf.After(now.Add(claims.ClockLeeway)):
+		return clockError("is not valid yet", "nbf", nbf, now)
 	}
 	return nil
+}
+
+// clockError names both times, because the cause is often a clock that is wrong.
+func clockError(fault, claim string, at, now time.Time) error {
+	return fmt.Errorf("ID token %s (%s): it says %s, this clock says %s, a difference of %v",
+		fault, claim, at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339), now.Sub(at).Abs().Truncate(time.Second))
 }
 
 // atHashes are the hashes of the signature algorithms. That of EdDSA is the hash
@@ -126,6 +141,9 @@ type Authentication struct {
 // max_age and acr_values (sections 3.1.2.1 and 3.1.3.7). It returns an
 // [ErrInsufficient] for the latter two. A request without a nonce is refused.
 func CheckAuthentication(o claims.Object, want Authentication) error {
+	if _, ok := o["nonce"]; !ok {
+		return errors.New("the nonce of the ID token is missing")
+	}
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(o.String("nonce")), []byte(want.Nonce)) != 1 {
 		return errors.New("ID token has another nonce")
 	}
@@ -140,6 +158,24 @@ func CheckAuthentication(o claims.Object, want Authentication) error {
 		return fmt.Errorf("%w: by other means than required (acr)", ErrInsufficient)
 	}
 	return nil
+}
+
+// ClaimedSubject returns the sub that an ID token claims, which nothing has verified. ok
+// is false if it claims none. It is for refusing a token, and never for accepting one.
+func ClaimedSubject(raw string) (sub string, ok bool) {
+	if strings.Count(raw, ".") != 2 || len(raw) > maxJWTBytes {
+		return "", false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+	if err != nil {
+		return "", false
+	}
+	o, err := claims.Parse(payload)
+	if err != nil {
+		return "", false
+	}
+	sub = o.String("sub")
+	return sub, sub != ""
 }
 
 // CheckRefreshed compares the claims of a verified ID token that came with a refresh

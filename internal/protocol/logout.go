@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 )
 
-// maxHintBytes bounds the ID token in the provider's logout URL: servers refuse
-// request lines over 8 KiB.
-const maxHintBytes = 4 << 10
+// maxLogoutURL bounds the provider's logout URL, in bytes: some servers refuse longer
+// ones.
+const maxLogoutURL = 4096
 
 // Revoke revokes a refresh token, and with it the access tokens of the same grant
 // (RFC 7009 section 2.1). It does nothing without a token, or if the provider has
@@ -22,23 +24,27 @@ func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
 	if err != nil || md.RevocationURL == "" {
 		return err
 	}
-	resp, err := c.clientRequest(ctx, md, md.RevocationURL,
+	resp, err := c.clientRequest(ctx, c.transport, md, md.RevocationURL,
 		"token", refreshToken,
 		"token_type_hint", "refresh_token",
 	)
 	if err != nil {
 		return fmt.Errorf("revoke refresh token: %w", err)
 	}
-	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
+		if body, err := ReadBody(resp); err == nil {
+			c.logDescription(ctx, "revocation", resp.Header.Get("Content-Type"), body)
+		}
 		return fmt.Errorf("revoke refresh token: %w", StatusError(resp.StatusCode))
 	}
+	resp.Body.Close()
 	return nil
 }
 
 // EndSessionURL returns the URL that logs the user out at the provider (OpenID
-// Connect RP-Initiated Logout section 2), "" if the provider has none. An ID token
-// of over 4 KiB is left out.
+// Connect RP-Initiated Logout section 2), "" if the provider has none. idTokenHint may be
+// "". The URL stays below 4,096 bytes: the hint is left out of a longer one first, and
+// then the state.
 func (c *Client) EndSessionURL(ctx context.Context, idTokenHint, state string) (string, error) {
 	md, err := c.metadata(ctx)
 	if err != nil || md.EndSessionURL == "" {
@@ -49,12 +55,34 @@ func (c *Client) EndSessionURL(ctx context.Context, idTokenHint, state string) (
 		return "", err
 	}
 	query := u.Query()
-	if idTokenHint != "" && len(idTokenHint) <= maxHintBytes {
+	for name, values := range c.LogoutParams {
+		query[name] = values
+	}
+	if idTokenHint != "" {
 		query.Set("id_token_hint", idTokenHint)
 	}
 	query.Set("client_id", c.OAuth2.ClientID)
 	query.Set("post_logout_redirect_uri", c.PostLogoutRedirectURL)
 	query.Set("state", state)
-	u.RawQuery = query.Encode()
-	return u.String(), nil
+	for _, optional := range []string{"", "id_token_hint", "state"} {
+		query.Del(optional)
+		u.RawQuery = query.Encode()
+		if location := u.String(); len(location) < maxLogoutURL {
+			return location, nil
+		}
+	}
+	return "", fmt.Errorf("logout URL of over %d bytes", maxLogoutURL)
+}
+
+// ownLogoutParams are the parameters that EndSessionURL sets.
+var ownLogoutParams = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state"}
+
+// CheckLogoutParams refuses parameters that EndSessionURL sets itself.
+func CheckLogoutParams(params url.Values) error {
+	for name := range params {
+		if slices.Contains(ownLogoutParams, strings.ToLower(name)) {
+			return fmt.Errorf("sets %q, which the package sets itself", name)
+		}
+	}
+	return nil
 }

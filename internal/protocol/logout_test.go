@@ -48,7 +48,10 @@ func TestEndSessionURL(t *testing.T) {
 	t.Parallel()
 	p := newFakeProvider()
 	c := p.client()
-	for hint, sent := range map[string]bool{"": false, "i&d": true, strings.Repeat("a", maxHintBytes): true, strings.Repeat("a", maxHintBytes+1): false} {
+	// The URL stays below 4,096 bytes.
+	rest, _ := c.EndSessionURL(t.Context(), "", "s&t")
+	room := maxLogoutURL - 1 - len(rest) - len("&id_token_hint=")
+	for hint, sent := range map[string]bool{"": false, "i&d": true, strings.Repeat("a", room): true, strings.Repeat("a", room+1): false, strings.Repeat("&", room/3+1): false} {
 		location, err := c.EndSessionURL(t.Context(), hint, "s&t")
 		u, _ := url.Parse(location)
 		want := url.Values{"a": {"b"}, "client_id": {"app"}, "post_logout_redirect_uri": {"https://app.test/"}, "state": {"s&t"}}
@@ -57,6 +60,22 @@ func TestEndSessionURL(t *testing.T) {
 		}
 		if err != nil || !strings.HasPrefix(location, testIssuer+"/logout?") || u.Query().Encode() != want.Encode() {
 			t.Errorf("%.20s: %.300s, %v", hint, location, err)
+		}
+	}
+	if location, err := c.EndSessionURL(t.Context(), "i", strings.Repeat("s", maxLogoutURL)); err != nil || len(location) >= maxLogoutURL || strings.Contains(location, "state=") || strings.Contains(location, "hint") {
+		t.Errorf("a long state: %.300s, %v", location, err)
+	}
+	c.LogoutParams = url.Values{"logout_hint": {"alice"}, "ui_locales": {"de", "en"}}
+	if location, err := c.EndSessionURL(t.Context(), "i", "s"); err != nil || !strings.Contains(location, "logout_hint=alice") || !strings.Contains(location, "ui_locales=de&ui_locales=en") {
+		t.Errorf("with LogoutParams: %s, %v", location, err)
+	}
+	c.LogoutParams = url.Values{"long": {strings.Repeat("a", maxLogoutURL)}}
+	if location, err := c.EndSessionURL(t.Context(), "i", "s"); err == nil || location != "" {
+		t.Errorf("with LogoutParams that are too long: %.300s", location)
+	}
+	for name, own := range map[string]bool{"state": true, "Client_ID": true, "id_token_hint": true, "post_logout_redirect_uri": true, "logout_hint": false} {
+		if err := CheckLogoutParams(url.Values{name: {"x"}}); (err != nil) != own {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	delete(p.doc, "end_session_endpoint")

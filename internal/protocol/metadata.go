@@ -138,13 +138,16 @@ func endpointFault(issuer, endpoint string) string {
 	return fault
 }
 
+// shown is a name that a provider uses, quoted and cut.
+func shown(name string) string { return strconv.Quote(name[:min(len(name), maxShown)]) }
+
 // maxShown is how many bytes of another issuer an error shows.
 const maxShown = 100
 
 // issuerMismatch names the other issuer: those who configure it cannot see what
 // the metadata says.
 func issuerMismatch(want, found string) error {
-	text := fmt.Sprintf("issuer mismatch: want %q, metadata says %s", want, strconv.Quote(found[:min(len(found), maxShown)]))
+	text := fmt.Sprintf("issuer mismatch: want %q, metadata says %s", want, shown(found))
 	_, template, _ := strings.Cut(found, "{")
 	switch {
 	case strings.TrimSuffix(found, "/") == strings.TrimSuffix(want, "/"):

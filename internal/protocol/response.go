@@ -14,15 +14,22 @@ import (
 type Response struct {
 	State, Code, Issuer string
 	Error               string // as the provider wrote it; see [ErrorCode]
+	Description         string // of the error, as the provider wrote it; see [Description]
 	HasIssuer, HasError bool
 }
 
 // maxParam bounds, in bytes, each parameter that is read.
 const maxParam = 8 << 10
 
+// maxQuery bounds the query, in bytes, before it is parsed.
+const maxQuery = 64 << 10
+
 // ParseResponse reads an authorization response. It refuses parameters that occur
 // twice (RFC 6749 section 3.1) and ignores unknown ones (section 4.1.2).
 func ParseResponse(rawQuery string) (Response, error) {
+	if len(rawQuery) > maxQuery {
+		return Response{}, errors.New("query is too long")
+	}
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
 		return Response{}, errors.New("malformed query")
@@ -36,7 +43,8 @@ func ParseResponse(rawQuery string) (Response, error) {
 		}
 	}
 	return Response{
-		State: query.Get("state"), Code: query.Get("code"), Issuer: query.Get("iss"), Error: query.Get("error"),
+		Description: query.Get("error_description"),
+		State:       query.Get("state"), Code: query.Get("code"), Issuer: query.Get("iss"), Error: query.Get("error"),
 		HasIssuer: query.Has("iss"), HasError: query.Has("error"),
 	}, nil
 }

@@ -37,7 +37,7 @@ func (t Tokens) Format(f fmt.State, _ rune) {
 // Exchange redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section
 // 4.5). At a plain OAuth 2.0 provider it drops an ID token, which nothing verifies.
 func (c *Client) Exchange(ctx context.Context, code, verifier string) (*Tokens, error) {
-	return c.tokenRequest(ctx,
+	return c.tokenRequest(ctx, c.transport,
 		"grant_type", "authorization_code",
 		"code", code,
 		"redirect_uri", c.OAuth2.RedirectURL,
@@ -45,11 +45,16 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*Tokens, 
 	)
 }
 
+// refreshTimeout bounds a refresh, whatever the timeout of other requests is: the
+// response may be the only copy of a rotated refresh token.
+const refreshTimeout = time.Minute
+
 // Refresh redeems a refresh token (RFC 6749 section 6). A response without a
 // refresh token leaves the old one in force, and one without a scope leaves the
-// scope as it was. [EndsGrant] is true for an error that ends the grant.
+// scope as it was. [RefusalOf] says what an error means for the grant. Refresh may
+// take a minute.
 func (c *Client) Refresh(ctx context.Context, refreshToken string) (*Tokens, error) {
-	return c.tokenRequest(ctx,
+	return c.tokenRequest(ctx, c.transport.within(refreshTimeout),
 		"grant_type", "refresh_token",
 		"refresh_token", refreshToken,
 	)
@@ -58,13 +63,13 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*Tokens, err
 // tokenRequest sends one request to the token endpoint, and never a second:
 // oauth2.Config.Exchange tries client authentication methods in turn with the same
 // code, and refuses or misreads values of expires_in that providers send.
-func (c *Client) tokenRequest(ctx context.Context, params ...string) (*Tokens, error) {
+func (c *Client) tokenRequest(ctx context.Context, t *Transport, params ...string) (*Tokens, error) {
 	md, err := c.metadata(ctx)
 	if err != nil {
 		return nil, err
 	}
 	sent := time.Now()
-	resp, err := c.clientRequest(ctx, md, md.TokenURL, params...)
+	resp, err := c.clientRequest(ctx, t, md, md.TokenURL, params...)
 	if err != nil {
 		return nil, err
 	}
@@ -72,16 +77,20 @@ func (c *Client) tokenRequest(ctx context.Context, params ...string) (*Tokens, e
 	if err != nil {
 		return nil, err
 	}
-	t, err := parseTokens(resp.StatusCode, resp.Header.Get("Content-Type"), body, sent)
-	if err == nil && c.Issuer == "" {
-		t.ID = ""
+	tokens, err := parseTokens(resp.StatusCode, resp.Header.Get("Content-Type"), body, sent)
+	if err != nil {
+		c.logDescription(ctx, "token", resp.Header.Get("Content-Type"), body)
+		return nil, later(err, resp.Header)
 	}
-	return t, err
+	if c.Issuer == "" {
+		tokens.ID = ""
+	}
+	return tokens, nil
 }
 
 // clientRequest posts a form, of alternating names and values, as the client, which
 // authenticates in one way (RFC 6749 section 2.3).
-func (c *Client) clientRequest(ctx context.Context, md *metadata, endpoint string, params ...string) (*http.Response, error) {
+func (c *Client) clientRequest(ctx context.Context, t *Transport, md *metadata, endpoint string, params ...string) (*http.Response, error) {
 	inParams := md.authStyle(c.OAuth2) == oauth2.AuthStyleInParams
 	if inParams {
 		params = append(params, "client_id", c.OAuth2.ClientID)
@@ -98,7 +107,7 @@ func (c *Client) clientRequest(ctx context.Context, md *metadata, endpoint strin
 	if !inParams {
 		req.SetBasicAuth(url.QueryEscape(c.OAuth2.ClientID), url.QueryEscape(c.OAuth2.ClientSecret))
 	}
-	return c.transport.do(req)
+	return t.do(req)
 }
 
 // authStyle decides how the client authenticates at the token endpoint. The
@@ -120,18 +129,18 @@ func (md *metadata) authStyle(config *oauth2.Config) oauth2.AuthStyle {
 // parseTokens reads a response of the token endpoint (RFC 6749 sections 5.1, 5.2).
 func parseTokens(status int, contentType string, body []byte, sent time.Time) (*Tokens, error) {
 	o, err := parseTokenResponse(contentType, body)
-	if err != nil {
-		if status/100 != 2 {
-			return nil, StatusError(status)
-		}
-		return nil, err
-	}
+	// Servers refuse in many words, or in none (RFC 6749 section 5.2). A page comes from
+	// something in front of them.
+	refused := (status == 400 || status == 401 || status == 403) && !isHTML(contentType, body)
 	// GitHub sends errors with status 200.
-	if code := o.String("error"); code != "" && status < 500 && status != http.StatusTooManyRequests {
-		return nil, &TokenError{status, ErrorCode(code)}
+	if code := o.String("error"); refused || code != "" && status < 500 && status != http.StatusTooManyRequests {
+		return nil, &TokenError{status, shownCode(code), refused || status/100 == 2}
 	}
 	if status/100 != 2 {
 		return nil, StatusError(status)
+	}
+	if err != nil {
+		return nil, err
 	}
 	t := &Tokens{
 		Access: o.String("access_token"), Refresh: o.String("refresh_token"), ID: o.String("id_token"),
@@ -153,6 +162,10 @@ func parseTokens(status int, contentType string, body []byte, sent time.Time) (*
 	}
 	if raw, ok := o["scope"]; ok && string(raw) != "null" {
 		t.HasScope = true
+		var list []string // as some providers send it
+		if json.Unmarshal(raw, &list) == nil {
+			t.Scope = strings.Join(list, " ")
+		}
 	}
 	if raw, ok := o["expires_in"]; ok && string(raw) != "null" {
 		t.Expiry = sent.Add(parseExpiresIn(raw))
@@ -175,6 +188,12 @@ func parseTokenResponse(contentType string, body []byte) (claims.Object, error) 
 		o[name], _ = json.Marshal(values.Get(name))
 	}
 	return o, nil
+}
+
+// isHTML reports whether a response is a page.
+func isHTML(contentType string, body []byte) bool {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	return mediaType == "text/html" || mediaType == "application/xhtml+xml" || strings.HasPrefix(strings.TrimSpace(string(body)), "<")
 }
 
 // maxExpiresIn bounds expires_in: no provider means longer, and a time that

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 )
@@ -20,31 +21,36 @@ var tokenErrors = []struct {
 	status            int
 	body              string
 	want              error // nil: another
-	grant, down       bool  // EndsGrant, Unavailable
+	grant, down       bool  // the grant has ended; the provider is unavailable
 }{
-	{"invalid_grant", "application/json", 400, `{"error":"invalid_grant","error_description":"hostile"}`, &TokenError{400, "invalid_grant"}, true, false},
-	{"invalid_client", "application/json", 401, `{"error":"invalid_client"}`, &TokenError{401, "invalid_client"}, false, false},
-	{"invalid_grant with status 401", "application/json", 401, `{"error":"invalid_grant"}`, &TokenError{401, "invalid_grant"}, true, false},
-	{"invalid_grant with status 200", "application/json", 200, `{"error":"invalid_grant"}`, &TokenError{200, "invalid_grant"}, true, false},
-	{"temporarily_unavailable", "application/json", 400, `{"error":"temporarily_unavailable"}`, &TokenError{400, "temporarily_unavailable"}, false, false},
-	{"unauthorized_client", "application/json", 400, `{"error":"unauthorized_client"}`, &TokenError{400, "unauthorized_client"}, false, false},
-	{"use_dpop_nonce", "application/json", 400, `{"error":"use_dpop_nonce"}`, &TokenError{400, "use_dpop_nonce"}, false, false}, // RFC 9449 section 8
+	{"invalid_grant", "application/json", 400, `{"error":"invalid_grant","error_description":"hostile"}`, &TokenError{400, "invalid_grant", true}, true, false},
+	{"invalid_client", "application/json", 401, `{"error":"invalid_client"}`, &TokenError{401, "invalid_client", true}, false, false},
+	{"invalid_grant with status 401", "application/json", 401, `{"error":"invalid_grant"}`, &TokenError{401, "invalid_grant", true}, true, false},
+	{"invalid_grant with status 200", "application/json", 200, `{"error":"invalid_grant"}`, &TokenError{200, "invalid_grant", true}, true, false},
+	{"temporarily_unavailable", "application/json", 400, `{"error":"temporarily_unavailable"}`, &TokenError{400, "temporarily_unavailable", true}, false, false},
+	{"unauthorized_client", "application/json", 400, `{"error":"unauthorized_client"}`, &TokenError{400, "unauthorized_client", true}, false, false},
+	{"use_dpop_nonce", "application/json", 400, `{"error":"use_dpop_nonce"}`, &TokenError{400, "use_dpop_nonce", true}, false, false}, // RFC 9449 section 8
 	// CVE-2021-41580 GHSA-f794-r6xc-hf3v of passport-oauth2, and what GitHub does.
-	{"an error and tokens with status 200", "application/json", 200, `{"error":"server_error","access_token":"x","token_type":"Bearer"}`, &TokenError{200, "server_error"}, false, false},
-	{"an error and tokens in a form", "application/x-www-form-urlencoded", 200, "error=attack&access_token=hostile", &TokenError{200, "attack"}, false, false},
+	{"an error and tokens with status 200", "application/json", 200, `{"error":"server_error","access_token":"x","token_type":"Bearer"}`, &TokenError{200, "server_error", true}, false, false},
+	{"an error and tokens in a form", "application/x-www-form-urlencoded", 200, "error=attack&access_token=hostile", &TokenError{200, "attack", true}, false, false},
 	{"an error that is an object", "application/json", 200, `{"error":{"code":"hostile"}}`, nil, false, false},
 	{"errors", "application/json", 200, `{"errors":["hostile"]}`, nil, false, false},
 	{"a message", "application/json", 200, `{"message":"hostile"}`, nil, false, false},
-	{"an error with status 200", "application/json", 200, `{"error":"bad_refresh_token","access_token":"x"}`, &TokenError{200, "bad_refresh_token"}, true, false},
-	{"an error in a form", "application/x-www-form-urlencoded", 200, "error=bad_refresh_token", &TokenError{200, "bad_refresh_token"}, true, false},
-	{"an error that is not a code", "", 400, `{"error":"hostile words"}`, &TokenError{400, "unknown"}, false, false},
-	{"an error that is almost one", "", 400, `{"error":"invalid_grant\u0000"}`, &TokenError{400, "unknown"}, false, false},
-	{"an error by another name", "", 400, `{"ERROR":"invalid_grant"}`, StatusError(400), false, true},
+	{"an error with status 200", "application/json", 200, `{"error":"bad_refresh_token","access_token":"x"}`, &TokenError{200, "bad_refresh_token", true}, true, false},
+	{"an error in a form", "application/x-www-form-urlencoded", 200, "error=bad_refresh_token", &TokenError{200, "bad_refresh_token", true}, true, false},
+	{"an error that is not a code", "", 400, `{"error":"hostile words"}`, &TokenError{400, "unknown", true}, false, false},
+	{"an error that is almost one", "", 400, `{"error":"invalid_grant\u0000"}`, &TokenError{400, "unknown", true}, false, false},
+	{"an error by another name", "", 400, `{"ERROR":"invalid_grant"}`, &TokenError{400, "", true}, false, false},
 	{"an error of a server that is down", "", 500, `{"error":"invalid_grant"}`, StatusError(500), false, true},
 	{"too many requests", "", 429, `{"error":"invalid_grant"}`, StatusError(429), false, true},
 	{"tokens of a server that is down", "", 500, `{"access_token":"x"}`, StatusError(500), false, true},
 	{"a page with status 400", "text/html", 400, "<html>hostile", StatusError(400), false, true},
 	{"a page with status 403", "text/html", 403, "<html>hostile", StatusError(403), false, true},
+	{"a page for 400", "text/html", 400, "<html>hostile", StatusError(400), false, true},
+	{"a page for 401 that is not said to be one", "", 401, " <!doctype html>hostile", StatusError(401), false, true},
+	{"400 with nothing", "", 400, "", &TokenError{400, "", true}, false, false},
+	{"403 with text", "text/plain", 403, "hostile", &TokenError{403, "", true}, false, false},
+	{"404", "application/json", 404, `{}`, StatusError(404), false, true},
 	{"a page", "text/html", 503, "<html>hostile", StatusError(503), false, true},
 	{"a redirect", "", 302, `{"access_token":"x"}`, StatusError(302), false, true},
 	{"a page with status 200", "text/html", 200, "<html>hostile", nil, false, false},
@@ -86,12 +92,12 @@ func TestTokenErrors(t *testing.T) {
 	for _, tt := range tokenErrors {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parseTokens(tt.status, tt.contentType, []byte(tt.body), time.Now())
-			if err == nil || got != nil || tt.want != nil && err.Error() != tt.want.Error() || EndsGrant(err) != tt.grant || Unavailable(err) != tt.down || strings.Contains(err.Error(), "hostile") {
+			if err == nil || got != nil || tt.want != nil && err.Error() != tt.want.Error() || (RefusalOf(err) == GrantEnded) != tt.grant || Unavailable(err) != tt.down || strings.Contains(err.Error(), "hostile") {
 				t.Errorf("%v, %v", got, err)
 			}
 		})
 	}
-	if err := fmt.Errorf("exchange code: %w", &TokenError{400, "bad_verification_code"}); !RefusesCode(err) || EndsGrant(err) {
+	if err := fmt.Errorf("exchange code: %w", &TokenError{400, "bad_verification_code", true}); !RefusesCode(err) || RefusalOf(err) == GrantEnded {
 		t.Error("GitHub's bad_verification_code")
 	}
 }
@@ -202,7 +208,7 @@ func TestTokenRequests(t *testing.T) {
 				t.Error(err)
 			}
 			p.down("/token")
-			if _, err := c.Exchange(t.Context(), "c", "v"); !Unavailable(err) || EndsGrant(err) {
+			if _, err := c.Exchange(t.Context(), "c", "v"); !Unavailable(err) || RefusalOf(err) != NotRefused {
 				t.Error(err)
 			}
 			if n := p.count("/token"); n != 3 {
@@ -322,4 +328,96 @@ func FuzzExpiresIn(f *testing.F) {
 			t.Fatalf("%s is %v", text, got)
 		}
 	})
+}
+
+// RFC 6749 section 5.2, and what providers make of it.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	parse := func(status int, contentType, body string) error {
+		_, err := parseTokens(status, contentType, []byte(body), time.Now())
+		return fmt.Errorf("refresh: %w", err)
+	}
+	inJSON := func(status int, code string) error { return parse(status, "application/json", `{"error":"`+code+`"}`) }
+	for _, code := range []string{"invalid_grant", "bad_refresh_token"} {
+		for _, status := range []int{200, 400, 401, 403} {
+			if got := RefusalOf(inJSON(status, code)); got != GrantEnded {
+				t.Errorf("%d %s: %d", status, code, got)
+			}
+		}
+	}
+	for _, code := range []string{"interaction_required", "consent_required", "login_required", "invalid_request", "access_denied", "invalid_token", "mfa_required", "Own.Code-7", ""} {
+		for _, status := range []int{400, 401, 403} {
+			if got := RefusalOf(inJSON(status, code)); got != Refused {
+				t.Errorf("%d %s: %d", status, code, got)
+			}
+		}
+	}
+	if got := RefusalOf(inJSON(200, "interaction_required")); got != Refused {
+		t.Errorf("200: %d", got)
+	}
+	for _, code := range []string{"invalid_client", "unauthorized_client", "temporarily_unavailable", "server_error", "slow_down", "use_dpop_nonce", "invalid_dpop_proof"} {
+		for _, status := range []int{200, 400, 401, 403} {
+			err := inJSON(status, code)
+			if got := RefusalOf(err); got != NotRefused {
+				t.Errorf("%d %s: %d", status, code, got)
+			}
+			if got, want := Misconfigured(err), strings.HasSuffix(code, "_client"); got != want {
+				t.Errorf("%d %s: misconfigured %t", status, code, got)
+			}
+		}
+	}
+	for _, status := range []int{302, 307, 404, 405, 408, 410, 425, 429, 500, 502, 503, 504} {
+		for _, body := range []string{`{"error":"invalid_grant"}`, `{}`, ""} {
+			if err := parse(status, "application/json", body); status != 404 && status != 405 && status != 408 && status != 410 && status != 425 && RefusalOf(err) != NotRefused {
+				t.Errorf("%d %s: %v", status, body, err)
+			} else if RefusalOf(err) != NotRefused {
+				t.Errorf("%d %s is a refusal: %v", status, body, err)
+			}
+		}
+	}
+	for _, err := range []error{nil, errors.New("x"), &CallError{errors.New("reset")}, parse(400, "text/html", "<html>"), parse(403, "", "<!doctype html>"), parse(200, "", "{}")} {
+		if got := RefusalOf(err); got != NotRefused {
+			t.Errorf("%v: %d", err, got)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]time.Duration{
+		"": 0, "30": 30 * time.Second, "601": 10 * time.Minute, "4000000000": 0, "-1": 0, "soon": 0, "1.5": 0,
+		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat): 10 * time.Minute, time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): 0,
+	} {
+		err := later(StatusError(503), http.Header{"Retry-After": {value}})
+		var status StatusError
+		if got := RetryAfter(fmt.Errorf("x: %w", err)); got != want || !errors.As(err, &status) || !Unavailable(err) || err.Error() != "response with status 503" {
+			t.Errorf("%q: %v of %v", value, got, err)
+		}
+	}
+	if RetryAfter(nil) != 0 || RetryAfter(errors.New("x")) != 0 {
+		t.Error("an error without Retry-After")
+	}
+}
+
+func TestDescription(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                                        "",
+		"AADSTS50078: MFA is required.":           "AADSTS50078: MFA is required.",
+		"line\r\nbreak\ttab\x00zero":              "line break tab zero",
+		"<script>alert(1)</script>":               "script alert(1) /script",
+		"code=abc&state=x \"quoted\"":             "code abc state x quoted",
+		"token eyJhbGciOi is bad":                 "token is bad",
+		"the code 12345678901234567890 is bad":    "the code is bad",
+		"the code 1234567890123456789 is allowed": "the code 1234567890123456789 is allowed",
+		"Zugriff für äöü":                         "Zugriff für äöü",
+		strings.Repeat("abc ", 100):               strings.TrimSpace(strings.Repeat("abc ", 50)),
+	} {
+		if got := Description(text); strings.TrimSpace(got) != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+	if got := Description(strings.Repeat("ä ", 1000)); len(got) > maxDescription || !utf8.ValidString(got) {
+		t.Errorf("%d bytes", len(got))
+	}
 }

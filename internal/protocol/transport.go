@@ -54,6 +54,13 @@ func NewBounded(base http.RoundTripper, custom *http.Client) *Transport {
 	return t
 }
 
+// within returns a Transport with another timeout.
+func (t *Transport) within(timeout time.Duration) *Transport {
+	with := *t
+	with.timeout = timeout
+	return &with
+}
+
 // WithToken returns a Transport that sends the access token with every request.
 func (t *Transport) WithToken(access string) *Transport {
 	with := *t
@@ -156,7 +163,10 @@ func (t *Transport) getDocument(ctx context.Context, url, accept string) (body [
 func ReadBody(resp *http.Response) ([]byte, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
+	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.As(err, &tooLarge):
+		return nil, fmt.Errorf("response of over %d bytes", tooLarge.Limit)
 	case errors.Is(err, errBodyTooLarge):
 		return nil, err
 	case err != nil:

@@ -178,7 +178,7 @@ func TestCallErrors(t *testing.T) {
 	if err := (&url.Error{Op: "Get", URL: "x", Err: io.EOF}); !Unavailable(err) {
 		t.Error("an error of another HTTP client")
 	}
-	if err := fmt.Errorf("%w, %w", StatusError(500), &TokenError{400, "invalid_grant"}); Unavailable(err) {
+	if err := fmt.Errorf("%w, %w", StatusError(500), &TokenError{400, "invalid_grant", true}); Unavailable(err) {
 		t.Error("an error response is not an outage")
 	}
 	for code, want := range map[string]string{"invalid_grant": "invalid_grant", "": "", "Hostile": "unknown", "a b": "unknown", "a\n": "unknown", strings.Repeat("a", 65): "unknown"} {

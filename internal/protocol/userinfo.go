@@ -4,14 +4,20 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 )
 
-// UserInfo reads the user info of the subject of a verified ID token (OpenID
-// Connect Core section 5.3). It returns nil if the provider has no user info
-// endpoint, or does not let the token's scopes read it (401 or 403). User info of
-// another subject is an error (section 5.3.2).
+// maxUserInfo bounds user info, in bytes.
+const maxUserInfo = 64 << 10
+
+// ErrSubject refuses user info of another subject (OpenID Connect Core section 5.3.2).
+var ErrSubject = errors.New("user info is of another subject")
+
+// UserInfo reads the user info of the subject of a verified ID token (OpenID Connect
+// Core section 5.3). It returns nil if the provider has no user info endpoint. Every
+// error but [ErrSubject] says nothing about the user.
 func (c *Client) UserInfo(ctx context.Context, accessToken, subject string) (claims.Object, error) {
 	md, err := c.metadata(ctx)
 	if err != nil || md.UserInfoURL == "" {
@@ -27,21 +33,29 @@ func (c *Client) UserInfo(ctx context.Context, accessToken, subject string) (cla
 	if err != nil {
 		return nil, err
 	}
+	resp.Body = http.MaxBytesReader(nil, resp.Body, maxUserInfo)
 	body, err := ReadBody(resp)
-	switch {
-	case err != nil:
-		return nil, err
-	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
-		return nil, nil
-	case resp.StatusCode != http.StatusOK:
-		return nil, StatusError(resp.StatusCode)
-	}
-	info, err := claims.Parse(body)
 	if err != nil {
 		return nil, err
 	}
+	if resp.StatusCode != http.StatusOK {
+		c.logDescription(ctx, "userinfo", resp.Header.Get("Content-Type"), body)
+		return nil, StatusError(resp.StatusCode)
+	}
+	info, err := claims.Parse(body)
+	switch text := strings.TrimSpace(string(body)); {
+	case err == nil:
+	case strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2:
+		return nil, errors.New("user info is a signed JWT, which is not supported")
+	case strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 4:
+		return nil, errors.New("user info is an encrypted JWT, which is not supported")
+	case isHTML(resp.Header.Get("Content-Type"), body):
+		return nil, errors.New("user info is a page")
+	default:
+		return nil, err
+	}
 	if info.String("sub") != subject {
-		return nil, errors.New("user info is of another subject")
+		return nil, ErrSubject
 	}
 	return info, nil
 }

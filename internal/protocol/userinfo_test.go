@@ -30,9 +30,9 @@ func TestUserInfo(t *testing.T) {
 		{"a subject that is a list", 200, "", `{"sub":["alice"]}`, false, false, false},
 		{"a subject by the name SUB", 200, "", `{"SUB":"alice"}`, false, false, false},
 
-		{"401", 401, "text/html", "<html>hostile", false, true, false},
-		{"401 with claims", 401, "", `{"sub":"hostile","name":"hostile"}`, false, true, false},
-		{"403", 403, "", good, false, true, false},
+		{"401", 401, "text/html", "<html>hostile", false, false, true},
+		{"401 with claims", 401, "", `{"sub":"hostile","name":"hostile"}`, false, false, true},
+		{"403", 403, "", good, false, false, true},
 		{"204", 204, "", "", false, false, true},
 		{"302", 302, "", good, false, false, true},
 		{"307", 307, "", good, false, false, true},

@@ -21,8 +21,9 @@ const (
 	// that a rolling deployment signs no user out. Version 2 added Field.
 	version       = 2
 	versionBefore = 1
-	// maxUnpackedBytes bounds what a sealed value can inflate to.
-	maxUnpackedBytes = 1 << 20
+	// maxUnpackedBytes bounds what a sealed value can inflate to: each request that has it
+	// pays for that. Longer fields are not deflated.
+	maxUnpackedBytes = 128 << 10
 )
 
 // A Packer appends fields, in the order in which an Unpacker reads them.

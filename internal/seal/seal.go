@@ -17,13 +17,15 @@ import (
 // each purpose has its own keys, or under another name, because the name is
 // authenticated with the value.
 type Sealer struct {
+	maxLen int                          // of sealed text, in bytes; 0: none
 	codecs []*securecookie.SecureCookie // the first one seals, all of them open
 }
 
 // New derives a hash key and a block key for purpose from each key by HKDF (RFC
-// 5869). The first key seals; every key opens.
-func New(keys [][]byte, purpose string) (*Sealer, error) {
-	s := &Sealer{}
+// 5869). The first key seals; every key opens. Text of over maxLen bytes is not opened,
+// because opening takes time; 0 means no limit.
+func New(keys [][]byte, purpose string, maxLen int) (*Sealer, error) {
+	s := &Sealer{maxLen: maxLen}
 	for _, key := range keys {
 		derived, err := hkdf.Key(sha256.New, key, nil, "oauthlogin v1 "+purpose, 64)
 		if err != nil {
@@ -51,6 +53,9 @@ var errNotSealed = errors.New("value does not open")
 
 // Open returns the value, and whether a key other than the first sealed it.
 func (s *Sealer) Open(name, sealed string) (value []byte, oldKey bool, err error) {
+	if s.maxLen > 0 && len(sealed) > s.maxLen {
+		return nil, false, errNotSealed
+	}
 	for i, codec := range s.codecs {
 		if codec.Decode(name, sealed, &value) == nil {
 			return value, i > 0, nil

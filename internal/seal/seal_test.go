@@ -11,7 +11,7 @@ var key1, key2 = bytes.Repeat([]byte("key 1"), 8), bytes.Repeat([]byte("key 2"),
 
 func newSealer(t *testing.T, purpose string, keys ...[]byte) *Sealer {
 	t.Helper()
-	s, err := New(keys, purpose)
+	s, err := New(keys, purpose, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

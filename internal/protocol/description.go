@@ -1,0 +1,44 @@
+package protocol
+
+import (
+	"context"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxDescription bounds an error_description in the log, in bytes.
+const maxDescription = 200
+
+// Description is an error_description as the log may show it: letters, digits, spaces
+// and some punctuation. Words that may repeat what was sent are left out: those of 20
+// characters and more, and those that begin as a JWT does.
+func Description(text string) string {
+	clean := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".,:;_()/'-", r) {
+			return r
+		}
+		return ' '
+	}, text[:min(len(text), 16*maxDescription)])
+	var words []string
+	for word := range strings.FieldsSeq(clean) {
+		if utf8.RuneCountInString(word) < 20 && !strings.HasPrefix(word, "eyJ") {
+			words = append(words, word)
+		}
+	}
+	clean = strings.Join(words, " ")
+	if len(clean) > maxDescription {
+		clean = strings.ToValidUTF8(clean[:maxDescription], "")
+	}
+	return clean
+}
+
+// logDescription logs, at Debug, how an endpoint describes an error.
+func (c *Client) logDescription(ctx context.Context, endpoint, contentType string, body []byte) {
+	o, err := parseTokenResponse(contentType, body)
+	if err != nil || o.String("error_description") == "" {
+		return
+	}
+	c.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", endpoint,
+		"error", shownCode(o.String("error")), "description", Description(o.String("error_description")))
+}
