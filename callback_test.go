@@ -243,7 +243,7 @@ func TestCodeIsSentOnce(t *testing.T) {
 		{"invalid_grant", respond(400, `{"error":"invalid_grant"}`), 400},
 		{"invalid_client", respond(401, `{"error":"invalid_client"}`, "WWW-Authenticate", "Basic"), 502},
 		{"invalid_client with 400", respond(400, `{"error":"invalid_client"}`), 502},
-		{"invalid_request", respond(400, `{"error":"invalid_request"}`), 502},
+		{"invalid_request", respond(400, `{"error":"invalid_request"}`), 400},
 		// CVE-2021-41580 of passport-oauth2, GitHub's way.
 		{"an error with 200", respond(200, `{"error":"bad_verification_code","access_token":"token"}`), 400},
 		{"500", respond(500, `{"error":"server_error"}`), 502},

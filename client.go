@@ -95,7 +95,12 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 	}
 	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
 	resp.Body.Close()
-	return t.send(ctx, again, t.session.current().tokens.access)
+	fresh := t.session.current()
+	resp, err = t.send(ctx, again, fresh.tokens.access)
+	if err == nil && resp.StatusCode != http.StatusUnauthorized {
+		m.sessions.grants.Accepted(fresh)
+	}
+	return resp, err
 }
 
 // rejectedPause is how long a refreshed token that an API rejects is not refreshed again.

@@ -601,67 +601,35 @@ func TestFromContextHasNone(t *testing.T) {
 	}
 }
 
-// After the session ran out a logout still leads through the provider (OpenID Connect
-// RP-Initiated Logout section 2), with LogoutParams.
+// After the session ran out a logout still leads through the provider, if the browser
+// has kept the cookie (OpenID Connect RP-Initiated Logout section 2), with LogoutParams.
 func TestLogoutAfterTheSession(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) {
-			o.Providers[0].LogoutParams = map[string][]string{"ui_locales": {"de"}}
-		}})
-		b := a.Browser(t)
-		b.Login("/dashboard")
-		time.Sleep(8 * 24 * time.Hour)
-		query := apptest.QueryOf(b.LogOut("/bye").Location())
-		if query.Get("client_id") != "app" || query.Get("post_logout_redirect_uri") != "https://app.test/" || query.Get("state") == "" || query.Has("id_token_hint") || query.Get("ui_locales") != "de" {
-			t.Errorf("led to %v", query)
-		}
-	})
-	// With several providers nothing says which one it was.
-	a, _ := apptest.NewTwoProviders(t, nil)
-	if got := a.Browser(t).LogOut("/bye").Location(); got != "/bye" {
-		t.Errorf("with several providers: %s", got)
+	for name, wait := range map[string]time.Duration{"a token that is over, and no refresh token": 2 * time.Hour, "a session that nobody used": 25 * time.Hour, "a session of eight days": 8 * 24 * time.Hour} {
+		apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+			with.Provider.NoRefreshTokens = true
+			change := with.Change
+			with.Change = func(o *oauthlogin.Options) {
+				o.Providers[0].LogoutParams = map[string][]string{"ui_locales": {"de"}}
+				if change != nil {
+					change(o)
+				}
+			}
+			a := apptest.New(t, with)
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			b.KeepForever()
+			time.Sleep(wait)
+			if b.SignedIn() {
+				t.Fatalf("%s: signed in", name)
+			}
+			query := apptest.QueryOf(b.LogOut("/bye").Location())
+			if query.Get("client_id") != "app" || query.Get("post_logout_redirect_uri") != "https://app.test/" || query.Get("state") == "" || query.Get("ui_locales") != "de" {
+				t.Errorf("%s: led to %v", name, query)
+			}
+			if got := b.LogOut("/bye").Location(); got != "/bye" {
+				t.Errorf("%s: the second logout led to %s", name, got)
+			}
+		})
 	}
-}
-
-// An error that every login meets is an error in the log, also when the provider leaves
-// the state out; and what strangers can cause is one once a minute at most.
-func TestMisconfigurationIsAnError(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{})
-		errorsLogged := func() int { return strings.Count(a.Log.String(), "level=ERROR") }
-		b := a.Browser(t)
-		_, params := b.StartLogin("/login")
-		for range 5 {
-			a.BareBrowser(t).Get("/auth/callback?error=invalid_scope") // a stranger
-			b.Get("/auth/callback?error=access_denied&error_description=no")
-		}
-		if n := errorsLogged(); n != 0 {
-			t.Fatalf("%d errors: %s", n, a.Log)
-		}
-		for range 5 {
-			b.Get("/auth/callback?error=invalid_scope&error_description=Scope+is+unknown&iss=" + a.Provider.Issuer())
-		}
-		if n := errorsLogged(); n != 1 || !strings.Contains(a.Log.String(), "Scope is unknown") {
-			t.Errorf("%d errors: %s", n, a.Log)
-		}
-		b.Get("/auth/callback?error=unauthorized_client&state=" + params.Get("state") + "&iss=" + a.Provider.Issuer())
-		if n := errorsLogged(); n != 2 {
-			t.Errorf("with the state: %d errors: %s", n, a.Log)
-		}
-		// While the provider is down, every visitor of /login causes an error.
-		a.Restart(t)
-		a.Provider.Intercept(oauthlogintest.Discovery, apptest.RespondWith(503, ""))
-		for range 20 {
-			a.BareBrowser(t).Get("/login")
-			time.Sleep(time.Second)
-		}
-		if n := errorsLogged(); n != 3 {
-			t.Errorf("provider down: %d errors", n)
-		}
-		if strings.Contains(a.Log.String(), "error=<nil>") {
-			t.Error("the log has an error that is nil")
-		}
-	})
 }

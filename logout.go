@@ -72,6 +72,7 @@ func (m *Middleware) SignOut(w http.ResponseWriter, r *http.Request) {
 // when there is no provider to tell, or no way to come back.
 func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo string) string {
 	ended := m.endHere(r)
+	ranOut := m.sessions.ranOut(r) // before the store forgets it
 	m.sessions.vault.forget(r)
 	m.cookies.Clear(w, r)
 	m.pauseSilentLogin(w, r) // or the next page would sign the user in again
@@ -87,18 +88,14 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 			m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)
 		}
 	}
-	p, idToken := m.providers[0], ""
-	switch {
-	case len(ended) > 0:
-		p, idToken = m.providers.byTag(ended[0].provider), ended[0].tokens.id.Text()
-	case len(m.providers) > 1: // nothing says which one the user signed in at
+	last := ranOut // the session at the provider may go on
+	if len(ended) > 0 {
+		last = ended[0]
+	}
+	if last == nil || returnTo == "" {
 		return returnTo
 	}
-	if returnTo == "" {
-		return ""
-	}
-	// After the session ran out too: the one at the provider may go on.
-	if location := m.endSessionURL(ctx, p, idToken, returnTo); location != "" {
+	if location := m.endSessionURL(ctx, m.providers.byTag(last.provider), last.tokens.id.Text(), returnTo); location != "" {
 		return location
 	}
 	return returnTo

@@ -155,7 +155,7 @@ func unpackRecord(packed []byte) (*record, error) {
 	if u.Bool() {
 		rec.user.RawClaims = rec.tokens.id.Payload()
 	} else {
-		rec.user.RawClaims = u.Bytes() // handlers get copies, and tokens point into the same bytes
+		rec.user.RawClaims = bytes.Clone(u.Bytes()) // which do not hold on to the whole value
 	}
 	rec.user.Subject = u.StringIn(rec.user.RawClaims)
 	rec.user.Name = u.StringIn(rec.user.RawClaims)

@@ -119,7 +119,7 @@ func TestExtraFields(t *testing.T) {
 		{"mark of the user", func(rec *record) { rec.extra.userMark = mark }, 2 + 8},
 		{"mark of the provider's session", func(rec *record) { rec.extra.sidMark = mark }, 2 + 8},
 		{"device key", func(rec *record) { rec.extra.deviceKey = []byte{0, 1} }, 2 + 2},
-		{"unknown", func(rec *record) { rec.extra.unknown = []unknownField{{200, []byte("x")}, {9, []byte("y")}} }, 4 + 3},
+		{"unknown", func(rec *record) { rec.extra.unknown = []unknownField{{120, []byte("x")}, {121, []byte("y")}} }, 4 + 2},
 	} {
 		rec := smallRecord()
 		rec.written = time.Unix(1_700_000_000, 0)

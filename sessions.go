@@ -68,16 +68,9 @@ func newActiveSessions(opts *Options, providers providers, scheme *cookies.Schem
 // is time to seal it anew. What does not open, belongs to none of the providers or is
 // past a limit is no session. An error means that it cannot be told.
 func (s *activeSessions) load(r *http.Request) (rec *record, reseal bool, err error) {
-	v, err := s.vault.read(r)
-	if err != nil || v.IsZero() {
+	o, err := s.read(r)
+	if err != nil || o.record == nil {
 		return nil, false, err
-	}
-	o, ok := s.opened.Get(v.Parts())
-	if !ok {
-		if o, ok = s.open(&v); !ok {
-			return nil, false, nil
-		}
-		s.opened.Put(v.Parts(), o)
 	}
 	now := time.Now()
 	idle := now.Sub(o.record.written)
@@ -87,6 +80,33 @@ func (s *activeSessions) load(r *http.Request) (rec *record, reseal bool, err er
 		return nil, false, nil
 	}
 	return rec, newer || o.oldKey || idle >= s.idle/10, nil
+}
+
+// read returns what the sealed value of a request opens to, zero if there is none or it
+// does not open.
+func (s *activeSessions) read(r *http.Request) (o opened, err error) {
+	v, err := s.vault.read(r)
+	if err != nil || v.IsZero() {
+		return opened{}, err
+	}
+	o, ok := s.opened.Get(v.Parts())
+	if !ok {
+		if o, ok = s.open(&v); !ok {
+			return opened{}, nil
+		}
+		s.opened.Put(v.Parts(), o)
+	}
+	return o, nil
+}
+
+// ranOut returns the session of a request that has come to its end by itself, nil if there
+// is none.
+func (s *activeSessions) ranOut(r *http.Request) *record {
+	o, err := s.read(r)
+	if err != nil || o.record == nil || s.grants.Ended(o.record) {
+		return nil
+	}
+	return o.record
 }
 
 // opened is what a sealed value has opened to.
@@ -167,12 +187,20 @@ func (s *activeSessions) persist(ctx context.Context, r *http.Request, rec *reco
 	}
 }
 
+// maxInCookies bounds a record in memory that cookies can hold, compressed, in bytes.
+const maxInCookies = 128 << 10
+
 // seal returns the sealed record, and for how many seconds a browser keeps it.
 func (s *activeSessions) seal(rec *record) (sealed string, maxAge int, err error) {
 	now := time.Now()
+	// Before the work of packing and sealing what cannot fit.
+	_, inCookies := s.vault.(*cookieVault)
+	if inCookies && rec.Bytes() > maxInCookies {
+		return "", 0, cookies.ErrTooLarge
+	}
 	packed := rec.pack(now)
-	if _, ok := s.vault.(*cookieVault); ok && len(packed) > cookies.MaxPacked {
-		return "", 0, cookies.ErrTooLarge // before the work of sealing it
+	if inCookies && len(packed) > cookies.MaxPacked {
+		return "", 0, cookies.ErrTooLarge
 	}
 	sealed, err = s.sealer.Seal(s.cookies.Session, packed)
 	left := min(s.idle, rec.created.Add(s.lifetime).Sub(now))

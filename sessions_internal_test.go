@@ -99,6 +99,7 @@ func TestIssuerOfRecord(t *testing.T) {
 	for issuer, want := range map[string]string{"": "https://provider.test", "https://tenant.test": "https://tenant.test"} {
 		rec := smallRecord()
 		rec.provider, rec.created, rec.extra.issuer = m.providers[0].tag, time.Now(), issuer
+		rec.tokens.issued, rec.tokens.expiry = rec.created, rec.created.Add(time.Hour)
 		s, err := m.Session(withRecord(t, m, rec, time.Now()))
 		if err != nil || s == nil || s.User.Issuer != want || s.User.Provider != "test" {
 			t.Errorf("issuer %q: %v, %v", issuer, s, err)

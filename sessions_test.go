@@ -201,12 +201,12 @@ func TestCachedSessionsNeverMix(t *testing.T) {
 // Memory does not grow with the number of sessions.
 func TestCacheIsBounded(t *testing.T) {
 	const (
-		sealed = 1000
-		most   = 80 << 20 // bytes; without a bound there would be over 95 MiB
+		sealed = 2000
+		most   = 80 << 20 // bytes; without a bound there would be over 110 MiB
 	)
 	a := apptest.New(t, apptest.Config{Change: apptest.PlainOAuth})
 	// Long in memory, and short in a cookie.
-	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = strings.Repeat("a", 100_000) })
+	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["access_token"] = strings.Repeat("a", 60_000) })
 	cookies := a.SignIn(t, "alice").Cookies()
 	with := func(keys ...[]byte) *oauthlogin.Middleware {
 		return a.Replica(t, func(opts *oauthlogin.Options) {
@@ -467,7 +467,8 @@ func TestSmallerSessionExpiresStaleChunks(t *testing.T) {
 		n := len(b.SessionCookies())
 		seen[n] = true
 		fresh := a.Browser(t)
-		if fresh.Login("/access"); len(fresh.SessionCookies()) != n {
+		// The session that replaced others remembers which, in a few bytes.
+		if fresh.Login("/access"); len(fresh.SessionCookies()) != n && len(fresh.SessionCookies()) != n-1 {
 			t.Errorf("%d bytes in %d cookies, and %d in a new browser", size, n, len(fresh.SessionCookies()))
 		}
 	}

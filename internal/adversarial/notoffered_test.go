@@ -214,7 +214,8 @@ func TestMetadataOfWhatIsNotOffered(t *testing.T) {
 			t.Errorf("authorization request %v", query)
 		}
 		if want := map[string]int{
-			"GET /.well-known/openid-configuration": 1, "GET /authorize": 1, "POST /token": 2, "GET /jwks": 1, "GET /userinfo": 1,
+			"GET /.well-known/openid-configuration": 1, "GET /authorize": 1, "POST /token": 2, "GET /jwks": 1, "GET /userinfo": 2, // at the login and at the refresh
+
 			"POST /revoke": 1, "GET /end_session": 1,
 		}; !maps.Equal(paths, want) {
 			t.Errorf("requests to the provider %v; want %v", paths, want)

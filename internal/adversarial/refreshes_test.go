@@ -266,7 +266,7 @@ func TestFailedRefreshKeepsTheSession(t *testing.T) {
 		by   func(a *apptest.App)
 	}{
 		{"status 503 with invalid_grant", respond(http.StatusServiceUnavailable, `{"error":"invalid_grant"}`)},
-		{"status 429", respond(http.StatusTooManyRequests, `{"error":"invalid_grant"}`, "Retry-After", "3600")},
+		{"status 429", respond(http.StatusTooManyRequests, `{"error":"invalid_grant"}`, "Retry-After", "30")},
 		{"status 403 with a page", respond(http.StatusForbidden, apptest.Hostile)},
 		{"a page with status 200", respond(http.StatusOK, apptest.Hostile)},
 		{"nothing", respond(http.StatusOK, "")},

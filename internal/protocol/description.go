@@ -7,6 +7,9 @@ import (
 	"unicode/utf8"
 )
 
+// minEcho is the length, in bytes, from which on a text that was sent is looked for.
+const minEcho = 6
+
 // maxDescription bounds an error_description in the log, in bytes.
 const maxDescription = 200
 
@@ -33,11 +36,17 @@ func Description(text string) string {
 	return clean
 }
 
-// logDescription logs, at Debug, how an endpoint describes an error.
-func (c *Client) logDescription(ctx context.Context, endpoint, contentType string, body []byte) {
+// logDescription logs, at Debug, how an endpoint describes an error, unless the
+// description repeats something of what was sent.
+func (c *Client) logDescription(ctx context.Context, endpoint, contentType string, body []byte, sent ...string) {
 	o, err := parseTokenResponse(contentType, body)
 	if err != nil || o.String("error_description") == "" {
 		return
+	}
+	for _, text := range append(sent, c.OAuth2.ClientSecret) {
+		if len(text) >= minEcho && strings.Contains(o.String("error_description"), text) {
+			return
+		}
 	}
 	c.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", endpoint,
 		"error", shownCode(o.String("error")), "description", Description(o.String("error_description")))

@@ -33,7 +33,7 @@ func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
 	}
 	if resp.StatusCode != http.StatusOK {
 		if body, err := ReadBody(resp); err == nil {
-			c.logDescription(ctx, "revocation", resp.Header.Get("Content-Type"), body)
+			c.logDescription(ctx, "revocation", resp.Header.Get("Content-Type"), body, refreshToken)
 		}
 		return fmt.Errorf("revoke refresh token: %w", StatusError(resp.StatusCode))
 	}

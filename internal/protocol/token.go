@@ -79,13 +79,23 @@ func (c *Client) tokenRequest(ctx context.Context, t *Transport, params ...strin
 	}
 	tokens, err := parseTokens(resp.StatusCode, resp.Header.Get("Content-Type"), body, sent)
 	if err != nil {
-		c.logDescription(ctx, "token", resp.Header.Get("Content-Type"), body)
+		c.logDescription(ctx, "token", resp.Header.Get("Content-Type"), body, secrets(params)...)
 		return nil, later(err, resp.Header)
 	}
 	if c.Issuer == "" {
 		tokens.ID = ""
 	}
 	return tokens, nil
+}
+
+// secrets returns the values of parameters that must not be shown.
+func secrets(params []string) (values []string) {
+	for i := 1; i < len(params); i += 2 {
+		if slices.Contains([]string{"code", "code_verifier", "refresh_token"}, params[i-1]) {
+			values = append(values, params[i])
+		}
+	}
+	return values
 }
 
 // clientRequest posts a form, of alternating names and values, as the client, which

@@ -39,7 +39,7 @@ func (c *Client) UserInfo(ctx context.Context, accessToken, subject string) (cla
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		c.logDescription(ctx, "userinfo", resp.Header.Get("Content-Type"), body)
+		c.logDescription(ctx, "userinfo", resp.Header.Get("Content-Type"), body, accessToken)
 		return nil, StatusError(resp.StatusCode)
 	}
 	info, err := claims.Parse(body)
