@@ -432,7 +432,7 @@ func manyFlows(t *testing.T) {
 	b := a.Browser(t)
 	for i := range 100 {
 		b.Get("/login?return_to=/" + strings.Repeat("x", i*20))
-		if size := len(fmt.Sprint(b.Cookies())); len(b.Cookies()) > 5 || size > 7000 {
+		if size := len(fmt.Sprint(b.Cookies())); len(b.Cookies()) > 12 || size > 8100 {
 			t.Fatalf("%d cookies, %d bytes", len(b.Cookies()), size)
 		}
 	}

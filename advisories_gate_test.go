@@ -131,6 +131,11 @@ func hostHeader(t *testing.T) {
 	}
 	resp := a.Raw(b, nil, "GET /auth/callback?state=x&code=y", "Host", "hostile.test")
 	a.Expect("callback", resp, http.StatusBadRequest, "")
+	// One line names the host, for whoever has the proxy rewrite it.
+	if n := strings.Count(a.Log.String(), "hostile"); n != 1 {
+		t.Errorf("%d mentions in the log", n)
+	}
+	a.Log.Reset()
 	a.Leaves(b, apptest.Aftermath{})
 }
 

@@ -156,7 +156,7 @@ func TestLimitsOfCachedSessions(t *testing.T) {
 			a := apptest.New(t, apptest.Config{
 				Provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour},
 				Change: func(opts *oauthlogin.Options) {
-					opts.IdleTimeout, opts.MaxLifetime = 20*time.Hour, 3*time.Hour
+					opts.IdleTimeout, opts.MaxLifetime = 3*time.Hour, 3*time.Hour
 				},
 			})
 			cookies := signInAs(t, a, "alice")

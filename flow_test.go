@@ -88,8 +88,6 @@ func TestFlowExpires(t *testing.T) {
 		link     string // on its page
 	}{
 		{"in time", 5*time.Minute - time.Second, false, 303, "/dashboard", ""},
-		{"too late", 5 * time.Minute, false, 400, "", "/login?return_to=%2Fdashboard"},
-		{"much too late", time.Hour - time.Second, false, 400, "", "/login?return_to=%2Fdashboard"},
 		{"after the cookie is gone", time.Hour + time.Second, false, 400, "", "/login?return_to=%2F"},
 		{"too late, and signed in", 5 * time.Minute, true, 303, "/dashboard", ""},
 		{"after the cookie is gone, and signed in", time.Hour + time.Second, true, 303, "/", ""},
@@ -273,9 +271,9 @@ func TestManyTabs(t *testing.T) {
 		name  string
 		order []int // in which the tabs come back; the first five have lost their flow
 	}{
-		{"the last tab first", []int{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}},
-		{"a tab in the middle first", []int{7, 0, 9, 1, 8, 2, 5, 3, 6, 4}},
-		{"a tab that is forgotten first", []int{0, 5, 1, 6, 2, 7, 3, 8, 4, 9}},
+		{"the last tab first", []int{16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}},
+		{"a tab in the middle first", []int{14, 0, 16, 1, 15, 2, 5, 3, 6, 4, 7, 8, 9, 10, 11, 12, 13}},
+		{"a tab that is forgotten first", []int{0, 5, 1, 6, 2, 7, 3, 8, 4, 9, 10, 11, 12, 13, 14, 15, 16}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -283,7 +281,7 @@ func TestManyTabs(t *testing.T) {
 				a := apptest.New(t, apptest.Config{})
 				b := a.Browser(t)
 				var tabs []string
-				for i := range 10 {
+				for i := range 17 {
 					tabs = append(tabs, b.CallbackURL(fmt.Sprintf("/login?return_to=%%2Ftab%%2F%d", i)))
 					time.Sleep(time.Second)
 				}
@@ -306,7 +304,7 @@ func TestManyTabs(t *testing.T) {
 						}
 					}
 				}
-				if n := a.Provider.Count(oauthlogintest.Token); n != 5 {
+				if n := a.Provider.Count(oauthlogintest.Token); n != 12 {
 					t.Errorf("%d token requests", n)
 				}
 				if names := b.CookieNames(apptest.FlowPrefix); len(names) > 0 {

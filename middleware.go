@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
@@ -37,6 +38,7 @@ type Middleware struct {
 	flows      *flows
 	events     *reporter
 	responses  *responder
+	hints      *hints
 	shortLived *seal.Sealer // of what lives minutes: flows, step-ups, logout states
 	// crossOrigin refuses logouts that another site asks for.
 	crossOrigin *http.CrossOriginProtection
@@ -74,8 +76,13 @@ func New(opts Options) (*Middleware, error) {
 	for _, config := range opts.Providers {
 		m.providers = append(m.providers, newProvider(config, bounded, opts.Logger))
 	}
-	m.paths = &weburl.Paths{Login: opts.LoginPath, Logout: opts.LogoutPath, Choice: len(m.providers) > 1}
+	redirect, _ := url.Parse(opts.Providers[0].OAuth2.RedirectURL) // validated
+	m.paths = &weburl.Paths{Origin: weburl.Origin(redirect), Login: opts.LoginPath, Logout: opts.LogoutPath, Choice: len(m.providers) > 1}
+	m.hints = &hints{paths: m.paths, log: opts.Logger}
+	m.cookies.OnLarge = m.hints.largeCookies
+	var callbacks []string
 	for _, p := range m.providers {
+		callbacks = append(callbacks, p.OAuth2.RedirectURL)
 		m.paths.Callbacks = append(m.paths.Callbacks, p.callbackPath)
 		if p.postLogoutPath != "" {
 			m.paths.AfterLogout = append(m.paths.AfterLogout, p.postLogoutPath)
@@ -84,6 +91,7 @@ func New(opts Options) (*Middleware, error) {
 	m.sessions = newActiveSessions(&opts, m.providers, m.cookies, sessionSealer)
 	m.refreshes = &refreshes{providers: m.providers, sessions: m.sessions, events: m.events, log: opts.Logger, before: opts.RefreshBefore}
 	m.flows = newFlows(m.providers, m.cookies, shortLived)
+	m.log.Debug("oauthlogin: ready", "login_path", opts.LoginPath, "logout_path", opts.LogoutPath, "callbacks", callbacks)
 	return m, nil
 }
 

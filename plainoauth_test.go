@@ -280,7 +280,7 @@ func TestPlainOAuthIss(t *testing.T) {
 			u.RawQuery = query.Encode()
 			resp := b.Get(u.String())
 			if tt.ok {
-				if resp.Location() != "/dashboard" || !b.SignedIn() {
+				if resp.Location() != "/dashboard#" || !b.SignedIn() {
 					t.Errorf("answer is %d: %s", resp.StatusCode, resp.Text)
 				}
 				return

@@ -37,7 +37,7 @@ func TestSessionLimits(t *testing.T) {
 		{"used twice a day for a second less than a week", nil, halfDays(13, 7*day-time.Second), true},
 		{"used twice a day for a week", nil, halfDays(13, 7*day), false},
 		{"a minute of idleness", limits(time.Minute, time.Hour), []time.Duration{time.Minute}, false},
-		{"a lifetime shorter than the idle timeout", limits(day, time.Hour), []time.Duration{30 * time.Minute, time.Hour}, false},
+		{"a lifetime shorter than the default idle timeout", limits(0, time.Hour), []time.Duration{30 * time.Minute, time.Hour}, false},
 		{"a month of both", limits(30*day, 30*day), []time.Duration{29 * day}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -54,6 +54,7 @@ func newActiveSessions(opts *Options, providers providers, scheme *cookies.Schem
 		grants:    memory.NewGrants[*record](opts.IdleTimeout),
 		log:       opts.Logger,
 	}
+	scheme.Opens = s.opens
 	if opts.Store != nil {
 		s.vault = &storeVault{opts.Store, scheme, opts.Logger}
 	}
@@ -117,6 +118,12 @@ func (s *activeSessions) open(v *cookies.Value) (o opened, ok bool) {
 		rec.user.Issuer = rec.extra.issuer
 	}
 	return opened{rec, oldKey}, true
+}
+
+// opens reports whether a sealed value is one of a session here.
+func (s *activeSessions) opens(v cookies.Value) bool {
+	_, ok := s.open(&v)
+	return ok
 }
 
 // start seals a new session, in place of whatever the request has.

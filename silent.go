@@ -70,7 +70,7 @@ func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bo
 	// Discovery goes on after the wait; this page does not wait for it.
 	ctx, cancel := context.WithTimeout(r.Context(), silentWait)
 	defer cancel()
-	location, err := m.beginFlow(w, r.WithContext(ctx), p, LoginOptions{ReturnTo: returnTo, AuthParams: url.Values{"prompt": {"none"}}}, true)
+	location, err := m.beginFlow(w, r.WithContext(ctx), p, LoginOptions{ReturnTo: returnTo, AuthParams: url.Values{"prompt": {"none"}}}, silent)
 	if err != nil {
 		return false
 	}

@@ -29,14 +29,14 @@ func IsNavigation(r *http.Request) bool {
 // IsRefetch reports whether a service worker fetches a navigation anew, and shows
 // the response in the window.
 func IsRefetch(r *http.Request) bool {
-	return isRead(r) && !IsPrefetch(r) && r.Header.Get("Sec-Fetch-Mode") == "same-origin" && PrefersHTML(r)
+	return isRead(r) && !IsPrefetch(r) && !isScript(r) && r.Header.Get("Sec-Fetch-Mode") == "same-origin" && PrefersHTML(r)
 }
 
 // ShowsPage reports whether the response is one that a user looks at: a navigation,
 // a form that was sent, or what asks for HTML rather than for JSON.
 func ShowsPage(r *http.Request) bool {
 	switch {
-	case IsPrefetch(r) || r.Header.Get("HX-Request") != "":
+	case IsPrefetch(r) || isScript(r):
 		return false
 	case IsNavigation(r):
 		return true
@@ -110,8 +110,8 @@ func Printable(s string) string {
 
 func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
-// isScript reports whether a request without Sec-Fetch-Mode says that a script sends
-// it. Web views on Android put their package's name into X-Requested-With.
+// isScript reports whether a request says, otherwise than by Sec-Fetch-Mode, that a
+// script sends it. Web views on Android put their package's name into X-Requested-With.
 func isScript(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") ||
 		r.Header.Get("HX-Request") != "" || r.Header.Get("Upgrade") != ""
