@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
 	"github.com/oauthlogin/oauthlogin/internal/page"
@@ -43,6 +44,7 @@ type Middleware struct {
 	// crossOrigin refuses logouts that another site asks for.
 	crossOrigin *http.CrossOriginProtection
 	transport   http.RoundTripper // of calls to users' APIs
+	silent      atomic.Bool       // SilentLogin is in use
 }
 
 // New makes a Middleware. It performs no I/O, so the application starts even if a

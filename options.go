@@ -83,8 +83,8 @@ type Options struct {
 	// CookieName is the stem of all cookie names: "oauthlogin" by default. Applications on
 	// one host need different ones. The cookies are NAME and, for large sessions, NAME.1 to
 	// NAME.4; NAME.flow.* while a login is pending; NAME.rounds for a minute after one; and
-	// NAME.silent for 30 days if [Middleware.SilentLogin] is used. On https their names
-	// begin with "__Host-".
+	// NAME.silent for 30 days, and for 400 after a logout, if [Middleware.SilentLogin] is
+	// used. On https their names begin with "__Host-".
 	CookieName string
 
 	// ErrorHandler answers requests to the login, callback and logout paths that fail, and

@@ -16,8 +16,11 @@ import (
 const (
 	// silentPause is how long a browser is not sent to the provider again.
 	silentPause = 10 * time.Minute
-	// silentCookieAge is how long a browser remembers the pause, or its logout.
+	// silentCookieAge is how long a browser remembers the pause.
 	silentCookieAge = 30 * 24 * time.Hour
+	// silentOffAge is how long it remembers a logout: as long as browsers keep a cookie
+	// (RFC 6265bis section 5.5).
+	silentOffAge = 400 * 24 * time.Hour
 	// silentWait bounds what a page waits for the provider's metadata.
 	silentWait = 2 * time.Second
 	// maxSilentReturn is the length of a return path that fits a flow cookie whatever it
@@ -32,8 +35,7 @@ const (
 // when the browser was sent there in the last ten minutes, and when it cannot be told
 // whether the user is signed in.
 //
-// A browser that has been on such a page and then signs out stays signed out until its
-// user signs in on purpose.
+// A browser that signs out stays signed out until its user signs in on purpose.
 //
 // A browser that keeps no cookies, and a crawler, gets an error page instead of the
 // page: do not use SilentLogin on pages that are for those as well.
@@ -41,6 +43,9 @@ const (
 // SilentLogin does nothing where the user would have to choose: with several providers,
 // or with one that is not OpenID Connect.
 func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
+	if m.made() {
+		m.silent.Store(true)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.serveOwn(w, r) {
 			return
@@ -95,15 +100,11 @@ func (m *Middleware) silentLoginPaused(r *http.Request) bool {
 	return cookie.Value == silentOff || err == nil && time.Now().Unix() < until
 }
 
-// pauseSilentLogin keeps a browser that has been on a page with SilentLogin from being
-// signed in again after its logout.
+// pauseSilentLogin keeps SilentLogin from signing a browser in again after its logout:
+// also one that has not been on such a page yet. Without SilentLogin there is no cookie.
 func (m *Middleware) pauseSilentLogin(w http.ResponseWriter, r *http.Request) {
-	cookie, err := r.Cookie(m.cookies.Silent)
-	if err != nil {
-		return
-	}
-	if _, err := strconv.ParseInt(cookie.Value, 10, 64); err == nil || cookie.Value == silentOff {
-		m.setSilent(w, silentOff)
+	if m.silent.Load() {
+		m.cookies.Set(w, m.cookies.Silent, silentOff, int(silentOffAge/time.Second))
 	}
 }
 
