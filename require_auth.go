@@ -113,7 +113,7 @@ func (m *Middleware) logDropped(r *http.Request, given string) {
 	}
 	path, _, _ := strings.Cut(given, "?")
 	path, _, _ = strings.Cut(path, "#")
-	if weburl.ReturnPath(path) != path {
+	if path = path[:min(len(path), 64)]; weburl.ReturnPath(path) != path {
 		path = "[not a path of the application]"
 	}
 	m.log.DebugContext(r.Context(), "oauthlogin: return path dropped", "path", browser.Printable(weburl.Shown(path)), "bytes", len(given))
