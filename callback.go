@@ -59,6 +59,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	m.cookies.Expire(w, name)
 	switch {
 	case f.expired(time.Now()):
+		f.again = f.again || response.Error == "access_denied" // the user has said no
 		m.staleCallback(w, r, f.state, f, "flow_expired")
 		return
 	case !m.flows.finish(f):

@@ -74,10 +74,12 @@ func TestDroppedReturnPathsAreLogged(t *testing.T) {
 			t.Errorf("%s: %s", tt.name, log)
 		}
 	}
-	a := apptest.New(t, apptest.Config{})
-	a.Browser(t).Get("/dashboard?token=" + random + strings.Repeat("x", 4000))
-	if log := a.Log.String(); !strings.Contains(log, "return path dropped") || !strings.Contains(log, "path=/dashboard ") || strings.Contains(log, random) {
-		t.Errorf("at the gate: %s", log)
+	for _, filler := range []string{strings.Repeat("x", 4000), strings.Repeat("(", 3500)} { // which is escaped
+		a := apptest.New(t, apptest.Config{})
+		resp := a.Browser(t).Get("/dashboard?token=" + random + filler)
+		if log := a.Log.String(); resp.Location() != "/login?return_to=%2F" || !strings.Contains(log, "return path dropped") || !strings.Contains(log, "path=/dashboard ") || strings.Contains(log, random) {
+			t.Errorf("at the gate: %.200s %s", resp.Location(), log)
+		}
 	}
 }
 

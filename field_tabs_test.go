@@ -147,6 +147,20 @@ func TestLateLoginStartsAnew(t *testing.T) {
 	}
 }
 
+// Who said no, however late, is not asked again.
+func TestLateDenialIsAPage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		callback := apptest.Edited(t, b.CallbackURL("/login?return_to=%2Fdashboard"), func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") })
+		time.Sleep(tookTooLong)
+		if resp := b.Get(callback); resp.StatusCode != http.StatusBadRequest || len(resp.Links()) != 1 || resp.Links()[0] != "/login?return_to=%2Fdashboard" {
+			t.Errorf("%d to %q", resp.StatusCode, resp.Location())
+		}
+	})
+}
+
 // The new login asks for what the old one did.
 func TestLateStepUpStartsAnew(t *testing.T) {
 	t.Parallel()

@@ -192,6 +192,7 @@ func (fs *flows) write(w http.ResponseWriter, r *http.Request, f *flow) error {
 		}
 	}
 	fs.cookies.Set(w, name, sealed, int(flowCookieAge/time.Second))
+	fs.cookies.CheckSize(w, r)
 	return nil
 }
 

@@ -191,7 +191,7 @@ func beyondASCII(u *url.URL) (ascii string, wrong bool) {
 	if strings.IndexFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
 		return "", false
 	}
-	return weburl.ASCIIHost(u.Host), true
+	return cmp.Or(weburl.ASCIIHost(u.Host), "its ASCII form"), true
 }
 
 // userIssuer returns the [User].Issuer of the provider's users, "" if OAuth2 is faulty.

@@ -87,7 +87,7 @@ func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 	}
 	m.hints.redirectedToLogin(r)
 	page.NoStore(w)
-	w.Header().Set("Location", m.paths.LoginURL("", m.requestPath(r)))
+	w.Header().Set("Location", m.gateURL(r))
 	w.WriteHeader(http.StatusFound)
 }
 
@@ -95,6 +95,21 @@ func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 // itself.
 var errPrefixStripped = errors.New("a proxy strips a prefix off the path of Options.LoginPath or RedirectURL, so that the login leads to itself; " +
 	"have it pass the path on as it is, or put the prefix back in front of Middleware.Handler (README.md, Behind a proxy)")
+
+// maxLoginURL is the length, in bytes, of a login URL that servers take: most refuse
+// request lines over 8 KiB.
+const maxLoginURL = 8000
+
+// gateURL is the URL of a login that leads back to what was asked for. Escapes can make
+// it three times as long.
+func (m *Middleware) gateURL(r *http.Request) string {
+	path := m.requestPath(r)
+	if loginURL := m.paths.LoginURL("", path); len(loginURL) <= maxLoginURL {
+		return loginURL
+	}
+	m.logDropped(r, path)
+	return m.paths.LoginURL("", "/")
+}
 
 // requestPath is the return path of a request.
 func (m *Middleware) requestPath(r *http.Request) string {

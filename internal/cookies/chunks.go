@@ -186,7 +186,7 @@ func (s *Scheme) Write(w http.ResponseWriter, r *http.Request, sealed string, ma
 			s.Expire(w, s.chunks[i])
 		}
 	}
-	s.checkSize(w, r)
+	s.CheckSize(w, r)
 	return nil
 }
 

@@ -107,7 +107,9 @@ const (
 	maxRequestBytes  = 8192
 )
 
-func (s *Scheme) checkSize(w http.ResponseWriter, r *http.Request) {
+// CheckSize tells OnLarge if the cookies of a response are too large, or those that the
+// browser will send after it.
+func (s *Scheme) CheckSize(w http.ResponseWriter, r *http.Request) {
 	if s.OnLarge == nil {
 		return
 	}

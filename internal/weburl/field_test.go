@@ -1,6 +1,7 @@
 package weburl_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -76,6 +77,13 @@ func TestWithoutPrefix(t *testing.T) {
 		if got := paths.WithoutPrefix(httptest.NewRequest("GET", target, nil)); got != want {
 			t.Errorf("%s: %v", target, got)
 		}
+	}
+	for asked, want := range map[string]bool{"/app/login": true, "/admin/login": false} {
+		http.StripPrefix(strings.TrimSuffix(asked, "/login"), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if got := paths.WithoutPrefix(r); got != want {
+				t.Errorf("%s behind http.StripPrefix: %v", asked, got)
+			}
+		})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", asked, nil))
 	}
 }
 

@@ -94,8 +94,13 @@ func (p *Paths) PublicHost() string {
 // lost its beginning on the way: a proxy strips it. No page has the parameters of a
 // callback.
 func (p *Paths) WithoutPrefix(r *http.Request) bool {
-	path := r.URL.Path
-	isEnd := func(own string) bool { return len(path) > 1 && path != own && strings.HasSuffix(own, path) }
+	path, asked := r.URL.Path, r.URL.Path
+	if strings.HasPrefix(r.RequestURI, "/") { // http.StripPrefix leaves it as it was
+		asked, _, _ = strings.Cut(r.RequestURI, "?")
+	}
+	isEnd := func(own string) bool {
+		return len(path) > 1 && path != own && strings.HasSuffix(own, path) && strings.HasSuffix(own, asked)
+	}
 	if isEnd(p.Login) {
 		return true
 	}
