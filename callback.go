@@ -40,7 +40,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !browser.MayBeResponse(r) {
-		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, err: errors.New("a script or an element of a page asks for the callback; it is no navigation")})
+		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, err: errors.New("a script or an element of a page asks for the callback, and not a navigation")})
 		return
 	}
 	response, err := protocol.ParseResponse(r.URL.RawQuery)

@@ -51,7 +51,7 @@ func TestTwoCookiesOfOneName(t *testing.T) {
 				t.Errorf("both or none: %d to %q", resp.StatusCode, resp.Location())
 			}
 		}
-		// One that is over is no reason not to sign in.
+		// A session that is over does not keep the user from signing in.
 		b.LogOut("/")
 		if resp := get(ours, stale); resp.StatusCode != http.StatusFound {
 			t.Errorf("signed out: %d", resp.StatusCode)

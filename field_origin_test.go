@@ -281,7 +281,7 @@ func TestNewRefusesWhatTheFieldTold(t *testing.T) {
 }
 
 // With several providers, a link of another site must not choose: it could sign the
-// victim in where somebody else is signed in.
+// victim in with an account of the attacker.
 func TestLinkOfAnotherSiteChoosesNoProvider(t *testing.T) {
 	t.Parallel()
 	a, _ := apptest.NewTwoProviders(t, nil)

@@ -31,7 +31,7 @@ func TestWhoReadsTheRefusal(t *testing.T) {
 		{"a form without a referrer", "POST", []string{"Sec-Fetch-Mode", "navigate", "Accept", acceptHTML}, "page", "/"},
 		{"a form in an old browser", "POST", []string{"Accept", acceptHTML, "Referer", "https://app.test/edit"}, "page", "/edit"},
 		{"DELETE in the window", "DELETE", []string{"Sec-Fetch-Mode", "navigate"}, "page", "/"},
-		{"a method that nobody knows", "PROPFIND", []string{"Accept", "text/html"}, "page", "/"},
+		{"an unknown method", "PROPFIND", []string{"Accept", "text/html"}, "page", "/"},
 		{"a service worker", "GET", []string{"Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Dest", "empty", "Accept", acceptHTML}, "redirect", "/dashboard?q=1"},
 		{"a form through a service worker", "POST", []string{"Sec-Fetch-Mode", "same-origin", "Accept", acceptHTML, "Referer", "https://app.test/edit"}, "page", "/edit"},
 		{"fetch of HTML", "GET", []string{"Sec-Fetch-Mode", "cors", "Accept", "text/html, application/xhtml+xml"}, "page", "/dashboard?q=1"},

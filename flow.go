@@ -172,17 +172,12 @@ func (fs *flows) open(name, sealed string) *flow {
 // the oldest. The session's cookies stay.
 func (fs *flows) write(w http.ResponseWriter, r *http.Request, f *flow) error {
 	name := fs.cookieName(f.state)
-	sealed, err := fs.sealer.Seal(name, f.pack())
+	others := fs.cookies.BytesSent(r, func(name string) bool { return !fs.cookies.IsFlow(name) })
+	sealed, err := fs.seal(name, f, maxBytes-others)
 	if err != nil {
 		return err
 	}
-	if !cookies.Fits(name, sealed) {
-		f.returnPath = "/" // a path that long and that random is dropped
-		if sealed, err = fs.sealer.Seal(name, f.pack()); err != nil {
-			return err
-		}
-	}
-	total := len(name) + len("=; ") + len(sealed) + fs.cookies.BytesSent(r, func(name string) bool { return !fs.cookies.IsFlow(name) })
+	total := others + pairBytes(name, sealed)
 	expired := 0
 	for i, p := range fs.pending(r) {
 		total += p.bytes
@@ -195,6 +190,28 @@ func (fs *flows) write(w http.ResponseWriter, r *http.Request, f *flow) error {
 	fs.cookies.CheckSize(w, r)
 	return nil
 }
+
+// seal drops a return path with which the flow fits no cookie, or not the room that
+// there is: one that is long and random. Where there is no room without it either, it
+// stays.
+func (fs *flows) seal(name string, f *flow, room int) (string, error) {
+	sealed, err := fs.sealer.Seal(name, f.pack())
+	fits := cookies.Fits(name, sealed)
+	if err != nil || fits && pairBytes(name, sealed) <= room {
+		return sealed, err
+	}
+	short := *f
+	short.returnPath = "/"
+	without, err := fs.sealer.Seal(name, short.pack())
+	if err != nil || fits && pairBytes(name, without) > room {
+		return sealed, err
+	}
+	*f = short
+	return without, nil
+}
+
+// pairBytes is the length of a cookie in a request, with its separator.
+func pairBytes(name, value string) int { return len(name) + len("=; ") + len(value) }
 
 // A pendingFlow is a flow cookie of a request.
 type pendingFlow struct {
@@ -212,7 +229,7 @@ func (fs *flows) pending(r *http.Request) []pendingFlow {
 			continue
 		}
 		seen[cookie.Name] = true
-		p := pendingFlow{name: cookie.Name, bytes: len(cookie.Name) + len("=; ") + len(cookie.Value)}
+		p := pendingFlow{name: cookie.Name, bytes: pairBytes(cookie.Name, cookie.Value)}
 		if len(flows) < 4*maxFlows { // opening takes time: the rest counts as garbage
 			if f := fs.open(cookie.Name, cookie.Value); f != nil {
 				p.started = f.started

@@ -64,7 +64,7 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 	}
 	opts := LoginOptions{Provider: query.Get("provider")}
 	if len(m.providers) > 1 && browser.IsFromElsewhere(r) {
-		// A link must not sign the user in at a provider where somebody else is signed in.
+		// A link must not sign the user in at a provider where an attacker has signed in.
 		opts.Provider = ""
 	} else if query.Has(stepUpParam) {
 		if opts.AuthParams, err = m.openStepUp(query.Get(stepUpParam)); err != nil {

@@ -66,7 +66,7 @@ type Policy struct {
 // Require panics if no session can ever satisfy the policy: if it names a provider that
 // Options.Providers does not have, a claim without values, or a negative MaxAge. It also
 // panics if there are several providers, and the policy has Claims but no Providers: what
-// one provider says of its users, another lets everybody write.
+// one provider vouches for, users of another may write themselves.
 func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 	policy = policy.prepared()
 	if err := policy.check(m); err != nil {

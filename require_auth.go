@@ -121,7 +121,7 @@ func (m *Middleware) requestPath(r *http.Request) string {
 }
 
 // logDropped says that a return path was not kept. A query may contain secrets, and
-// what is no path of the application is an attacker's text.
+// what is not a path of the application is an attacker's text.
 func (m *Middleware) logDropped(r *http.Request, given string) {
 	if given == "" || given == "/" {
 		return
