@@ -63,7 +63,7 @@ func TestBudgetOfAllCookies(t *testing.T) {
 		for i := range 20 {
 			path := "/page?q=" + strings.Repeat("x", 10*i)
 			if i == 10 {
-				path = "/page?q=" + apptest.Incompressible(2000) // a cookie of over 3 KB
+				path = "/page?q=" + apptest.Incompressible(1700) // a cookie of over 3 KB
 			}
 			b.StartLogin("/login?return_to=" + url.QueryEscape(path))
 			size := 0
