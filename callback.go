@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
@@ -21,9 +24,11 @@ const callbackTimeout = 30 * time.Second
 // who signed in, starts a new session and redirects to the login's return path. Mount
 // it at the path of the provider's RedirectURL.
 //
-// It accepts GET only. A callback that does not belong to a login pending in this
-// browser leads on if the user is signed in (a back button, a second tab), and is
-// refused otherwise.
+// It accepts GET only, and from browsers only navigations. A callback that does not
+// belong to a login pending in this browser leads on if the user is signed in (a back
+// button, a second tab), and is refused otherwise. A login that took over five minutes
+// here, or too long for the provider, signs no user in: it starts anew by itself, once,
+// with its return path.
 func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return
@@ -33,6 +38,10 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	page.NoReferrer(w)
 	if r.Method != http.MethodGet {
 		m.methodNotAllowed(w, r, "GET")
+		return
+	}
+	if !browser.MayBeResponse(r) {
+		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, err: errors.New("a script or an element of a page asks for the callback, and not a navigation")})
 		return
 	}
 	response, err := protocol.ParseResponse(r.URL.RawQuery)
@@ -52,6 +61,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	m.cookies.Expire(w, name)
 	switch {
 	case f.expired(time.Now()):
+		f.again = f.again || response.Error == "access_denied" // the user has said no
 		m.staleCallback(w, r, f.state, f, "flow_expired")
 		return
 	case !m.flows.finish(f):
@@ -70,8 +80,22 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		m.loginFailed(w, r, p, f, failed)
 		return
 	}
-	page.Redirect(w, f.returnPath)
+	page.Redirect(w, p.landing(f.returnPath))
 }
+
+// landing is the Location that ends a login. Some plain OAuth 2.0 providers end their
+// redirects in a fragment (Facebook in #_=_), which browsers keep unless Location has one
+// of its own.
+func (p *provider) landing(returnPath string) string {
+	if p.Issuer == "" && !strings.Contains(returnPath, "#") {
+		return returnPath + "#"
+	}
+	return returnPath
+}
+
+// errTookTooLong is the error of a response that says that the user took too long at
+// the provider.
+var errTookTooLong = errors.New("the provider has given the login up")
 
 func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *provider, f *flow, failed *Error) {
 	if f.isQuiet(failed) {
@@ -79,8 +103,41 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 		page.Redirect(w, f.returnPath)
 		return
 	}
+	if errors.Is(failed, errTookTooLong) && !f.again {
+		stepUp := f.stepUp(p)
+		if rec, _, err := m.sessions.load(r); rec != nil && err == nil && stepUp == nil {
+			page.Redirect(w, p.landing(m.paths.ReturnPath(f.returnPath))) // signed in in another tab
+			return
+		}
+		m.startAnew(w, r, p, f, failed.Code)
+		return
+	}
 	m.events.event(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
 	m.responses.fail(w, r, failed)
+}
+
+// startAnew begins a login in place of one that took too long, once.
+func (m *Middleware) startAnew(w http.ResponseWriter, r *http.Request, p *provider, f *flow, code string) {
+	m.log.InfoContext(r.Context(), "oauthlogin: a login took too long and starts anew", "code", code, "provider", p.Name)
+	opts := LoginOptions{ReturnTo: m.paths.ReturnPath(f.returnPath), AuthParams: f.stepUp(p)}
+	m.redirectToProvider(w, r, p, opts, restarted)
+}
+
+// stepUp returns the parameters of a flow that a [Policy] has asked for, nil if none
+// has: those that are not of every login at the provider.
+func (f *flow) stepUp(p *provider) url.Values {
+	params := url.Values{}
+	if maxAge := strconv.FormatInt(int64(f.want.MaxAge/time.Second), 10); f.want.MaxAge >= 0 && maxAge != p.AuthParams.Get("max_age") {
+		params.Set("max_age", maxAge)
+	}
+	if f.want.ACRValues != "" && f.want.ACRValues != strings.Join(p.AuthParams["acr_values"], " ") {
+		params.Set("acr_values", f.want.ACRValues)
+	}
+	if len(params) == 0 {
+		return nil
+	}
+	params.Set("prompt", "login")
+	return params
 }
 
 // startSession writes the new session.
@@ -130,6 +187,8 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	switch {
 	case response.Error == "access_denied":
 		return fail("access_denied", http.StatusBadRequest, nil)
+	case response.Error == "temporarily_unavailable" || response.Error == "authentication_expired":
+		return fail("authorization_failed", http.StatusBadRequest, fmt.Errorf("%w: authorization endpoint responded with error %q", errTookTooLong, response.Error))
 	case response.HasError:
 		m.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", p.Name,
 			"error", protocol.ErrorCode(response.Error), "description", protocol.Description(response.Description))
@@ -197,30 +256,34 @@ func classify(err error) (code string, status int) {
 	return "provider_rejected", http.StatusBadGateway
 }
 
-// staleCallback answers a callback that starts nothing. Without a session it redirects
+// staleCallback answers a callback that signs no user in. Without a session it redirects
 // only for a silent flow whose cookie came back: a browser without cookies would go
 // round for ever.
 func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state string, f *flow, code string) {
-	returnPath := m.flows.finished.Value(state)
+	p, returnPath := m.providers.byCallback(r.URL.Path), m.flows.finished.Value(state)
 	if f != nil {
-		returnPath = f.returnPath
+		p, returnPath = m.providers.byTag(f.provider), f.returnPath
 	}
+	returnPath = m.paths.ReturnPath(returnPath)
 	rec, _, err := m.sessions.load(r)
 	if err != nil {
 		m.unavailable(w, r, err)
 		return
 	}
-	if rec != nil || f != nil && f.silent {
-		page.Redirect(w, m.paths.ReturnPath(returnPath))
-		return
+	switch {
+	case rec != nil || f != nil && f.silent:
+		page.Redirect(w, p.landing(returnPath))
+	case f == nil:
+		m.responses.fail(w, r, &Error{
+			Code: code, Status: http.StatusBadRequest, RetryURL: m.paths.LoginURL("", returnPath),
+			err: fmt.Errorf("this browser has no pending login with the state: the login began under another host or scheme than %s, "+
+				"the browser keeps no cookies, or the callback is old", m.paths.Origin),
+		})
+	case code == "flow_expired" && !f.again:
+		m.startAnew(w, r, p, f, code)
+	case code == "flow_used":
+		m.responses.fail(w, r, &Error{Code: code, Status: http.StatusBadRequest, Provider: p.Name, RetryURL: returnPath})
+	default:
+		m.responses.fail(w, r, m.loginError(p, returnPath, code, http.StatusBadRequest, nil))
 	}
-	e := &Error{Code: code, Status: http.StatusBadRequest, RetryURL: m.paths.LoginURL("", "/"), err: errors.New("this browser has no pending login with the state")}
-	if f != nil {
-		p := m.providers.byTag(f.provider)
-		e.Provider, e.RetryURL, e.err = p.Name, m.paths.LoginURL(p.Name, f.returnPath), nil
-		if code == "flow_used" {
-			e.RetryURL = f.returnPath
-		}
-	}
-	m.responses.fail(w, r, e)
 }

@@ -27,6 +27,9 @@ import (
 //	unknown_provider      400  no provider has the name
 //	cookies_lost          400  the browser does not keep the session cookie
 //	invalid_grant         400  the provider did not accept the code
+//	unauthenticated       401  a form was sent without a session
+//	insufficient_user_authentication
+//	                      401  a form was sent, and a [Policy] asks for a new sign-in
 //	forbidden             403  the session does not satisfy a [Policy]
 //	step_up_failed        403  the sign-in does not meet the requested max_age or acr_values
 //	cross_origin          403  another site asked for the logout
@@ -104,9 +107,10 @@ func (p *responder) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	page.WriteError(w, page.Error{Code: e.Code, Status: e.Status, Reference: reference, RetryURL: e.RetryURL})
 }
 
-// refuse answers a page navigation as fail does, and a script with the code in JSON.
+// refuse answers whoever looks at a page as fail does, and a script with the code in
+// JSON.
 func (p *responder) refuse(w http.ResponseWriter, r *http.Request, e *Error) {
-	if browser.IsNavigation(r) {
+	if browser.ShowsPage(r) {
 		p.fail(w, r, e)
 		return
 	}

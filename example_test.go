@@ -203,7 +203,7 @@ func ExampleMiddleware_SessionInfo() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/session", auth.SessionInfo)
 
-	show(auth.Handler(mux), "/api/session", "Referer", "http://example.com/inbox")
+	show(auth.Handler(mux), "/api/session", "Referer", "https://app.example.com/inbox")
 	// Output: 200 {"signed_in":false,"login_url":"/login?return_to=%2Finbox"}
 }
 

@@ -21,10 +21,12 @@ const (
 	// flowCookieAge is how long the browser keeps the cookie: longer, so that a login
 	// that took too long can start again with its return path.
 	flowCookieAge = time.Hour
-	maxFlows      = 5
-	// maxFlowBytes bounds the flow cookies together, which return paths can make long:
-	// proxies refuse requests with too many bytes of cookies.
-	maxFlowBytes = 6000
+	// maxFlows is how many tabs can sign in at once.
+	maxFlows = 12
+	// maxBytes bounds all cookies of the package in a request together, separators
+	// included. Links on other sites begin logins too, and proxies refuse requests with over
+	// 8 KiB of cookies.
+	maxBytes = 8000
 	// maxExpiredFlows bounds the cookies that one response expires.
 	maxExpiredFlows = 64
 )
@@ -38,12 +40,26 @@ type flow struct {
 	started         time.Time
 	returnPath      string
 	silent          bool // the user did not ask for it: see Middleware.SilentLogin
+	again           bool // it follows one that took too long
 }
 
-func newFlow(p *provider, request *protocol.AuthorizationRequest, returnPath string) *flow {
+// A flowKind says what begins a login.
+type flowKind int
+
+const (
+	asked     flowKind = iota // the user, or a page that needs a session
+	silent                    // Middleware.SilentLogin
+	restarted                 // a login that took too long
+)
+
+// The tags of a flow's optional fields. They are part of the format: none is ever
+// reused.
+const tagAgain = 1
+
+func newFlow(p *provider, request *protocol.AuthorizationRequest, returnPath string, kind flowKind) *flow {
 	return &flow{
 		provider: p.tag, state: request.State, verifier: request.Verifier, want: request.Want,
-		started: time.Now(), returnPath: returnPath,
+		started: time.Now(), returnPath: returnPath, silent: kind == silent, again: kind == restarted,
 	}
 }
 
@@ -62,6 +78,9 @@ func (f *flow) pack() []byte {
 	p.Uint(uint64(max(f.want.MaxAge, 0) / time.Second))
 	p.String(f.want.ACRValues)
 	p.Bool(f.silent)
+	if f.again {
+		p.Field(tagAgain, []byte{1})
+	}
 	return p.Pack()
 }
 
@@ -86,7 +105,7 @@ func unpackFlow(packed []byte) (*flow, error) {
 	}
 	f.want.ACRValues = u.String()
 	f.silent = u.Bool()
-	u.Fields(func(uint64, []byte) {}) // of a later version
+	u.Fields(func(tag uint64, _ []byte) { f.again = f.again || tag == tagAgain })
 	return f, u.Err()
 }
 
@@ -150,30 +169,49 @@ func (fs *flows) open(name, sealed string) *flow {
 
 // write sets the cookie of a new flow, and expires as many of the request's flow
 // cookies as it takes to stay within the limits: those that do not open first, then
-// the oldest.
+// the oldest. The session's cookies stay.
 func (fs *flows) write(w http.ResponseWriter, r *http.Request, f *flow) error {
 	name := fs.cookieName(f.state)
-	sealed, err := fs.sealer.Seal(name, f.pack())
+	others := fs.cookies.BytesSent(r, func(name string) bool { return !fs.cookies.IsFlow(name) })
+	sealed, err := fs.seal(name, f, maxBytes-others)
 	if err != nil {
 		return err
 	}
-	if !cookies.Fits(name, sealed) {
-		f.returnPath = "/" // a path that long and that random is dropped
-		if sealed, err = fs.sealer.Seal(name, f.pack()); err != nil {
-			return err
-		}
-	}
-	total, expired := len(name)+len(sealed), 0
+	total := others + pairBytes(name, sealed)
+	expired := 0
 	for i, p := range fs.pending(r) {
 		total += p.bytes
-		if (i+1 >= maxFlows || total > maxFlowBytes || p.started.IsZero()) && expired < maxExpiredFlows {
+		if (i+1 >= maxFlows || total > maxBytes || p.started.IsZero()) && expired < maxExpiredFlows {
 			fs.cookies.Expire(w, p.name)
 			expired++
 		}
 	}
 	fs.cookies.Set(w, name, sealed, int(flowCookieAge/time.Second))
+	fs.cookies.CheckSize(w, r)
 	return nil
 }
+
+// seal drops a return path with which the flow fits no cookie, or not the room that
+// there is: one that is long and random. Where there is no room without it either, it
+// stays.
+func (fs *flows) seal(name string, f *flow, room int) (string, error) {
+	sealed, err := fs.sealer.Seal(name, f.pack())
+	fits := cookies.Fits(name, sealed)
+	if err != nil || fits && pairBytes(name, sealed) <= room {
+		return sealed, err
+	}
+	short := *f
+	short.returnPath = "/"
+	without, err := fs.sealer.Seal(name, short.pack())
+	if err != nil || fits && pairBytes(name, without) > room {
+		return sealed, err
+	}
+	*f = short
+	return without, nil
+}
+
+// pairBytes is the length of a cookie in a request, with its separator.
+func pairBytes(name, value string) int { return len(name) + len("=; ") + len(value) }
 
 // A pendingFlow is a flow cookie of a request.
 type pendingFlow struct {
@@ -191,7 +229,7 @@ func (fs *flows) pending(r *http.Request) []pendingFlow {
 			continue
 		}
 		seen[cookie.Name] = true
-		p := pendingFlow{name: cookie.Name, bytes: len(cookie.Name) + len(cookie.Value)}
+		p := pendingFlow{name: cookie.Name, bytes: pairBytes(cookie.Name, cookie.Value)}
 		if len(flows) < 4*maxFlows { // opening takes time: the rest counts as garbage
 			if f := fs.open(cookie.Name, cookie.Value); f != nil {
 				p.started = f.started

@@ -27,20 +27,27 @@ type LoginOptions struct {
 	AuthParams url.Values
 }
 
+// maxLoginQuery bounds the query of a login in bytes, several times what a return path
+// and a step-up need.
+const maxLoginQuery = 32 << 10
+
 // Login starts a login: it redirects to the provider that the query parameter
-// provider names, or lets the user choose. After the login the browser goes to the
+// provider names, or lets the user choose; with several providers, a link on another
+// site does not choose for the user. After the login the browser goes to the
 // local path in the parameter return_to, or to "/" if return_to is missing or leads
 // elsewhere. The only other parameter is step_up, which [Middleware.Require] seals
 // into the URLs that it hands out.
 //
 // Only GET starts a login; HEAD and prefetching do not. The server keeps no state:
 // what the callback needs is sealed in a cookie of its own for each login, of which a
-// browser keeps at most five.
+// browser keeps at most twelve.
 func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return
 	}
 	page.NoStore(w)
+	m.hints.loginServed()
+	m.hints.loginBegins(r)
 	switch {
 	case r.Method == http.MethodHead:
 		return
@@ -48,19 +55,22 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 		m.methodNotAllowed(w, r, "GET, HEAD")
 		return
 	case browser.IsPrefetch(r):
-		m.unauthorized(w, "/")
+		m.challenge(w, r, "unauthenticated", m.paths.LoginURL("", "/"))
 		return
 	}
 	invalid := func(err error) {
 		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, RetryURL: m.paths.Login, err: err})
 	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil || len(query["provider"]) > 1 {
+	query, err := url.ParseQuery(r.URL.RawQuery[:min(len(r.URL.RawQuery), maxLoginQuery)])
+	if len(r.URL.RawQuery) > maxLoginQuery || err != nil || len(query["provider"]) > 1 {
 		invalid(errors.New("malformed query"))
 		return
 	}
 	opts := LoginOptions{Provider: query.Get("provider")}
-	if query.Has(stepUpParam) {
+	if len(m.providers) > 1 && browser.IsFromElsewhere(r) {
+		// A link must not sign the user in at a provider where an attacker has signed in.
+		opts.Provider = ""
+	} else if query.Has(stepUpParam) {
 		if opts.AuthParams, err = m.openStepUp(query.Get(stepUpParam)); err != nil {
 			invalid(fmt.Errorf("step_up: %w", err))
 			return
@@ -81,7 +91,8 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 	}
 	page.NoStore(w)
 	page.NoReferrer(w)
-	opts.ReturnTo = m.paths.ReturnPath(opts.ReturnTo)
+	m.hints.loginServed()
+	opts.ReturnTo = m.returnPath(r, opts.ReturnTo)
 	p := m.providers.byName(opts.Provider)
 	switch {
 	case p == nil && opts.Provider != "":
@@ -102,7 +113,13 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 			return
 		}
 	}
-	location, err := m.beginFlow(w, r, p, opts, false)
+	m.redirectToProvider(w, r, p, opts, asked)
+}
+
+// redirectToProvider answers with the start of a login, or with a page that says why
+// there is none.
+func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flowKind) {
+	location, err := m.beginFlow(w, r, p, opts, kind)
 	if err != nil {
 		failed := m.loginError(p, opts.ReturnTo, "internal", http.StatusInternalServerError, err)
 		if protocol.Unavailable(err) {
@@ -117,17 +134,29 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 
 // beginFlow sets the cookie of a new flow and returns the URL of its authorization
 // request.
-func (m *Middleware) beginFlow(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, silent bool) (location string, err error) {
+func (m *Middleware) beginFlow(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flowKind) (location string, err error) {
+	m.hints.loginBegins(r)
 	request, err := p.client.AuthorizationRequest(r.Context(), opts.AuthParams)
 	if err != nil {
 		return "", err
 	}
-	f := newFlow(p, request, opts.ReturnTo)
-	f.silent = silent
+	f := newFlow(p, request, opts.ReturnTo, kind)
 	if err := m.flows.write(w, r, f); err != nil {
 		return "", err
 	}
+	if f.returnPath != opts.ReturnTo {
+		m.logDropped(r, opts.ReturnTo)
+	}
 	return request.URL, nil
+}
+
+// returnPath is the return path that an application or a link asks for.
+func (m *Middleware) returnPath(r *http.Request, given string) string {
+	path := m.paths.ReturnPath(given)
+	if path == "/" {
+		m.logDropped(r, given)
+	}
+	return path
 }
 
 // choose shows a page with a link for each provider.

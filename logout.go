@@ -38,7 +38,8 @@ const (
 // pages.
 //
 // Logout accepts POST only, and not from other sites: see
-// [http.CrossOriginProtection]. A page with a Content-Security-Policy has to allow the
+// [http.CrossOriginProtection]. The origin that counts as the application's own is that
+// of RedirectURL, whatever Host says. A page with a Content-Security-Policy has to allow the
 // provider in form-action, which browsers apply to redirects as well.
 func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
@@ -48,11 +49,14 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 		m.methodNotAllowed(w, r, "POST")
 		return
 	}
-	if err := m.crossOrigin.Check(r); err != nil {
+	// Host as the browser has it: proxies rewrite it.
+	public := *r
+	public.Host = m.paths.PublicHost()
+	if err := m.crossOrigin.Check(&public); err != nil {
 		m.responses.fail(w, r, &Error{Code: "cross_origin", Status: http.StatusForbidden, err: err})
 		return
 	}
-	returnTo := m.paths.ReturnPath(logoutReturnTo(w, r))
+	returnTo := m.returnPath(r, logoutReturnTo(w, r))
 	page.NoReferrer(w)
 	// The back button must not show what the user saw (W3C Clear Site Data section 3.1).
 	w.Header().Set("Clear-Site-Data", `"cache"`)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
@@ -40,10 +42,13 @@ type Middleware struct {
 	flows      *flows
 	events     *reporter
 	responses  *responder
+	hints      *hints
 	shortLived *seal.Sealer // of what lives minutes: flows, step-ups, logout states
 	// crossOrigin refuses logouts that another site asks for.
 	crossOrigin *http.CrossOriginProtection
 	transport   http.RoundTripper // of calls to users' APIs
+	serving     atomic.Bool       // a request has come in
+	silent      atomic.Bool       // SilentLogin is in use
 }
 
 // New makes a Middleware. It performs no I/O, so the application starts even if a
@@ -77,8 +82,13 @@ func New(opts Options) (*Middleware, error) {
 	for _, config := range opts.Providers {
 		m.providers = append(m.providers, newProvider(config, bounded, opts.Logger))
 	}
-	m.paths = &weburl.Paths{Login: opts.LoginPath, Logout: opts.LogoutPath, Choice: len(m.providers) > 1}
+	redirect, _ := url.Parse(opts.Providers[0].OAuth2.RedirectURL) // validated
+	m.paths = &weburl.Paths{Origin: weburl.Origin(redirect), Login: opts.LoginPath, Logout: opts.LogoutPath, Choice: len(m.providers) > 1}
+	m.hints = &hints{paths: m.paths, log: opts.Logger}
+	m.cookies.OnLarge = m.hints.largeCookies
+	var callbacks []string
 	for _, p := range m.providers {
+		callbacks = append(callbacks, p.OAuth2.RedirectURL)
 		m.paths.Callbacks = append(m.paths.Callbacks, p.callbackPath)
 		if p.postLogoutPath != "" {
 			m.paths.AfterLogout = append(m.paths.AfterLogout, p.postLogoutPath)
@@ -87,6 +97,7 @@ func New(opts Options) (*Middleware, error) {
 	m.sessions = newActiveSessions(&opts, m.providers, m.cookies, sessionSealer)
 	m.refreshes = &refreshes{providers: m.providers, sessions: m.sessions, events: m.events, log: opts.Logger, before: opts.RefreshBefore}
 	m.flows = newFlows(m.providers, m.cookies, shortLived)
+	m.log.Debug("oauthlogin: ready", "login_path", opts.LoginPath, "logout_path", opts.LogoutPath, "callbacks", callbacks)
 	return m, nil
 }
 
@@ -149,8 +160,12 @@ func (m *Middleware) made() bool { return m != nil && m.providers != nil }
 func (m *Middleware) ready(w http.ResponseWriter) bool {
 	if !m.made() {
 		http.Error(w, "sign-in is not configured", http.StatusInternalServerError)
+		return false
 	}
-	return m.made()
+	if !m.serving.Load() { // a store by every request would keep the cores waiting
+		m.serving.Store(true)
+	}
+	return true
 }
 
 // maxShortLived bounds the sealed text of flows, step-ups and logout states, in bytes.

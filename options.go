@@ -37,7 +37,8 @@ type Options struct {
 	// Providers are the places where users sign in: at least one. With several, /login
 	// without a provider parameter lets the user choose. Their redirect URLs share scheme
 	// and host and differ in their paths, which keeps one provider from responding for
-	// another (RFC 9700 section 4.4).
+	// another (RFC 9700 section 4.4). Plain OAuth 2.0 providers have an origin of their own
+	// each, which tells their users apart: see [User].Issuer.
 	Providers []Provider
 
 	// Keys are the secrets from which the keys that seal cookies and sessions are derived,
@@ -58,7 +59,8 @@ type Options struct {
 
 	// IdleTimeout ends a session that is not used for that long: 24 hours by default. The
 	// server enforces it by a time inside the session, which is renewed after a tenth of
-	// IdleTimeout; a session may therefore end up to a tenth early, and never late.
+	// IdleTimeout; a session may therefore end up to a tenth early, and never late. It is
+	// at most MaxLifetime.
 	IdleTimeout time.Duration
 
 	// MaxLifetime ends a session that long after its login, used or not: 7 days by
@@ -81,13 +83,13 @@ type Options struct {
 	// CookieName is the stem of all cookie names: "oauthlogin" by default. Applications on
 	// one host need different ones. The cookies are NAME and, for large sessions, NAME.1 to
 	// NAME.4; NAME.flow.* while a login is pending; NAME.rounds for a minute after one; and
-	// NAME.silent for 30 days if [Middleware.SilentLogin] is used. On https their names
-	// begin with "__Host-".
+	// NAME.silent for 30 days, and for 400 after a logout, if [Middleware.SilentLogin] is
+	// used. On https their names begin with "__Host-".
 	CookieName string
 
 	// ErrorHandler answers requests to the login, callback and logout paths that fail, and
-	// page navigations that [Middleware.Require] refuses or [Middleware.RequireAuth] cannot
-	// decide. The error is an [*Error], and its Status is what the response should have. It
+	// those that [Middleware.Require] refuses or [Middleware.RequireAuth] cannot let through
+	// and whose response a user looks at. The error is an [*Error], and its Status is what the response should have. It
 	// is logged already, and cookies and caching headers are set. By default a plain page is
 	// shown that gives no internals away.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
@@ -130,11 +132,11 @@ func (o Options) withDefaults() Options {
 	for i := range o.Keys {
 		o.Keys[i] = bytes.Clone(o.Keys[i])
 	}
-	if o.IdleTimeout == 0 {
-		o.IdleTimeout = defaultIdleTimeout
-	}
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = defaultMaxLifetime
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = min(defaultIdleTimeout, max(o.MaxLifetime, 0))
 	}
 	if o.RefreshBefore == 0 {
 		o.RefreshBefore = defaultRefresh
@@ -180,6 +182,9 @@ func (o *Options) validate() error {
 			fault("%s is %v; it must not be negative", d.field, d.value)
 		}
 	}
+	if o.IdleTimeout > o.MaxLifetime && o.MaxLifetime > 0 {
+		fault("IdleTimeout is %v, longer than MaxLifetime, %v", o.IdleTimeout, o.MaxLifetime)
+	}
 	if _, ok := o.Store.(*sessions.CookieStore); ok {
 		fault("Store is a *sessions.CookieStore, which keeps nothing on the server; without a Store sessions are in cookies")
 	}
@@ -210,6 +215,11 @@ func (o *Options) validate() error {
 			fault("Providers[%d].Name %q is also the name of Providers[%d]", i, p.Name, j)
 		}
 		names[p.Name] = i
+		for j := range i {
+			if p.sharesUsers(&o.Providers[j]) {
+				fault("Providers[%d] and Providers[%d] would both have the User.Issuer %q, so their users could not be told apart", j, i, p.userIssuer())
+			}
+		}
 		if p.OAuth2 == nil {
 			continue
 		}

@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
-	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
@@ -28,7 +28,9 @@ type Policy struct {
 
 	// Claims names claims of [User].RawClaims and, for each, the accepted values: one of
 	// them has to be the claim, or an element of it if the claim is a list. Claims that are
-	// numbers or booleans are compared as they are written in JSON.
+	// numbers or booleans are compared as they are written in JSON. The claim "email" counts
+	// only if the provider has verified it: see [User].EmailVerified. With several
+	// providers, Providers has to say whose claims are believed.
 	Claims map[string][]string
 
 	// Scopes all have to be granted. If the provider did not say which scopes it granted,
@@ -52,17 +54,19 @@ type Policy struct {
 //	r.With(auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}}))
 //
 // A session of another provider, or without the claims or scopes, gets 403: a page
-// through Options.ErrorHandler with the code "forbidden" for navigations, and
+// through Options.ErrorHandler with the code "forbidden" for whoever looks at one, and
 // {"error":"forbidden"} otherwise. If the user authenticated too long ago or by other
 // means than required, a page navigation goes to the provider with max_age, acr_values
 // and prompt=login, whose effect is verified in the new ID token (RFC 9470). Every other
-// request gets 401 with the URL to go to.
+// request gets 401 with the URL to go to, in a page or in JSON as from RequireAuth.
 //
 // MaxAge and ACR need an OpenID Connect provider: nothing else says when and how a user
 // authenticated, and sessions of other providers are refused.
 //
 // Require panics if no session can ever satisfy the policy: if it names a provider that
-// Options.Providers does not have, a claim without values, or a negative MaxAge.
+// Options.Providers does not have, a claim without values, or a negative MaxAge. It also
+// panics if there are several providers, and the policy has Claims but no Providers: what
+// one provider vouches for, users of another may write themselves.
 func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 	policy = policy.prepared()
 	if err := policy.check(m); err != nil {
@@ -97,7 +101,7 @@ func (p Policy) prepared() Policy {
 	return p
 }
 
-// check returns why no session of m can ever satisfy p.
+// check returns why p is a mistake: mostly that no session of m can ever satisfy it.
 func (p *Policy) check(m *Middleware) error {
 	for _, name := range p.Providers {
 		if m.made() && (name == "" || m.providers.byName(name) == nil) {
@@ -108,6 +112,9 @@ func (p *Policy) check(m *Middleware) error {
 		if len(values) == 0 {
 			return fmt.Errorf("oauthlogin: Policy.Claims[%q] has no values, so no session satisfies it", name)
 		}
+	}
+	if m.made() && len(m.providers) > 1 && len(p.Claims) > 0 && len(p.Providers) == 0 {
+		return errors.New("oauthlogin: Policy.Claims is set, and Policy.Providers does not say which of the providers may claim it")
 	}
 	if p.MaxAge < 0 {
 		return fmt.Errorf("oauthlogin: Policy.MaxAge is %v; it must not be negative", p.MaxAge)
@@ -133,7 +140,11 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 		known = claims.Object{}
 	}
 	for name, values := range p.Claims {
-		if !slices.ContainsFunc(known.Values(name), func(v string) bool { return slices.Contains(values, v) }) {
+		has := known.Values(name)
+		if name == "email" {
+			has = rec.user.verifiedEmail(has)
+		}
+		if !slices.ContainsFunc(has, func(v string) bool { return slices.Contains(values, v) }) {
 			return forbidden, "claim " + strconv.Quote(name)
 		}
 	}
@@ -167,6 +178,15 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 	return allowed, ""
 }
 
+// verifiedEmail returns, of e-mail addresses among the claims, the one that the
+// provider has verified: anyone can give an address of others as their own.
+func (u *User) verifiedEmail(claimed []string) []string {
+	if !u.EmailVerified || !slices.Contains(claimed, u.Email) {
+		return nil
+	}
+	return []string{u.Email}
+}
+
 // authParams request from the provider what the policy wants to see.
 func (p *Policy) authParams() url.Values {
 	params := url.Values{"prompt": {"login"}}
@@ -190,8 +210,8 @@ func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record,
 
 func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, params url.Values) {
 	m.events.event(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
-	if browser.IsNavigation(r) && r.Method == http.MethodGet {
-		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.paths.Request(r), AuthParams: params})
+	if (browser.IsNavigation(r) || browser.IsRefetch(r)) && r.Method == http.MethodGet {
+		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.requestPath(r), AuthParams: params})
 		return
 	}
 	loginURL := m.paths.LoginURL(rec.user.Provider, m.paths.Caller(r))
@@ -199,10 +219,7 @@ func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record,
 	if sealed, err := m.shortLived.Seal(stepUpParam, seal.PackText(params.Encode())); err == nil {
 		loginURL += "&" + stepUpParam + "=" + url.QueryEscape(sealed)
 	}
-	page.NoStore(w)
-	// RFC 9470 section 3.
-	w.Header().Set("WWW-Authenticate", `Cookie realm="oauthlogin", error="insufficient_user_authentication"`)
-	page.JSON(w, http.StatusUnauthorized, map[string]string{"error": "insufficient_user_authentication", "login_url": loginURL})
+	m.challenge(w, r, "insufficient_user_authentication", loginURL)
 }
 
 // stepUpParam carries the parameters of a policy from stepUp to Login.

@@ -177,7 +177,7 @@ func TestForbidden(t *testing.T) {
 		{name: "a page in a current browser", header: []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}},
 		{name: "HEAD", method: http.MethodHead},
 		{name: "fetch", header: apptest.AsScript, json: true},
-		{name: "POST", method: http.MethodPost, json: true},
+		{name: "POST", method: http.MethodPost},
 		{name: "prefetching", header: []string{"Sec-Purpose", "prefetch"}, json: true},
 		{name: "WebSocket", header: []string{"Upgrade", "websocket"}, json: true},
 	} {
@@ -291,7 +291,7 @@ func TestRequirePanics(t *testing.T) {
 		{"a claim with nil for values", oauthlogin.Policy{Claims: map[string][]string{"a": {"b"}, "role": nil}}, `Policy.Claims["role"]`},
 		{"a negative age", oauthlogin.Policy{MaxAge: -1}, "Policy.MaxAge is -1ns"},
 		{"a provider", oauthlogin.Policy{Providers: []string{other}}, ""},
-		{"an odd claim name", oauthlogin.Policy{Claims: map[string][]string{"": {""}, "realm access.roles?": {"x"}}}, ""},
+		{"an odd claim name", oauthlogin.Policy{Providers: []string{other}, Claims: map[string][]string{"": {""}, "realm access.roles?": {"x"}}}, ""},
 		{"nothing", oauthlogin.Policy{}, ""},
 		{"empty lists", oauthlogin.Policy{Providers: []string{}, Claims: map[string][]string{}, Scopes: []string{}, ACR: []string{}}, ""},
 	} {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/oauth2"
 
@@ -142,13 +143,17 @@ func (p *Provider) validate() (faults []error) {
 		}
 		if u, wrong := weburl.Check(p.OAuth2.RedirectURL); wrong != "" {
 			fault("OAuth2.RedirectURL %q %s", weburl.Shown(p.OAuth2.RedirectURL), wrong)
+		} else if ascii, wrong := beyondASCII(u); wrong {
+			fault("OAuth2.RedirectURL %q has a host that browsers write as %q; register and set that form", weburl.Shown(p.OAuth2.RedirectURL), ascii)
 		} else if !weburl.IsRoutePath(u.Path) {
 			fault("OAuth2.RedirectURL %q has no clean path of its own", weburl.Shown(p.OAuth2.RedirectURL))
 		}
 	}
 	if p.PostLogoutRedirectURL != "" {
-		if _, wrong := weburl.Check(p.PostLogoutRedirectURL); wrong != "" {
+		if u, wrong := weburl.Check(p.PostLogoutRedirectURL); wrong != "" {
 			fault("PostLogoutRedirectURL %q %s", weburl.Shown(p.PostLogoutRedirectURL), wrong)
+		} else if ascii, wrong := beyondASCII(u); wrong {
+			fault("PostLogoutRedirectURL %q has a host that browsers write as %q; register and set that form", weburl.Shown(p.PostLogoutRedirectURL), ascii)
 		}
 	}
 	if err := protocol.CheckParams(p.AuthParams); err != nil {
@@ -196,6 +201,47 @@ func (p *Provider) validate() (faults []error) {
 	return faults
 }
 
+// beyondASCII reports whether a URL's host is written otherwise than browsers and
+// providers compare it, and how they write it.
+func beyondASCII(u *url.URL) (ascii string, wrong bool) {
+	if strings.IndexFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
+		return "", false
+	}
+	return cmp.Or(weburl.ASCIIHost(u.Host), "its ASCII form"), true
+}
+
+// userIssuer returns the [User].Issuer of the provider's users, "" if OAuth2 is faulty.
+func (p *Provider) userIssuer() string {
+	if p.Issuer != "" || p.OAuth2 == nil {
+		return p.Issuer
+	}
+	auth, err := url.Parse(p.OAuth2.Endpoint.AuthURL)
+	if err != nil || auth.Host == "" {
+		return ""
+	}
+	return weburl.Origin(auth)
+}
+
+// sharesUsers reports whether users of two providers could not be told apart by issuer
+// and subject: if at least one is a plain OAuth 2.0 provider, which numbers its users as
+// it likes. Two registrations at one OpenID Connect issuer have the same users.
+func (p *Provider) sharesUsers(other *Provider) bool {
+	if p.Issuer != "" && other.Issuer != "" {
+		return false
+	}
+	one, two := asOrigin(p.userIssuer()), asOrigin(other.userIssuer())
+	return one != "" && one == two
+}
+
+// asOrigin returns an issuer as an origin, where it is one but for how it is written.
+func asOrigin(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Path != "" && u.Path != "/" {
+		return issuer
+	}
+	return weburl.Origin(u)
+}
+
 // A provider is a [Provider] at work.
 type provider struct {
 	Provider
@@ -214,7 +260,7 @@ type provider struct {
 type providerTag [8]byte
 
 func newProvider(config Provider, transport *protocol.Transport, log *slog.Logger) *provider {
-	p := &provider{Provider: config, issuer: config.Issuer, transport: transport, log: log.With("provider", config.Name)}
+	p := &provider{Provider: config, issuer: config.userIssuer(), transport: transport, log: log.With("provider", config.Name)}
 	redirect, _ := url.Parse(config.OAuth2.RedirectURL) // validated
 	p.callbackPath = redirect.Path
 	if p.PostLogoutRedirectURL == "" {
@@ -222,10 +268,6 @@ func newProvider(config Provider, transport *protocol.Transport, log *slog.Logge
 	}
 	if u, _ := url.Parse(p.PostLogoutRedirectURL); weburl.Origin(u) == weburl.Origin(redirect) {
 		p.postLogoutPath = cmp.Or(u.Path, "/")
-	}
-	if p.issuer == "" {
-		auth, _ := url.Parse(config.OAuth2.Endpoint.AuthURL) // validated
-		p.issuer = weburl.Origin(auth)
 	}
 	p.client = protocol.NewClient(protocol.Registration{
 		Issuer: p.Issuer, OAuth2: p.OAuth2, AuthParams: p.AuthParams,
@@ -259,4 +301,15 @@ func (ps providers) byName(name string) *provider {
 		}
 	}
 	return nil
+}
+
+// byCallback returns the provider whose callback has a path. A router may have cut the
+// path: then it is the first.
+func (ps providers) byCallback(path string) *provider {
+	for _, p := range ps {
+		if p.callbackPath == path {
+			return p
+		}
+	}
+	return ps[0]
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/page"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 // RequireAuth passes a request to next only if the user is signed in, with the session
@@ -15,16 +17,20 @@ import (
 // around it.
 //
 // Without a session next does not run and no cookie is written. A page navigation is
-// redirected to the login page, and comes back to its path and query. Every other
-// request (fetch and XMLHttpRequest, server-sent events, WebSocket, prefetching,
-// methods other than GET and HEAD) gets a 401 response with the login page's URL in a
-// JSON object:
+// redirected to the login page, and comes back to its path and query; so is one that a
+// service worker fetches anew. A form that was sent, and every other request whose
+// Accept prefers text/html to JSON, gets a 401 response with a page that leads to the
+// login and back to the page with the form. The rest (fetch and XMLHttpRequest,
+// server-sent events, WebSocket, prefetching) gets a 401 response with the login page's
+// URL in a JSON object:
 //
 //	{"error":"unauthenticated","login_url":"/login?return_to=%2Fdashboard"}
 //
+// A request of htmx (HX-Request) gets that URL in the header HX-Redirect as well.
+//
 // If it cannot be told whether the user is signed in, because Options.Store fails, the
-// response is 503 with Retry-After: a page for navigations, and {"error":"unavailable"}
-// otherwise. The session stays, and works again when the store does.
+// response is 503 with Retry-After: a page for whoever looks at one, and
+// {"error":"unavailable"} otherwise. The session stays, and works again when the store does.
 //
 // An access token that is about to expire is refreshed before next runs: see
 // Options.RefreshBefore. A request waits for that eight seconds at most. If the provider
@@ -35,8 +41,8 @@ import (
 //
 // Browsers say in Sec-Fetch-Mode whether a request is a navigation. Without that header
 // (curl, other programs, plain http that is not on loopback) a GET or HEAD is a
-// navigation unless it has X-Requested-With or Upgrade, or its Accept allows neither
-// text/html nor */*.
+// navigation if its Accept names text/html, is exactly */* or is missing, unless it has
+// Upgrade, HX-Request or X-Requested-With: XMLHttpRequest.
 //
 // Around the login, callback and logout paths RequireAuth serves these itself.
 func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
@@ -81,29 +87,88 @@ func isNoFile(r *http.Request) bool { return !browser.IsFile(r) }
 
 // unauthenticated answers a request without a session.
 func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
-	if !browser.IsNavigation(r) {
-		m.unauthorized(w, m.paths.Caller(r))
+	if !browser.IsNavigation(r) && !browser.IsRefetch(r) {
+		m.challenge(w, r, "unauthenticated", m.paths.LoginURL("", m.paths.Caller(r)))
 		return
 	}
 	// Without __Host-, a cookie of a longer path survives every login: the browser would
 	// go round.
-	if !m.cookies.Secure && m.cookies.SentTwice(r) {
+	if !m.cookies.Secure && m.cookies.IsAmbiguous(r) {
 		m.responses.fail(w, r, &Error{Code: "cookies_lost", Status: http.StatusBadRequest, err: errors.New("the request has the session cookie twice, with two values")})
 		return
 	}
+	if m.paths.WithoutPrefix(r) {
+		m.responses.fail(w, r, &Error{Code: "internal", Status: http.StatusInternalServerError, err: errPrefixStripped})
+		return
+	}
+	m.hints.redirectedToLogin(r)
 	page.NoStore(w)
-	w.Header().Set("Location", m.paths.LoginURL("", m.paths.Request(r)))
+	w.Header().Set("Location", m.gateURL(r))
 	w.WriteHeader(http.StatusFound)
 }
 
-// unauthorized answers requests that cannot follow a redirect to a page: a redirected
-// fetch fails without saying why, and a redirected WebSocket or event stream dies
-// silently.
-func (m *Middleware) unauthorized(w http.ResponseWriter, returnTo string) {
+// errPrefixStripped is the error of a redirect to the login path that would lead to
+// itself.
+var errPrefixStripped = errors.New("a proxy strips a prefix off the path of Options.LoginPath or RedirectURL, so that the login leads to itself; " +
+	"have it pass the path on as it is, or put the prefix back in front of Middleware.Handler (README.md, Behind a proxy)")
+
+// maxLoginURL is the length, in bytes, of a login URL that servers take: most refuse
+// request lines over 8 KiB.
+const maxLoginURL = 8000
+
+// gateURL is the URL of a login that leads back to what was asked for. Escapes can make
+// it three times as long.
+func (m *Middleware) gateURL(r *http.Request) string {
+	path := m.requestPath(r)
+	if loginURL := m.paths.LoginURL("", path); len(loginURL) <= maxLoginURL {
+		return loginURL
+	}
+	m.logDropped(r, path)
+	return m.paths.LoginURL("", "/")
+}
+
+// requestPath is the return path of a request.
+func (m *Middleware) requestPath(r *http.Request) string {
+	path := m.paths.Request(r)
+	if path == "/" {
+		m.logDropped(r, r.URL.RequestURI())
+	}
+	return path
+}
+
+// logDropped says that a return path was not kept. A query may contain secrets, and
+// what is not a path of the application is an attacker's text.
+func (m *Middleware) logDropped(r *http.Request, given string) {
+	if given == "" || given == "/" {
+		return
+	}
+	path, _, _ := strings.Cut(given, "?")
+	path, _, _ = strings.Cut(path, "#")
+	if path = path[:min(len(path), 64)]; weburl.ReturnPath(path) != path {
+		path = "[not a path of the application]"
+	}
+	m.log.DebugContext(r.Context(), "oauthlogin: return path dropped", "path", browser.Printable(weburl.Shown(path)), "bytes", len(given))
+}
+
+// challenge answers a request that cannot follow a redirect to the login page, with 401
+// and the way there: a redirected fetch fails without saying why, a redirected
+// WebSocket or event stream dies silently, and a redirected form is lost.
+func (m *Middleware) challenge(w http.ResponseWriter, r *http.Request, code, loginURL string) {
 	page.NoStore(w)
 	// RFC 9110 section 15.5.2 wants a challenge. Browsers do not prompt for this one.
-	w.Header().Set("WWW-Authenticate", `Cookie realm="oauthlogin"`)
-	page.JSON(w, http.StatusUnauthorized, map[string]string{"error": "unauthenticated", "login_url": m.paths.LoginURL("", returnTo)})
+	scheme := `Cookie realm="oauthlogin"`
+	if code != "unauthenticated" {
+		scheme += `, error="` + code + `"` // RFC 9470 section 3
+	}
+	w.Header().Set("WWW-Authenticate", scheme)
+	if r.Header.Get("HX-Request") != "" {
+		w.Header().Set("HX-Redirect", loginURL)
+	}
+	if browser.ShowsPage(r) {
+		m.responses.fail(w, r, &Error{Code: code, Status: http.StatusUnauthorized, RetryURL: loginURL, err: errors.New("the request cannot go through a login")})
+		return
+	}
+	page.JSON(w, http.StatusUnauthorized, map[string]string{"error": code, "login_url": loginURL})
 }
 
 // retryAfter is how many seconds a client waits before it asks again.

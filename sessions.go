@@ -52,12 +52,13 @@ func newActiveSessions(opts *Options, providers providers, scheme *cookies.Schem
 	s := &activeSessions{
 		limits:    limits{idle: opts.IdleTimeout, lifetime: opts.MaxLifetime, outliveTokens: opts.InsecureOutliveTokens},
 		providers: providers,
-		vault:     &cookieVault{scheme, opts.Logger},
+		vault:     &cookieVault{scheme},
 		cookies:   scheme,
 		sealer:    sealer,
 		grants:    memory.NewGrants[*record](opts.IdleTimeout, opts.MaxLifetime),
 		log:       opts.Logger,
 	}
+	scheme.Opens = s.opens
 	if opts.Store != nil {
 		s.vault = &storeVault{opts.Store, scheme, opts.Logger}
 	}
@@ -141,6 +142,12 @@ func (s *activeSessions) open(v *cookies.Value) (o opened, ok bool) {
 		rec.user.Issuer = rec.extra.issuer
 	}
 	return opened{rec, oldKey}, true
+}
+
+// opens reports whether a sealed value is one of a session here.
+func (s *activeSessions) opens(v cookies.Value) bool {
+	_, ok := s.open(&v)
+	return ok
 }
 
 // start seals a new session, in place of whatever the request has.
@@ -254,27 +261,15 @@ func (rec *record) vouchedFor(now time.Time) bool {
 	return t.refresh.IsZero() || t.expiry.IsZero() || now.Before(t.expiry.Add(maxOutage))
 }
 
-// warnCookieBytes is what common proxies let pass: nginx and Apache allow 8 KiB for
-// all cookies of a request in one header line.
-const warnCookieBytes = 7000
-
 // A cookieVault keeps the whole session in cookies.
 type cookieVault struct {
 	cookies *cookies.Scheme
-	log     *slog.Logger
 }
 
 func (v *cookieVault) read(r *http.Request) (cookies.Value, error) { return v.cookies.Read(r), nil }
 
 func (v *cookieVault) start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error {
-	if err := v.cookies.Write(w, r, sealed, maxAge); err != nil {
-		return err
-	}
-	if len(sealed) > warnCookieBytes {
-		v.log.WarnContext(r.Context(), "oauthlogin: session cookies are large; nginx and Apache refuse more than 8 KiB of request headers, "+
-			"and some proxies 4 KiB of response headers: set Options.Store, or ask the provider for smaller tokens", "bytes", len(sealed))
-	}
-	return nil
+	return v.cookies.Write(w, r, sealed, maxAge)
 }
 
 func (v *cookieVault) replace(w http.ResponseWriter, r *http.Request, content func() (string, int, error)) error {

@@ -16,8 +16,11 @@ import (
 const (
 	// silentPause is how long a browser is not sent to the provider again.
 	silentPause = 10 * time.Minute
-	// silentCookieAge is how long a browser remembers the pause, or its logout.
+	// silentCookieAge is how long a browser remembers the pause.
 	silentCookieAge = 30 * 24 * time.Hour
+	// silentOffAge is how long it remembers a logout: as long as browsers keep a cookie
+	// (RFC 6265bis section 5.5).
+	silentOffAge = 400 * 24 * time.Hour
 	// silentWait bounds what a page waits for the provider's metadata.
 	silentWait = 2 * time.Second
 	// maxSilentReturn is the length of a return path that fits a flow cookie whatever it
@@ -32,8 +35,9 @@ const (
 // when the browser was sent there in the last ten minutes, and when it cannot be told
 // whether the user is signed in.
 //
-// A browser that has been on such a page and then signs out stays signed out until its
-// user signs in on purpose.
+// A browser that signs out stays signed out until its user signs in on purpose. For a
+// browser that has not been on such a page before, that holds only if SilentLogin was
+// called before the Middleware served its first request.
 //
 // A browser that keeps no cookies, and a crawler, gets an error page instead of the
 // page: do not use SilentLogin on pages that are for those as well.
@@ -41,6 +45,10 @@ const (
 // SilentLogin does nothing where the user would have to choose: with several providers,
 // or with one that is not OpenID Connect.
 func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
+	// What a logout does must not change under the requests that are running.
+	if m.made() && !m.serving.Load() {
+		m.silent.Store(true)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.serveOwn(w, r) {
 			return
@@ -70,7 +78,7 @@ func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bo
 	// Discovery goes on after the wait; this page does not wait for it.
 	ctx, cancel := context.WithTimeout(r.Context(), silentWait)
 	defer cancel()
-	location, err := m.beginFlow(w, r.WithContext(ctx), p, LoginOptions{ReturnTo: returnTo, AuthParams: url.Values{"prompt": {"none"}}}, true)
+	location, err := m.beginFlow(w, r.WithContext(ctx), p, LoginOptions{ReturnTo: returnTo, AuthParams: url.Values{"prompt": {"none"}}}, silent)
 	if err != nil {
 		return false
 	}
@@ -95,15 +103,16 @@ func (m *Middleware) silentLoginPaused(r *http.Request) bool {
 	return cookie.Value == silentOff || err == nil && time.Now().Unix() < until
 }
 
-// pauseSilentLogin keeps a browser that has been on a page with SilentLogin from being
-// signed in again after its logout.
+// pauseSilentLogin keeps SilentLogin from signing a browser in again after its logout:
+// also one that has not been on such a page yet. Without SilentLogin there is no cookie.
 func (m *Middleware) pauseSilentLogin(w http.ResponseWriter, r *http.Request) {
-	cookie, err := r.Cookie(m.cookies.Silent)
-	if err != nil {
-		return
+	known := false
+	if cookie, err := r.Cookie(m.cookies.Silent); err == nil {
+		_, err := strconv.ParseInt(cookie.Value, 10, 64)
+		known = err == nil || cookie.Value == silentOff
 	}
-	if _, err := strconv.ParseInt(cookie.Value, 10, 64); err == nil || cookie.Value == silentOff {
-		m.setSilent(w, silentOff)
+	if known || m.silent.Load() {
+		m.cookies.Set(w, m.cookies.Silent, silentOff, int(silentOffAge/time.Second))
 	}
 }
 

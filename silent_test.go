@@ -3,7 +3,9 @@ package oauthlogin_test
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -377,5 +379,31 @@ func TestSilentAlone(t *testing.T) {
 		if resp, led := visitPage(b, "/public/"); resp.StatusCode != http.StatusInternalServerError || len(led) > 0 || a.Called("/public/") > 0 {
 			t.Errorf("%d %s", resp.StatusCode, resp.Text)
 		}
+	}
+}
+
+// What a logout does is settled before the first request: to wrap a route later changes
+// nothing for browsers that have not been there.
+func TestSilentLoginWhileServing(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	a.NoEndSession()
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	silently := a.Auth.SilentLogin(http.NotFoundHandler())
+	b.LogOut("/")
+	if names := slices.Collect(maps.Keys(b.Cookies())); len(names) > 0 {
+		t.Errorf("the logout left %q", names)
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, "https://app.test/public", nil)
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	silently.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		b.SetCookie(c.Name, c.Value)
+	}
+	b.Login("/dashboard")
+	if b.LogOut("/"); b.Cookies()["__Host-oauthlogin.silent"] != "off" {
+		t.Errorf("a browser that has been there has %v after the logout", b.Cookies())
 	}
 }

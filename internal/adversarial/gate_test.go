@@ -107,6 +107,11 @@ func TestHostHeader(t *testing.T) {
 			a.Raw(b, nil, "POST /logout?return_to=//hostile.test", "Host", host, "Content-Length", "0")
 		}
 		a.Expect("callback", a.Raw(b, nil, "GET /auth/callback?state=x&code=y", "Host", "hostile.test"), http.StatusBadRequest, "")
+		// One line names the host, for whoever runs the proxy.
+		if n := strings.Count(a.Log.String(), "hostile"); n != 1 {
+			t.Errorf("%d mentions in the log", n)
+		}
+		a.Log.Reset()
 		a.Leaves(b, apptest.Aftermath{})
 	})
 }

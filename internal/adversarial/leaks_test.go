@@ -124,7 +124,7 @@ func newHuntedApp(t *testing.T, h *apptest.LeakHunt, with apptest.Config) *appte
 	}))
 	a.Net["evil.test"] = h.Tap("evil.test", quiet)
 	a.Routes = func(mux *http.ServeMux) {
-		mux.Handle("/admin", a.Auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})(quiet))
+		mux.Handle("/admin", a.Auth.Require(oauthlogin.Policy{Providers: []string{a.Opts.Providers[0].Name}, Claims: map[string][]string{"groups": {"admin"}}})(quiet))
 		mux.Handle("/recent", a.Auth.Require(oauthlogin.Policy{MaxAge: time.Minute})(quiet))
 		mux.Handle("/silent", a.Auth.SilentLogin(quiet))
 	}

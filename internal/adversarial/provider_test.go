@@ -216,7 +216,7 @@ func TestPlainOAuthIss(t *testing.T) {
 				}
 			}))
 			if tt.ok {
-				if resp.Location() != "/dashboard" || !b.SignedIn() {
+				if resp.Location() != "/dashboard#" || !b.SignedIn() {
 					t.Errorf("response is %d: %s", resp.StatusCode, resp.Text)
 				}
 				return

@@ -49,7 +49,7 @@ func PlainProvider(name, redirectURL string) oauthlogin.Provider {
 		Name: name,
 		OAuth2: &oauth2.Config{
 			ClientID: "app", ClientSecret: TestSecret, RedirectURL: redirectURL,
-			Endpoint: oauth2.Endpoint{AuthURL: "https://op.example/authorize", TokenURL: "https://op.example/token"},
+			Endpoint: oauth2.Endpoint{AuthURL: "https://plain.example/authorize", TokenURL: "https://plain.example/token"},
 		},
 		Identify: func(context.Context, *http.Client) (oauthlogin.User, error) {
 			return oauthlogin.User{}, errors.New("nobody")

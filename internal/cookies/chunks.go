@@ -4,6 +4,7 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -69,8 +70,8 @@ func (v *Value) Sealed() (sealed string, ok bool) {
 
 // Read finds the chunks of a request. The Value is zero if any is missing or of
 // another write. A chunk that is there twice, with two values, makes it ambiguous
-// whose session it is, and counts as none (RFC 6265bis section 8.6.1, weak
-// integrity).
+// whose session it is (RFC 6265bis section 8.6.1, weak integrity): that counts as none,
+// unless Opens can tell.
 //
 // It looks through the header itself: http.Request.Cookies parses every cookie,
 // which for large ones costs more than everything else that a request needs.
@@ -82,10 +83,15 @@ func (s *Scheme) Read(r *http.Request) Value {
 			return Value{}
 		}
 		if seen[i] && v.parts[i] != value {
-			return Value{}
+			return s.readTwice(r)
 		}
 		seen[i], v.parts[i] = true, value
 	}
+	return v.joined()
+}
+
+// joined returns the chunks in v that belong together, which the first one names.
+func (v Value) joined() Value {
 	first := v.parts[0]
 	if len(first) < 1+markLength || first[0] < '1' || first[0] > '0'+maxChunks {
 		return Value{}
@@ -100,6 +106,45 @@ func (s *Scheme) Read(r *http.Request) Value {
 		}
 	}
 	return v
+}
+
+// maxCandidates bounds the values of one request that are opened.
+const maxCandidates = 4
+
+// readTwice reads a request that has a chunk twice. Without the prefix __Host-, a
+// server on another port or a cookie with a longer path can be behind one of them. The
+// one that opens counts, if exactly one does.
+func (s *Scheme) readTwice(r *http.Request) (found Value) {
+	if s.Secure || s.Opens == nil {
+		return Value{}
+	}
+	var chunks [maxChunks][]string
+	for i, value := range s.sent(r) {
+		if !slices.Contains(chunks[i], value) {
+			chunks[i] = append(chunks[i], value)
+		}
+	}
+	if len(chunks[0]) > maxCandidates {
+		return Value{}
+	}
+	for _, first := range chunks[0] {
+		v := Value{parts: [maxChunks]string{first}}
+		for i := 1; i < maxChunks && len(first) > markLength; i++ {
+			for _, value := range chunks[i] {
+				if strings.HasPrefix(value, first[1:1+markLength]) {
+					v.parts[i] = value
+				}
+			}
+		}
+		if v = v.joined(); v.IsZero() || !s.Opens(v) {
+			continue
+		}
+		if !found.IsZero() {
+			return Value{}
+		}
+		found = v
+	}
+	return found
 }
 
 // sent yields the chunks of a request in the order of the header.
@@ -149,6 +194,7 @@ func (s *Scheme) Write(w http.ResponseWriter, r *http.Request, sealed string, ma
 			s.Expire(w, s.chunks[i])
 		}
 	}
+	s.CheckSize(w, r)
 	return nil
 }
 

@@ -18,7 +18,13 @@ type Scheme struct {
 	FlowPrefix     string // of the cookies of pending logins
 	Rounds, Silent string
 	Secure         bool
-	chunks         [maxChunks]string // the first is Session
+	// Opens, if set, reports whether a sealed value opens. It decides where a request
+	// without Secure cookies has a chunk twice.
+	Opens func(Value) bool
+	// OnLarge, if set, is told when the cookies of one response, or those that the next
+	// request will send, are more bytes than common proxies let pass.
+	OnLarge func(r *http.Request, set, sent int)
+	chunks  [maxChunks]string // the first is Session
 }
 
 // maxExpired bounds the cookies that one response expires. A browser has room for
@@ -82,6 +88,65 @@ func (s *Scheme) SentTwice(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// IsAmbiguous reports whether a request has a cookie of the session twice, and none of
+// the values counts.
+func (s *Scheme) IsAmbiguous(r *http.Request) bool {
+	if !s.SentTwice(r) {
+		return false
+	}
+	v := s.Read(r)
+	return v.IsZero()
+}
+
+// What common proxies let pass, in bytes: nginx buffers that much of a response's
+// header by default, and that much of one header line of a request.
+const (
+	maxResponseBytes = 4096
+	maxRequestBytes  = 8192
+)
+
+// CheckSize tells OnLarge if the cookies of a response are too large, or those that the
+// browser will send after it.
+func (s *Scheme) CheckSize(w http.ResponseWriter, r *http.Request) {
+	if s.OnLarge == nil {
+		return
+	}
+	set, sent := 0, s.BytesSent(r, func(name string) bool { return !isSet(w, name) })
+	for _, line := range w.Header()["Set-Cookie"] {
+		pair, _, _ := strings.Cut(line, ";")
+		name, value, _ := strings.Cut(pair, "=")
+		set += len(name) + len(value)
+		if s.isOurs(name) && value != "" {
+			sent += len(pair) + len(separator)
+		}
+	}
+	if set > maxResponseBytes || sent > maxRequestBytes {
+		s.OnLarge(r, set, sent)
+	}
+}
+
+const separator = "; " // between the cookies of a request
+
+// BytesSent returns how many bytes of a request's header are cookies of the package
+// with such names.
+func (s *Scheme) BytesSent(r *http.Request, counts func(name string) bool) (n int) {
+	for _, line := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.Trim(pair, " \t")
+			if name, _, _ := strings.Cut(pair, "="); s.isOurs(name) && counts(name) {
+				n += len(pair) + len(separator)
+			}
+		}
+	}
+	return n
+}
+
+func isSet(w http.ResponseWriter, name string) bool {
+	return slices.ContainsFunc(w.Header()["Set-Cookie"], func(line string) bool {
+		return strings.HasPrefix(line, name) && strings.HasPrefix(line[len(name):], "=")
+	})
 }
 
 // Set writes one cookie, in place of an earlier one of this response: there is one

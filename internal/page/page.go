@@ -66,8 +66,11 @@ type Error struct {
 // cause.
 func WriteError(w http.ResponseWriter, e Error) {
 	retry := "Try again"
-	if e.Code == "flow_used" {
+	switch e.Code {
+	case "flow_used":
 		retry = "Continue"
+	case "unauthenticated", "insufficient_user_authentication":
+		retry = "Sign in"
 	}
 	title, text := describe(e.Code)
 	write(w, e.Status, errorTemplate, map[string]string{

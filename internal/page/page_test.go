@@ -20,7 +20,7 @@ func documentedCodes(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	codes := map[string]string{}
-	for _, match := range regexp.MustCompile(`(?m)^//\t([a-z_]+) +(\d{3})  `).FindAllStringSubmatch(string(source), -1) {
+	for _, match := range regexp.MustCompile(`(?m)^//\t([a-z_]+)(?:\n//\t)? +(\d{3})  `).FindAllStringSubmatch(string(source), -1) {
 		codes[match[1]] = match[2]
 	}
 	if len(codes) < 15 {

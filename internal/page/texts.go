@@ -10,9 +10,13 @@ func describe(code string) (title, text string) {
 	case "provider_unavailable":
 		return "Sign-in is not available", "The sign-in provider cannot be reached at the moment. Please try again later."
 	case "flow_not_found":
-		return "Sign-in could not be matched", "This sign-in was not started in this browser. The link may be old, or the browser may not accept cookies."
+		return "Sign-in could not be matched", "This sign-in was started at another address of this site, or in another browser. The link may also be old, or the browser may not accept cookies."
 	case "flow_expired":
 		return "Sign-in took too long", "For your safety, a sign-in has to be completed within five minutes. Please start again."
+	case "unauthenticated":
+		return "Please sign in", "You are not signed in, so nothing was changed. After signing in you come back and can try again."
+	case "insufficient_user_authentication":
+		return "Please confirm your sign-in", "This asks for a more recent or a stronger sign-in than yours, so nothing was changed. After signing in you come back and can try again."
 	case "flow_used":
 		return "Sign-in is already complete", "This sign-in was completed earlier, or was opened twice."
 	case "cookies_lost":

@@ -9,6 +9,7 @@ import (
 
 // Paths are the local paths that a Middleware serves and sends browsers to.
 type Paths struct {
+	Origin        string // the public one, that of the redirect URLs
 	Login, Logout string
 	Callbacks     []string
 	AfterLogout   []string // where a provider's logout leads back to
@@ -54,8 +55,13 @@ func (p *Paths) Request(r *http.Request) string {
 }
 
 // Caller is the return path of a login that a script has to ask for: the page that it
-// runs on if the browser says so, and the request's own path otherwise.
+// runs on if the browser or htmx says so, and the request's own path otherwise.
 func (p *Paths) Caller(r *http.Request) string {
+	if r.Header.Get("HX-Request") != "" {
+		if page := p.local(r.Header.Get("HX-Current-URL")); page != "" {
+			return page
+		}
+	}
 	if page := p.Page(r); page != "" {
 		return page
 	}
@@ -66,11 +72,41 @@ func (p *Paths) Caller(r *http.Request) string {
 }
 
 // Page is the return path of the page that sent a request, "" if the browser does not
-// name one of the same host.
-func (p *Paths) Page(r *http.Request) string {
-	page, err := url.Parse(r.Referer())
-	if err != nil || page.Host == "" || page.Host != r.Host {
+// name one of the public origin. Host does not matter: proxies rewrite it.
+func (p *Paths) Page(r *http.Request) string { return p.local(r.Referer()) }
+
+// local returns the return path of a page, "" if it is on another origin.
+func (p *Paths) local(rawURL string) string {
+	page, err := url.Parse(rawURL)
+	if err != nil || page.Host == "" || Origin(page) != p.Origin {
 		return ""
 	}
 	return p.ReturnPath(page.RequestURI())
+}
+
+// PublicHost is the host of the public origin, with its port if it is not the default.
+func (p *Paths) PublicHost() string {
+	_, host, _ := strings.Cut(p.Origin, "://")
+	return host
+}
+
+// WithoutPrefix reports whether a request is one for a path of the package that has
+// lost its beginning on the way: a proxy strips it. No page has the parameters of a
+// callback.
+func (p *Paths) WithoutPrefix(r *http.Request) bool {
+	path, asked := r.URL.Path, r.URL.Path
+	if strings.HasPrefix(r.RequestURI, "/") { // http.StripPrefix leaves it as it was
+		asked, _, _ = strings.Cut(r.RequestURI, "?")
+	}
+	isEnd := func(own string) bool {
+		return len(path) > 1 && path != own && strings.HasSuffix(own, path) && strings.HasSuffix(own, asked)
+	}
+	if isEnd(p.Login) {
+		return true
+	}
+	if !slices.ContainsFunc(p.Callbacks, isEnd) {
+		return false
+	}
+	query := r.URL.Query()
+	return query.Has("state") && (query.Has("code") || query.Has("error"))
 }

@@ -48,12 +48,13 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// A script's login leads back to the page that it runs on, if that is on this host.
+// A script's login leads back to the page that it runs on, if that is on the public origin.
 func TestCaller(t *testing.T) {
 	for _, tt := range []struct{ method, referer, page, caller string }{
 		{"GET", "https://app.test/page?x=1", "/page?x=1", "/page?x=1"},
 		{"POST", "https://app.test/page", "/page", "/page"},
-		{"GET", "http://app.test/page", "/page", "/page"},
+		{"GET", "http://app.test/page", "", "/api/me?x"},
+		{"GET", "https://app.test:443/page", "/page", "/page"},
 		{"GET", "https://app.test", "/", "/"},
 		{"GET", "https://app.test/login?return_to=/x", "/", "/"},
 		{"GET", "https://app.test//evil.example", "/", "/"},

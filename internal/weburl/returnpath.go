@@ -8,18 +8,23 @@ import (
 )
 
 // MaxReturnPath is the length, in bytes, above which a return path is dropped.
-const MaxReturnPath = 2048
+// Whether a shorter one fits a cookie depends on how far it can be compressed.
+const MaxReturnPath = 4000
 
 // ReturnPath returns p if every browser resolves it to a page on the
 // application's own origin, and "/" if there is any doubt. The result goes into
 // a Location header byte for byte, and never through http.Redirect, which cleans
-// the path after the check: /./\evil.example becomes /\evil.example.
+// the path after the check: /./\evil.example becomes /\evil.example. A backslash
+// behind the path, which browsers leave in a query, becomes %5C.
 //
 // RFC 9700 section 4.11; CVE-2020-5233, CVE-2020-11053, CVE-2020-4037 of
 // oauth2-proxy, CVE-2021-32786 of mod_auth_openidc.
 func ReturnPath(p string) string {
 	if len(p) > MaxReturnPath || !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") {
 		return "/"
+	}
+	if i := strings.IndexAny(p, "?#"); i >= 0 {
+		p = p[:i] + strings.ReplaceAll(p[i:], `\`, "%5C")
 	}
 	for i := range len(p) {
 		// WHATWG URL: a backslash is a slash, and tabs and newlines vanish.
@@ -28,15 +33,25 @@ func ReturnPath(p string) string {
 		}
 	}
 	u, err := url.ParseRequestURI(p)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil {
-		return "/"
-	}
-	// A server or proxy that cleans or decodes the path must not turn it into an
-	// off-origin one either.
-	if strings.HasPrefix(path.Clean(u.Path), "//") || strings.Contains(u.Path, `\`) {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(p) > MaxReturnPath || isOffOriginDecoded(u.Path) {
 		return "/"
 	}
 	return p
+}
+
+// isOffOriginDecoded reports whether a server or proxy that cleans or decodes the
+// path can make an off-origin one of it.
+func isOffOriginDecoded(decoded string) bool {
+	cleaned := path.Clean(decoded)
+	if strings.HasPrefix(cleaned, "//") || strings.HasPrefix(cleaned, `/\`) {
+		return true
+	}
+	if !strings.Contains(decoded, `\`) {
+		return false
+	}
+	// Where a backslash is a slash, dots could remove what stands before an empty segment.
+	segments := strings.Split(strings.ReplaceAll(decoded, `\`, "/"), "/")
+	return slices.Contains(segments, ".") || slices.Contains(segments, "..")
 }
 
 // resolves reports whether p leads to own, which is a clean path, once a router

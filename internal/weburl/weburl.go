@@ -3,7 +3,10 @@
 package weburl
 
 import (
+	"bufio"
+	"bytes"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"path"
@@ -51,6 +54,21 @@ func Shown(raw string) string {
 func IsHTTPS(raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && u.Scheme == "https"
+}
+
+// ASCIIHost returns a host as browsers and certificates have it (RFC 3490), "" if it
+// has no such form.
+func ASCIIHost(host string) string {
+	// The standard library has the conversion, but exports it only here.
+	var sent bytes.Buffer
+	if err := (&http.Request{Method: http.MethodGet, URL: &url.URL{Host: strings.ToLower(host)}}).Write(&sent); err != nil {
+		return ""
+	}
+	r, err := http.ReadRequest(bufio.NewReader(&sent))
+	if err != nil {
+		return ""
+	}
+	return r.Host
 }
 
 // IsLoopback reports whether host is localhost or a loopback address.

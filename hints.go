@@ -1,0 +1,102 @@
+package oauthlogin
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/browser"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
+)
+
+// hints names common mistakes of a deployment in the log, where they show.
+type hints struct {
+	paths *weburl.Paths
+	log   *slog.Logger
+
+	elsewhere  sync.Once    // a login began under another origin
+	served     atomic.Bool  // something serves the login path
+	redirected atomic.Int32 // to the login path, before anything has served it
+	large      atomic.Int64 // when cookies were last too large, in Unix seconds
+}
+
+// loginBegins says when a login begins under another host or scheme than the one that
+// the provider leads back to. The browser would not send the flow's cookie there.
+func (h *hints) loginBegins(r *http.Request) {
+	host, hostFits := h.hostOf(r)
+	scheme, schemeFits := h.schemeOf(r)
+	if hostFits && schemeFits {
+		return
+	}
+	h.elsewhere.Do(func() {
+		h.log.WarnContext(r.Context(), "oauthlogin: a login began under another host or scheme than RedirectURL's, so its cookie is missing at the callback; "+
+			"open the application at RedirectURL's origin, or have the proxy pass Host on or set X-Forwarded-Host and X-Forwarded-Proto",
+			"began_at", browser.Printable(scheme+"://"+host), "redirect_url", h.paths.Origin)
+	})
+}
+
+// hostOf returns the host that a request was sent to, and whether it is the public one.
+func (h *hints) hostOf(r *http.Request) (host string, fits bool) {
+	public := h.paths.PublicHost()
+	for _, host := range append(strings.Split(r.Header.Get("X-Forwarded-Host"), ","), r.Host) {
+		if h.withoutDefaultPort(host) == public {
+			return public, true
+		}
+	}
+	return r.Host, false
+}
+
+func (h *hints) withoutDefaultPort(host string) string {
+	host = strings.ToLower(strings.TrimSpace(host))
+	if strings.HasPrefix(h.paths.Origin, "https:") {
+		return strings.TrimSuffix(host, ":443")
+	}
+	return strings.TrimSuffix(host, ":80")
+}
+
+// schemeOf returns the scheme that a request was sent with, and whether it can be the
+// public one. Without TLS or X-Forwarded-Proto it cannot be told: a proxy may have
+// ended TLS.
+func (h *hints) schemeOf(r *http.Request) (scheme string, fits bool) {
+	public, _, _ := strings.Cut(h.paths.Origin, ":")
+	if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded != "" {
+		first, _, _ := strings.Cut(forwarded, ",")
+		scheme = strings.ToLower(strings.TrimSpace(first))
+		return scheme, scheme == public
+	}
+	if r.TLS != nil {
+		return "https", public == "https"
+	}
+	return public, true
+}
+
+// loginServed notes that something serves the login path.
+func (h *hints) loginServed() {
+	if !h.served.Load() {
+		h.served.Store(true)
+	}
+}
+
+// redirectedToLogin says when redirects lead to a login path that nothing serves.
+func (h *hints) redirectedToLogin(r *http.Request) {
+	if h.served.Load() || h.redirected.Add(1) != 3 {
+		return
+	}
+	h.log.WarnContext(r.Context(), "oauthlogin: RequireAuth has redirected three times, and no request has reached the login path; "+
+		"put Middleware.Handler around the router, or serve the path by Middleware.Login (with several instances, another one may serve it)",
+		"login_path", h.paths.Login)
+}
+
+// largeCookies says, at most once a minute, that cookies are larger than common proxies
+// let pass.
+func (h *hints) largeCookies(r *http.Request, set, sent int) {
+	now, last := time.Now().Unix(), h.large.Load()
+	if now-last < 60 && last != 0 || !h.large.CompareAndSwap(last, now) {
+		return
+	}
+	h.log.WarnContext(r.Context(), "oauthlogin: cookies are larger than proxies let pass by default (nginx: 4,096 bytes of response headers, 8,192 of one request header); "+
+		"set Options.Store, or ask the provider for smaller tokens", "response_bytes", set, "request_bytes", sent)
+}
