@@ -142,25 +142,6 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// client returns the client with the given ID, or nil.
-func (c Config) client(id string) *Client {
-	i := slices.IndexFunc(c.Clients, func(client Client) bool { return client.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return &c.Clients[i]
-}
-
-// user returns the configured user with the given subject, or a new user with
-// only that subject and name.
-func (c Config) user(subject string) User {
-	i := slices.IndexFunc(c.Users, func(user User) bool { return user.Subject == subject })
-	if i < 0 {
-		return User{Subject: subject, Name: subject}
-	}
-	return c.Users[i]
-}
-
 // validSubject reports whether s can be a sub: at most 255 ASCII characters
 // (OpenID Connect Core 1.0 section 2).
 func validSubject(s string) bool {

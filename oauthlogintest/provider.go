@@ -22,8 +22,10 @@ type Provider struct {
 	keys        keyring
 	log         requestLog
 
-	mu    sync.RWMutex // guards hooks
-	hooks hooks
+	mu      sync.RWMutex // guards what follows
+	hooks   hooks
+	users   []User
+	clients []*Client
 
 	server *http.Server // nil unless started
 	done   chan struct{}
@@ -42,6 +44,10 @@ func New(cfg Config) (*Provider, error) {
 		return nil, fmt.Errorf("oauthlogintest: Config.Issuer: %w", err)
 	}
 	p := &Provider{config: cfg, path: strings.TrimSuffix(issuer.Path, "/")}
+	for i := range cfg.Clients {
+		p.clients = append(p.clients, &cfg.Clients[i])
+	}
+	p.users = cfg.Users
 	p.routes = p.newRoutes()
 	return p, nil
 }
