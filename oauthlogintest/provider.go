@@ -27,6 +27,8 @@ type Provider struct {
 	users   []User
 	clients []*Client
 
+	network *network // nil unless Run made it
+
 	server *http.Server // nil unless started
 	done   chan struct{}
 }
@@ -111,6 +113,16 @@ func (p *Provider) Close() {
 		<-p.done
 	}
 	p.keys.close()
+}
+
+// HTTPClient returns a client that reaches the Provider: for Options.HTTPClient of
+// the application. In [Run] it is that of the in-process network, which has no
+// other hosts than the application and the Provider.
+func (p *Provider) HTTPClient() *http.Client {
+	if p.network == nil {
+		return &http.Client{}
+	}
+	return &http.Client{Transport: p.network.transport}
 }
 
 // Issuer returns the issuer URL: issuer in the metadata and iss in ID tokens.
