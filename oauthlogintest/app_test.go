@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -33,7 +34,7 @@ func run(t testing.TB, cfg oauthlogintest.Config, change ...func(*oauthlogin.Opt
 	a := &demoApp{}
 	site := oauthlogintest.Run(t, cfg, func(base string, p *oauthlogintest.Provider) http.Handler {
 		opts := oauthlogin.Options{
-			Keys: [][]byte{testKey}, HTTPClient: p.HTTPClient(),
+			Keys: [][]byte{testKey}, HTTPClient: p.HTTPClient(), Logger: slog.New(slog.DiscardHandler),
 			Providers: []oauthlogin.Provider{p.Registration(base)},
 		}
 		for _, f := range change {
@@ -78,6 +79,7 @@ func (a *demoApp) routes() http.Handler {
 		fmt.Sscan(r.FormValue("status"), &status)
 		http.Redirect(w, r, r.FormValue("url"), status)
 	})
+	public("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.RequestURI, http.StatusFound) })
 	public("/set", func(w http.ResponseWriter, r *http.Request) {
 		for _, line := range r.URL.Query()["cookie"] {
 			w.Header().Add("Set-Cookie", line)

@@ -147,4 +147,6 @@ func trail(urls []*url.URL) string {
 	return lines.String()
 }
 
-func withoutQuery(u *url.URL) string { return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String() }
+func withoutQuery(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}

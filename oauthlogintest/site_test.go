@@ -314,3 +314,22 @@ func TestConfiguredSite(t *testing.T) {
 	wantPage(t, b.PostForm("/signout", url.Values{"return_to": {"/dashboard"}}), "http://localhost:8080/tenant/authorize", 200, "Sign in")
 	wantPage(t, b.Navigate("/bye"), appURL+"/bye", 200, "bye")
 }
+
+func TestRunFails(t *testing.T) {
+	t.Parallel()
+	app := func(string, *oauthlogintest.Provider) http.Handler { return http.NotFoundHandler() }
+	wantFatal(t, func(t testing.TB) { oauthlogintest.Run(t, oauthlogintest.Config{Issuer: "ftp://x"}, app) }, "Config.Issuer")
+	wantFatal(t, func(t testing.TB) { oauthlogintest.Run(t, oauthlogintest.Config{Issuer: appURL + "/op"}, app) }, "the application's origin")
+	wantFatal(t, func(t testing.TB) {
+		oauthlogintest.Run(t, oauthlogintest.Config{}, func(string, *oauthlogintest.Provider) http.Handler { return nil })
+	}, "nil http.Handler")
+	wantFatal(t, func(t testing.TB) { oauthlogintest.Run(t, oauthlogintest.Config{}, app).SignIn("alice") }, "at https://app.test/login, with status 404", "Browser.SignIn")
+}
+
+func BenchmarkSite(b *testing.B) {
+	site, _ := run(b, oauthlogintest.Config{})
+	alice := site.SignIn("alice")
+	for b.Loop() {
+		alice.Fetch("/api/me")
+	}
+}
