@@ -100,7 +100,7 @@ func (b *Browser) navigate(r request) *Response {
 		r.url = target
 		// The other two repeat the method (RFC 9110 section 15.4).
 		if resp.Status != http.StatusTemporaryRedirect && resp.Status != http.StatusPermanentRedirect {
-			r.method, r.form = http.MethodGet, nil
+			r.method = http.MethodGet
 		}
 	}
 }

@@ -43,6 +43,9 @@ func TestNavigations(t *testing.T) {
 		{"a form that is sent on", func() *oauthlogintest.Response {
 			return b.PostForm("/to?status=307&url="+url.QueryEscape("/echo?a=b"), url.Values{"x": {"1"}})
 		}, map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": appURL, "Content-Type": "application/x-www-form-urlencoded"}, "x=1"},
+		{"a form that is sent on for good", func() *oauthlogintest.Response {
+			return b.PostForm("/to?status=308&url="+url.QueryEscape("/echo?a=b"), url.Values{"x": {"1"}})
+		}, map[string]string{"Origin": appURL}, "x=1"},
 	} {
 		a.saw.Store(nil)
 		resp := tt.ask()

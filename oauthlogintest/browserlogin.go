@@ -47,7 +47,6 @@ func (b *Browser) SignIn(user string) *Response {
 	for name, value := range map[string]string{"login": user, "action": "approve"} {
 		form.Set(name, value)
 	}
-	form.Del("other")
 	resp := b.navigate(request{method: http.MethodPost, url: &url.URL{Scheme: at.Scheme, Host: at.Host, Path: at.Path}, form: form, page: at})
 	if !b.accepted(resp) {
 		t.Fatalf("oauthlogintest: signing in %q: the application did not accept the login\nThe browser %s", user, resp.where())

@@ -82,11 +82,15 @@ func (c *cookie) accepted(u *url.URL) bool {
 	return true
 }
 
-// put needs the lock.
+// put needs the lock. A cookie that replaces another is as old as that one.
 func (j *cookieJar) put(c *cookie) {
-	j.cookies = slices.DeleteFunc(j.cookies, func(old *cookie) bool {
+	i := slices.IndexFunc(j.cookies, func(old *cookie) bool {
 		return old.Name == c.Name && old.host == c.host && old.hostOnly == c.hostOnly && old.Path == c.Path
 	})
+	if i >= 0 {
+		j.cookies[i] = c
+		return
+	}
 	j.cookies = append(j.cookies, c)
 }
 

@@ -27,7 +27,7 @@ const (
 
 // Run serves the application that newApp returns, and a [Provider], until the test
 // ends. It uses no sockets, shares nothing with other tests, and works in a
-// [testing/synctest] bubble. base is the origin of the application; the application
+// [testing/synctest] bubble if it is called in there. base is the origin of the application; the application
 // is configured with [Provider.Registration] and [Provider.HTTPClient]. newApp may
 // use t.
 //

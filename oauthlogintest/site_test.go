@@ -1,8 +1,10 @@
 package oauthlogintest_test
 
 import (
+	"crypto/ecdsa"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -24,6 +26,10 @@ func TestSignedInHandler(t *testing.T) {
 	}
 	wantPage(t, site.Browser().Navigate("/dashboard"), signInPage, 200, "Sign in")
 	wantPage(t, site.Browser().Navigate("/"), appURL+"/", 200, "home")
+	key, _ := site.Provider.SigningKey()
+	if _, ok := key.(*ecdsa.PrivateKey); !ok {
+		t.Errorf("the provider signs with a %T, which takes long to make", key)
+	}
 	if site.URL != appURL || site.Provider.Issuer() != "https://provider.test" {
 		t.Errorf("site at %s, provider at %s", site.URL, site.Provider.Issuer())
 	}
@@ -186,6 +192,14 @@ func TestFaults(t *testing.T) {
 		time.Sleep(time.Minute)
 		wantPage(t, alice.Fetch("/api/profile"), appURL+"/api/profile", 200, "alice")
 
+		p.Intercept(oauthlogintest.UserInfo, func(http.ResponseWriter, *http.Request, http.HandlerFunc) { panic(http.ErrAbortHandler) })
+		requests = p.Count(oauthlogintest.UserInfo)
+		wantPage(t, alice.Fetch("/api/profile"), appURL+"/api/profile", 502, "EOF")
+		if n := p.Count(oauthlogintest.UserInfo) - requests; n != 1 {
+			t.Errorf("%d requests; want one that breaks off", n)
+		}
+		p.Intercept(oauthlogintest.UserInfo, nil)
+
 		p.EditIDToken(func(_, claims map[string]any) { claims["aud"] = "other" })
 		bob := site.Browser()
 		page := bob.Navigate("/dashboard")
@@ -238,11 +252,11 @@ func TestRegistration(t *testing.T) {
 		t.Errorf("registration %+v", got.OAuth2)
 	}
 	defer func() {
-		if s := fmt.Sprint(recover()); !strings.Contains(s, "https://shop.example.evil") {
+		if s := fmt.Sprint(recover()); !strings.Contains(s, `"https://shop.exam"`) {
 			t.Errorf("panic %q", s)
 		}
 	}()
-	p.Registration("https://shop.example.evil")
+	p.Registration("https://shop.exam")
 }
 
 func TestDefaultRegistration(t *testing.T) {
@@ -324,6 +338,41 @@ func TestRunFails(t *testing.T) {
 		oauthlogintest.Run(t, oauthlogintest.Config{}, func(string, *oauthlogintest.Provider) http.Handler { return nil })
 	}, "nil http.Handler")
 	wantFatal(t, func(t testing.TB) { oauthlogintest.Run(t, oauthlogintest.Config{}, app).SignIn("alice") }, "at https://app.test/login, with status 404", "Browser.SignIn")
+}
+
+// An application that does not keep the session, or whose /login is not the package's.
+func TestLoginsThatLeadNowhere(t *testing.T) {
+	t.Parallel()
+	forgetful := func(base string, p *oauthlogintest.Provider) http.Handler {
+		auth, err := oauthlogin.New(oauthlogin.Options{
+			Keys: [][]byte{testKey}, HTTPClient: p.HTTPClient(), Logger: slog.New(slog.DiscardHandler),
+			Providers: []oauthlogin.Provider{p.Registration(base)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := auth.RequireAuth(http.HandlerFunc(showUser))
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/" {
+				r.Header.Del("Cookie")
+			}
+			page.ServeHTTP(w, r)
+		})
+	}
+	wantFatal(t, func(t testing.TB) { oauthlogintest.Run(t, oauthlogintest.Config{}, forgetful).SignIn("alice") },
+		"did not accept the login", "at https://provider.test/authorize, with status 200")
+
+	elsewhere := func(string, *oauthlogintest.Provider) http.Handler {
+		mux := http.NewServeMux()
+		mux.Handle("/login", http.RedirectHandler("/in", http.StatusFound))
+		mux.HandleFunc("/in", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "another login") })
+		return mux
+	}
+	wantFatal(t, func(t testing.TB) {
+		site := oauthlogintest.Run(t, oauthlogintest.Config{}, elsewhere)
+		site.Provider.AutoApprove("alice")
+		site.SignIn("alice")
+	}, "did not get to the sign-in page", "https://app.test/in, with status 200: another login")
 }
 
 func BenchmarkSite(b *testing.B) {
