@@ -53,7 +53,7 @@ func (b *Browser) Navigate(path string) *Response {
 // is for the caller to add.
 func (b *Browser) PostForm(path string, form url.Values) *Response {
 	b.site.t.Helper()
-	return b.navigate(request{method: http.MethodPost, url: b.resolve(path, false), form: form, page: b.site.base})
+	return b.navigate(formOf(b.site.base, b.resolve(path, false), form))
 }
 
 // Fetch gets a path of the application as a script of one of its pages does, with
@@ -61,6 +61,21 @@ func (b *Browser) PostForm(path string, form url.Values) *Response {
 func (b *Browser) Fetch(path string) *Response {
 	b.site.t.Helper()
 	return b.send(request{method: http.MethodGet, url: b.resolve(path, false), page: b.site.base, script: true})
+}
+
+// Do sends any other request as [Browser.Fetch] does: method, header and body are
+// those of r, and its URL is a path of the application.
+func (b *Browser) Do(r *http.Request) *Response {
+	b.site.t.Helper()
+	sent := request{method: r.Method, url: b.resolve(r.URL.String(), false), header: r.Header, page: b.site.base, script: true}
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			b.site.t.Fatalf("oauthlogintest: %s: read the request body: %v", sent, err)
+		}
+		sent.body = body
+	}
+	return b.send(sent)
 }
 
 // resolve returns the URL of a path of the application, or, if it may be elsewhere,
@@ -72,7 +87,7 @@ func (b *Browser) resolve(path string, elsewhere bool) *url.URL {
 	case err != nil:
 		b.site.t.Fatalf("oauthlogintest: %v", err)
 	case elsewhere && strings.Contains(path, "://"):
-	case !strings.HasPrefix(path, "/"), u.Host != b.site.base.Host:
+	case !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, b.site.URL+"/"), u.Host != b.site.base.Host:
 		b.site.t.Fatalf("oauthlogintest: %q is not a path of the application; it must begin with one slash", path)
 	}
 	return u
@@ -100,7 +115,7 @@ func (b *Browser) navigate(r request) *Response {
 		r.url = target
 		// The other two repeat the method (RFC 9110 section 15.4).
 		if resp.Status != http.StatusTemporaryRedirect && resp.Status != http.StatusPermanentRedirect {
-			r.method = http.MethodGet
+			r.method, r.body, r.header = http.MethodGet, nil, nil
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,6 +34,13 @@ func TestNavigations(t *testing.T) {
 		{"a script", func() *oauthlogintest.Response { return b.Fetch("/echo?a=b") }, map[string]string{
 			"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Sec-Fetch-User": "", "Origin": "", "Referer": appURL + "/", "Accept": "*/*",
 		}, ""},
+		{"a script's other request", func() *oauthlogintest.Response {
+			r := httptest.NewRequest("PUT", "/echo?a=b", strings.NewReader(`{"x":1}`))
+			r.Header.Set("Content-Type", "application/json")
+			return b.Do(r)
+		}, map[string]string{
+			"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Sec-Fetch-User": "", "Origin": appURL, "Content-Type": "application/json",
+		}, `{"x":1}`},
 		{"a form", func() *oauthlogintest.Response { return b.PostForm("/echo?a=b", url.Values{"x": {"1", "2"}}) }, map[string]string{
 			"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-User": "?1", "Origin": appURL, "Referer": appURL + "/",
 			"Content-Type": "application/x-www-form-urlencoded",
@@ -77,6 +85,17 @@ func TestScriptsFollowNothing(t *testing.T) {
 	if resp := b.Fetch("/to?url=/echo"); resp.Status != 302 || resp.Header.Get("Location") != "/echo" {
 		t.Errorf("%d to %q", resp.Status, resp.Header.Get("Location"))
 	}
+}
+
+// A script's request has the session, and may be for a whole URL of the application.
+func TestDo(t *testing.T) {
+	t.Parallel()
+	site, _ := run(t, oauthlogintest.Config{})
+	alice := site.SignIn("alice")
+	if resp := alice.Do(httptest.NewRequest("POST", site.URL+"/notes", nil)); resp.Status != 303 || resp.Header.Get("Location") != "/dashboard?note=" {
+		t.Errorf("%d to %q", resp.Status, resp.Header.Get("Location"))
+	}
+	wantPage(t, site.Browser().Do(httptest.NewRequest("POST", "/notes", nil)), appURL+"/notes", 401, "login_url")
 }
 
 func TestForms(t *testing.T) {
@@ -233,6 +252,9 @@ func TestBrowserFails(t *testing.T) {
 		{"a path without a slash", func(_ *oauthlogintest.Site, b *oauthlogintest.Browser) { b.Navigate("dashboard") }, []string{`"dashboard" is not a path`}},
 		{"a path of another host", func(_ *oauthlogintest.Site, b *oauthlogintest.Browser) { b.Fetch("//provider.test/") }, []string{"is not a path"}},
 		{"a form for another site", func(_ *oauthlogintest.Site, b *oauthlogintest.Browser) { b.PostForm("https://provider.test/", nil) }, []string{"is not a path"}},
+		{"a script's request for another site", func(_ *oauthlogintest.Site, b *oauthlogintest.Browser) {
+			b.Do(httptest.NewRequest("PUT", "https://provider.test/", nil))
+		}, []string{"is not a path"}},
 		{"a path that is no URL", func(_ *oauthlogintest.Site, b *oauthlogintest.Browser) { b.Navigate("/%zz") }, []string{"%zz"}},
 		{"a user without a name", func(site *oauthlogintest.Site, _ *oauthlogintest.Browser) { site.SignIn("") }, []string{`user ""`}},
 		{"a user with a name that is no subject", func(site *oauthlogintest.Site, _ *oauthlogintest.Browser) { site.SignIn("josé") }, []string{"josé", "ASCII"}},

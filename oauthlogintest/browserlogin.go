@@ -2,7 +2,6 @@ package oauthlogintest
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -47,7 +46,7 @@ func (b *Browser) SignIn(user string) *Response {
 	for name, value := range map[string]string{"login": user, "action": "approve"} {
 		form.Set(name, value)
 	}
-	resp := b.navigate(request{method: http.MethodPost, url: &url.URL{Scheme: at.Scheme, Host: at.Host, Path: at.Path}, form: form, page: at})
+	resp := b.navigate(formOf(at, &url.URL{Scheme: at.Scheme, Host: at.Host, Path: at.Path}, form))
 	if !b.accepted(resp) {
 		t.Fatalf("oauthlogintest: signing in %q: the application did not accept the login\nThe browser %s", user, resp.where())
 	}

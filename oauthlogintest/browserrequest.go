@@ -1,8 +1,9 @@
 package oauthlogintest
 
 import (
+	"bytes"
 	"context"
-	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,10 +14,19 @@ import (
 type request struct {
 	method string
 	url    *url.URL
-	form   url.Values
+	header http.Header // besides those that a browser sends anyway
+	body   []byte
 	page   *url.URL // that causes it; nil: the user typed the address
 	script bool     // of the page; otherwise it is a navigation
 	via    []*url.URL
+}
+
+// formOf returns the request that sends a form of a page.
+func formOf(page, action *url.URL, form url.Values) request {
+	return request{
+		method: http.MethodPost, url: action, page: page, body: []byte(form.Encode()),
+		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+	}
 }
 
 // String names the request in messages, without its query, which may be long.
@@ -24,19 +34,14 @@ func (r request) String() string { return r.method + " " + withoutQuery(r.url) }
 
 // http returns the request with all headers but Cookie.
 func (r request) http(ctx context.Context) (*http.Request, error) {
-	var body io.Reader
-	if r.method == http.MethodPost {
-		body = strings.NewReader(r.form.Encode())
-	}
-	sent, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), body)
+	sent, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), bytes.NewReader(r.body))
 	if err != nil {
 		return nil, err
 	}
 	h := sent.Header
 	h.Set("User-Agent", "Mozilla/5.0 (oauthlogintest)")
 	h.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
-	if r.method == http.MethodPost {
-		h.Set("Content-Type", "application/x-www-form-urlencoded")
+	if r.method != http.MethodGet && r.method != http.MethodHead {
 		h.Set("Origin", r.origin())
 	}
 	if r.page != nil {
@@ -47,15 +52,15 @@ func (r request) http(ctx context.Context) (*http.Request, error) {
 		mode, dest = "cors", "empty"
 		h.Set("Accept", "*/*")
 	}
-	if !isTrustworthy(r.url) {
-		return sent, nil
+	if isTrustworthy(r.url) {
+		h.Set("Sec-Fetch-Site", r.site())
+		h.Set("Sec-Fetch-Mode", mode)
+		h.Set("Sec-Fetch-Dest", dest)
+		if !r.script {
+			h.Set("Sec-Fetch-User", "?1")
+		}
 	}
-	h.Set("Sec-Fetch-Site", r.site())
-	h.Set("Sec-Fetch-Mode", mode)
-	h.Set("Sec-Fetch-Dest", dest)
-	if !r.script {
-		h.Set("Sec-Fetch-User", "?1")
-	}
+	maps.Copy(h, r.header)
 	return sent, nil
 }
 
