@@ -23,7 +23,7 @@
 // A session ends when it is not used for Options.IdleTimeout, and Options.MaxLifetime
 // after its login. The server enforces both by times inside the sealed session. A
 // session without a refresh token ends with its access token, unless
-// Options.InsecureOutliveTokens is set. A session also ends when the provider refuses a
+// Options.SessionsOutliveTokens is set. A session also ends when the provider refuses a
 // refresh because the grant has ended.
 //
 // # Revoking sessions

@@ -31,6 +31,7 @@ import (
 //	insufficient_user_authentication
 //	                      401  a form was sent, and a [Policy] asks for a new sign-in
 //	forbidden             403  the session does not satisfy a [Policy]
+//	sign_in_refused       403  Options.OnSignIn refused the login
 //	step_up_failed        403  the sign-in does not meet the requested max_age or acr_values
 //	cross_origin          403  another site asked for the logout
 //	method_not_allowed    405  the Allow header says which are allowed
@@ -47,7 +48,8 @@ type Error struct {
 	// on where there is nothing to repeat. It is "" if neither helps.
 	RetryURL string
 
-	err error
+	err     error
+	refused bool // by Options.OnSignIn
 }
 
 func (e *Error) Error() string {

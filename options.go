@@ -57,6 +57,20 @@ type Options struct {
 	// days. A [sessions.CookieStore] is refused, because it keeps nothing on the server.
 	Store sessions.Store
 
+	// OnSignIn, if set, is called once for each login, those of SilentLogin included, after
+	// the provider has said who the user is and before there is a session. It is not called
+	// for refreshes. It may change and enrich the login: see [SignIn].
+	//
+	// An error refuses the login: the response is a page through ErrorHandler with the code
+	// "sign_in_refused" and status 403, and a session that was there stays. The page does
+	// not show the error; [errors.Is] finds it in that of ErrorHandler and of the [Event].
+	// An [*Error] keeps its Code, its RetryURL and a Status from 400 to 599. After a panic, or
+	// when ctx has ended, the response is 500: together with the calls to the provider,
+	// OnSignIn may take 30 seconds.
+	//
+	// Requests call OnSignIn concurrently.
+	OnSignIn func(ctx context.Context, in *SignIn) error
+
 	// IdleTimeout ends a session that is not used for that long: 24 hours by default. The
 	// server enforces it by a time inside the session, which is renewed after a tenth of
 	// IdleTimeout; a session may therefore end up to a tenth early, and never late. It is
@@ -71,10 +85,10 @@ type Options struct {
 	// by default, and never more than a quarter of its lifetime.
 	RefreshBefore time.Duration
 
-	// InsecureOutliveTokens keeps sessions for which the provider gave no refresh token
+	// SessionsOutliveTokens keeps sessions for which the provider gave no refresh token
 	// until IdleTimeout or MaxLifetime. By default such a session ends with its access
 	// token, because afterwards nothing says whether the provider still knows the user.
-	InsecureOutliveTokens bool
+	SessionsOutliveTokens bool
 
 	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login" and "/logout"
 	// by default. The callback's path is that of the provider's RedirectURL.

@@ -225,6 +225,7 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 		return nil, &identityError{err}
 	default:
 		fresh.user = user
+		fresh.user = fresh.withAppClaims()
 	}
 	if fresh.tokens.id.IsZero() {
 		fresh.tokens.id = old.tokens.id

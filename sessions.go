@@ -50,7 +50,7 @@ var (
 
 func newActiveSessions(opts *Options, providers providers, scheme *cookies.Scheme, sealer *seal.Sealer) *activeSessions {
 	s := &activeSessions{
-		limits:    limits{idle: opts.IdleTimeout, lifetime: opts.MaxLifetime, outliveTokens: opts.InsecureOutliveTokens},
+		limits:    limits{idle: opts.IdleTimeout, lifetime: opts.MaxLifetime, outliveTokens: opts.SessionsOutliveTokens},
 		providers: providers,
 		vault:     &cookieVault{scheme},
 		cookies:   scheme,

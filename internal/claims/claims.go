@@ -58,6 +58,9 @@ func isPlain(text []byte) bool {
 	return true
 }
 
+// Has reports whether there is a member of that name.
+func (o Object) Has(name string) bool { return o[name] != nil }
+
 // IsTrue reports whether a member is the JSON value true.
 func (o Object) IsTrue(name string) bool { return string(o[name]) == "true" }
 
