@@ -126,13 +126,18 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) {
 			return
 		}
-		_, r, err := m.enter(w, r, browser.IsNavigation)
+		_, r, err := m.enter(w, r, opensPage)
 		if err != nil && m.responses.loudly("store") {
 			m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request goes on without a session", "error", err)
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// opensPage reports whether a request is a use of the session on a page that anyone may
+// see. Scripts of browsers without Sec-Fetch-Mode accept */*, and a page that polls must
+// not extend its session.
+func opensPage(r *http.Request) bool { return browser.IsNavigation(r) && browser.PrefersHTML(r) }
 
 // serveOwn answers requests to the package's own paths, and all requests if New did
 // not make m.

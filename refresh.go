@@ -63,7 +63,7 @@ func (m *Middleware) refreshIfDue(w http.ResponseWriter, r *http.Request, s *Ses
 	rec := s.current()
 	ctx := &sessionContext{Context: r.Context()}
 	ctx.session.init(m, s.request, rec)
-	ctx.session.over = s.over
+	ctx.session.over, ctx.session.refreshed = s.over, true
 	m.renew(w, r, rec)
 	return r.WithContext(ctx), nil
 }
