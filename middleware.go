@@ -126,7 +126,7 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) {
 			return
 		}
-		_, r, err := m.enter(w, r, opensPage)
+		_, r, err := m.withSession(w, r, opensPage)
 		if err != nil && m.responses.loudly("store") {
 			m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request goes on without a session", "error", err)
 		}
@@ -178,11 +178,11 @@ const maxShortLived = 8 << 10
 
 var errNotMade = errors.New("oauthlogin: the Middleware was not made by New")
 
-// enter returns the session of a request and the request that carries it on; nil
+// withSession returns the session of a request and the request that carries it on; nil
 // and an unchanged request if there is no session. An error means that it cannot be
-// told whether there is one. enter sets headers and, when the session has to be
+// told whether there is one. withSession sets headers and, when the session has to be
 // sealed anew and mayRenew says so, cookies, before any handler runs.
-func (m *Middleware) enter(w http.ResponseWriter, r *http.Request, mayRenew func(*http.Request) bool) (*Session, *http.Request, error) {
+func (m *Middleware) withSession(w http.ResponseWriter, r *http.Request, mayRenew func(*http.Request) bool) (*Session, *http.Request, error) {
 	s, known, err := m.known(r)
 	if known {
 		if other, _ := FromContext(r.Context()); other != s { // of a Middleware in between

@@ -204,12 +204,12 @@ func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record,
 		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider,
 		err: fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks),
 	}
-	m.events.event(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
+	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
 	m.responses.refuse(w, r, e)
 }
 
 func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, params url.Values) {
-	m.events.event(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
+	m.events.report(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	if (browser.IsNavigation(r) || browser.IsRefetch(r)) && r.Method == http.MethodGet {
 		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.requestPath(r), AuthParams: params})
 		return

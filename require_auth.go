@@ -50,7 +50,7 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) {
 			return
 		}
-		s, r, err := m.enter(w, r, isNoFile)
+		s, r, err := m.withSession(w, r, isNoFile)
 		switch {
 		case err != nil:
 			m.unavailable(w, r, err)
