@@ -181,7 +181,7 @@ var errNotMade = errors.New("oauthlogin: the Middleware was not made by New")
 // withSession returns the session of a request and the request that carries it on; nil
 // and an unchanged request if there is no session. An error means that it cannot be
 // told whether there is one. withSession sets headers and, when the session has to be
-// sealed anew and mayRenew says so, cookies, before any handler runs.
+// sealed again and mayRenew says so, cookies, before any handler runs.
 func (m *Middleware) withSession(w http.ResponseWriter, r *http.Request, mayRenew func(*http.Request) bool) (*Session, *http.Request, error) {
 	s, known, err := m.known(r)
 	if known {
@@ -217,7 +217,7 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*Session, *ht
 	return &ctx.session, r.WithContext(ctx), nil
 }
 
-// renew writes the session cookie of a request anew.
+// renew seals the session of a request again and writes its cookie.
 func (m *Middleware) renew(w http.ResponseWriter, r *http.Request, rec *record) {
 	if err := m.sessions.save(w, r, rec); err != nil {
 		m.log.WarnContext(r.Context(), "oauthlogin: renewing the session failed", "error", err)

@@ -21,7 +21,7 @@ type Session struct {
 	owner     *Middleware
 	request   *http.Request // that the session was read from
 	refreshed bool          // for this request, whose response has the new tokens
-	due       atomic.Bool   // its cookie has to be written anew
+	due       atomic.Bool   // its cookie has to be renewed
 	ended     atomic.Bool
 	over      *atomic.Bool // ended, of this or of the session of the same request before it
 
