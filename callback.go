@@ -120,7 +120,7 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 		m.startAnew(w, r, p, f, failed.Code)
 		return
 	}
-	m.events.event(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
 	m.responses.fail(w, r, failed)
 }
 
@@ -172,7 +172,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	case old != nil: // a slow response that carries its cookie must not bring it back
 		m.sessions.grants.End(old, time.Now())
 	}
-	m.events.event(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	return nil
 }
 

@@ -36,7 +36,7 @@
 // # Key rotation
 //
 // Put the new key in front of Options.Keys on every instance, and remove the old one
-// after Options.MaxLifetime. Sessions that the old key sealed are sealed anew as they are
+// after Options.MaxLifetime. Sessions that the old key sealed are resealed as they are
 // used. To end all sessions at once, replace all keys.
 //
 // # Deployments

@@ -45,8 +45,8 @@ type reporter struct {
 	log     *slog.Logger
 }
 
-// event reports e. An [*Error] is logged where it is answered.
-func (p *reporter) event(ctx context.Context, e Event) {
+// report passes e on. An [*Error] is logged where it is answered.
+func (p *reporter) report(ctx context.Context, e Event) {
 	if p.onEvent != nil {
 		p.onEvent(ctx, e)
 	}

@@ -43,7 +43,8 @@ type Policy struct {
 	MaxAge time.Duration
 
 	// ACR are authentication context class references, of which the ID token has to have
-	// one. A user whose sign-in has another is sent to sign in again.
+	// one. A user whose sign-in has another is sent to sign in again. One that is empty or
+	// contains a space cannot be requested, and no ID token counts as having it.
 	ACR []string
 
 	never bool // no sign-in can show one of ACR
@@ -63,7 +64,7 @@ type Policy struct {
 // MaxAge and ACR need an OpenID Connect provider: nothing else says when and how a user
 // authenticated, and sessions of other providers are refused.
 //
-// Require panics if no session can ever satisfy the policy: if it names a provider that
+// Require panics at a policy that is a mistake: one that names a provider that
 // Options.Providers does not have, a claim without values, or a negative MaxAge. It also
 // panics if there are several providers, and the policy has Claims but no Providers: what
 // one provider vouches for, users of another may write themselves.
@@ -101,11 +102,12 @@ func (p Policy) prepared() Policy {
 	return p
 }
 
-// check returns why p is a mistake: mostly that no session of m can ever satisfy it.
+// check returns why p is a mistake, mostly that no session of m can ever satisfy it; nil
+// if it is none.
 func (p *Policy) check(m *Middleware) error {
 	for _, name := range p.Providers {
 		if m.made() && (name == "" || m.providers.byName(name) == nil) {
-			return fmt.Errorf("oauthlogin: Policy.Providers has %q, which is no provider of Options.Providers", name)
+			return fmt.Errorf("oauthlogin: Policy.Providers has %q, which Options.Providers does not have", name)
 		}
 	}
 	for name, values := range p.Claims {
@@ -204,12 +206,12 @@ func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record,
 		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider,
 		err: fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks),
 	}
-	m.events.event(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
+	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
 	m.responses.refuse(w, r, e)
 }
 
 func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, params url.Values) {
-	m.events.event(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
+	m.events.report(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	if (browser.IsNavigation(r) || browser.IsRefetch(r)) && r.Method == http.MethodGet {
 		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.requestPath(r), AuthParams: params})
 		return
