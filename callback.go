@@ -103,7 +103,7 @@ var errTookTooLong = errors.New("the provider has given the login up")
 
 func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *provider, f *flow, failed *Error) {
 	if f.silent && failed.refused {
-		m.events.event(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
+		m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
 		m.pauseSilentLogin(w, r) // until the user asks for it
 	}
 	if f.isQuiet(failed) {
