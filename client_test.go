@@ -307,6 +307,41 @@ func TestClientAfterExpiry(t *testing.T) {
 	})
 }
 
+// The client of a stream that outlives its session has none, from the logout on.
+func TestClientAfterLogout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		a.NoEndSession()
+		a.Net["api.test"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		errs := make(chan error, 2)
+		signedOut := make(chan struct{})
+		a.Guard("/stream", func(_ http.ResponseWriter, r *http.Request) {
+			client := a.Auth.Client(r.Context())
+			for range 2 {
+				resp, err := client.Get("https://api.test/")
+				if err == nil {
+					resp.Body.Close()
+				}
+				errs <- err
+				<-signedOut
+			}
+		})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
+		go a.Ask(context.Background(), cookies, "/stream")
+		if err := <-errs; err != nil {
+			t.Fatal(err)
+		}
+		b.LogOut("/")
+		close(signedOut)
+		if err := <-errs; !errors.Is(err, oauthlogin.ErrNoSession) {
+			t.Errorf("after the logout: %v", err)
+		}
+	})
+}
+
 // After a 401 the token is refreshed once and the request sent once more, with the
 // same body. A request whose body cannot be replayed is not repeated.
 func TestClientReplays(t *testing.T) {
@@ -434,6 +469,65 @@ func TestClientNeverRetriesTwice(t *testing.T) {
 		if !a.SignedIn() {
 			t.Error("signed out")
 		}
+	})
+}
+
+// A refusal ends a session at once if its token never expires, or an API rejects it.
+func TestRefusalOfARejectedToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+		a.Guard("/call", func(w http.ResponseWriter, r *http.Request) {
+			if resp, err := a.Auth.Client(r.Context()).Get("https://api.test/"); err == nil {
+				resp.Body.Close()
+			}
+		})
+		a.RespondToRefreshes(apptest.RespondWith(400, `{"error":"interaction_required"}`))
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		b.Get("/call")
+		if b.SignedIn() {
+			t.Error("signed in with a token that the API and the provider refuse")
+		}
+	})
+}
+
+// An API that rejects everything causes one refresh, and then a pause.
+func TestAPIRejectsEverything(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		accept := false
+		a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if !accept {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		})
+		a.Guard("/call", func(w http.ResponseWriter, r *http.Request) {
+			resp, err := a.Auth.Client(r.Context()).Get("https://api.test/")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+		})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		for range 5 {
+			b.Get("/call")
+		}
+		a.WantRefreshes(t, 1)
+		time.Sleep(10 * time.Second)
+		for range 5 {
+			b.Get("/call")
+		}
+		a.WantRefreshes(t, 2)
+		accept = true
+		b.Get("/call")
+		accept = false
+		b.Get("/call") // one that worked before is refreshed at its first refusal
+		a.WantRefreshes(t, 3)
 	})
 }
 

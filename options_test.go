@@ -407,3 +407,56 @@ func noSecrets(t *testing.T, text string, keys [][]byte) {
 	h.Says("text", text)
 	h.Report(t)
 }
+
+func TestNewRefusesWhatTheFieldTold(t *testing.T) {
+	t.Parallel()
+	second := func(p oauthlogin.Provider, authURL, issuer string) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) {
+			if p.OAuth2.Endpoint.AuthURL = authURL; issuer != "" {
+				p.Issuer, p.Identify, p.OAuth2.Endpoint = issuer, nil, oauth2.Endpoint{}
+			}
+			o.Providers = append(o.Providers, p)
+		}
+	}
+	two := func() oauthlogin.Provider {
+		return apptest.PlainProvider("two", "https://app.example/auth/callback/two")
+	}
+	first := func(change func(p *oauthlogin.Provider)) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { change(&o.Providers[0]) }
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*oauthlogin.Options)
+		says   string // "": it is fine
+	}{
+		{"a redirect URL beyond ASCII", first(func(p *oauthlogin.Provider) { p.OAuth2.RedirectURL = "https://bücher.example/auth/callback" }), `"xn--bcher-kva.example"`},
+		{"its ASCII form", first(func(p *oauthlogin.Provider) { p.OAuth2.RedirectURL = "https://xn--bcher-kva.example/auth/callback" }), ""},
+		{"a post-logout URL beyond ASCII", first(func(p *oauthlogin.Provider) { p.PostLogoutRedirectURL = "https://bücher.example/" }), `"xn--bcher-kva.example"`},
+		{"idle for longer than the lifetime", func(o *oauthlogin.Options) { o.IdleTimeout, o.MaxLifetime = 2e12, 1e12 }, "Options.IdleTimeout is 33m20s, longer than MaxLifetime, 16m40s"},
+		{"idle for longer than the default lifetime", func(o *oauthlogin.Options) { o.IdleTimeout = 1e15 }, "Options.IdleTimeout is"},
+		{"a lifetime shorter than the default idle timeout", func(o *oauthlogin.Options) { o.MaxLifetime = 1e12 }, ""},
+		{"both alike", func(o *oauthlogin.Options) { o.IdleTimeout, o.MaxLifetime = 1e12, 1e12 }, ""},
+		{"a plain provider at an issuer", second(two(), "https://op.example/authorize", ""), `both have the User.Issuer "https://op.example"`},
+		{"a plain provider at an issuer, written otherwise", second(two(), "https://OP.example:443/authorize", ""), "both have the User.Issuer"},
+		{"two plain providers on one origin", func(o *oauthlogin.Options) {
+			o.Providers[0] = apptest.PlainProvider("one", "https://app.example/auth/callback")
+			second(two(), o.Providers[0].OAuth2.Endpoint.AuthURL+"/two", "")(o)
+		}, `both have the User.Issuer "https://plain.example"`},
+		{"two plain providers on two origins", func(o *oauthlogin.Options) {
+			o.Providers[0] = apptest.PlainProvider("one", "https://app.example/auth/callback")
+			second(two(), "https://other.example/authorize", "")(o)
+		}, ""},
+		{"two registrations at one issuer", second(two(), "", "https://op.example"), ""},
+		{"a plain provider on the host of a tenant", func(o *oauthlogin.Options) {
+			o.Providers[0].Issuer = "https://op.example/tenant"
+			second(two(), "https://op.example/authorize", "")(o)
+		}, ""},
+	} {
+		opts := apptest.ValidOptions()
+		tt.change(&opts)
+		_, err := oauthlogin.New(opts)
+		if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says) || strings.Count(err.Error(), "\n") > 0) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}

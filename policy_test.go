@@ -2,6 +2,7 @@ package oauthlogin_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,6 +91,55 @@ func TestPolicyClaims(t *testing.T) {
 	wantGuarded(t, a, b, true)
 }
 
+func TestPolicyBelievesVerifiedEmailAlone(t *testing.T) {
+	t.Parallel()
+	email := map[string][]string{"email": {"alice@example.com"}}
+	for _, tt := range []struct {
+		name     string
+		verified any
+		claims   map[string][]string
+		status   int
+	}{
+		{"verified", true, email, http.StatusOK},
+		{"not verified", false, email, http.StatusForbidden},
+		{"not said", nil, email, http.StatusForbidden},
+		{"a text", "true", email, http.StatusForbidden},
+		{"another claim", false, map[string][]string{"contact": {"alice@example.com"}}, http.StatusOK},
+	} {
+		a := apptest.New(t, apptest.Config{})
+		a.Provider.EditIDToken(func(_, claims map[string]any) {
+			claims["name"], claims["email"], claims["contact"] = "Alice", "alice@example.com", "alice@example.com"
+			if claims["email_verified"] = tt.verified; tt.verified == nil {
+				delete(claims, "email_verified")
+			}
+		})
+		a.GuardBy(oauthlogin.Policy{Claims: tt.claims})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		if resp := b.Get("/guarded"); resp.StatusCode != tt.status {
+			t.Errorf("%s: %d", tt.name, resp.StatusCode)
+		}
+	}
+	// What Identify has verified is Email, and not what else the provider says.
+	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) {
+		apptest.PlainOAuth(o)
+		identify := o.Providers[0].Identify
+		o.Providers[0].Identify = func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+			user, err := identify(ctx, client)
+			user.RawClaims = []byte(`{"email":"admin@example.com"}`)
+			return user, err
+		}
+	}})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	for _, address := range []string{"admin@example.com", "alice@example.com"} {
+		a.GuardBy(oauthlogin.Policy{Claims: map[string][]string{"email": {address}}})
+		if resp := b.Get("/guarded"); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("another address among the claims: %d", resp.StatusCode)
+		}
+	}
+}
+
 // RFC 6749 section 5.1: the granted scopes are those of the token response, and
 // the requested ones if it names none.
 func TestPolicyScopes(t *testing.T) {
@@ -142,6 +192,19 @@ func TestPolicyScopes(t *testing.T) {
 				t.Error("there was no refresh")
 			}
 		})
+	}
+}
+
+// RFC 6749 section 3.3 has a string; some send a list.
+func TestScopeAsAList(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	a.GuardBy(oauthlogin.Policy{Scopes: []string{"read", "write"}})
+	a.Provider.EditTokenResponse(func(resp map[string]any) { resp["scope"] = []string{"write", "read"} })
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	if resp := b.Get("/guarded"); resp.StatusCode != http.StatusOK {
+		t.Errorf("%d", resp.StatusCode)
 	}
 }
 
@@ -227,6 +290,31 @@ func TestForbidden(t *testing.T) {
 	})
 }
 
+// A step-up of a form gets a page, as does a form whose session cannot be told or lacks
+// something.
+func TestFormsThatArePolicedGetPages(t *testing.T) {
+	t.Parallel()
+	form := []string{"Sec-Fetch-Mode", "navigate", "Referer", "https://app.test/edit"}
+	worker := []string{"Sec-Fetch-Mode", "same-origin", "Accept", acceptHTML}
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	a.GuardBy(oauthlogin.Policy{ACR: []string{"phr"}})
+	resp := b.Do(b.Request(http.MethodPost, "/guarded", nil, form...))
+	if links := resp.Links(); resp.StatusCode != http.StatusUnauthorized || len(links) != 1 || !strings.HasPrefix(links[0], "/login?return_to=%2Fedit&step_up=") {
+		t.Errorf("step-up of a form: %d %s", resp.StatusCode, resp.Text)
+	}
+	if resp = b.Do(b.Request(http.MethodGet, "/guarded", nil, worker...)); apptest.QueryOf(resp.Location()).Get("acr_values") != "phr" {
+		t.Errorf("step-up of a service worker: %d to %q", resp.StatusCode, resp.Location())
+	}
+	a.GuardBy(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})
+	for _, r := range []*http.Request{b.Request(http.MethodPost, "/guarded", nil, form...), b.Request(http.MethodGet, "/guarded", nil, worker...)} {
+		if resp = b.Do(r); resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>No access</h1>") {
+			t.Errorf("%s without a claim: %d %s", r.Method, resp.StatusCode, resp.Text)
+		}
+	}
+}
+
 // Each of several nested Requires applies its own policy, with and without Handler
 // around them.
 func TestNestedRequire(t *testing.T) {
@@ -304,6 +392,34 @@ func TestRequirePanics(t *testing.T) {
 			}()
 			a.Auth.Require(tt.policy)(http.NotFoundHandler())
 		})
+	}
+}
+
+// With several providers, one of them may let its users write what another one vouches
+// for.
+func TestPolicyNamesWhoseClaims(t *testing.T) {
+	t.Parallel()
+	panics := func(auth *oauthlogin.Middleware, policy oauthlogin.Policy) (said string) {
+		defer func() {
+			if p := recover(); p != nil {
+				said = fmt.Sprint(p)
+			}
+		}()
+		auth.Require(policy)
+		return ""
+	}
+	a, _ := apptest.NewTwoProviders(t, nil)
+	groups := map[string][]string{"groups": {"admin"}}
+	if said := panics(a.Auth, oauthlogin.Policy{Claims: groups}); !strings.Contains(said, "Policy.Providers") {
+		t.Errorf("claims of anyone: %q", said)
+	}
+	for _, policy := range []oauthlogin.Policy{{Providers: []string{"one"}, Claims: groups}, {Providers: []string{"one", "two"}, Claims: groups}, {Scopes: []string{"profile"}}} {
+		if said := panics(a.Auth, policy); said != "" {
+			t.Errorf("%v: %q", policy, said)
+		}
+	}
+	if said := panics(apptest.New(t, apptest.Config{}).Auth, oauthlogin.Policy{Claims: groups}); said != "" {
+		t.Errorf("one provider: %q", said)
 	}
 }
 

@@ -368,6 +368,85 @@ func TestSlowResponseOverwritesTheNewerCookie(t *testing.T) {
 	})
 }
 
+// A refresh may take a minute; requests wait eight seconds for it at most.
+func TestLateRefresh(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		with.Provider = fiveMinutes
+		a := apptest.New(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(4*time.Minute + 30*time.Second)
+		first := b.Get("/token").Text // refreshed in time
+		time.Sleep(4*time.Minute + 30*time.Second)
+		a.SlowTokens(50 * time.Second)
+		start := time.Now()
+		if got := b.Get("/token").Text; time.Since(start) != 8*time.Second || got != "22s" {
+			t.Errorf("waited %v for a token of %s, first %s", time.Since(start), got, first)
+		}
+		time.Sleep(45 * time.Second)
+		if got := b.Get("/token"); got.StatusCode != http.StatusOK || got.Text != "4m7s" {
+			t.Errorf("after the late response: %d %s", got.StatusCode, got.Text)
+		}
+		a.WantRefreshes(t, 2)
+	})
+}
+
+// A refreshed ID token of another subject ends the session even while keys cannot be
+// read; one of the same subject does not.
+func TestRefreshWithoutKeys(t *testing.T) {
+	t.Parallel()
+	for sub, want := range map[string]bool{"alice": true, "mallory": false} {
+		synctest.Test(t, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			a.Provider.RotateKeys()
+			a.Provider.Intercept(oauthlogintest.JWKS, apptest.RespondWith(503, ""))
+			a.Provider.EditIDToken(func(_, claims map[string]any) { claims["sub"] = sub })
+			time.Sleep(2 * time.Hour)
+			if got := b.SignedIn(); got != want {
+				t.Errorf("%s: signed in %t", sub, got)
+			}
+		})
+	}
+}
+
+// An older cookie whose refresh token is spent ends itself, and not the newer
+// generation.
+func TestRefusalOfAnOlderCookie(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		older := b.Cookies()
+		time.Sleep(2 * time.Hour)
+		if !b.SignedIn() {
+			t.Fatal("signed out")
+		}
+		time.Sleep(11 * time.Minute) // the instance forgets what the browser has shown
+		b.Get("/dashboard")
+		a.Restart(t)
+		a.RespondToRefreshes(func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+			if r.FormValue("refresh_token") == a.Issued()[0] {
+				apptest.RespondWith(400, `{"error":"invalid_grant"}`)(w, r, next)
+				return
+			}
+			next(w, r)
+		})
+		if w := a.Ask(t.Context(), older, "/dashboard"); w.Code != http.StatusFound {
+			t.Errorf("the older cookie: %d", w.Code)
+		}
+		if !b.SignedIn() {
+			t.Error("the newer cookie has ended with it")
+		}
+		if w := a.Ask(t.Context(), older, "/dashboard"); w.Code != http.StatusFound {
+			t.Errorf("the older cookie again: %d", w.Code)
+		}
+	})
+}
+
 // RFC 6749 section 5.1: whatever expires_in says, no token lives for ever or is refreshed
 // all the time. internal/protocol has all the values.
 func TestExpiresInOfRefresh(t *testing.T) {
@@ -412,6 +491,90 @@ func TestExpiresInOfRefresh(t *testing.T) {
 				}
 				a.WantRefreshes(t, tt.refreshes)
 			})
+		})
+	}
+}
+
+var fiveMinutes = oauthlogintest.Config{AccessTokenTTL: 5 * time.Minute}
+
+// RFC 6749 section 5.2: a provider refuses in many words. invalid_grant ends the session
+// at once, every other refusal when the access token is over, and what is no refusal
+// never does.
+func TestRefusedRefreshes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, contentType, body string
+		status                  int
+		ends                    string // "at once", "with the token" or "never"
+	}{
+		{"invalid_grant", "application/json", `{"error":"invalid_grant"}`, 400, "at once"},
+		{"interaction_required", "application/json", `{"error":"interaction_required"}`, 400, "with the token"},
+		{"login_required, 401", "application/json", `{"error":"login_required"}`, 401, "with the token"},
+		{"a code of its own, 403", "application/json", `{"error":"AADSTS50078"}`, 403, "with the token"},
+		{"no code", "application/json", `{}`, 400, "with the token"},
+		{"nothing at all", "", "", 400, "with the token"},
+		{"an error with 200", "application/json", `{"error":"consent_required"}`, 200, "with the token"},
+		{"invalid_client", "application/json", `{"error":"invalid_client"}`, 401, "never"},
+		{"unauthorized_client", "application/json", `{"error":"unauthorized_client"}`, 400, "never"},
+		{"temporarily_unavailable", "application/json", `{"error":"temporarily_unavailable"}`, 400, "never"},
+		{"use_dpop_nonce", "application/json", `{"error":"use_dpop_nonce"}`, 400, "never"},
+		{"a page", "text/html", "<html>blocked", 403, "never"},
+		{"404", "application/json", `{"error":"invalid_grant"}`, 404, "never"},
+		{"429", "application/json", `{"error":"invalid_grant"}`, 429, "never"},
+		{"503", "application/json", `{"error":"invalid_grant"}`, 503, "never"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{Provider: fiveMinutes})
+				a.RespondToRefreshes(func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+					w.Header().Set("Content-Type", tt.contentType)
+					w.WriteHeader(tt.status)
+					io.WriteString(w, tt.body)
+				})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				time.Sleep(4*time.Minute + 30*time.Second) // a refresh is due, and the token alive
+				if got, want := b.SignedIn(), tt.ends != "at once"; got != want {
+					t.Fatalf("while the token lives: signed in %t", got)
+				}
+				time.Sleep(time.Minute)
+				if got, want := b.SignedIn(), tt.ends == "never"; got != want {
+					t.Errorf("after the token: signed in %t", got)
+				}
+				if misconfigured := strings.HasSuffix(tt.name, "_client"); strings.Contains(a.Log.String(), "level=ERROR") != misconfigured {
+					t.Errorf("log: %s", a.Log)
+				}
+				if tt.ends != "never" {
+					return
+				}
+				a.RespondToRefreshes(nil)
+				time.Sleep(2 * time.Minute)
+				if token := b.Get("/token").Text; token != "5m0s" {
+					t.Errorf("when the provider is back the token lives %s", token)
+				}
+			})
+		})
+	}
+}
+
+// Retry-After of the provider is honored, up to ten minutes.
+func TestRefreshRetryAfter(t *testing.T) {
+	t.Parallel()
+	for after, pause := range map[string]time.Duration{"": 2 * time.Second, "300": 5 * time.Minute, "86400": 10 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			a.RespondToRefreshes(apptest.RespondWith(503, `{}`, "Retry-After", after))
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			time.Sleep(2 * time.Hour)
+			b.Get("/dashboard")
+			time.Sleep(pause - time.Second)
+			b.Get("/dashboard")
+			a.WantRefreshes(t, 1)
+			time.Sleep(time.Second)
+			b.Get("/dashboard")
+			a.WantRefreshes(t, 2)
 		})
 	}
 }

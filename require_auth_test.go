@@ -1,14 +1,19 @@
 package oauthlogin_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -120,6 +125,124 @@ func TestLoginURLOfScripts(t *testing.T) {
 		want := fmt.Sprintf(`{"error":"unauthenticated","login_url":"/login?return_to=%s"}`, url.QueryEscape(tt.returnTo))
 		if resp.StatusCode != http.StatusUnauthorized || strings.TrimSpace(resp.Text) != want {
 			t.Errorf("%s: %d %s, want %s", tt.name, resp.StatusCode, resp.Text, want)
+		}
+	}
+}
+
+const acceptHTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+// Who reads a refusal decides what it looks like: a window shows a page, and a script
+// reads JSON.
+func TestWhoReadsTheRefusal(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, method string
+		header       []string
+		gets         string // redirect, page or json
+		returnTo     string
+	}{
+		{"a form", "POST", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", acceptHTML, "Referer", "https://app.test/edit?id=7"}, "page", "/edit?id=7"},
+		{"a form of another site", "POST", []string{"Sec-Fetch-Mode", "navigate", "Accept", acceptHTML, "Referer", "https://evil.test/edit"}, "page", "/"},
+		{"a form without a referrer", "POST", []string{"Sec-Fetch-Mode", "navigate", "Accept", acceptHTML}, "page", "/"},
+		{"a form in an old browser", "POST", []string{"Accept", acceptHTML, "Referer", "https://app.test/edit"}, "page", "/edit"},
+		{"DELETE in the window", "DELETE", []string{"Sec-Fetch-Mode", "navigate"}, "page", "/"},
+		{"an unknown method", "PROPFIND", []string{"Accept", "text/html"}, "page", "/"},
+		{"a service worker", "GET", []string{"Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Dest", "empty", "Accept", acceptHTML}, "redirect", "/dashboard?q=1"},
+		{"a form through a service worker", "POST", []string{"Sec-Fetch-Mode", "same-origin", "Accept", acceptHTML, "Referer", "https://app.test/edit"}, "page", "/edit"},
+		{"fetch of HTML", "GET", []string{"Sec-Fetch-Mode", "cors", "Accept", "text/html, application/xhtml+xml"}, "page", "/dashboard?q=1"},
+		{"an image in an old Safari", "GET", []string{"Accept", "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"}, "json", "/dashboard?q=1"},
+		{"a style sheet in an old Safari", "GET", []string{"Accept", "text/css,*/*;q=0.1", "Referer", "https://app.test/inbox"}, "json", "/inbox"},
+		{"axios without Sec-Fetch", "GET", []string{"Accept", "application/json, text/plain, */*"}, "json", "/dashboard?q=1"},
+		{"axios", "POST", []string{"Sec-Fetch-Mode", "cors", "Accept", "application/json, text/plain, */*"}, "json", "/"},
+		{"curl", "GET", []string{"Accept", "*/*"}, "redirect", "/dashboard?q=1"},
+		{"a web view on Android", "GET", []string{"Accept", acceptHTML, "X-Requested-With", "com.example.app"}, "redirect", "/dashboard?q=1"},
+		{"XMLHttpRequest", "GET", []string{"Accept", "*/*", "X-Requested-With", "xmlhttprequest"}, "json", "/dashboard?q=1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a := apptest.New(t, apptest.Config{})
+			b := a.Browser(t)
+			r := b.Request(tt.method, "/dashboard?q=1", nil, "Accept", "")
+			r.Header = http.Header{}
+			for i := 0; i < len(tt.header); i += 2 {
+				r.Header.Set(tt.header[i], tt.header[i+1])
+			}
+			resp := b.Do(r)
+			loginURL := "/login?return_to=" + url.QueryEscape(tt.returnTo)
+			switch tt.gets {
+			case "redirect":
+				if resp.StatusCode != http.StatusFound || resp.Location() != loginURL {
+					t.Errorf("%d to %q", resp.StatusCode, resp.Location())
+				}
+			case "page":
+				if resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("WWW-Authenticate") == "" ||
+					!strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") || !slices.Equal(resp.Links(), []string{loginURL}) {
+					t.Errorf("%d %v %s", resp.StatusCode, resp.Header, resp.Text)
+				}
+			default:
+				var body map[string]string
+				if err := json.Unmarshal([]byte(resp.Text), &body); err != nil || resp.StatusCode != http.StatusUnauthorized || body["login_url"] != loginURL {
+					t.Errorf("%d %s", resp.StatusCode, resp.Text)
+				}
+			}
+			if len(resp.Cookies()) > 0 || resp.Header.Get("Cache-Control") != "no-store" || a.Called("/dashboard") > 0 || resp.Header.Get("HX-Redirect") != "" {
+				t.Errorf("headers %v, handler ran %d times", resp.Header, a.Called("/dashboard"))
+			}
+		})
+	}
+}
+
+// The page of a form goes through the application's own design, and its link back to
+// the form.
+func TestFormComesBackAfterTheLogin(t *testing.T) {
+	t.Parallel()
+	var failed *oauthlogin.Error
+	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) {
+		o.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, err error) {
+			if errors.As(err, &failed) {
+				w.WriteHeader(failed.Status)
+			}
+		}
+	}})
+	b := a.Browser(t)
+	resp := b.Post("/dashboard", url.Values{"text": {"hello"}}, "Sec-Fetch-Mode", "navigate", "Referer", "https://app.test/dashboard?edit=7")
+	if resp.StatusCode != http.StatusUnauthorized || failed == nil || failed.Code != "unauthenticated" {
+		t.Fatalf("%d, ErrorHandler got %v", resp.StatusCode, failed)
+	}
+	if resp = b.Follow(failed.RetryURL); resp.Request.URL.RequestURI() != "/dashboard?edit=7" || resp.StatusCode != http.StatusOK {
+		t.Errorf("the link leads to %s", resp.Request.URL)
+	}
+}
+
+func TestHTMX(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, method, currentURL, returnTo string
+	}{
+		{"a page", "GET", "https://app.test/list?page=2#top", "/list?page=2"},
+		{"a form", "POST", "https://app.test/list?page=2", "/list?page=2"},
+		{"another origin", "POST", "https://evil.test/list", "/"},
+		{"the host inside", "POST", "https://backend.internal/list", "/"},
+		{"no URL", "GET", "", "/dashboard"},
+	} {
+		a := apptest.New(t, apptest.Config{})
+		a.GuardBy(oauthlogin.Policy{ACR: []string{"phr"}})
+		b := a.Browser(t)
+		ask := func(path string) (hxRedirect string, body map[string]string) {
+			resp := b.Do(b.Request(tt.method, path, nil, "HX-Request", "true", "HX-Current-URL", tt.currentURL, "Sec-Fetch-Mode", "cors", "Accept", "*/*"))
+			if err := json.Unmarshal([]byte(resp.Text), &body); err != nil || resp.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%s: %d %s", tt.name, resp.StatusCode, resp.Text)
+			}
+			return resp.Header.Get("HX-Redirect"), body
+		}
+		hxRedirect, body := ask("/dashboard")
+		if want := "/login?return_to=" + url.QueryEscape(tt.returnTo); hxRedirect != want || body["login_url"] != want {
+			t.Errorf("%s: HX-Redirect %q, login_url %q", tt.name, hxRedirect, body["login_url"])
+		}
+		b.Login("/dashboard")
+		hxRedirect, body = ask("/guarded")
+		if hxRedirect == "" || body["login_url"] != hxRedirect || body["error"] != "insufficient_user_authentication" {
+			t.Errorf("%s: step-up: HX-Redirect %q, body %v", tt.name, hxRedirect, body)
 		}
 	}
 }
@@ -250,6 +373,80 @@ func TestTwoMiddlewares(t *testing.T) {
 	})
 }
 
+// withPrefix puts back the prefix that a proxy strips, as README.md shows.
+func withPrefix(prefix string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.Clone(r.Context())
+		r.URL.Path, r.RequestURI = prefix+r.URL.Path, prefix+r.RequestURI
+		if r.URL.RawPath != "" {
+			r.URL.RawPath = prefix + r.URL.RawPath
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// below serves an application at https://app.test/app, behind a proxy that strips the
+// prefix.
+func below(t *testing.T, mount func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler) *apptest.App {
+	t.Helper()
+	const redirectURL = "https://app.test/app/auth/callback"
+	a := apptest.New(t, apptest.Config{
+		Provider: oauthlogintest.Config{Clients: []oauthlogintest.Client{{ID: "below", Secret: "s3cret-below", RedirectURIs: []string{redirectURL}}}},
+		Change: func(o *oauthlogin.Options) {
+			o.LoginPath, o.LogoutPath = "/app/login", "/app/logout"
+			o.Providers[0].OAuth2 = &oauth2.Config{ClientID: "below", ClientSecret: "s3cret-below", RedirectURL: redirectURL}
+		},
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/", a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, _ := oauthlogin.FromContext(r.Context())
+		fmt.Fprintf(w, "%s for %s", r.URL.Path, s.User.Subject)
+	})))
+	served := mount(a.Auth, mux)
+	a.Net["app.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // the proxy
+		target, ok := strings.CutPrefix(r.RequestURI, "/app")
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		inside := httptest.NewRequestWithContext(r.Context(), r.Method, target, r.Body)
+		inside.Header, inside.Host = r.Header, r.Host
+		served.ServeHTTP(w, inside)
+	})
+	return a
+}
+
+func TestPrefixThatAProxyStrips(t *testing.T) {
+	t.Parallel()
+	a := below(t, func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler {
+		return withPrefix("/app", auth.Handler(http.StripPrefix("/app", mux)))
+	})
+	b := a.Browser(t)
+	resp := b.Follow("/app/dashboard/a%2Fb?q=1")
+	if resp.StatusCode != http.StatusOK || resp.Request.URL.RequestURI() != "/app/dashboard/a%2Fb?q=1" || resp.Text != "/dashboard/a/b for alice" {
+		t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+	}
+	if resp = b.Post("/app/logout", nil); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("logout: %d", resp.StatusCode)
+	}
+	if resp = b.Get("/app/dashboard"); resp.Location() != "/app/login?return_to=%2Fapp%2Fdashboard" {
+		t.Errorf("signed out: %d to %q", resp.StatusCode, resp.Location())
+	}
+
+	// Without it the login would lead to itself.
+	a = below(t, func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler { return auth.Handler(mux) })
+	for _, path := range []string{"/app/dashboard", "/app/auth/callback?code=x&state=y"} {
+		b = a.Browser(t)
+		resp = b.Follow(path)
+		if resp.StatusCode != http.StatusInternalServerError || resp.Request.URL.Path == "/app/dashboard" {
+			t.Errorf("%s leads to %s: %d", path, resp.Request.URL, resp.StatusCode)
+		}
+	}
+	if log := a.Log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "code=internal") || !strings.Contains(log, "strips a prefix") {
+		t.Error(log)
+	}
+}
+
 // A logout that is mounted elsewhere may follow on a session that Handler has just
 // resealed: there is one Set-Cookie for each name, as apptest.Audited checks.
 func TestLogoutAfterSealingAnew(t *testing.T) {
@@ -283,5 +480,63 @@ func TestResponseWriterIsNotWrapped(t *testing.T) {
 	h.ServeHTTP(given, r)
 	if !same {
 		t.Error("next got another ResponseWriter")
+	}
+}
+
+// The response to an older request never takes away the newer session's cookie.
+func TestOldRequestsLeaveTheNewCookie(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		older := b.Cookies()
+		time.Sleep(3 * time.Hour) // due to be refreshed and sealed anew
+		b.Login("/dashboard")
+		if w := a.Ask(t.Context(), older, "/dashboard"); w.Code != http.StatusOK || len(w.Header()["Set-Cookie"]) > 0 {
+			t.Errorf("a request of the session before: %d %v", w.Code, w.Header()["Set-Cookie"])
+		}
+		a.RespondToRefreshes(apptest.RespondWith(400, `{"error":"invalid_grant"}`))
+		time.Sleep(time.Hour)
+		if w := a.Ask(t.Context(), older, "/dashboard"); w.Code != http.StatusFound || len(w.Header()["Set-Cookie"]) > 0 {
+			t.Errorf("a refused refresh of the session before: %d %v", w.Code, w.Header()["Set-Cookie"])
+		}
+	})
+}
+
+// A cookie that is sealed anew goes out with pages and fetches, and not with files.
+func TestFilesSetNoCookie(t *testing.T) {
+	t.Parallel()
+	for dest, sets := range map[string]bool{
+		"document": true, "empty": true, "iframe": true, "": true,
+		"image": false, "style": false, "script": false, "font": false, "video": false, "audio": false, "track": false, "manifest": false, "worker": false, "serviceworker": false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 5 * time.Hour}})
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			cookies := b.Cookies()
+			ask := func() bool {
+				w := a.Ask(t.Context(), cookies, "/dashboard", "Sec-Fetch-Dest", dest, "Sec-Fetch-Mode", "no-cors")
+				if w.Code != http.StatusOK {
+					t.Errorf("%s: %d", dest, w.Code)
+				}
+				return apptest.SetsSession(w)
+			}
+			time.Sleep(3 * time.Hour) // a tenth of the idle limit is over
+			if got := ask(); got != sets {
+				t.Errorf("%s: sets a cookie %t", dest, got)
+			}
+			time.Sleep(2*time.Hour - 30*time.Second) // a refresh is due, and the token alive
+			ask()
+			if got := len(a.Refreshes(t)) == 1; got != sets {
+				t.Errorf("%s: refreshes while the token lives: %t", dest, got)
+			}
+			time.Sleep(time.Minute)
+			if !ask() {
+				t.Errorf("%s: sets no cookie when the token is over", dest)
+			}
+			a.WantRefreshes(t, 1)
+		})
 	}
 }

@@ -3,6 +3,7 @@ package oauthlogin_test
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -301,6 +302,55 @@ func TestSilentAfterLogout(t *testing.T) {
 			}
 			a.Provider.AutoApprove("alice")
 			b.Login("/dashboard")
+		})
+	}
+}
+
+// After a logout no page signs the user in again, until the user does so on purpose.
+func TestSilentLoginStaysOffAfterLogout(t *testing.T) {
+	t.Parallel()
+	for _, seenBefore := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour}})
+			a.NoEndSession() // the provider still knows the user
+			a.Routes = func(mux *http.ServeMux) {
+				mux.Handle("/public", a.Auth.SilentLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					s, ok := oauthlogin.FromContext(r.Context())
+					if fmt.Fprint(w, "public"); ok {
+						fmt.Fprintf(w, " for %s", s.User.Subject)
+					}
+				})))
+			}
+			b := a.Browser(t)
+			reads := func(when, want string) {
+				t.Helper()
+				if resp := b.Follow("/public"); resp.Text != want {
+					t.Errorf("seen before %v: %s: %q", seenBefore, when, resp.Text)
+				}
+			}
+			if seenBefore {
+				reads("at first", "public for alice")
+			}
+			b.Login("/dashboard")
+			b.LogOut("/")
+			reads("at once", "public")
+			for _, wait := range []time.Duration{time.Minute, time.Hour, 7 * 24 * time.Hour, 40 * 24 * time.Hour, 300 * 24 * time.Hour} {
+				time.Sleep(wait)
+				reads(wait.String(), "public")
+			}
+			b.Login("/dashboard") // on purpose
+			reads("signed in", "public for alice")
+			b.LogOut("/")
+			time.Sleep(time.Hour)
+			reads("signed out again", "public")
+			b.Login("/dashboard")
+			for name := range b.Cookies() {
+				if strings.HasSuffix(name, "oauthlogin") {
+					b.SetCookie(name, "") // the session gets lost, without a logout
+				}
+			}
+			time.Sleep(time.Hour)
+			reads("lost", "public for alice")
 		})
 	}
 }
