@@ -307,36 +307,18 @@ func TestClientAfterExpiry(t *testing.T) {
 	})
 }
 
-// The client of a stream that outlives its session has none, from the logout on.
+// A handler that outlives its session, such as a stream, calls no API after the logout.
 func TestClientAfterLogout(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{})
-		a.NoEndSession()
-		a.Net["api.test"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-		errs := make(chan error, 2)
-		signedOut := make(chan struct{})
-		a.Guard("/stream", func(_ http.ResponseWriter, r *http.Request) {
-			client := a.Auth.Client(r.Context())
-			for range 2 {
-				resp, err := client.Get("https://api.test/")
-				if err == nil {
-					resp.Body.Close()
-				}
-				errs <- err
-				<-signedOut
-			}
-		})
-		b := a.Browser(t)
-		b.Login("/dashboard")
-		cookies := b.Cookies()
-		go a.Ask(context.Background(), cookies, "/stream")
-		if err := <-errs; err != nil {
-			t.Fatal(err)
+	a := newCallApp(t, apptest.Config{})
+	a.in(t, func(client *http.Client) {
+		a.calls(t, client, "200 yes")
+		a.LogOut("/")
+		resp, err := client.Get("https://api.test/")
+		if err == nil {
+			resp.Body.Close()
 		}
-		b.LogOut("/")
-		close(signedOut)
-		if err := <-errs; !errors.Is(err, oauthlogin.ErrNoSession) {
+		if !errors.Is(err, oauthlogin.ErrNoSession) {
 			t.Errorf("after the logout: %v", err)
 		}
 	})
@@ -451,16 +433,22 @@ func TestClientOfAnOlderRequest(t *testing.T) {
 }
 
 // An API that never accepts a token costs one refresh, and then none for ten seconds.
+// Once it has accepted one, the next refusal costs a refresh at once.
 func TestClientNeverRetriesTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newCallApp(t, apptest.Config{})
+		called := func(times int, want string) {
+			t.Helper()
+			a.in(t, func(client *http.Client) {
+				for range times {
+					a.calls(t, client, want)
+				}
+			})
+		}
 		a.api.refuse("*")
 		for range 3 {
-			a.in(t, func(client *http.Client) {
-				a.calls(t, client, "401 no")
-				a.calls(t, client, "401 no")
-			})
+			called(2, "401 no")
 		}
 		if n := len(a.api.called()); n != 7 {
 			t.Errorf("%d calls to the API, want one each and a retry", n)
@@ -469,65 +457,31 @@ func TestClientNeverRetriesTwice(t *testing.T) {
 		if !a.SignedIn() {
 			t.Error("signed out")
 		}
+		time.Sleep(10 * time.Second)
+		for range 3 {
+			called(2, "401 no")
+		}
+		a.WantRefreshes(t, 2)
+		a.api.refuse("")
+		called(1, "200 yes")
+		a.api.refuse("*")
+		called(1, "401 no")
+		a.WantRefreshes(t, 3)
 	})
 }
 
-// A refusal ends a session at once if its token never expires, or an API rejects it.
+// A provider that refuses to refresh a token that the API rejects ends the session at
+// once.
 func TestRefusalOfARejectedToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{})
-		a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
-		a.Guard("/call", func(w http.ResponseWriter, r *http.Request) {
-			if resp, err := a.Auth.Client(r.Context()).Get("https://api.test/"); err == nil {
-				resp.Body.Close()
-			}
-		})
-		a.RespondToRefreshes(apptest.RespondWith(400, `{"error":"interaction_required"}`))
-		b := a.Browser(t)
-		b.Login("/dashboard")
-		b.Get("/call")
-		if b.SignedIn() {
+		a := newCallApp(t, apptest.Config{})
+		a.api.refuse("*")
+		a.RespondToRefreshes(apptest.RespondWith(http.StatusBadRequest, `{"error":"interaction_required"}`))
+		a.in(t, func(client *http.Client) { a.calls(t, client, "401 no") })
+		if a.SignedIn() {
 			t.Error("signed in with a token that the API and the provider refuse")
 		}
-	})
-}
-
-// An API that rejects everything causes one refresh, and then a pause.
-func TestAPIRejectsEverything(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{})
-		accept := false
-		a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			if !accept {
-				w.WriteHeader(http.StatusUnauthorized)
-			}
-		})
-		a.Guard("/call", func(w http.ResponseWriter, r *http.Request) {
-			resp, err := a.Auth.Client(r.Context()).Get("https://api.test/")
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			resp.Body.Close()
-		})
-		b := a.Browser(t)
-		b.Login("/dashboard")
-		for range 5 {
-			b.Get("/call")
-		}
-		a.WantRefreshes(t, 1)
-		time.Sleep(10 * time.Second)
-		for range 5 {
-			b.Get("/call")
-		}
-		a.WantRefreshes(t, 2)
-		accept = true
-		b.Get("/call")
-		accept = false
-		b.Get("/call") // one that worked before is refreshed at its first refusal
-		a.WantRefreshes(t, 3)
 	})
 }
 
