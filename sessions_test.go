@@ -72,6 +72,60 @@ func TestSessionLimits(t *testing.T) {
 	}
 }
 
+// GHSA-3rw9-wmc8-8948 of Coder: without a refresh token the session ends with the access
+// token, since nothing says after that whether the provider still knows the user.
+func TestSessionWithoutRefreshToken(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		endless  bool // no expires_in
+		outlive  bool
+		signedIn bool   // when an hour is over
+		token    string // then
+	}{
+		{"ends with the access token", false, false, false, ""},
+		{"goes on when that is asked for", false, true, true, "expired"},
+		{"goes on when no end is known", true, false, true, "unknown"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{
+					Provider: oauthlogintest.Config{NoRefreshTokens: true},
+					Change:   func(opts *oauthlogin.Options) { opts.InsecureOutliveTokens = tt.outlive },
+				})
+				a.Provider.EditTokenResponse(func(resp map[string]any) {
+					if tt.endless {
+						delete(resp, "expires_in")
+					}
+				})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				time.Sleep(time.Hour - time.Millisecond)
+				if !b.SignedIn() {
+					t.Error("signed out before the token expires")
+				}
+				time.Sleep(time.Millisecond)
+				ran := a.Called("/dashboard")
+				page, fetch := b.Get("/dashboard"), b.Get("/api/me", "Sec-Fetch-Mode", "cors")
+				if tt.signedIn {
+					if page.StatusCode != http.StatusOK || fetch.StatusCode != http.StatusOK || !strings.Contains(page.Text, "alice") {
+						t.Errorf("after an hour: %d and %d: %s", page.StatusCode, fetch.StatusCode, page.Text)
+					}
+					if got := b.Get("/token").Text; got != tt.token {
+						t.Errorf("after an hour the token: %s", got)
+					}
+				} else {
+					if page.StatusCode != http.StatusFound || fetch.StatusCode != http.StatusUnauthorized || a.Called("/dashboard") != ran {
+						t.Errorf("after an hour: %d and %d; the handler ran %d times", page.StatusCode, fetch.StatusCode, a.Called("/dashboard")-ran)
+					}
+					b.Login("/dashboard")
+				}
+				a.WantRefreshes(t, 0)
+			})
+		})
+	}
+}
+
 // A session is sealed anew after a tenth of the idle timeout and not before:
 // each write is a chance for parallel responses to cross.
 func TestSessionSealedAnew(t *testing.T) {
