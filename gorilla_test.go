@@ -334,34 +334,21 @@ func TestClientSavesInStore(t *testing.T) {
 	})
 }
 
-// A failingStore cannot write any more, once it is told to.
-type failingStore struct {
-	sessions.Store
-	full bool
-}
-
-func (s *failingStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
-	if s.full {
-		return errors.New("disk full")
-	}
-	return s.Store.Save(r, w, session)
-}
-
 // Tokens that cannot be written are not lost, and not fetched again.
 func TestRefreshedSessionNotWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &failingStore{Store: apptest.FileStore(t)}
+		store := &apptest.ScriptedStore{}
 		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
 		b := a.Browser(t)
 		b.Login("/dashboard")
 		time.Sleep(time.Hour)
-		store.full = true
+		store.OnSave = func(*sessions.Session) error { return errors.New("disk full") }
 		fresh := b.Get("/access")
 		if again := b.Get("/access"); fresh.StatusCode != http.StatusOK || fresh.Text == "" || again.Text != fresh.Text {
 			t.Errorf("while the disk is full: %d, tokens %q and %q", fresh.StatusCode, fresh.Text, again.Text)
 		}
-		store.full = false
+		store.OnSave = nil
 		b.Get("/access")
 		a.Restart(t)
 		if got := b.Get("/access").Text; got != fresh.Text {

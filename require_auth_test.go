@@ -1,8 +1,8 @@
 package oauthlogin_test
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -21,46 +21,64 @@ import (
 )
 
 // OpenIDC/mod_auth_openidc#220, oauth2-proxy#1393, mesop#1389: only navigations are
-// redirected.
+// redirected. Whoever reads the response decides its form: a window shows a page, and a
+// script reads JSON.
 func TestRequireAuthAnswers(t *testing.T) {
 	t.Parallel()
 	a := apptest.New(t, apptest.Config{})
-	const redirect, refuse = true, false
+	const redirect, aPage, inJSON = "a redirect", "a page", "JSON"
 	for _, tt := range []struct {
 		name, method string
 		header       string // name: value; name: value
-		redirected   bool
+		gets         string
+		returnTo     string // "": itself for GET and HEAD, else "/"
 	}{
-		{"a page", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Dest: document; Accept: text/html", redirect},
-		{"a page in a frame", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Dest: iframe", redirect},
-		{"a page from another site", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Site: cross-site", redirect},
-		{"a page, whatever it accepts", "GET", "Sec-Fetch-Mode: navigate; Accept: application/json", redirect},
-		{"the head of a page", "HEAD", "Sec-Fetch-Mode: navigate", redirect},
-		{"a page in an old browser", "GET", "Accept: text/html,application/xhtml+xml,*/*;q=0.8", redirect},
-		{"a page in capitals", "GET", "Accept: TEXT/HTML", redirect},
-		{"curl", "GET", "Accept: */*", redirect},
-		{"curl -I", "HEAD", "Accept: */*", redirect},
-		{"a client without these headers", "GET", "", redirect},
+		{"a page", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Dest: document; Accept: text/html", redirect, ""},
+		{"a page in a frame", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Dest: iframe", redirect, ""},
+		{"a page from another site", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Site: cross-site", redirect, ""},
+		{"a page, whatever it accepts", "GET", "Sec-Fetch-Mode: navigate; Accept: application/json", redirect, ""},
+		{"the head of a page", "HEAD", "Sec-Fetch-Mode: navigate", redirect, ""},
+		{"a page in an old browser", "GET", "Accept: text/html,application/xhtml+xml,*/*;q=0.8", redirect, ""},
+		{"a page in capitals", "GET", "Accept: TEXT/HTML", redirect, ""},
+		{"curl", "GET", "Accept: */*", redirect, ""},
+		{"curl -I", "HEAD", "Accept: */*", redirect, ""},
+		{"a client without these headers", "GET", "", redirect, ""},
 
-		{"fetch", "GET", "Sec-Fetch-Mode: cors; Sec-Fetch-Dest: empty; Accept: */*", refuse},
-		{"fetch of the same origin", "GET", "Sec-Fetch-Mode: same-origin; Accept: */*", refuse},
-		{"an image", "GET", "Sec-Fetch-Mode: no-cors; Sec-Fetch-Dest: image; Accept: image/avif,*/*", refuse},
-		{"a service worker", "GET", "Sec-Fetch-Mode: same-origin; Sec-Fetch-Dest: serviceworker", refuse},
-		{"a WebSocket", "GET", "Sec-Fetch-Mode: websocket; Upgrade: websocket; Connection: Upgrade", refuse},
-		{"a WebSocket in an old browser", "GET", "Upgrade: websocket; Connection: Upgrade; Accept: */*", refuse},
-		{"server-sent events", "GET", "Sec-Fetch-Mode: cors; Accept: text/event-stream", refuse},
-		{"server-sent events in an old browser", "GET", "Accept: text/event-stream", refuse},
-		{"XMLHttpRequest in an old browser", "GET", "X-Requested-With: XMLHttpRequest; Accept: text/html,*/*", refuse},
-		{"a JSON client", "GET", "Accept: application/json", refuse},
-		{"a JSON client with a version", "GET", "Accept: application/vnd.api+json;version=2", refuse},
-		{"a PUT", "PUT", "Accept: */*", refuse},
-		{"a CORS preflight", "OPTIONS", "Sec-Fetch-Mode: cors; Origin: https://other.test; Access-Control-Request-Method: GET", refuse},
-		{"a prefetched page", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch", refuse},
-		{"a prerendered page", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch;prerender", refuse},
-		{"a page prefetched through a proxy", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch;anonymous-client-ip", refuse},
-		{"a page prefetched by an old browser", "GET", "Purpose: prefetch; Accept: text/html", refuse},
-		{"a page prefetched by Firefox", "GET", "X-Moz: prefetch; Accept: text/html", refuse},
-		{"a preview in Safari", "GET", "X-Purpose: preview; Accept: text/html", refuse},
+		{"fetch", "GET", "Sec-Fetch-Mode: cors; Sec-Fetch-Dest: empty; Accept: */*", inJSON, ""},
+		{"fetch of the same origin", "GET", "Sec-Fetch-Mode: same-origin; Accept: */*", inJSON, ""},
+		{"an image", "GET", "Sec-Fetch-Mode: no-cors; Sec-Fetch-Dest: image; Accept: image/avif,*/*", inJSON, ""},
+		{"a service worker", "GET", "Sec-Fetch-Mode: same-origin; Sec-Fetch-Dest: serviceworker", inJSON, ""},
+		{"a WebSocket", "GET", "Sec-Fetch-Mode: websocket; Upgrade: websocket; Connection: Upgrade", inJSON, ""},
+		{"a WebSocket in an old browser", "GET", "Upgrade: websocket; Connection: Upgrade; Accept: */*", inJSON, ""},
+		{"server-sent events", "GET", "Sec-Fetch-Mode: cors; Accept: text/event-stream", inJSON, ""},
+		{"server-sent events in an old browser", "GET", "Accept: text/event-stream", inJSON, ""},
+		{"XMLHttpRequest in an old browser", "GET", "X-Requested-With: XMLHttpRequest; Accept: text/html,*/*", inJSON, ""},
+		{"a JSON client", "GET", "Accept: application/json", inJSON, ""},
+		{"a JSON client with a version", "GET", "Accept: application/vnd.api+json;version=2", inJSON, ""},
+		{"a PUT", "PUT", "Accept: */*", inJSON, ""},
+		{"a CORS preflight", "OPTIONS", "Sec-Fetch-Mode: cors; Origin: https://other.test; Access-Control-Request-Method: GET", inJSON, ""},
+		{"a prefetched page", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch", inJSON, ""},
+		{"a prerendered page", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch;prerender", inJSON, ""},
+		{"a page prefetched through a proxy", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch;anonymous-client-ip", inJSON, ""},
+		{"a page prefetched by an old browser", "GET", "Purpose: prefetch; Accept: text/html", inJSON, ""},
+		{"a page prefetched by Firefox", "GET", "X-Moz: prefetch; Accept: text/html", inJSON, ""},
+		{"a preview in Safari", "GET", "X-Purpose: preview; Accept: text/html", inJSON, ""},
+
+		{"a form", "POST", "Sec-Fetch-Mode: navigate; Sec-Fetch-Dest: document; Accept: " + acceptHTML + "; Referer: https://app.test/edit?id=7", aPage, "/edit?id=7"},
+		{"a form of another site", "POST", "Sec-Fetch-Mode: navigate; Accept: " + acceptHTML + "; Referer: https://evil.test/edit", aPage, ""},
+		{"a form without a referrer", "POST", "Sec-Fetch-Mode: navigate; Accept: " + acceptHTML, aPage, ""},
+		{"a form in an old browser", "POST", "Accept: " + acceptHTML + "; Referer: https://app.test/edit", aPage, "/edit"},
+		{"DELETE in the window", "DELETE", "Sec-Fetch-Mode: navigate", aPage, ""},
+		{"an unknown method", "PROPFIND", "Accept: text/html", aPage, ""},
+		{"a page through a service worker", "GET", "Sec-Fetch-Mode: same-origin; Sec-Fetch-Dest: empty; Accept: " + acceptHTML, redirect, ""},
+		{"a form through a service worker", "POST", "Sec-Fetch-Mode: same-origin; Accept: " + acceptHTML + "; Referer: https://app.test/edit", aPage, "/edit"},
+		{"fetch of HTML", "GET", "Sec-Fetch-Mode: cors; Accept: text/html, application/xhtml+xml", aPage, ""},
+		{"an image in an old Safari", "GET", "Accept: image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5", inJSON, ""},
+		{"a style sheet in an old Safari", "GET", "Accept: text/css,*/*;q=0.1; Referer: https://app.test/inbox", inJSON, "/inbox"},
+		{"axios without Sec-Fetch", "GET", "Accept: application/json, text/plain, */*", inJSON, ""},
+		{"axios", "POST", "Sec-Fetch-Mode: cors; Accept: application/json, text/plain, */*", inJSON, ""},
+		{"a web view on Android", "GET", "Accept: " + acceptHTML + "; X-Requested-With: com.example.app", redirect, ""},
+		{"XMLHttpRequest", "GET", "Accept: */*; X-Requested-With: xmlhttprequest", inJSON, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := a.Browser(t)
@@ -72,23 +90,27 @@ func TestRequireAuthAnswers(t *testing.T) {
 				}
 			}
 			resp := b.Do(r)
-			const back = "/login?return_to=%2Fdashboard%3Fq%3D1%26r%3Da%252Fb"
-			if tt.redirected {
-				if resp.StatusCode != http.StatusFound || resp.Location() != back {
+			returnTo := cmp.Or(tt.returnTo, "/")
+			if tt.returnTo == "" && (tt.method == http.MethodGet || tt.method == http.MethodHead) {
+				returnTo = "/dashboard?q=1&r=a%2Fb"
+			}
+			loginURL := "/login?return_to=" + url.QueryEscape(returnTo)
+			if tt.gets == redirect {
+				if resp.StatusCode != http.StatusFound || resp.Location() != loginURL {
 					t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 				}
 			} else {
-				loginURL := back
-				if tt.method != http.MethodGet {
-					loginURL = "/login?return_to=%2F"
-				}
 				// Browsers ask for a password if the scheme is Basic.
-				if resp.StatusCode != http.StatusUnauthorized || resp.Location() != "" || resp.Header.Get("WWW-Authenticate") != `Cookie realm="oauthlogin"` ||
-					resp.Header.Get("Content-Type") != "application/json" || strings.TrimSpace(resp.Text) != `{"error":"unauthenticated","login_url":"`+loginURL+`"}` {
-					t.Errorf("%d %v %s", resp.StatusCode, resp.Header, resp.Text)
+				if resp.StatusCode != http.StatusUnauthorized || resp.Location() != "" || resp.Header.Get("WWW-Authenticate") != `Cookie realm="oauthlogin"` {
+					t.Errorf("%d %v", resp.StatusCode, resp.Header)
+				}
+				isPage := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") && slices.Equal(resp.Links(), []string{loginURL})
+				isJSON := resp.Header.Get("Content-Type") == "application/json" && strings.TrimSpace(resp.Text) == `{"error":"unauthenticated","login_url":"`+loginURL+`"}`
+				if isPage != (tt.gets == aPage) || isJSON != (tt.gets == inJSON) {
+					t.Errorf("%v %s, want %s", resp.Header, resp.Text, tt.gets)
 				}
 			}
-			if resp.Header.Get("Set-Cookie")+resp.Header.Get("Access-Control-Allow-Origin") != "" || resp.Header.Get("Cache-Control") != "no-store" || a.Called("/dashboard") > 0 {
+			if resp.Header.Get("Set-Cookie")+resp.Header.Get("Access-Control-Allow-Origin")+resp.Header.Get("HX-Redirect") != "" || resp.Header.Get("Cache-Control") != "no-store" || a.Called("/dashboard") > 0 {
 				t.Errorf("headers %v, handler ran %d times", resp.Header, a.Called("/dashboard"))
 			}
 		})
@@ -129,91 +151,26 @@ func TestLoginURLOfScripts(t *testing.T) {
 	}
 }
 
+// acceptHTML is the Accept header of a browser's navigation.
 const acceptHTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
-// Who reads a refusal decides what it looks like: a window shows a page, and a script
-// reads JSON.
-func TestWhoReadsTheRefusal(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name, method string
-		header       []string
-		gets         string // redirect, page or json
-		returnTo     string
-	}{
-		{"a form", "POST", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", acceptHTML, "Referer", "https://app.test/edit?id=7"}, "page", "/edit?id=7"},
-		{"a form of another site", "POST", []string{"Sec-Fetch-Mode", "navigate", "Accept", acceptHTML, "Referer", "https://evil.test/edit"}, "page", "/"},
-		{"a form without a referrer", "POST", []string{"Sec-Fetch-Mode", "navigate", "Accept", acceptHTML}, "page", "/"},
-		{"a form in an old browser", "POST", []string{"Accept", acceptHTML, "Referer", "https://app.test/edit"}, "page", "/edit"},
-		{"DELETE in the window", "DELETE", []string{"Sec-Fetch-Mode", "navigate"}, "page", "/"},
-		{"an unknown method", "PROPFIND", []string{"Accept", "text/html"}, "page", "/"},
-		{"a service worker", "GET", []string{"Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Dest", "empty", "Accept", acceptHTML}, "redirect", "/dashboard?q=1"},
-		{"a form through a service worker", "POST", []string{"Sec-Fetch-Mode", "same-origin", "Accept", acceptHTML, "Referer", "https://app.test/edit"}, "page", "/edit"},
-		{"fetch of HTML", "GET", []string{"Sec-Fetch-Mode", "cors", "Accept", "text/html, application/xhtml+xml"}, "page", "/dashboard?q=1"},
-		{"an image in an old Safari", "GET", []string{"Accept", "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"}, "json", "/dashboard?q=1"},
-		{"a style sheet in an old Safari", "GET", []string{"Accept", "text/css,*/*;q=0.1", "Referer", "https://app.test/inbox"}, "json", "/inbox"},
-		{"axios without Sec-Fetch", "GET", []string{"Accept", "application/json, text/plain, */*"}, "json", "/dashboard?q=1"},
-		{"axios", "POST", []string{"Sec-Fetch-Mode", "cors", "Accept", "application/json, text/plain, */*"}, "json", "/"},
-		{"curl", "GET", []string{"Accept", "*/*"}, "redirect", "/dashboard?q=1"},
-		{"a web view on Android", "GET", []string{"Accept", acceptHTML, "X-Requested-With", "com.example.app"}, "redirect", "/dashboard?q=1"},
-		{"XMLHttpRequest", "GET", []string{"Accept", "*/*", "X-Requested-With", "xmlhttprequest"}, "json", "/dashboard?q=1"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			a := apptest.New(t, apptest.Config{})
-			b := a.Browser(t)
-			r := b.Request(tt.method, "/dashboard?q=1", nil, "Accept", "")
-			r.Header = http.Header{}
-			for i := 0; i < len(tt.header); i += 2 {
-				r.Header.Set(tt.header[i], tt.header[i+1])
-			}
-			resp := b.Do(r)
-			loginURL := "/login?return_to=" + url.QueryEscape(tt.returnTo)
-			switch tt.gets {
-			case "redirect":
-				if resp.StatusCode != http.StatusFound || resp.Location() != loginURL {
-					t.Errorf("%d to %q", resp.StatusCode, resp.Location())
-				}
-			case "page":
-				if resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("WWW-Authenticate") == "" ||
-					!strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") || !slices.Equal(resp.Links(), []string{loginURL}) {
-					t.Errorf("%d %v %s", resp.StatusCode, resp.Header, resp.Text)
-				}
-			default:
-				var body map[string]string
-				if err := json.Unmarshal([]byte(resp.Text), &body); err != nil || resp.StatusCode != http.StatusUnauthorized || body["login_url"] != loginURL {
-					t.Errorf("%d %s", resp.StatusCode, resp.Text)
-				}
-			}
-			if len(resp.Cookies()) > 0 || resp.Header.Get("Cache-Control") != "no-store" || a.Called("/dashboard") > 0 || resp.Header.Get("HX-Redirect") != "" {
-				t.Errorf("headers %v, handler ran %d times", resp.Header, a.Called("/dashboard"))
-			}
-		})
-	}
-}
-
-// The page of a form goes through the application's own design, and its link back to
-// the form.
+// The page that a form gets is the application's ErrorHandler's to write, and leads back
+// to the form.
 func TestFormComesBackAfterTheLogin(t *testing.T) {
 	t.Parallel()
-	var failed *oauthlogin.Error
-	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) {
-		o.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, err error) {
-			if errors.As(err, &failed) {
-				w.WriteHeader(failed.Status)
-			}
-		}
-	}})
+	var failed failures
+	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.ErrorHandler = failed.handle }})
 	b := a.Browser(t)
 	resp := b.Post("/dashboard", url.Values{"text": {"hello"}}, "Sec-Fetch-Mode", "navigate", "Referer", "https://app.test/dashboard?edit=7")
-	if resp.StatusCode != http.StatusUnauthorized || failed == nil || failed.Code != "unauthenticated" {
-		t.Fatalf("%d, ErrorHandler got %v", resp.StatusCode, failed)
+	if resp.StatusCode != http.StatusUnauthorized || failed.code() != "unauthenticated" {
+		t.Fatalf("%d, ErrorHandler got %q", resp.StatusCode, failed.code())
 	}
-	if resp = b.Follow(failed.RetryURL); resp.Request.URL.RequestURI() != "/dashboard?edit=7" || resp.StatusCode != http.StatusOK {
+	if resp = b.Follow(failed.last.RetryURL); resp.Request.URL.RequestURI() != "/dashboard?edit=7" || resp.StatusCode != http.StatusOK {
 		t.Errorf("the link leads to %s", resp.Request.URL)
 	}
 }
 
+// htmx follows HX-Redirect, and says in HX-Current-URL which page it is on.
 func TestHTMX(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -416,6 +373,8 @@ func below(t *testing.T, mount func(auth *oauthlogin.Middleware, mux http.Handle
 	return a
 }
 
+// A proxy may strip a prefix, which withPrefix puts back. Without it the login would lead
+// to itself, and is an error that says so.
 func TestPrefixThatAProxyStrips(t *testing.T) {
 	t.Parallel()
 	a := below(t, func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler {
@@ -432,8 +391,6 @@ func TestPrefixThatAProxyStrips(t *testing.T) {
 	if resp = b.Get("/app/dashboard"); resp.Location() != "/app/login?return_to=%2Fapp%2Fdashboard" {
 		t.Errorf("signed out: %d to %q", resp.StatusCode, resp.Location())
 	}
-
-	// Without it the login would lead to itself.
 	a = below(t, func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler { return auth.Handler(mux) })
 	for _, path := range []string{"/app/dashboard", "/app/auth/callback?code=x&state=y"} {
 		b = a.Browser(t)
@@ -487,9 +444,7 @@ func TestResponseWriterIsNotWrapped(t *testing.T) {
 func TestOldRequestsLeaveTheNewCookie(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{})
-		b := a.Browser(t)
-		b.Login("/dashboard")
+		a, b := apptest.SignedIn(t, apptest.Config{})
 		older := b.Cookies()
 		time.Sleep(3 * time.Hour) // due to be refreshed and sealed anew
 		b.Login("/dashboard")
@@ -504,7 +459,8 @@ func TestOldRequestsLeaveTheNewCookie(t *testing.T) {
 	})
 }
 
-// A cookie that is sealed anew goes out with pages and fetches, and not with files.
+// A cookie that is sealed anew goes out with pages and fetches, and not with files:
+// applications may let caches keep those.
 func TestFilesSetNoCookie(t *testing.T) {
 	t.Parallel()
 	for dest, sets := range map[string]bool{
@@ -512,9 +468,7 @@ func TestFilesSetNoCookie(t *testing.T) {
 		"image": false, "style": false, "script": false, "font": false, "video": false, "audio": false, "track": false, "manifest": false, "worker": false, "serviceworker": false,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 5 * time.Hour}})
-			b := a.Browser(t)
-			b.Login("/dashboard")
+			a, b := apptest.SignedIn(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 5 * time.Hour}})
 			cookies := b.Cookies()
 			ask := func() bool {
 				w := a.Ask(t.Context(), cookies, "/dashboard", "Sec-Fetch-Dest", dest, "Sec-Fetch-Mode", "no-cors")
