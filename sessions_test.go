@@ -165,7 +165,7 @@ func TestSessionSealedAnew(t *testing.T) {
 	})
 }
 
-// A provider that cannot be reached vouches for its users for a day, and not for ever.
+// A provider that cannot be reached vouches for its users for a day, and no longer.
 func TestOutageOfADay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -201,8 +201,7 @@ func TestOutageOfADay(t *testing.T) {
 			t.Error("signed out although the provider is back")
 		}
 	})
-	// A token that does not expire says nothing, and neither does a session without a
-	// refresh token.
+	// A token without an expiry gives the provider nothing to vouch for.
 	synctest.Test(t, func(t *testing.T) {
 		a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.IdleTimeout = 100 * time.Hour }})
 		a.Provider.EditTokenResponse(func(resp map[string]any) { delete(resp, "expires_in") })
@@ -337,8 +336,8 @@ func TestCachedSessionsNeverMix(t *testing.T) {
 	}
 }
 
-// On plain http another application of the host may leave a cookie of our name. The
-// one that opens counts, when exactly one does.
+// On plain http another application of the host may leave a cookie of the same name. The
+// one that opens counts, if exactly one does.
 func TestTwoCookiesOfOneName(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -348,9 +347,7 @@ func TestTwoCookiesOfOneName(t *testing.T) {
 		{"on loopback", "http://localhost:3000", true},
 		{"on https", "https://app.test", false},
 	} {
-		a := apptest.New(t, apptest.Config{Origin: tt.origin})
-		b := a.Browser(t)
-		b.Login("/dashboard")
+		a, b := apptest.SignedIn(t, apptest.Config{Origin: tt.origin})
 		var name, value string
 		for name, value = range b.Cookies() {
 		}
