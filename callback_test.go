@@ -435,6 +435,7 @@ func TestDenied(t *testing.T) {
 	}
 }
 
+// A login whose cookie did not come along most likely began at another address.
 func TestLostLoginSaysWhy(t *testing.T) {
 	t.Parallel()
 	a := apptest.New(t, apptest.Config{})
@@ -455,6 +456,7 @@ func TestLostLoginSaysWhy(t *testing.T) {
 	}
 }
 
+// tookTooLong is how long a login takes that is over.
 const tookTooLong = 5 * time.Minute
 
 // A login that took too long starts anew by itself, once.
@@ -523,7 +525,7 @@ func TestLateLoginStartsAnew(t *testing.T) {
 	}
 }
 
-// Who said no, however late, is not asked again.
+// A user who has said no, however late, is not asked again.
 func TestLateDenialIsAPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -537,7 +539,7 @@ func TestLateDenialIsAPage(t *testing.T) {
 	})
 }
 
-// The new login asks for what the old one did.
+// The new login asks for what the old one asked for.
 func TestLateStepUpStartsAnew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -575,7 +577,7 @@ func TestLateStepUpStartsAnew(t *testing.T) {
 	})
 }
 
-// A browser that is signed in goes on, and one that was not asked gets its page.
+// A browser that is signed in by now goes on, and a silent login leads to its page.
 func TestLateLoginsThatAreNotNeeded(t *testing.T) {
 	t.Parallel()
 	a := apptest.New(t, apptest.Config{})

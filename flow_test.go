@@ -280,8 +280,8 @@ func TestManyTabs(t *testing.T) {
 	}
 }
 
-// A browser restores its tabs: all of them ask for a login before the first one has
-// come back, with or without the cookies of the others.
+// A browser restores its tabs: all of them ask for a login before the first one comes
+// back, with or without the cookies of the others.
 func TestTwelveTabsWakeTogether(t *testing.T) {
 	t.Parallel()
 	for _, together := range []bool{false, true} {

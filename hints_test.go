@@ -12,6 +12,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 )
 
+// Cookies that proxies refuse are a warning, at most once a minute.
 func TestLargeCookiesAreNamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -37,8 +38,11 @@ func TestLargeCookiesAreNamed(t *testing.T) {
 	})
 }
 
+// elsewhere is what the log says of a login that begins under another origin.
 const elsewhere = "under another host or scheme"
 
+// A login that begins under another origin than RedirectURL's loses its cookie, which one
+// warning says.
 func TestLoginUnderAnotherOriginIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -84,6 +88,7 @@ func TestLoginUnderAnotherOriginIsNamed(t *testing.T) {
 	}
 }
 
+// notServed is what the log says of a login path without a handler.
 const notServed = "no request has reached the login path"
 
 // RequireAuth without anything that serves the login path leads to a 404.

@@ -202,7 +202,7 @@ func TestReturnPathOfEachEntryPoint(t *testing.T) {
 	}
 }
 
-// What the browser asked for is what it comes back to, through the gate and a login.
+// The browser comes back to what it asked for, through the gate and a login.
 func TestReturnPathsThatAreKept(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, path, want string }{
@@ -228,8 +228,8 @@ func TestReturnPathsThatAreKept(t *testing.T) {
 	}
 }
 
-// A return path that is dropped leaves a line for whoever wonders, without what may be
-// secret, or an attacker's words.
+// A return path that is dropped leaves a line in the log, without what may be secret and
+// without an attacker's words.
 func TestDroppedReturnPathsAreLogged(t *testing.T) {
 	t.Parallel()
 	const random = "vK3hmc9dQ2"

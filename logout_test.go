@@ -274,7 +274,9 @@ func TestRPInitiatedLogout(t *testing.T) {
 // has kept the cookie (OpenID Connect RP-Initiated Logout section 2), with LogoutParams.
 func TestLogoutAfterTheSession(t *testing.T) {
 	t.Parallel()
-	for name, wait := range map[string]time.Duration{"a token that is over, and no refresh token": 2 * time.Hour, "a session that nobody used": 25 * time.Hour, "a session of eight days": 8 * 24 * time.Hour} {
+	for name, wait := range map[string]time.Duration{
+		"an expired token, and no refresh token": 2 * time.Hour, "a session that was not used": 25 * time.Hour, "a session of eight days": 8 * 24 * time.Hour,
+	} {
 		apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
 			with.Provider.NoRefreshTokens = true
 			change := with.Change

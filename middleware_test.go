@@ -72,6 +72,7 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+// The log says at start where the package serves.
 func TestPathsAreLoggedAtStart(t *testing.T) {
 	t.Parallel()
 	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.LoginPath, o.LogoutPath = "/in", "/out" }})
