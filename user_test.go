@@ -157,7 +157,7 @@ func TestUserInfoAdvertised(t *testing.T) {
 	}
 }
 
-// All claims are of one age: user info that the login has read is read at every refresh.
+// All claims are of one age: what a login has read of user info, every refresh reads anew.
 func TestUserInfoAtRefresh(t *testing.T) {
 	t.Parallel()
 	for _, always := range []bool{false, true} {
@@ -202,10 +202,11 @@ func TestUserInfoAtRefresh(t *testing.T) {
 	}
 }
 
-// User info that cannot be read fails no login whose ID token is good, and the log says
-// what it was.
+// User info that cannot be read fails no login whose ID token verifies, and the log says
+// what it was. Another subject does (OpenID Connect Core section 5.3.2).
 func TestUserInfoFails(t *testing.T) {
 	t.Parallel()
+	always := apptest.Config{Change: func(o *oauthlogin.Options) { o.Providers[0].AlwaysUserInfo = true }}
 	jwt := apptest.Segment(map[string]any{"alg": "RS256"}) + "." + apptest.Segment(map[string]any{"sub": "alice"}) + ".c2ln"
 	for name, tt := range map[string]struct {
 		status            int
@@ -223,7 +224,7 @@ func TestUserInfoFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.Providers[0].AlwaysUserInfo = true }})
+			a := apptest.New(t, always)
 			a.Provider.Intercept(oauthlogintest.UserInfo, apptest.RespondWith(tt.status, tt.body, "Content-Type", tt.contentType))
 			b := a.Browser(t)
 			b.Login("/dashboard")
@@ -232,7 +233,7 @@ func TestUserInfoFails(t *testing.T) {
 			}
 		})
 	}
-	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.Providers[0].AlwaysUserInfo = true }})
+	a := apptest.New(t, always)
 	a.Provider.Intercept(oauthlogintest.UserInfo, apptest.RespondWith(200, `{"sub":"mallory"}`))
 	if resp := a.Browser(t).TryLogin(); resp.StatusCode != http.StatusBadGateway {
 		t.Errorf("another subject: %d", resp.StatusCode)
