@@ -54,11 +54,9 @@ func CheckOrigin(raw string) (fault string) {
 	isHost := func(c rune) bool {
 		return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.ContainsRune("-._", c)
 	}
-	switch addr, err := netip.ParseAddr(host); {
+	switch _, err := netip.ParseAddr(host); {
 	case strings.Contains(host, "*"):
 		return "has a wildcard"
-	case strings.HasPrefix(u.Host, "[") && (err != nil || addr.Zone() != ""):
-		return "does not have an IPv6 address in its brackets"
 	case err != nil && strings.ContainsFunc(strings.ToLower(host), func(c rune) bool { return !isHost(c) }):
 		return "has a host that is not in ASCII letters, digits, '-', '.' and '_'"
 	case !isPort(u.Port()):

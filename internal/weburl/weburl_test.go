@@ -53,7 +53,6 @@ func TestCheck(t *testing.T) {
 func TestCheckOrigin(t *testing.T) {
 	const (
 		characters = "has a host that is not in ASCII letters, digits, '-', '.' and '_'"
-		brackets   = "does not have an IPv6 address in its brackets"
 		port       = "has a malformed port"
 		unlike     = `is not an origin as browsers write it, "https://app.test"`
 	)
@@ -76,8 +75,8 @@ func TestCheckOrigin(t *testing.T) {
 		"https://bücher.test":         characters,
 		"https://app.test,x.test":     characters,
 		`https://app".test`:           characters,
-		"https://[app]":               brackets,
-		"https://[fe80::1%25eth0]":    brackets,
+		"https://[app]":               "is not a URL",
+		"https://[fe80::1%25eth0]":    `is not an origin as browsers write it, "https://[fe80::1%eth0]"`,
 		"https://app.test:65536":      port,
 		"https://app.test:08443":      port,
 		"https://APP.test":            unlike,
