@@ -12,8 +12,8 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
-// An Error says why a request to the login, callback or logout path failed, why
-// [Middleware.Require] refused one, or why [Middleware.RequireAuth] cannot decide. Its
+// An Error says why a request to the login, callback or logout path failed, or why
+// [Middleware.Require] or [Middleware.RequireAuth] refused one or cannot decide. Its
 // text is for logs: it names causes, but no token, code, state or cookie, and of a
 // provider's response only protocol error codes. Code is stable:
 //
@@ -33,7 +33,7 @@ import (
 //	forbidden             403  the session does not satisfy a [Policy]
 //	sign_in_refused       403  Options.OnSignIn refused the login
 //	step_up_failed        403  the sign-in does not meet the requested max_age or acr_values
-//	cross_origin          403  another site asked for the logout
+//	cross_origin          403  a page of another origin sent the request
 //	method_not_allowed    405  the Allow header says which are allowed
 //	session_too_large     500  the session fits neither cookies nor Options.Store
 //	internal              500  any other fault on this side

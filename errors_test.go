@@ -74,6 +74,9 @@ func pageFailures() []pageFailure {
 		{"a logout by another site", "cross_origin", 403, false, "", func(_ *apptest.App, b *apptest.Browser) *apptest.Response {
 			return b.Post("/logout", nil, "Sec-Fetch-Site", "cross-site")
 		}},
+		{"a form of another site", "cross_origin", 403, false, "", func(a *apptest.App, b *apptest.Browser) *apptest.Response {
+			return b.Page("https://evil.test").Form(a.URL+"/dashboard", nil)
+		}},
 	}
 }
 

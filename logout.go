@@ -37,9 +37,9 @@ const (
 // the browser's cache of this origin, so that the back button does not show protected
 // pages.
 //
-// Logout accepts POST only, and not from other sites: see
-// [http.CrossOriginProtection]. The origin that counts as the application's own is that
-// of RedirectURL, whatever Host says. A page with a Content-Security-Policy has to allow the
+// Logout accepts POST only, and not from other origins, those of Options.TrustedOrigins
+// included: see [http.CrossOriginProtection]. The origin that counts as the application's
+// own is that of RedirectURL, whatever Host says. A page with a Content-Security-Policy has to allow the
 // provider in form-action, which browsers apply to redirects as well.
 func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
@@ -49,11 +49,8 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 		m.methodNotAllowed(w, r, "POST")
 		return
 	}
-	// Host as the browser has it: proxies rewrite it.
-	public := *r
-	public.Host = m.paths.PublicHost()
-	if err := m.crossOrigin.Check(&public); err != nil {
-		m.responses.fail(w, r, &Error{Code: "cross_origin", Status: http.StatusForbidden, err: err})
+	if err := m.checkOrigin(r); err != nil { // Options.TrustedOrigins do not sign users out
+		m.responses.fail(w, r, crossOriginError(err))
 		return
 	}
 	returnTo := m.returnPath(r, logoutReturnTo(w, r))

@@ -44,7 +44,7 @@ type Middleware struct {
 	responses  *responder
 	hints      *hints
 	shortLived *seal.Sealer // of what lives minutes: flows, step-ups, logout states
-	// crossOrigin refuses logouts that another site asks for.
+	// crossOrigin finds unsafe requests of other origins.
 	crossOrigin *http.CrossOriginProtection
 	transport   http.RoundTripper // of calls to users' APIs
 	serving     atomic.Bool       // a request has come in

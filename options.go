@@ -94,6 +94,13 @@ type Options struct {
 	// by default. The callback's path is that of the provider's RedirectURL.
 	LoginPath, LogoutPath string
 
+	// TrustedOrigins are other origins whose pages may send unsafe requests: see
+	// [Middleware.RequireAuth]. Each is written as browsers send it in Origin, for example
+	// "https://admin.example.com". The session cookie goes with requests of the same site
+	// only, so only subdomains that share a registrable domain with RedirectURL make use of
+	// it. It adds no CORS headers, and does not let these pages sign users out.
+	TrustedOrigins []string
+
 	// CookieName is the stem of all cookie names: "oauthlogin" by default. Applications on
 	// one host need different ones. The cookies are NAME and, for large sessions, NAME.1 to
 	// NAME.4; NAME.flow.* while a login is pending; NAME.rounds for a minute after one; and
@@ -146,6 +153,7 @@ func (o Options) withDefaults() Options {
 	for i := range o.Keys {
 		o.Keys[i] = bytes.Clone(o.Keys[i])
 	}
+	o.TrustedOrigins = slices.Clone(o.TrustedOrigins)
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = defaultMaxLifetime
 	}
@@ -226,6 +234,11 @@ func (o *Options) validateSessions(faults *faultList) {
 	}
 	if !cookies.IsStem(o.CookieName) {
 		faults.add("CookieName %q is not a cookie name of 1 to 64 letters, digits, '-' and '_'", o.CookieName)
+	}
+	for i, origin := range o.TrustedOrigins {
+		if wrong := weburl.CheckOrigin(origin); wrong != "" {
+			faults.add("TrustedOrigins[%d] %q %s", i, weburl.Shown(origin), wrong)
+		}
 	}
 }
 

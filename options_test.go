@@ -66,7 +66,11 @@ func TestNewRefuses(t *testing.T) {
 	add := func(p oauthlogin.Provider) func(*oauthlogin.Options) {
 		return func(o *oauthlogin.Options) { o.Providers = append(o.Providers, p) }
 	}
+	trusted := func(origin string) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { o.TrustedOrigins = []string{origin} }
+	}
 	const (
+		origin      = "Options.TrustedOrigins[0] "
 		redirectURL = "Options.Providers[0].OAuth2.RedirectURL "
 		second      = "Options.Providers[1].OAuth2.RedirectURL "
 		issuerField = "Options.Providers[0].Issuer "
@@ -176,6 +180,40 @@ func TestNewRefuses(t *testing.T) {
 		{"a negative lifetime", func(o *oauthlogin.Options) { o.MaxLifetime = -time.Hour }, "Options.MaxLifetime "},
 		{"idle for longer than the lifetime", limits(2000*time.Second, 1000*time.Second), "Options.IdleTimeout is 33m20s, longer than MaxLifetime, 16m40s"},
 		{"idle for longer than the default lifetime", limits(1e6*time.Second, 0), "Options.IdleTimeout is"},
+		{"a trusted origin that is empty", trusted(""), origin},
+		{"a trusted origin without a scheme", trusted("admin.example"), origin},
+		{"a trusted origin without a scheme, with a port", trusted("admin.example:8443"), origin},
+		{"a trusted origin that is null", trusted("null"), origin},
+		{"a trusted origin that is a wildcard", trusted("*"), origin},
+		{"a trusted origin with a wildcard", trusted("https://*.app.example"), origin},
+		{"a trusted origin that ends with a slash", trusted("https://admin.example/"), origin},
+		{"a trusted origin with a path", trusted("https://admin.example/app"), origin},
+		{"a trusted origin with a query", trusted("https://admin.example?x=1"), origin},
+		{"a trusted origin with an empty query", trusted("https://admin.example?"), origin},
+		{"a trusted origin with a fragment", trusted("https://admin.example#x"), origin},
+		{"a trusted origin with an empty fragment", trusted("https://admin.example#"), origin},
+		{"a trusted origin with a user", trusted("https://me@admin.example"), origin},
+		{"a trusted origin with a password", trusted("https://me:" + apptest.TestSecret + "@admin.example"), origin},
+		{"a trusted origin in capitals", trusted("https://Admin.example"), origin},
+		{"a trusted origin with a scheme in capitals", trusted("HTTPS://admin.example"), origin},
+		{"a trusted origin with the default port", trusted("https://admin.example:443"), origin},
+		{"a trusted origin with an empty port", trusted("https://admin.example:"), origin},
+		{"a trusted origin with a port that is none", trusted("https://admin.example:99999"), origin},
+		{"a trusted origin with a port of zeros", trusted("https://admin.example:08443"), origin},
+		{"a trusted origin with a space", trusted("https://admin.example "), origin},
+		{"a trusted origin with a quotation mark", trusted(`https://admin".example`), origin},
+		{"two trusted origins in one", trusted("https://admin.example,https://two.example"), origin},
+		{"a trusted origin beyond ASCII", trusted("https://bücher.example"), origin},
+		{"a trusted origin with another scheme", trusted("chrome-extension://abcdefgh"), origin},
+		{"a trusted origin that is a file", trusted("file:///index.html"), origin},
+		{"a trusted origin without TLS", trusted("http://admin.example"), origin},
+		{"a trusted origin without TLS that begins like loopback", trusted("http://localhost.evil.example"), origin},
+		{"a trusted origin with a zone", trusted("http://[::1%25lo]:3000"), origin},
+		{"a trusted origin in brackets", trusted("https://[admin]"), origin},
+		{"a second trusted origin", func(o *oauthlogin.Options) {
+			o.TrustedOrigins = []string{"https://admin.example", "https://two.example/"}
+		}, `Options.TrustedOrigins[1] "https://two.example/" `},
+
 		{"a cookie name with a space", cookieName("my app"), "Options.CookieName "},
 		{"a cookie name with a separator", cookieName("my;app"), "Options.CookieName "},
 		{"a cookie name with the package's separator", cookieName("my.app"), "Options.CookieName "},
@@ -237,9 +275,11 @@ func TestNewReportsEveryFault(t *testing.T) {
 		},
 		Keys:        [][]byte{[]byte("too short"), make([]byte, 40)},
 		IdleTimeout: -1, MaxLifetime: -1, CookieName: ";", LogoutPath: "/login",
+		TrustedOrigins: []string{"https://admin.example", "*", "https://admin.example/"},
 	}
 	_, err := oauthlogin.New(opts)
 	for _, path := range []string{
+		`Options.TrustedOrigins[1] "*" `, `Options.TrustedOrigins[2] "https://admin.example/" `,
 		"Options.Keys[0] ", "Options.Keys[1] ", "Options.IdleTimeout ", "Options.MaxLifetime ", "Options.CookieName ", "Options.LoginPath ",
 		"Options.Providers[0].OAuth2.ClientID ", "Options.Providers[0].OAuth2.RedirectURL ", "Options.Providers[0].Issuer ",
 		"Options.Providers[0].Identify ", "Options.Providers[0].AuthParams ",
@@ -275,6 +315,12 @@ func TestNewAccepts(t *testing.T) {
 		{"an issuer that ends with a slash", func(o *oauthlogin.Options) { o.Providers[0].Issuer = "https://op.example/tenant/" }},
 		{"an issuer on loopback", func(o *oauthlogin.Options) { o.Providers[0].Issuer = "http://127.0.0.1:9000" }},
 		{"keys of several lengths", func(o *oauthlogin.Options) { o.Keys = append(o.Keys, append(apptest.Key(1), apptest.Key(2)...)) }},
+		{"trusted origins", func(o *oauthlogin.Options) {
+			o.TrustedOrigins = []string{
+				"https://app.example", "https://admin.app.example:8443", "https://xn--bcher-kva.example", "https://192.0.2.1", "https://[2001:db8::1]:8443",
+				"http://localhost:3000", "http://127.0.0.1", "http://[::1]:3000",
+			}
+		}},
 		{"two providers on one host", func(o *oauthlogin.Options) {
 			o.Providers = append(o.Providers, apptest.PlainProvider("two", "https://APP.example:443/auth/callback/two"))
 		}},
@@ -318,6 +364,7 @@ func TestNewCopiesOptions(t *testing.T) {
 		o.Keys = append(o.Keys, apptest.Key(2))
 		o.Providers[0].AuthParams = url.Values{"prompt": {"consent"}}
 		o.Providers[0].TrustedAudiences = []string{"trusted"}
+		o.TrustedOrigins = []string{"https://admin.app.test"}
 		given = o
 	}})
 	a.Provider.EditIDToken(func(_, claims map[string]any) { claims["aud"] = []string{"app", "trusted"} })
@@ -334,12 +381,16 @@ func TestNewCopiesOptions(t *testing.T) {
 	p.AuthParams.Set("state", "mine")
 	p.TrustedAudiences[0] = "other"
 	p.OAuth2.Scopes[1] = "admin"
+	given.TrustedOrigins[0] = "https://evil.test"
 	*p.OAuth2 = oauth2.Config{ClientID: "other"}
 	given.Providers[0] = oauthlogin.Provider{}
 	*given = oauthlogin.Options{LoginPath: "/other"}
 
 	if !b.SignedIn() {
 		t.Error("the session did not survive a change of the options")
+	}
+	if resp := b.Page("https://evil.test").Fetch(http.MethodPost, "https://app.test/api/me", "cors"); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("an origin that became trusted later: %d", resp.StatusCode)
 	}
 	_, after := b.StartLogin("/login")
 	for _, params := range []url.Values{before, after} {

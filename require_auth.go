@@ -28,6 +28,16 @@ import (
 //
 // A request of htmx (HX-Request) gets that URL in the header HX-Redirect as well.
 //
+// A request that may change something (its method is not GET, HEAD or OPTIONS) and that
+// a page of another origin sends, a sibling subdomain's included, gets a 403 response
+// whether or not the user is signed in: a page for a form, and {"error":"cross_origin"}
+// otherwise. RedirectURL's origin is the application's own, whatever Host says;
+// Options.TrustedOrigins names others. Browsers say in Sec-Fetch-Site where a request
+// comes from, and in Origin if they do not send that header; a request with neither is
+// not a browser's, and goes on. See [http.CrossOriginProtection]. Safe methods are not
+// checked, so they must not change anything. A WebSocket handshake is a GET with the
+// user's cookies: the application has to check its Origin.
+//
 // If it cannot be told whether the user is signed in, because Options.Store fails, the
 // response is 503 with Retry-After: a page for whoever looks at one, and
 // {"error":"unavailable"} otherwise. The session stays, and works again when the store does.
@@ -44,10 +54,14 @@ import (
 // navigation if its Accept names text/html, is exactly */* or is missing, unless it has
 // Upgrade, HX-Request or X-Requested-With: XMLHttpRequest.
 //
-// Around the login, callback and logout paths RequireAuth serves these itself.
+// Around the login, callback and logout paths RequireAuth serves these itself, and they
+// check origins by their own rules.
 func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.serveOwn(w, r) {
+			return
+		}
+		if !m.admit(w, r) {
 			return
 		}
 		s, r, err := m.withSession(w, r, isNoFile)

@@ -231,8 +231,28 @@ var mutants = []mutant{
 	},
 	{
 		name: "other sites may log users out", file: "logout.go",
-		old: "if err := m.crossOrigin.Check(r); err != nil {", new: "if err := m.crossOrigin.Check(r); false {",
+		old: "if err := m.checkOrigin(r); err != nil {", new: "if err := m.checkOrigin(r); false {",
 		tests: "TestLogoutRefused",
+	},
+	{
+		name: "other sites may send forms", file: "require_auth.go",
+		old: "if !m.admit(w, r) {", new: "if false {",
+		tests: "TestCrossOriginRequests",
+	},
+	{
+		name: "the Host header is the application's origin", file: "crossorigin.go",
+		old: "public.Host = m.paths.PublicHost()", new: "",
+		tests: "TestCrossOriginRequests|TestPublicOriginBehindAProxy",
+	},
+	{
+		name: "the scheme of Origin does not matter", file: "crossorigin.go",
+		old: "origin != \"\" && origin != m.paths.Origin {", new: "false && origin != \"\" {",
+		tests: "TestCrossOriginRequests",
+	},
+	{
+		name: "trusted origins may log users out", file: "logout.go",
+		old: "if err := m.checkOrigin(r); err != nil {", new: "if err := m.checkOrigin(r); err != nil && !m.isTrusted(r) {",
+		tests: "TestCrossOriginOwnPaths",
 	},
 	{
 		name: "a logout by GET", file: "logout.go",

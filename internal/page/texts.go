@@ -30,7 +30,7 @@ func describe(code string) (title, text string) {
 	case "step_up_failed":
 		return "Please sign in again", "This page asks for a more recent or a stronger sign-in than the one you completed."
 	case "cross_origin":
-		return "Request refused", "Another site asked to sign you out. You are still signed in."
+		return "Request refused", "Another site sent this request, so nothing was changed. You can try again on a page of this site."
 	case "method_not_allowed", "invalid_request", "unknown_provider":
 		return "Request not understood", "This link is incomplete or can't be opened directly."
 	case "session_too_large":

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -40,6 +41,36 @@ func Check(raw string) (u *url.URL, fault string) {
 		return nil, "is plain http on a host that is not loopback"
 	}
 	return u, ""
+}
+
+// CheckOrigin says, as a predicate, why raw is not an http or https origin as browsers
+// write it in Origin (RFC 6454 section 6.2); "" if it is one.
+func CheckOrigin(raw string) (fault string) {
+	u, fault := Check(raw)
+	if fault != "" {
+		return fault
+	}
+	host := u.Hostname()
+	isHost := func(c rune) bool {
+		return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.ContainsRune("-._", c)
+	}
+	switch _, err := netip.ParseAddr(host); {
+	case strings.Contains(host, "*"):
+		return "has a wildcard"
+	case err != nil && strings.ContainsFunc(strings.ToLower(host), func(c rune) bool { return !isHost(c) }):
+		return "has a host that is not in ASCII letters, digits, '-', '.' and '_'"
+	case !isPort(u.Port()):
+		return "has a malformed port"
+	case Origin(u) != raw:
+		return `is not an origin as browsers write it, "` + Origin(u) + `"`
+	}
+	return ""
+}
+
+// isPort reports whether p is "" or a decimal port without leading zeros.
+func isPort(p string) bool {
+	n, err := strconv.ParseUint(p, 10, 16)
+	return p == "" || err == nil && strconv.FormatUint(n, 10) == p
 }
 
 // Shown is a URL as an error may show it: user information may contain a secret.

@@ -50,6 +50,51 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheckOrigin(t *testing.T) {
+	const (
+		characters = "has a host that is not in ASCII letters, digits, '-', '.' and '_'"
+		port       = "has a malformed port"
+		unlike     = `is not an origin as browsers write it, "https://app.test"`
+	)
+	for raw, want := range map[string]string{
+		"https://app.test":            "",
+		"https://a_b-1.app.test:8443": "",
+		"https://xn--bcher-kva.test":  "",
+		"https://192.0.2.1":           "",
+		"https://[2001:db8::1]":       "",
+		"https://[2001:db8::1]:8443":  "",
+		"http://localhost:3000":       "",
+		"http://[::1]:3000":           "",
+		"http://app.test":             "is plain http on a host that is not loopback",
+		"null":                        "is not an absolute http or https URL",
+		"*":                           "is not an absolute http or https URL",
+		"https://me@app.test":         "has user information",
+		"https://app.test#":           "has a fragment",
+		"https://*":                   "has a wildcard",
+		"https://*.app.test":          "has a wildcard",
+		"https://bücher.test":         characters,
+		"https://app.test,x.test":     characters,
+		`https://app".test`:           characters,
+		"https://[app]":               "is not a URL",
+		"https://[fe80::1%25eth0]":    `is not an origin as browsers write it, "https://[fe80::1%eth0]"`,
+		"https://app.test:65536":      port,
+		"https://app.test:08443":      port,
+		"https://APP.test":            unlike,
+		"HTTPS://app.test":            unlike,
+		"https://app.test/":           unlike,
+		"https://app.test/a?b=c":      unlike,
+		"https://app.test?":           unlike,
+		"https://app.test:":           unlike,
+		"https://app.test:443":        unlike,
+		"http://localhost:80":         `is not an origin as browsers write it, "http://localhost"`,
+		"https://[2001:DB8::1]":       `is not an origin as browsers write it, "https://[2001:db8::1]"`,
+	} {
+		if got := CheckOrigin(raw); got != want {
+			t.Errorf("%s: %q; want %q", raw, got, want)
+		}
+	}
+}
+
 func TestOrigin(t *testing.T) {
 	for raw, want := range map[string]string{
 		"https://app.test/cb?x":       "https://app.test",
