@@ -212,9 +212,9 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*Session, *ht
 	return &ctx.session, r.WithContext(ctx), nil
 }
 
-// renew writes the session cookie of a request anew.
+// renew writes the session cookie of a request anew, unless the session has ended.
 func (m *Middleware) renew(w http.ResponseWriter, r *http.Request, rec *record) {
-	if err := m.sessions.save(w, r, rec); err != nil {
+	if err := m.sessions.save(w, r, rec); err != nil && !errors.Is(err, errSessionEnded) {
 		m.log.WarnContext(r.Context(), "oauthlogin: renewing the session failed", "error", err)
 	}
 }
