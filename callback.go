@@ -198,8 +198,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	case response.Error == "temporarily_unavailable" || response.Error == "authentication_expired":
 		return fail("authorization_failed", http.StatusBadRequest, fmt.Errorf("%w: authorization endpoint responded with error %q", errTookTooLong, response.Error))
 	case response.HasError:
-		m.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", p.Name,
-			"error", protocol.ErrorCode(response.Error), "description", protocol.Description(response.Description))
+		m.logDescription(ctx, p.Name, response)
 		return fail("authorization_failed", http.StatusBadRequest, authorizationError(response.Error))
 	case response.Code == "":
 		return fail("invalid_request", http.StatusBadRequest, errors.New("callback has neither code nor error"))
@@ -240,7 +239,15 @@ func (m *Middleware) alarmAbout(r *http.Request, response protocol.Response) {
 	if response.State != "" || !errors.Is(err, errMisconfigured) || !slices.ContainsFunc(m.flows.pending(r), isPending) || !m.responses.loudly("authorization") {
 		return
 	}
-	m.log.ErrorContext(r.Context(), "oauthlogin: every login may fail", "error", err, "description", protocol.Description(response.Description))
+	m.log.ErrorContext(r.Context(), "oauthlogin: every login may fail", "error", err)
+	m.logDescription(r.Context(), "", response)
+}
+
+// logDescription logs how an authorization response describes an error, at Debug alone:
+// it may be a stranger's text.
+func (m *Middleware) logDescription(ctx context.Context, provider string, response protocol.Response) {
+	m.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", provider,
+		"error", protocol.ErrorCode(response.Error), "description", protocol.Description(response.Description))
 }
 
 // authorizationError is the error of an authorization response (RFC 6749 section 4.1.2.1).

@@ -603,3 +603,22 @@ func TestLateLoginsThatAreNotNeeded(t *testing.T) {
 		t.Errorf("mix-up: %d to %q", resp.StatusCode, resp.Location())
 	}
 }
+
+// Whoever begins a login can write an error response for it. Their words are no alarm.
+func TestAlarmHasNoWordsOfStrangers(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	b.StartLogin("/login")
+	b.Get("/auth/callback?error=invalid_client&error_description=please+call+555+0199")
+	alarmed := false
+	for line := range strings.Lines(a.Log.String()) {
+		alarmed = alarmed || strings.Contains(line, "level=ERROR")
+		if strings.Contains(line, "555") && !strings.Contains(line, "level=DEBUG") {
+			t.Error(line)
+		}
+	}
+	if !alarmed || !strings.Contains(a.Log.String(), "please call 555 0199") {
+		t.Errorf("no alarm, or no description: %s", a.Log)
+	}
+}

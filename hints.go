@@ -38,23 +38,29 @@ func (h *hints) loginBegins(r *http.Request) {
 	})
 }
 
+// maxForwarded bounds, in bytes, what is read of X-Forwarded-Host, which may be a
+// stranger's.
+const maxForwarded = 1 << 10
+
 // hostOf returns the host that a request was sent to, and whether it is the public one.
 func (h *hints) hostOf(r *http.Request) (host string, fits bool) {
 	public := h.paths.PublicHost()
-	for _, host := range append(strings.Split(r.Header.Get("X-Forwarded-Host"), ","), r.Host) {
-		if h.withoutDefaultPort(host) == public {
+	forwarded := r.Header.Get("X-Forwarded-Host")
+	forwarded = forwarded[:min(len(forwarded), maxForwarded)]
+	for host := range strings.SplitSeq(forwarded, ",") {
+		if h.isPublic(host) {
 			return public, true
 		}
 	}
-	return r.Host, false
+	return r.Host, h.isPublic(r.Host)
 }
 
-func (h *hints) withoutDefaultPort(host string) string {
-	host = strings.ToLower(strings.TrimSpace(host))
+func (h *hints) isPublic(host string) bool {
+	port := ":80"
 	if strings.HasPrefix(h.paths.Origin, "https:") {
-		return strings.TrimSuffix(host, ":443")
+		port = ":443"
 	}
-	return strings.TrimSuffix(host, ":80")
+	return strings.EqualFold(strings.TrimSuffix(strings.TrimSpace(host), port), h.paths.PublicHost())
 }
 
 // schemeOf returns the scheme that a request was sent with, and whether it can be the

@@ -96,7 +96,11 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 	if last == nil || returnTo == "" {
 		return returnTo
 	}
-	if location := m.endSessionURL(ctx, m.providers.byTag(last.provider), last.tokens.id.Text(), returnTo); location != "" {
+	idToken := ""
+	if len(ended) > 0 || !m.sessions.isPast(last, time.Now()) { // what an old cookie has sealed stays sealed
+		idToken = last.tokens.id.Text()
+	}
+	if location := m.endSessionURL(ctx, m.providers.byTag(last.provider), idToken, returnTo); location != "" {
 		return location
 	}
 	return returnTo

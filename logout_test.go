@@ -672,3 +672,22 @@ func TestLogoutEndsOneSession(t *testing.T) {
 		t.Errorf("the second logout led to %s, after %d revocations", out.Location(), n)
 	}
 }
+
+// A cookie from long ago, found in a backup, must not tell who its user was: the ID token
+// stays sealed once the session is past its limits.
+func TestLogoutOfAnOldCookieShowsNoIDToken(t *testing.T) {
+	t.Parallel()
+	for wait, shown := range map[time.Duration]bool{2 * time.Hour: true, 25 * time.Hour: false, 8 * 24 * time.Hour: false} {
+		apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+			with.Provider.NoRefreshTokens = true // the session ends after an hour
+			b := apptest.New(t, with).Browser(t)
+			b.Login("/dashboard")
+			b.KeepForever()
+			time.Sleep(wait)
+			query := apptest.QueryOf(b.LogOut("/bye").Location())
+			if query.Has("id_token_hint") != shown || query.Get("client_id") != "app" {
+				t.Errorf("after %v: %v", wait, query)
+			}
+		})
+	}
+}

@@ -217,9 +217,10 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*Session, *ht
 	return &ctx.session, r.WithContext(ctx), nil
 }
 
-// renew seals the session of a request again and writes its cookie.
+// renew seals the session of a request again and writes its cookie, unless the session
+// has ended.
 func (m *Middleware) renew(w http.ResponseWriter, r *http.Request, rec *record) {
-	if err := m.sessions.save(w, r, rec); err != nil {
+	if err := m.sessions.save(w, r, rec); err != nil && !errors.Is(err, errSessionEnded) {
 		m.log.WarnContext(r.Context(), "oauthlogin: renewing the session failed", "error", err)
 	}
 }

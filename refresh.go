@@ -130,7 +130,7 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 		return latest, nil
 	}
 	p := f.providers.byTag(old.provider)
-	if err := grants.Refusal(old.id, time.Now()); err != nil {
+	if err := grants.Refusal(old, time.Now()); err != nil {
 		if endsSession(err, old, rejected) {
 			return f.end(ctx, p, old, err)
 		}

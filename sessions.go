@@ -230,6 +230,11 @@ func (l *limits) over(rec *record, now time.Time) bool {
 	return age >= l.lifetime || age < -maxClockSkew || l.endsWithToken(rec) && !rec.tokens.valid(now)
 }
 
+// isPast reports whether a session is past its limits of time, by its own word.
+func (l *limits) isPast(rec *record, now time.Time) bool {
+	return now.Sub(rec.written) >= l.idle || now.Sub(rec.created) >= l.lifetime
+}
+
 // endsWithToken reports whether a session ends with its access token. Without a
 // refresh token, the provider's word is as good as the last token that it gave.
 func (l *limits) endsWithToken(rec *record) bool {

@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -121,5 +122,20 @@ func TestSessionsAndFlowsHaveKeysOfTheirOwn(t *testing.T) {
 		if value, _, err := pair[0].Open("name", sealed); err != nil || string(value) != "value" {
 			t.Errorf("%q, %v", value, err)
 		}
+	}
+}
+
+// A browser with an old cookie could fill the log with warnings.
+func TestRenewingWhatHasEndedIsNoFault(t *testing.T) {
+	m := frozenMiddleware(t)
+	var log strings.Builder
+	m.log = slog.New(slog.NewTextHandler(&log, nil))
+	rec := smallRecord()
+	rec.provider, rec.created = m.providers[0].tag, time.Now()
+	r := withRecord(t, m, rec, time.Now())
+	m.sessions.grants.Replace(rec, time.Now())
+	w := httptest.NewRecorder()
+	if m.renew(w, r, rec); log.Len() > 0 || len(w.Header()["Set-Cookie"]) > 0 {
+		t.Errorf("%v, %s", w.Header(), log.String())
 	}
 }

@@ -117,7 +117,13 @@ func isScript(r *http.Request) bool {
 		r.Header.Get("HX-Request") != "" || r.Header.Get("Upgrade") != ""
 }
 
-func accepted(r *http.Request) string { return strings.Join(r.Header.Values("Accept"), ",") }
+// maxAccept bounds what is read of Accept, in bytes: browsers send a few hundred.
+const maxAccept = 4 << 10
+
+func accepted(r *http.Request) string {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	return accept[:min(len(accept), maxAccept)]
+}
 
 // quality returns how much Accept wants a media type, from 0 to 1, by the range that
 // is closest to it: with named, only by its own name.

@@ -185,3 +185,13 @@ func TestPrintable(t *testing.T) {
 		}
 	}
 }
+
+// What is read of a header is bounded: each range takes time.
+func TestAcceptIsBounded(t *testing.T) {
+	for padding, want := range map[int]bool{100: true, 100_000: false} {
+		r := request("GET", "Accept: "+strings.Repeat("a/b,", padding)+"text/html")
+		if IsNavigation(r) != want {
+			t.Errorf("%d ranges before text/html: %t", padding, !want)
+		}
+	}
+}

@@ -108,7 +108,7 @@ func (v Value) joined() Value {
 	return v
 }
 
-// maxCandidates bounds the values of one request that are opened.
+// maxCandidates bounds the values of one chunk in a request that are compared and opened.
 const maxCandidates = 4
 
 // readTwice reads a request that has a chunk twice. Without the prefix __Host-, a
@@ -123,9 +123,9 @@ func (s *Scheme) readTwice(r *http.Request) (found Value) {
 		if !slices.Contains(chunks[i], value) {
 			chunks[i] = append(chunks[i], value)
 		}
-	}
-	if len(chunks[0]) > maxCandidates {
-		return Value{}
+		if len(chunks[i]) > maxCandidates { // comparing them in pairs takes time too
+			return Value{}
+		}
 	}
 	for _, first := range chunks[0] {
 		v := Value{parts: [maxChunks]string{first}}

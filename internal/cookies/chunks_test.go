@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -276,5 +277,22 @@ func TestWrite(t *testing.T) {
 		if got := ages(w); got != tt.want || !errors.Is(err, tt.err) {
 			t.Errorf("%d bytes: %s, %v; want %s", tt.size, got, err, tt.want)
 		}
+	}
+}
+
+// A request with tens of thousands of values for one chunk is not compared in pairs.
+func TestManyValuesOfOneChunk(t *testing.T) {
+	s := NewScheme("oauthlogin", false)
+	opened := 0
+	s.Opens = func(Value) bool { opened++; return true }
+	var header strings.Builder
+	for i := range 40_000 {
+		header.WriteString("oauthlogin.1=" + strconv.Itoa(100_000+i) + "; ")
+	}
+	header.WriteString("oauthlogin=2abcdefx; oauthlogin.1=abcdefy")
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Cookie", header.String())
+	if v := s.Read(r); !v.IsZero() || opened > 0 {
+		t.Errorf("a session among %d values, %d opened", 40_001, opened)
 	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// maxEnded bounds the sessions that are remembered to have ended. They take about 12
+	// maxEnded bounds the sessions that are remembered to have ended. They take about 13
 	// MiB. The oldest go first.
 	maxEnded       = 1 << 17
 	allGenerations = math.MaxUint64
@@ -21,8 +21,9 @@ type ended struct {
 }
 
 type endedAt struct {
-	id ID
-	at time.Time
+	id         ID
+	generation uint64
+	at         time.Time
 }
 
 func (e *ended) add(id ID, generation uint64, now time.Time, lifetime time.Duration) {
@@ -30,15 +31,16 @@ func (e *ended) add(id ID, generation uint64, now time.Time, lifetime time.Durat
 		e.upTo = map[ID]uint64{}
 	}
 	for len(e.order) > 0 && (len(e.order) >= maxEnded || now.Sub(e.order[0].at) > lifetime) {
-		delete(e.upTo, e.order[0].id)
+		if first := e.order[0]; e.upTo[first.id] == first.generation { // not of a later end
+			delete(e.upTo, first.id)
+		}
 		e.order = e.order[1:]
 	}
-	if before, known := e.upTo[id]; known {
-		e.upTo[id] = max(before, generation)
+	if before, known := e.upTo[id]; known && before >= generation {
 		return
 	}
 	e.upTo[id] = generation
-	e.order = append(e.order, endedAt{id, now})
+	e.order = append(e.order, endedAt{id, generation, now})
 }
 
 func hasEnded[R Record](e *ended, rec R) bool {

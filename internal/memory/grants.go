@@ -134,7 +134,12 @@ func (g *Grants[R]) Failed(rec R, err error, now time.Time, wait time.Duration) 
 	}
 	s := &grant[R]{record: rec}
 	if e := g.live[rec.SessionID()]; e != nil {
-		s = e.Value.(*grant[R])
+		switch known := e.Value.(*grant[R]); {
+		case known.record.Generation() > rec.Generation():
+			return
+		case known.record.Generation() == rec.Generation():
+			s = known
+		}
 	}
 	s.failures++
 	s.err = err
@@ -142,12 +147,14 @@ func (g *Grants[R]) Failed(rec R, err error, now time.Time, wait time.Duration) 
 	g.put(s, now)
 }
 
-// Refusal returns why a refresh is not to be tried now, nil if it may be.
-func (g *Grants[R]) Refusal(id ID, now time.Time) error {
+// Refusal returns why a refresh of rec's tokens is not to be tried now, nil if it may be.
+func (g *Grants[R]) Refusal(rec R, now time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if e := g.live[id]; e != nil && now.Before(e.Value.(*grant[R]).retryAt) {
-		return e.Value.(*grant[R]).err
+	if e := g.live[rec.SessionID()]; e != nil {
+		if s := e.Value.(*grant[R]); s.record.Generation() == rec.Generation() && now.Before(s.retryAt) {
+			return s.err
+		}
 	}
 	return nil
 }

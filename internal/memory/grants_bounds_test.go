@@ -110,7 +110,7 @@ func TestGrantsRememberEndedSessions(t *testing.T) {
 	if !remembers(g, 0) || !g.Ended(first) || g.Refreshed(first, now) {
 		t.Error("a session that has ended takes new tokens")
 	}
-	if g.Failed(first, errors.New("down"), now, 0); len(g.live) != 0 || g.Refusal(first.id, now) != nil {
+	if g.Failed(first, errors.New("down"), now, 0); len(g.live) != 0 || g.Refusal(first, now) != nil {
 		t.Error("a session that has ended is kept")
 	}
 	const more = 10

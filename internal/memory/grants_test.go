@@ -70,14 +70,14 @@ func TestBackOff(t *testing.T) {
 	now := time.Now()
 	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
 	rec := numbered(1, 1, "token")
-	if err := g.Refusal(rec.id, now); err != nil {
+	if err := g.Refusal(rec, now); err != nil {
 		t.Errorf("before a failure: %v", err)
 	}
 	check := func(wait time.Duration) {
 		t.Helper()
 		down := errors.New("down")
 		g.Failed(rec, down, now, 0)
-		if g.Refusal(rec.id, now.Add(wait-1)) != down || g.Refusal(rec.id, now.Add(wait)) != nil {
+		if g.Refusal(rec, now.Add(wait-1)) != down || g.Refusal(rec, now.Add(wait)) != nil {
 			t.Errorf("does not pause for %v", wait)
 		}
 		now = now.Add(wait)
@@ -89,16 +89,34 @@ func TestBackOff(t *testing.T) {
 		g.Failed(rec, errors.New("down"), now, 0)
 	}
 	check(time.Minute)
-	if err := g.Refusal(numbered(2, 1, "").id, now); err != nil {
+	if err := g.Refusal(numbered(2, 1, ""), now); err != nil {
 		t.Errorf("another session: %v", err)
 	}
 	rec = numbered(1, 2, "token")
 	g.Refreshed(rec, now)
-	if err := g.Refusal(rec.id, now); err != nil {
+	if err := g.Refusal(rec, now); err != nil {
 		t.Errorf("after a success: %v", err)
 	}
 	check(2 * time.Second)
 	if latest, _ := g.Latest(numbered(1, 1, "")); latest != rec {
 		t.Errorf("a failure replaced the tokens of generation 2 by %v", latest)
+	}
+}
+
+// A refusal is one of a refresh token. Another generation of the session has another.
+func TestRefusalIsOfOneGeneration(t *testing.T) {
+	now := time.Now()
+	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
+	refused := errors.New("refused")
+	g.Failed(numbered(1, 0, "old"), refused, now, 0)
+	if g.Refusal(numbered(1, 0, "old"), now) != refused {
+		t.Error("the refusal is forgotten")
+	}
+	if err := g.Refusal(numbered(1, 1, "new"), now); err != nil {
+		t.Errorf("the next generation: %v", err)
+	}
+	g.Refreshed(numbered(2, 1, "new"), now)
+	if g.Failed(numbered(2, 0, "old"), refused, now, 0); g.Refusal(numbered(2, 1, "new"), now) != nil {
+		t.Error("the generation before is refused, and this one pauses")
 	}
 }

@@ -118,3 +118,22 @@ func TestUnproven(t *testing.T) {
 		t.Error("the next token")
 	}
 }
+
+// A session whose refresh was refused begins a lineage like any other: that lineage is
+// over for a whole lifetime after it has ended.
+func TestEndAfterSpendIsRemembered(t *testing.T) {
+	now := time.Now()
+	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
+	first, second := numbered(1, 0, "first"), numbered(2, 0, "second")
+	second.lineage = first.id
+	g.Spend(first, now)
+	g.End(second, now.Add(20*time.Hour))
+	g.End(numbered(3, 0, "other"), now.Add(25*time.Hour)) // forgets what is older than a day
+	if !g.Ended(second) || !g.Ended(first) {
+		t.Error("a session is back five hours after its logout")
+	}
+	g.End(numbered(4, 0, "other"), now.Add(44*time.Hour+1))
+	if g.Ended(second) || len(g.ended.upTo) != 2 || len(g.ended.order) != 2 {
+		t.Errorf("%d sessions, %d in order, after their lifetime", len(g.ended.upTo), len(g.ended.order))
+	}
+}

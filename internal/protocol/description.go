@@ -15,25 +15,29 @@ const maxDescription = 200
 
 // Description is an error_description as the log may show it: letters, digits, spaces
 // and some punctuation. Words that may repeat what was sent are left out: those of 20
-// characters and more, and those that begin as a JWT does.
+// characters and more, and those with the beginning of a JWT.
 func Description(text string) string {
-	clean := strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".,:;_()/'-", r) {
-			return r
-		}
-		return ' '
-	}, text[:min(len(text), 16*maxDescription)])
+	isSpace := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 	var words []string
-	for word := range strings.FieldsSeq(clean) {
-		if utf8.RuneCountInString(word) < 20 && !strings.HasPrefix(word, "eyJ") {
-			words = append(words, word)
+	for word := range strings.FieldsFuncSeq(text[:min(len(text), 16*maxDescription)], isSpace) {
+		// Before anything is taken out of it: escapes would split a secret.
+		if utf8.RuneCountInString(word) < 20 && !strings.Contains(word, "eyJ") {
+			words = append(words, strings.Fields(strings.Map(asShown, word))...)
 		}
 	}
-	clean = strings.Join(words, " ")
+	clean := strings.Join(words, " ")
 	if len(clean) > maxDescription {
 		clean = strings.ToValidUTF8(clean[:maxDescription], "")
 	}
 	return clean
+}
+
+// asShown returns a character that the log may show, and a space for any other.
+func asShown(r rune) rune {
+	if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".,:;_()/'-", r) {
+		return r
+	}
+	return ' '
 }
 
 // logDescription logs, at Debug, how an endpoint describes an error, unless the

@@ -407,7 +407,8 @@ func TestDescription(t *testing.T) {
 		"":                                        "",
 		"AADSTS50078: MFA is required.":           "AADSTS50078: MFA is required.",
 		"line\r\nbreak\ttab\x00zero":              "line break tab zero",
-		"<script>alert(1)</script>":               "script alert(1) /script",
+		"<b>alert(1)</b>":                         "b alert(1) /b",
+		"<script>alert(1)</script>":               "",
 		"code=abc&state=x \"quoted\"":             "code abc state x quoted",
 		"token eyJhbGciOi is bad":                 "token is bad",
 		"the code 12345678901234567890 is bad":    "the code is bad",
@@ -421,5 +422,18 @@ func TestDescription(t *testing.T) {
 	}
 	if got := Description(strings.Repeat("ä ", 1000)); len(got) > maxDescription || !utf8.ValidString(got) {
 		t.Errorf("%d bytes", len(got))
+	}
+}
+
+// A long word with characters in it that the log does not show is left out as a whole.
+func TestDescriptionOmitsEscapedSecrets(t *testing.T) {
+	t.Parallel()
+	for _, secret := range []string{
+		"dGhpcyBp%2BcyBhIHNlY3Jl%2BdCB0b2tlbg%3D%3D", "dGhpcyBp+cyBhIHNlY3Jl+dCB0b2tlbg==",
+		"code=dGhpcyBp~cyBhIHNlY3Jl&x=1", "eyJhbGci%2EeyJzdWIi", "\"eyJhbGci\"",
+	} {
+		if got := Description("the token " + secret + " is bad"); got != "the token is bad" {
+			t.Errorf("%s becomes %q", secret, got)
+		}
 	}
 }
