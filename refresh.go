@@ -63,14 +63,19 @@ func (m *Middleware) refreshIfDue(w http.ResponseWriter, r *http.Request, s *Ses
 	rec := s.current()
 	ctx := &sessionContext{Context: r.Context()}
 	ctx.session.init(m, s.request, rec)
-	ctx.session.over = s.over
+	ctx.session.over, ctx.session.refreshed = s.over, true
 	m.renew(w, r, rec)
 	return r.WithContext(ctx), nil
 }
 
-// maxWait is how long a request waits for a refresh. It is shorter than the timeouts of
-// proxies; the refresh itself goes on.
+// maxWait is how long a request waits for a refresh, in the middleware and in its clients
+// together. It is shorter than the timeouts of proxies; the refresh itself goes on.
 const maxWait = 8 * time.Second
+
+// waitAgain is when a request that goes on for long, a stream, may wait once more.
+const waitAgain = time.Minute
+
+var errLate = errors.New("the provider has not responded to the refresh yet")
 
 // refresh gives s newer tokens than those of old. Of all requests that ask for the
 // same, one sends the refresh token, and all get the response. That one does not
@@ -81,16 +86,36 @@ func (f *refreshes) refresh(ctx context.Context, s *Session, old *record, reject
 	if s.current().generation > old.generation {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	if !s.mayWait(time.Now()) {
+		return f.adoptLate(s, old)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errLate)
 	defer cancel()
 	key := string(old.id[:]) + strconv.FormatUint(old.generation, 36)
 	rec, err := f.flights.Do(ctx, key, func(ctx context.Context) (*record, error) {
 		return f.refreshOnce(ctx, s.request, old, rejected)
 	})
-	if err != nil {
+	switch {
+	case context.Cause(ctx) == errLate && errors.Is(err, context.DeadlineExceeded):
+		s.waitsNoMore(time.Now().Add(waitAgain))
+		return errLate
+	case err != nil:
 		return err
 	}
 	s.adopt(rec)
+	return nil
+}
+
+// adoptLate gives s the tokens of a refresh that was late, if they have come.
+func (f *refreshes) adoptLate(s *Session, old *record) error {
+	latest, ended := f.sessions.grants.Latest(old)
+	switch {
+	case ended:
+		return errSessionEnded
+	case latest.generation == old.generation:
+		return errLate
+	}
+	s.adopt(latest)
 	return nil
 }
 
@@ -117,7 +142,7 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 		return f.end(ctx, p, old, err)
 	case err != nil:
 		grants.Failed(old, err, time.Now(), protocol.RetryAfter(err))
-		f.events.event(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
+		f.events.report(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
 		return nil, err
 	}
 	if !grants.Refreshed(fresh, time.Now()) {
@@ -128,7 +153,7 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 		return nil, errSessionEnded
 	}
 	f.sessions.persist(ctx, r, fresh)
-	f.events.event(ctx, Event{Kind: EventRefresh, Provider: p.Name, Subject: old.user.Subject})
+	f.events.report(ctx, Event{Kind: EventRefresh, Provider: p.Name, Subject: old.user.Subject})
 	return fresh, nil
 }
 
@@ -156,7 +181,7 @@ func (f *refreshes) end(ctx context.Context, p *provider, old *record, err error
 		latest, _ := f.sessions.grants.Latest(old)
 		return latest, nil
 	}
-	f.events.event(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
+	f.events.report(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
 	return nil, errGrantEnded
 }
 
@@ -200,6 +225,7 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 		return nil, &identityError{err}
 	default:
 		fresh.user = user
+		fresh.user = fresh.withAppClaims()
 	}
 	if fresh.tokens.id.IsZero() {
 		fresh.tokens.id = old.tokens.id

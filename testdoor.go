@@ -51,7 +51,8 @@ func (m *Middleware) withUser(r *http.Request, user User) (*http.Request, error)
 	}
 	rec := newRecord(p, user, t)
 	rec.written = now
-	ctx := &sessionContext{Context: r.Context(), session: Session{User: rec.ownUser(), owner: m, request: r, record: rec}}
+	ctx := &sessionContext{Context: r.Context()}
+	ctx.session.init(m, r, rec)
 	return r.WithContext(ctx), nil
 }
 

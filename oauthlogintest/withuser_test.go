@@ -121,6 +121,7 @@ func TestWithUserAtPolicies(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice := oauthlogin.User{Subject: "alice", Email: "a@example.com"}
+	verified := oauthlogin.User{Subject: "alice", Email: "a@example.com", EmailVerified: true}
 	admin := oauthlogin.User{Subject: "alice", RawClaims: now}
 	for _, tt := range []struct {
 		name   string
@@ -128,10 +129,11 @@ func TestWithUserAtPolicies(t *testing.T) {
 		policy oauthlogin.Policy
 		want   int
 	}{
-		{"no claim", alice, oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}}, 403},
+		{"no claim", alice, oauthlogin.Policy{Providers: []string{"id"}, Claims: map[string][]string{"groups": {"admin"}}}, 403},
 		{"the claim", admin, oauthlogin.Policy{Providers: []string{"id"}, Claims: map[string][]string{"groups": {"admin"}}}, 200},
-		{"another value", admin, oauthlogin.Policy{Claims: map[string][]string{"groups": {"root"}}}, 403},
-		{"a standard claim", alice, oauthlogin.Policy{Claims: map[string][]string{"email": {"a@example.com"}}}, 200},
+		{"another value", admin, oauthlogin.Policy{Providers: []string{"id"}, Claims: map[string][]string{"groups": {"root"}}}, 403},
+		{"an address that is not verified", alice, oauthlogin.Policy{Providers: []string{"id"}, Claims: map[string][]string{"email": {"a@example.com"}}}, 403},
+		{"a verified address", verified, oauthlogin.Policy{Providers: []string{"id"}, Claims: map[string][]string{"email": {"a@example.com"}}}, 200},
 		{"the provider", alice, oauthlogin.Policy{Providers: []string{"id"}}, 200},
 		{"another provider", alice, oauthlogin.Policy{Providers: []string{"hub"}}, 403},
 		{"a scope that is configured", alice, oauthlogin.Policy{Scopes: []string{"calendar"}}, 200},
