@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 // checkOrigin returns an error if a page of another origin, a sibling subdomain's
@@ -49,4 +51,12 @@ func (m *Middleware) admit(w http.ResponseWriter, r *http.Request) bool {
 
 func crossOriginError(err error) *Error {
 	return &Error{Code: "cross_origin", Status: http.StatusForbidden, err: err}
+}
+
+func (o *Options) validateTrustedOrigins(faults *faultList) {
+	for i, origin := range o.TrustedOrigins {
+		if wrong := weburl.CheckOrigin(origin); wrong != "" {
+			faults.add("TrustedOrigins[%d] %q %s", i, weburl.Shown(origin), wrong)
+		}
+	}
 }

@@ -95,10 +95,10 @@ type Options struct {
 	LoginPath, LogoutPath string
 
 	// TrustedOrigins are other origins whose pages may send unsafe requests: see
-	// [Middleware.RequireAuth]. Each is written as browsers send it in Origin, for example
-	// "https://admin.example.com". The session cookie goes with requests of the same site
-	// only, so only subdomains that share a registrable domain with RedirectURL make use of
-	// it. It adds no CORS headers, and does not let these pages sign users out.
+	// [Middleware.RequireAuth]. Each is scheme://host or scheme://host:port, in lower case,
+	// and https, or http on loopback. Browsers send the session cookie with unsafe requests
+	// of the same site only, so this serves subdomains of one domain. It adds no CORS
+	// headers, and does not let these pages sign users out.
 	TrustedOrigins []string
 
 	// CookieName is the stem of all cookie names: "oauthlogin" by default. Applications on
@@ -191,6 +191,7 @@ func (o *Options) validate() error {
 	if o.LoginPath == o.LogoutPath {
 		faults.add("LoginPath and LogoutPath are both %q", o.LoginPath)
 	}
+	o.validateTrustedOrigins(&faults)
 	o.validateProviders(&faults)
 	o.validateRedirects(&faults)
 	return errors.Join(faults...)

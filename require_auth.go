@@ -58,7 +58,7 @@ import (
 // check origins by their own rules.
 func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m.serveOwn(w, r) {
+		if m.serveOwn(w, r) || !m.admit(w, r) {
 			return
 		}
 		if !m.admit(w, r) {

@@ -236,7 +236,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "other sites may send forms", file: "require_auth.go",
-		old: "if !m.admit(w, r) {", new: "if false {",
+		old: "if m.serveOwn(w, r) || !m.admit(w, r) {", new: "if m.serveOwn(w, r) {",
 		tests: "TestCrossOriginRequests",
 	},
 	{
