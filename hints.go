@@ -41,12 +41,20 @@ func (h *hints) loginBegins(r *http.Request) {
 // hostOf returns the host that a request was sent to, and whether it is the public one.
 func (h *hints) hostOf(r *http.Request) (host string, fits bool) {
 	public := h.paths.PublicHost()
-	for _, host := range append(strings.Split(r.Header.Get("X-Forwarded-Host"), ","), r.Host) {
+	for _, host := range append(strings.Split(forwarded(r, "X-Forwarded-Host"), ","), r.Host) {
 		if h.withoutDefaultPort(host) == public {
 			return public, true
 		}
 	}
 	return r.Host, false
+}
+
+// maxForwarded bounds how much of what proxies have added is read, in bytes.
+const maxForwarded = 1 << 10
+
+func forwarded(r *http.Request, name string) string {
+	value := r.Header.Get(name)
+	return value[:min(len(value), maxForwarded)]
 }
 
 func (h *hints) withoutDefaultPort(host string) string {
@@ -62,8 +70,8 @@ func (h *hints) withoutDefaultPort(host string) string {
 // ended TLS.
 func (h *hints) schemeOf(r *http.Request) (scheme string, fits bool) {
 	public, _, _ := strings.Cut(h.paths.Origin, ":")
-	if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded != "" {
-		first, _, _ := strings.Cut(forwarded, ",")
+	if protos := forwarded(r, "X-Forwarded-Proto"); protos != "" {
+		first, _, _ := strings.Cut(protos, ",")
 		scheme = strings.ToLower(strings.TrimSpace(first))
 		return scheme, scheme == public
 	}

@@ -73,10 +73,14 @@ var files = []string{
 // script, a font. Without Sec-Fetch-Dest it cannot be told, and counts as none.
 func IsFile(r *http.Request) bool { return slices.Contains(files, r.Header.Get("Sec-Fetch-Dest")) }
 
+// maxPurpose bounds how much of a purpose is read, in bytes.
+const maxPurpose = 256
+
 // IsPrefetch reports whether a browser loads a page before its user asks for it.
 func IsPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
-		value := strings.ToLower(r.Header.Get(name))
+		value := r.Header.Get(name)
+		value = strings.ToLower(value[:min(len(value), maxPurpose)])
 		if strings.Contains(value, "prefetch") || strings.Contains(value, "prerender") || strings.Contains(value, "preview") {
 			return true
 		}
@@ -117,7 +121,13 @@ func isScript(r *http.Request) bool {
 		r.Header.Get("HX-Request") != "" || r.Header.Get("Upgrade") != ""
 }
 
-func accepted(r *http.Request) string { return strings.Join(r.Header.Values("Accept"), ",") }
+// maxAccept bounds how much of Accept is read, in bytes: browsers send some 200.
+const maxAccept = 4 << 10
+
+func accepted(r *http.Request) string {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	return accept[:min(len(accept), maxAccept)]
+}
 
 // quality returns how much Accept wants a media type, from 0 to 1, by the range that
 // is closest to it: with named, only by its own name.
