@@ -99,7 +99,11 @@ var errTookTooLong = errors.New("the provider has given the login up")
 
 func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *provider, f *flow, failed *Error) {
 	if f.isQuiet(failed) {
-		m.log.DebugContext(r.Context(), "oauthlogin: no silent sign-in", "code", failed.Code, "provider", p.Name, "error", failed.err)
+		log := m.log.DebugContext
+		if (errors.Is(failed, errMisconfigured) || protocol.Misconfigured(failed)) && m.responses.loudly(failed.Code) {
+			log = m.log.ErrorContext
+		}
+		log(r.Context(), "oauthlogin: no silent sign-in", "error", failed)
 		page.Redirect(w, f.returnPath)
 		return
 	}
@@ -184,14 +188,16 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 		}
 		return fail("issuer_mismatch", http.StatusBadRequest, err)
 	}
+	if response.HasError {
+		m.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", p.Name,
+			"error", protocol.ErrorCode(response.Error), "description", protocol.Description(response.Description))
+	}
 	switch {
 	case response.Error == "access_denied":
 		return fail("access_denied", http.StatusBadRequest, nil)
 	case response.Error == "temporarily_unavailable" || response.Error == "authentication_expired":
 		return fail("authorization_failed", http.StatusBadRequest, fmt.Errorf("%w: authorization endpoint responded with error %q", errTookTooLong, response.Error))
 	case response.HasError:
-		m.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", p.Name,
-			"error", protocol.ErrorCode(response.Error), "description", protocol.Description(response.Description))
 		return fail("authorization_failed", http.StatusBadRequest, authorizationError(response.Error))
 	case response.Code == "":
 		return fail("invalid_request", http.StatusBadRequest, errors.New("callback has neither code nor error"))

@@ -63,7 +63,7 @@ func (c *Client) checkParties(o claims.Object) error {
 	case o.String("iss") != c.Issuer:
 		return errors.New("ID token is of another issuer (iss)")
 	case !slices.Contains(aud, c.OAuth2.ClientID):
-		return errors.New("ID token was issued to another client (aud)")
+		return fmt.Errorf("ID token was issued to another client (aud %s), and Provider.TrustedAudiences takes the place of no client ID", shown(strings.Join(aud, " ")))
 	case len(c.untrusted(aud)) > 0:
 		return fmt.Errorf("ID token has the audience %s, which Provider.TrustedAudiences does not have", shown(c.untrusted(aud)[0]))
 	case hasAZP && o.String("azp") != c.OAuth2.ClientID:
@@ -141,7 +141,7 @@ type Authentication struct {
 // max_age and acr_values (sections 3.1.2.1 and 3.1.3.7). It returns an
 // [ErrInsufficient] for the latter two. A request without a nonce is refused.
 func CheckAuthentication(o claims.Object, want Authentication) error {
-	if _, ok := o["nonce"]; !ok {
+	if raw := string(o["nonce"]); raw == "" || raw == "null" || raw == `""` {
 		return errors.New("the nonce of the ID token is missing")
 	}
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(o.String("nonce")), []byte(want.Nonce)) != 1 {

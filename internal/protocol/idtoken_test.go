@@ -430,3 +430,15 @@ func TestCheckRefreshed(t *testing.T) {
 		}
 	}
 }
+
+// The log names the audience of a token for another client.
+func TestAudienceOfAnotherClientIsNamed(t *testing.T) {
+	t.Parallel()
+	c := newFakeProvider().client()
+	for _, aud := range []any{"other-client", []string{"other-client"}} {
+		o, _ := claims.Parse(mustJSON(object{"iss": testIssuer, "sub": "alice", "aud": aud}))
+		if err := c.checkParties(o); err == nil || !strings.Contains(err.Error(), "other-client") || !strings.Contains(err.Error(), "TrustedAudiences") {
+			t.Errorf("%v: %v", aud, err)
+		}
+	}
+}
