@@ -64,7 +64,7 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 		case errors.Is(err, errGrantEnded):
 			m.sessions.vault.forget(r)
 			if !m.sessions.grants.Replaced(rec) {
-				m.cookies.Clear(w, r)
+				m.cookies.ClearSession(w, r)
 			}
 			m.unauthenticated(w, r)
 			return
