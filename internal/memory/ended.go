@@ -16,29 +16,33 @@ const (
 
 // ended are sessions and lineages that are over, until their lifetime would be.
 type ended struct {
-	upTo  map[ID]uint64 // the last generation that has ended
-	order []endedAt     // the oldest in front
+	upTo  map[ID]endedUpTo
+	order []endedAt // the oldest in front
+}
+
+type endedUpTo struct {
+	generation uint64 // the last one that has ended
+	at         int64  // of the last change, in nanoseconds since 1970
 }
 
 type endedAt struct {
 	id ID
-	at time.Time
+	at int64 // in nanoseconds since 1970
 }
 
 func (e *ended) add(id ID, generation uint64, now time.Time, lifetime time.Duration) {
 	if e.upTo == nil {
-		e.upTo = map[ID]uint64{}
+		e.upTo = map[ID]endedUpTo{}
 	}
-	for len(e.order) > 0 && (len(e.order) >= maxEnded || now.Sub(e.order[0].at) > lifetime) {
-		delete(e.upTo, e.order[0].id)
+	for len(e.order) > 0 && (len(e.order) >= maxEnded || now.UnixNano()-e.order[0].at > int64(lifetime)) {
+		if oldest := e.order[0]; e.upTo[oldest.id].at <= oldest.at {
+			delete(e.upTo, oldest.id)
+		}
 		e.order = e.order[1:]
 	}
-	if before, known := e.upTo[id]; known {
-		e.upTo[id] = max(before, generation)
-		return
-	}
-	e.upTo[id] = generation
-	e.order = append(e.order, endedAt{id, now})
+	// A lineage may end long after one of its generations.
+	e.upTo[id] = endedUpTo{max(e.upTo[id].generation, generation), now.UnixNano()}
+	e.order = append(e.order, endedAt{id, now.UnixNano()})
 }
 
 func hasEnded[R Record](e *ended, rec R) bool {
@@ -47,10 +51,10 @@ func hasEnded[R Record](e *ended, rec R) bool {
 	}
 	id, lineage := rec.SessionID(), rec.Lineage()
 	upTo, ok := e.upTo[id]
-	if ok && rec.Generation() <= upTo {
+	if ok && rec.Generation() <= upTo.generation {
 		return true
 	}
-	return id != lineage && e.upTo[lineage] == allGenerations
+	return id != lineage && e.upTo[lineage].generation == allGenerations
 }
 
 // replaced are the sessions that another sign-in in the same browser has replaced.

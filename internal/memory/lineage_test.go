@@ -118,3 +118,23 @@ func TestUnproven(t *testing.T) {
 		t.Error("the next token")
 	}
 }
+
+// A lineage whose first generation was refused long before is remembered for a lifetime
+// from its end.
+func TestLineageEndsLate(t *testing.T) {
+	const lifetime = 24 * time.Hour
+	now := time.Now()
+	g := NewGrants[*testRecord](time.Hour, lifetime)
+	first, second := numbered(1, 0, "first"), numbered(2, 0, "second")
+	second.lineage = first.id
+	g.Spend(first, now)
+	g.End(second, now.Add(20*time.Hour))
+	g.End(numbered(3, 0, "third"), now.Add(30*time.Hour))
+	if !g.Ended(second) || len(g.ended.order) != 2 {
+		t.Errorf("the second session goes on; %d are remembered", len(g.ended.order))
+	}
+	g.End(numbered(4, 0, "fourth"), now.Add(45*time.Hour))
+	if g.Ended(second) || len(g.ended.upTo) != 2 || len(g.ended.order) != 2 {
+		t.Errorf("%d are remembered", len(g.ended.upTo))
+	}
+}
