@@ -20,6 +20,9 @@ import (
 // callbackTimeout bounds all calls to the provider that a callback makes together.
 const callbackTimeout = 30 * time.Second
 
+// errCallbackTimeout is the cause of a context that callbackTimeout has ended.
+var errCallbackTimeout = errors.New("the callback took too long")
+
 // Callback takes the provider's authorization response, redeems the code, verifies
 // who signed in, starts a new session and redirects to the login's return path. Mount
 // it at the path of the provider's RedirectURL.
@@ -70,7 +73,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	}
 
 	p := m.providers.byTag(f.provider)
-	ctx, cancel := context.WithTimeout(r.Context(), callbackTimeout)
+	ctx, cancel := context.WithTimeoutCause(r.Context(), callbackTimeout, errCallbackTimeout)
 	defer cancel()
 	rec, failed := m.complete(ctx, p, f, response, r.URL.Path)
 	if failed == nil {

@@ -147,9 +147,9 @@ func (s *Scheme) readTwice(r *http.Request) (found Value) {
 	return found
 }
 
-// maxPairs bounds the cookies of one request that are looked at: net/http refuses more
-// as well.
-const maxPairs = 3000
+// maxPairs bounds the cookies of one request that are looked at. No browser keeps as
+// many.
+const maxPairs = 1 << 14
 
 // sent yields the chunks of a request in the order of the header.
 func (s *Scheme) sent(r *http.Request) iter.Seq2[int, string] {

@@ -205,12 +205,12 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// As net/http, Read looks at 3,000 cookies of a request at most.
+// Read looks at so many cookies of a request at most.
 func TestReadStops(t *testing.T) {
 	s := NewScheme("app", false)
 	sealed := strings.Repeat("x", 100)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	for n, found := range map[int]bool{2999: true, 3000: false} {
+	for n, found := range map[int]bool{maxPairs - 1: true, maxPairs: false} {
 		r.Header["Cookie"] = []string{strings.Repeat(";", n), "app=1" + markOf(sealed) + sealed}
 		if v := s.Read(r); v.IsZero() == found {
 			t.Errorf("behind %d others: found %t", n, !found)

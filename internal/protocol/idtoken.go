@@ -63,15 +63,24 @@ func (c *Client) checkParties(o claims.Object) error {
 	case o.String("iss") != c.Issuer:
 		return errors.New("ID token is of another issuer (iss)")
 	case !slices.Contains(aud, c.OAuth2.ClientID):
-		return fmt.Errorf("ID token was issued to another client (aud %s), and Provider.TrustedAudiences takes the place of no client ID", shown(strings.Join(aud, " ")))
+		return fmt.Errorf("ID token was issued to another client (aud): it has the audience %s; Provider.TrustedAudiences stands beside the client ID and not in its place", shownAudience(aud))
 	case len(c.untrusted(aud)) > 0:
-		return fmt.Errorf("ID token has the audience %s, which Provider.TrustedAudiences does not have", shown(c.untrusted(aud)[0]))
+		return fmt.Errorf("ID token has the audience %s, which Provider.TrustedAudiences does not have", shownAudience(c.untrusted(aud)))
 	case hasAZP && o.String("azp") != c.OAuth2.ClientID:
 		return errors.New("ID token was issued to another client (azp)")
 	case len(aud) > 1 && !hasAZP:
 		return errors.New("ID token has several audiences and no azp")
 	}
 	return nil
+}
+
+// shownAudience shows the first of several audiences. One that may be an e-mail address
+// is not shown.
+func shownAudience(aud []string) string {
+	if len(aud) == 0 || strings.Contains(aud[0], "@") {
+		return `"?"`
+	}
+	return shown(aud[0])
 }
 
 // untrusted returns the audiences that are neither the client nor trusted.
