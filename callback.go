@@ -20,6 +20,9 @@ import (
 // callbackTimeout bounds all calls to the provider that a callback makes together.
 const callbackTimeout = 30 * time.Second
 
+// errCallbackTimeout is the cause of a context that callbackTimeout has ended.
+var errCallbackTimeout = errors.New("the callback took too long")
+
 // Callback takes the provider's authorization response, redeems the code, verifies
 // who signed in, starts a new session and redirects to the login's return path. Mount
 // it at the path of the provider's RedirectURL.
@@ -70,7 +73,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	}
 
 	p := m.providers.byTag(f.provider)
-	ctx, cancel := context.WithTimeout(r.Context(), callbackTimeout)
+	ctx, cancel := context.WithTimeoutCause(r.Context(), callbackTimeout, errCallbackTimeout)
 	defer cancel()
 	rec, failed := m.complete(ctx, p, f, response, r.URL.Path)
 	returnPath := f.returnPath
@@ -107,7 +110,11 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 		m.pauseSilentLogin(w, r) // until the user asks for it
 	}
 	if f.isQuiet(failed) {
-		m.log.DebugContext(r.Context(), "oauthlogin: no silent sign-in", "code", failed.Code, "provider", p.Name, "error", failed.err)
+		log := m.log.DebugContext
+		if (errors.Is(failed, errMisconfigured) || protocol.Misconfigured(failed)) && m.responses.loudly(failed.Code) {
+			log = m.log.ErrorContext
+		}
+		log(r.Context(), "oauthlogin: no silent sign-in", "error", failed)
 		page.Redirect(w, f.returnPath)
 		return
 	}
@@ -192,13 +199,15 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 		}
 		return fail("issuer_mismatch", http.StatusBadRequest, err)
 	}
+	if response.HasError {
+		m.logDescription(ctx, p.Name, response)
+	}
 	switch {
 	case response.Error == "access_denied":
 		return fail("access_denied", http.StatusBadRequest, nil)
 	case response.Error == "temporarily_unavailable" || response.Error == "authentication_expired":
 		return fail("authorization_failed", http.StatusBadRequest, fmt.Errorf("%w: authorization endpoint responded with error %q", errTookTooLong, response.Error))
 	case response.HasError:
-		m.logDescription(ctx, p.Name, response)
 		return fail("authorization_failed", http.StatusBadRequest, authorizationError(response.Error))
 	case response.Code == "":
 		return fail("invalid_request", http.StatusBadRequest, errors.New("callback has neither code nor error"))

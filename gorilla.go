@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
@@ -23,6 +24,7 @@ type storeVault struct {
 	store   sessions.Store
 	cookies *cookies.Scheme
 	log     *slog.Logger
+	alarms  memory.Recent // what was logged as an error: strangers can cause it
 }
 
 // valueKey is where a gorilla session keeps the sealed session.
@@ -104,7 +106,11 @@ func (v *storeVault) forget(r *http.Request) {
 		err = v.store.Save(r, page.Discard{}, stored)
 	}
 	if err != nil {
-		v.log.ErrorContext(r.Context(), "oauthlogin: session not deleted from Options.Store", "error", withoutID(stored, err))
+		log := v.log.InfoContext
+		if v.alarms.Add("delete", "") {
+			log = v.log.ErrorContext
+		}
+		log(r.Context(), "oauthlogin: session not deleted from Options.Store", "error", withoutID(stored, err))
 	}
 }
 

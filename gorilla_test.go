@@ -446,3 +446,20 @@ func TestStoreSessionEndsWhileSealedAnew(t *testing.T) {
 		})
 	}
 }
+
+// A stranger who signs out while the store fails does not fill the log with errors.
+func TestLogoutsOfStrangersAreLoggedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &apptest.ScriptedStore{OnNew: func(*http.Request, *sessions.Session) (*sessions.Session, error) { return nil, errors.New("down") }}
+		a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.Store = store }})
+		for range 5 {
+			a.Browser(t).LogOut("/")
+		}
+		time.Sleep(3 * time.Minute)
+		a.Browser(t).LogOut("/")
+		if all, loud := strings.Count(a.Log.String(), "session not deleted"), strings.Count(a.Log.String(), "level=ERROR"); all != 6 || loud != 2 {
+			t.Errorf("%d lines, %d of them errors", all, loud)
+		}
+	})
+}

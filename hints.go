@@ -38,16 +38,19 @@ func (h *hints) loginBegins(r *http.Request) {
 	})
 }
 
-// maxForwarded bounds, in bytes, what is read of X-Forwarded-Host, which may be a
-// stranger's.
+// maxForwarded bounds, in bytes, what is read of a header that proxies add, and that may
+// be a stranger's.
 const maxForwarded = 1 << 10
+
+func forwarded(r *http.Request, name string) string {
+	value := r.Header.Get(name)
+	return value[:min(len(value), maxForwarded)]
+}
 
 // hostOf returns the host that a request was sent to, and whether it is the public one.
 func (h *hints) hostOf(r *http.Request) (host string, fits bool) {
 	public := h.paths.PublicHost()
-	forwarded := r.Header.Get("X-Forwarded-Host")
-	forwarded = forwarded[:min(len(forwarded), maxForwarded)]
-	for host := range strings.SplitSeq(forwarded, ",") {
+	for host := range strings.SplitSeq(forwarded(r, "X-Forwarded-Host"), ",") {
 		if h.isPublic(host) {
 			return public, true
 		}
@@ -68,8 +71,8 @@ func (h *hints) isPublic(host string) bool {
 // ended TLS.
 func (h *hints) schemeOf(r *http.Request) (scheme string, fits bool) {
 	public, _, _ := strings.Cut(h.paths.Origin, ":")
-	if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded != "" {
-		first, _, _ := strings.Cut(forwarded, ",")
+	if protos := forwarded(r, "X-Forwarded-Proto"); protos != "" {
+		first, _, _ := strings.Cut(protos, ",")
 		scheme = strings.ToLower(strings.TrimSpace(first))
 		return scheme, scheme == public
 	}

@@ -55,8 +55,6 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 	}
 	returnTo := m.returnPath(r, logoutReturnTo(w, r))
 	page.NoReferrer(w)
-	// The back button must not show what the user saw (W3C Clear Site Data section 3.1).
-	w.Header().Set("Clear-Site-Data", `"cache"`)
 	page.Redirect(w, m.endSession(w, r, returnTo))
 }
 
@@ -76,6 +74,8 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 	ranOut := m.sessions.ranOut(r) // before the store forgets it
 	m.sessions.vault.forget(r)
 	m.cookies.Clear(w, r)
+	// The back button must not show what the user saw (W3C Clear Site Data section 3.1).
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	m.pauseSilentLogin(w, r) // or the next page would sign the user in again
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)

@@ -691,3 +691,18 @@ func TestLogoutOfAnOldCookieShowsNoIDToken(t *testing.T) {
 		})
 	}
 }
+
+// A handler's SignOut empties the cache as the logout does, whether or not there is a
+// session.
+func TestSignOutClearsTheCache(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	a.Routes = func(mux *http.ServeMux) { mux.HandleFunc("/end", a.Auth.SignOut) }
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	for _, resp := range []*apptest.Response{b.Post("/end", nil), b.Post("/end", nil), b.LogOut("/")} {
+		if got := resp.Header.Get("Clear-Site-Data"); got != `"cache"` {
+			t.Errorf("Clear-Site-Data is %q", got)
+		}
+	}
+}

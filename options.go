@@ -236,11 +236,6 @@ func (o *Options) validateSessions(faults *faultList) {
 	if !cookies.IsStem(o.CookieName) {
 		faults.add("CookieName %q is not a cookie name of 1 to 64 letters, digits, '-' and '_'", o.CookieName)
 	}
-	for i, origin := range o.TrustedOrigins {
-		if wrong := weburl.CheckOrigin(origin); wrong != "" {
-			faults.add("TrustedOrigins[%d] %q %s", i, weburl.Shown(origin), wrong)
-		}
-	}
 }
 
 type ownPath struct{ field, path string }

@@ -228,7 +228,7 @@ func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record,
 		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.requestPath(r), AuthParams: params})
 		return
 	}
-	loginURL := m.paths.LoginURL(rec.user.Provider, m.paths.Caller(r))
+	loginURL := m.paths.LoginURL(rec.user.Provider, m.callerPath(r))
 	// Sealed, so that a link cannot ask for parameters other than those of a policy.
 	if sealed, err := m.shortLived.Seal(stepUpParam, seal.PackText(params.Encode())); err == nil {
 		loginURL += "&" + stepUpParam + "=" + url.QueryEscape(sealed)

@@ -696,3 +696,22 @@ func TestLateRefreshIsWaitedForOnce(t *testing.T) {
 		}
 	})
 }
+
+// When the provider ends a session, a login that is pending in another tab goes on.
+func TestEndOfTheGrantLeavesPendingLogins(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(2 * time.Hour)
+		callback := b.CallbackURL("/login?return_to=%2Fdashboard")
+		a.RespondToRefreshes(apptest.RespondWith(400, `{"error":"invalid_grant"}`))
+		if b.SignedIn() || b.Cookies()[apptest.SessionCookie] != "" {
+			t.Fatalf("signed in with %v", b.CookieNames(""))
+		}
+		if resp := b.Get(callback); resp.Location() != "/dashboard" || !b.SignedIn() {
+			t.Errorf("the other tab: %d to %q", resp.StatusCode, resp.Location())
+		}
+	})
+}

@@ -78,7 +78,7 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 		case errors.Is(err, errGrantEnded):
 			m.sessions.vault.forget(r)
 			if !m.sessions.grants.Replaced(rec) {
-				m.cookies.Clear(w, r)
+				m.cookies.ClearSession(w, r)
 			}
 			m.unauthenticated(w, r)
 			return
@@ -102,7 +102,7 @@ func isNoFile(r *http.Request) bool { return !browser.IsFile(r) }
 // unauthenticated answers a request without a session.
 func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 	if !browser.IsNavigation(r) && !browser.IsRefetch(r) {
-		m.challenge(w, r, "unauthenticated", m.paths.LoginURL("", m.paths.Caller(r)))
+		m.challenge(w, r, "unauthenticated", m.paths.LoginURL("", m.callerPath(r)))
 		return
 	}
 	// Without __Host-, a cookie of a longer path survives every login: the browser would
@@ -139,6 +139,19 @@ func (m *Middleware) gateURL(r *http.Request) string {
 	}
 	m.logDropped(r, path)
 	return m.paths.LoginURL("", "/")
+}
+
+// callerPath is the return path of a login that a script has to ask for.
+func (m *Middleware) callerPath(r *http.Request) string {
+	path := m.paths.Caller(r)
+	switch {
+	case len(m.paths.LoginURL("", path)) > maxLoginURL:
+		m.logDropped(r, path)
+		return "/"
+	case path == "/" && m.paths.Page(r) == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		m.logDropped(r, r.URL.RequestURI())
+	}
+	return path
 }
 
 // requestPath is the return path of a request.

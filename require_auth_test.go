@@ -494,3 +494,15 @@ func TestFilesSetNoCookie(t *testing.T) {
 		})
 	}
 }
+
+// A return path that a script's login URL cannot have is dropped, and the log says so.
+func TestReturnPathsOfScriptsAreDropped(t *testing.T) {
+	t.Parallel()
+	for query, dropped := range map[string]bool{"q=1": false, "q=" + strings.Repeat("a", 3900): false, "q=" + strings.Repeat("a", 5000): true, strings.Repeat("&", 3900): true} {
+		a := apptest.New(t, apptest.Config{})
+		resp := a.Browser(t).Get("/dashboard?"+query, apptest.AsScript...)
+		if len(resp.Text) > 8100 || strings.Contains(resp.Text, "return_to=%2F\"") != dropped || strings.Contains(a.Log.String(), "return path dropped") != dropped {
+			t.Errorf("%.10s: %s", query, a.Log)
+		}
+	}
+}

@@ -60,7 +60,7 @@ func newActiveSessions(opts *Options, providers providers, scheme *cookies.Schem
 	}
 	scheme.Opens = s.opens
 	if opts.Store != nil {
-		s.vault = &storeVault{opts.Store, scheme, opts.Logger}
+		s.vault = &storeVault{store: opts.Store, cookies: scheme, log: opts.Logger, alarms: memory.Recent{MaxAge: time.Minute}}
 	}
 	return s
 }

@@ -450,3 +450,22 @@ func TestSilentLoginWhileServing(t *testing.T) {
 		t.Errorf("a browser that has been there has %v after the logout", b.Cookies())
 	}
 }
+
+// A silent login that fails is told at Debug, with its cause; a registration that makes
+// every login fail is an error.
+func TestSilentFailuresInTheLog(t *testing.T) {
+	t.Parallel()
+	for code, level := range map[string]string{"access_denied": "DEBUG", "login_required": "DEBUG", "unauthorized_client": "ERROR", "invalid_scope": "ERROR"} {
+		apptest.InBubble(t, code, func(t *testing.T) {
+			a := newSilentApp(t, nil)
+			a.AuthorizationResponse(func(q url.Values) { q.Set("error", code) })
+			for range 3 {
+				wantPage(a.Browser(t), "/public/", "everybody", 3)
+			}
+			log := a.Log.String()
+			if strings.Contains(log, "<nil>") || !strings.Contains(log, "level="+level+` msg="oauthlogin: no silent sign-in"`) || strings.Count(log, "level=ERROR") > 1 {
+				t.Errorf("log: %s", log)
+			}
+		})
+	}
+}

@@ -90,7 +90,7 @@ func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, paylo
 	switch {
 	case errors.Is(err, protocol.ErrSubject):
 		return User{}, false, fmt.Errorf("read user info: %w", err)
-	case err != nil && ctx.Err() != nil: // the browser has gone, or has waited long enough
+	case err != nil && ctx.Err() != nil && !errors.Is(context.Cause(ctx), errCallbackTimeout): // the browser has gone
 		return User{}, false, fmt.Errorf("read user info: %w", err)
 	case err != nil:
 		p.log.WarnContext(ctx, "oauthlogin: reading user info failed; the login goes on with the ID token", "error", err)

@@ -540,3 +540,19 @@ func TestClientAuthentication(t *testing.T) {
 		})
 	}
 }
+
+// User info that takes longer than a callback may take fails no login.
+func TestUserInfoThatComesLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) {
+			o.Providers[0].AlwaysUserInfo = true
+			o.HTTPClient.Timeout = time.Minute
+		}})
+		a.Provider.Intercept(oauthlogintest.UserInfo, func(http.ResponseWriter, *http.Request, http.HandlerFunc) { time.Sleep(40 * time.Second) })
+		user := apptest.UserOf(t, a.Browser(t).Follow("/dashboard"))
+		if user.Subject != "alice" || user.Name != "Alice Archer" || !strings.Contains(a.Log.String(), "reading user info failed") {
+			t.Errorf("user is %+v: %s", user, a.Log)
+		}
+	})
+}

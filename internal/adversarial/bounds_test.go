@@ -158,3 +158,20 @@ func TestManyFlowCookiesAreBounded(t *testing.T) {
 		t.Errorf("%d with %d cookies", w.Code, n)
 	}
 }
+
+// Headers of a megabyte are not split to their end.
+func TestLongHeadersCostLittle(t *testing.T) {
+	auth := newBareAuth(t)
+	guarded := auth.RequireAuth(http.NotFoundHandler())
+	commas, letters := strings.Repeat(",", 1_000_000), strings.Repeat("A", 1_000_000)
+	for _, field := range [][2]string{{"X-Forwarded-Host", commas}, {"X-Forwarded-Proto", letters}, {"Purpose", letters}, {"Accept", commas}, {"Cookie", strings.Repeat(";", 1_000_000)}} {
+		for _, path := range []string{"/login", "/dashboard"} {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Header.Set(field[0], field[1])
+			guarded.ServeHTTP(httptest.NewRecorder(), r) // with what is said once
+			if n := allocates(func() { guarded.ServeHTTP(httptest.NewRecorder(), r) }); n > 256<<10 {
+				t.Errorf("%s of %s: %d bytes allocated", field[0], path, n)
+			}
+		}
+	}
+}

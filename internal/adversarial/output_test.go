@@ -93,7 +93,10 @@ func requestsWith(a *apptest.App, b *apptest.Browser, value string) (responses [
 	} {
 		responses = append(responses, b.Get(target+query))
 	}
-	for _, name := range []string{"code", "error_description", "error_uri", "x", "scope", "session_state"} {
+	// The log gets descriptions, and Leaves would find "hostile" there.
+	described := b.Get(deniedWith(a, b, "error", "access_denied", "error_description", strings.ReplaceAll(value, "hostile", "attack")))
+	responses = append(responses, described)
+	for _, name := range []string{"code", "error_uri", "x", "scope", "session_state"} {
 		responses = append(responses, b.Get(deniedWith(a, b, "error", "access_denied", name, value)))
 	}
 	ofAnotherIssuer := apptest.Edited(a.T, b.CallbackURL("/login"), func(q url.Values) { q.Set("iss", value) })

@@ -73,10 +73,14 @@ var files = []string{
 // script, a font. Without Sec-Fetch-Dest it cannot be told, and counts as none.
 func IsFile(r *http.Request) bool { return slices.Contains(files, r.Header.Get("Sec-Fetch-Dest")) }
 
+// maxPurpose bounds how much of a purpose is read, in bytes.
+const maxPurpose = 256
+
 // IsPrefetch reports whether a browser loads a page before its user asks for it.
 func IsPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
-		value := strings.ToLower(r.Header.Get(name))
+		value := r.Header.Get(name)
+		value = strings.ToLower(value[:min(len(value), maxPurpose)])
 		if strings.Contains(value, "prefetch") || strings.Contains(value, "prerender") || strings.Contains(value, "preview") {
 			return true
 		}

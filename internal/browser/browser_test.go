@@ -195,3 +195,14 @@ func TestAcceptIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// A request can have a megabyte of header, which is not read to its end.
+func TestLongHeadersAreCut(t *testing.T) {
+	padding := strings.Repeat(",", 1<<20)
+	if PrefersHTML(request("GET", "Accept: "+padding+"text/html")) || !PrefersHTML(request("GET", "Accept: text/html"+padding)) {
+		t.Error("Accept is read to its end, or not at all")
+	}
+	if IsPrefetch(request("GET", "Purpose: "+padding+"prefetch")) || !IsPrefetch(request("GET", "Sec-Purpose: prefetch"+padding)) {
+		t.Error("a purpose is read to its end, or not at all")
+	}
+}

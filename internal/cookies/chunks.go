@@ -147,11 +147,16 @@ func (s *Scheme) readTwice(r *http.Request) (found Value) {
 	return found
 }
 
+// maxPairs bounds the cookies of one request that are looked at. No browser keeps as
+// many.
+const maxPairs = 1 << 14
+
 // sent yields the chunks of a request in the order of the header.
 func (s *Scheme) sent(r *http.Request) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
+		pairs := 0
 		for _, line := range r.Header["Cookie"] {
-			for line != "" {
+			for ; line != "" && pairs < maxPairs; pairs++ {
 				var pair string
 				pair, line, _ = strings.Cut(line, ";")
 				if i, value, ok := s.parseChunk(strings.Trim(pair, " \t")); ok && !yield(i, value) {

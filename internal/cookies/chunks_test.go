@@ -296,3 +296,16 @@ func TestManyValuesOfOneChunk(t *testing.T) {
 		t.Errorf("a session among %d values, %d opened", 40_001, opened)
 	}
 }
+
+// Read looks at so many cookies of a request at most.
+func TestReadStops(t *testing.T) {
+	s := NewScheme("app", false)
+	sealed := strings.Repeat("x", 100)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for n, found := range map[int]bool{maxPairs - 1: true, maxPairs: false} {
+		r.Header["Cookie"] = []string{strings.Repeat(";", n), "app=1" + markOf(sealed) + sealed}
+		if v := s.Read(r); v.IsZero() == found {
+			t.Errorf("behind %d others: found %t", n, !found)
+		}
+	}
+}

@@ -72,6 +72,10 @@ func (s *Scheme) isOurs(name string) bool {
 	if s.IsFlow(name) {
 		return true
 	}
+	return s.isChunk(name)
+}
+
+func (s *Scheme) isChunk(name string) bool {
 	_, _, ok := s.parseChunk(name + "=")
 	return ok
 }
@@ -177,12 +181,18 @@ func (s *Scheme) Expire(w http.ResponseWriter, name string) { s.Set(w, name, "",
 
 // Clear expires every cookie of the package that the browser sent, and the session
 // cookie in any case. It takes back what this response was to set.
-func (s *Scheme) Clear(w http.ResponseWriter, r *http.Request) {
-	s.UnsetAll(w)
+func (s *Scheme) Clear(w http.ResponseWriter, r *http.Request) { s.clear(w, r, s.isOurs) }
+
+// ClearSession is Clear for the session's cookies: logins that are pending in other tabs
+// go on.
+func (s *Scheme) ClearSession(w http.ResponseWriter, r *http.Request) { s.clear(w, r, s.isChunk) }
+
+func (s *Scheme) clear(w http.ResponseWriter, r *http.Request, match func(name string) bool) {
+	unset(w, match)
 	s.Expire(w, s.Session)
 	expired := map[string]bool{s.Session: true}
 	for _, cookie := range r.Cookies() {
-		if s.isOurs(cookie.Name) && !expired[cookie.Name] && len(expired) < maxExpired {
+		if match(cookie.Name) && !expired[cookie.Name] && len(expired) < maxExpired {
 			expired[cookie.Name] = true
 			s.Expire(w, cookie.Name)
 		}

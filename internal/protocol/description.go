@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -43,15 +44,34 @@ func asShown(r rune) rune {
 // logDescription logs, at Debug, how an endpoint describes an error, unless the
 // description repeats something of what was sent.
 func (c *Client) logDescription(ctx context.Context, endpoint, contentType string, body []byte, sent ...string) {
-	o, err := parseTokenResponse(contentType, body)
-	if err != nil || o.String("error_description") == "" {
+	if o, err := parseTokenResponse(contentType, body); err == nil {
+		c.describe(ctx, endpoint, o.String("error"), o.String("error_description"), sent...)
+	}
+}
+
+// logChallenge is logDescription for a resource, which describes an error in its
+// challenge (RFC 6750 section 3).
+func (c *Client) logChallenge(ctx context.Context, endpoint string, header http.Header, sent ...string) {
+	challenge := header.Get("WWW-Authenticate")
+	c.describe(ctx, endpoint, challengeParam(challenge, "error"), challengeParam(challenge, "error_description"), sent...)
+}
+
+// challengeParam returns a quoted parameter of a challenge.
+func challengeParam(challenge, name string) string {
+	_, value, _ := strings.Cut(challenge, name+`="`)
+	value, _, _ = strings.Cut(value, `"`)
+	return value
+}
+
+func (c *Client) describe(ctx context.Context, endpoint, code, description string, sent ...string) {
+	if description == "" {
 		return
 	}
 	for _, text := range append(sent, c.OAuth2.ClientSecret) {
-		if len(text) >= minEcho && strings.Contains(o.String("error_description"), text) {
+		if len(text) >= minEcho && strings.Contains(description, text) {
 			return
 		}
 	}
 	c.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", endpoint,
-		"error", shownCode(o.String("error")), "description", Description(o.String("error_description")))
+		"error", shownCode(code), "description", Description(description))
 }

@@ -193,7 +193,7 @@ func (e *laterError) Unwrap() error { return e.error }
 func later(err error, h http.Header) error {
 	text := h.Get("Retry-After")
 	after := time.Duration(0)
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
 		after = time.Duration(seconds) * time.Second
 	} else if at, err := http.ParseTime(text); err == nil {
 		after = time.Until(at)

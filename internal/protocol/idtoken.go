@@ -63,15 +63,24 @@ func (c *Client) checkParties(o claims.Object) error {
 	case o.String("iss") != c.Issuer:
 		return errors.New("ID token is of another issuer (iss)")
 	case !slices.Contains(aud, c.OAuth2.ClientID):
-		return errors.New("ID token was issued to another client (aud)")
+		return fmt.Errorf("ID token was issued to another client (aud): it has the audience %s; Provider.TrustedAudiences stands beside the client ID and not in its place", shownAudience(aud))
 	case len(c.untrusted(aud)) > 0:
-		return fmt.Errorf("ID token has the audience %s, which Provider.TrustedAudiences does not have", shown(c.untrusted(aud)[0]))
+		return fmt.Errorf("ID token has the audience %s, which Provider.TrustedAudiences does not have", shownAudience(c.untrusted(aud)))
 	case hasAZP && o.String("azp") != c.OAuth2.ClientID:
 		return errors.New("ID token was issued to another client (azp)")
 	case len(aud) > 1 && !hasAZP:
 		return errors.New("ID token has several audiences and no azp")
 	}
 	return nil
+}
+
+// shownAudience shows the first of several audiences. One that may be an e-mail address
+// is not shown.
+func shownAudience(aud []string) string {
+	if len(aud) == 0 || strings.Contains(aud[0], "@") {
+		return `"?"`
+	}
+	return shown(aud[0])
 }
 
 // untrusted returns the audiences that are neither the client nor trusted.
@@ -141,7 +150,7 @@ type Authentication struct {
 // max_age and acr_values (sections 3.1.2.1 and 3.1.3.7). It returns an
 // [ErrInsufficient] for the latter two. A request without a nonce is refused.
 func CheckAuthentication(o claims.Object, want Authentication) error {
-	if _, ok := o["nonce"]; !ok {
+	if raw := string(o["nonce"]); raw == "" || raw == "null" || raw == `""` {
 		return errors.New("the nonce of the ID token is missing")
 	}
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(o.String("nonce")), []byte(want.Nonce)) != 1 {

@@ -430,3 +430,25 @@ func TestCheckRefreshed(t *testing.T) {
 		}
 	}
 }
+
+// The log names the audience of a token for another client, unless it may be an address.
+func TestRefusedAudienceIsNamed(t *testing.T) {
+	t.Parallel()
+	c := newFakeProvider().client()
+	for _, tt := range []struct {
+		aud   any
+		shows string
+	}{
+		{"other-client", `the audience "other-client"`},
+		{[]string{"other-client"}, `the audience "other-client"`},
+		{[]string{"app", "https://api.test"}, `the audience "https://api.test"`},
+		{"alice@example.com", `the audience "?"`},
+		{[]string{"app", "alice@example.com"}, `the audience "?"`},
+		{[]string{}, `the audience "?"`},
+	} {
+		o, _ := claims.Parse(mustJSON(object{"iss": testIssuer, "sub": "alice", "aud": tt.aud, "azp": "app"}))
+		if err := c.checkParties(o); err == nil || !strings.Contains(err.Error(), tt.shows) || !strings.Contains(err.Error(), "TrustedAudiences") || strings.Contains(err.Error(), "@") {
+			t.Errorf("%v: %v", tt.aud, err)
+		}
+	}
+}

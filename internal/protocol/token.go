@@ -142,8 +142,10 @@ func parseTokens(status int, contentType string, body []byte, sent time.Time) (*
 	// Servers refuse in many words, or in none (RFC 6749 section 5.2). A page comes from
 	// something in front of them.
 	refused := (status == 400 || status == 401 || status == 403) && !isHTML(contentType, body)
-	// GitHub sends errors with status 200.
-	if code := o.String("error"); refused || code != "" && status < 500 && status != http.StatusTooManyRequests {
+	// GitHub sends errors with status 200, and others an object there.
+	code := o.String("error")
+	inWords := code != "" || status/100 == 2 && o.String("access_token") == "" && isObject(o["error"])
+	if refused || status == 400 || inWords && status < 500 && status != http.StatusTooManyRequests {
 		return nil, &TokenError{status, shownCode(code), refused || status/100 == 2}
 	}
 	if status/100 != 2 {
@@ -200,10 +202,16 @@ func parseTokenResponse(contentType string, body []byte) (claims.Object, error) 
 	return o, nil
 }
 
-// isHTML reports whether a response is a page.
+func isObject(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '{' }
+
+// isHTML reports whether a response is a page. Some servers call their JSON one.
 func isHTML(contentType string, body []byte) bool {
+	text := strings.TrimSpace(strings.TrimPrefix(string(body), "\ufeff"))
+	if strings.HasPrefix(text, "{") {
+		return false
+	}
 	mediaType, _, _ := mime.ParseMediaType(contentType)
-	return mediaType == "text/html" || mediaType == "application/xhtml+xml" || strings.HasPrefix(strings.TrimSpace(string(body)), "<")
+	return mediaType == "text/html" || mediaType == "application/xhtml+xml" || strings.HasPrefix(text, "<")
 }
 
 // maxExpiresIn bounds expires_in: no provider means longer, and a time that

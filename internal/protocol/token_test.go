@@ -33,7 +33,7 @@ var tokenErrors = []struct {
 	// CVE-2021-41580 GHSA-f794-r6xc-hf3v of passport-oauth2, and what GitHub does.
 	{"an error and tokens with status 200", "application/json", 200, `{"error":"server_error","access_token":"x","token_type":"Bearer"}`, &TokenError{200, "server_error", true}, false, false},
 	{"an error and tokens in a form", "application/x-www-form-urlencoded", 200, "error=attack&access_token=hostile", &TokenError{200, "attack", true}, false, false},
-	{"an error that is an object", "application/json", 200, `{"error":{"code":"hostile"}}`, nil, false, false},
+	{"an error that is an object", "application/json", 200, `{"error":{"code":"hostile"}}`, &TokenError{200, "", true}, false, false},
 	{"errors", "application/json", 200, `{"errors":["hostile"]}`, nil, false, false},
 	{"a message", "application/json", 200, `{"message":"hostile"}`, nil, false, false},
 	{"an error with status 200", "application/json", 200, `{"error":"bad_refresh_token","access_token":"x"}`, &TokenError{200, "bad_refresh_token", true}, true, false},
@@ -44,9 +44,9 @@ var tokenErrors = []struct {
 	{"an error of a server that is down", "", 500, `{"error":"invalid_grant"}`, StatusError(500), false, true},
 	{"too many requests", "", 429, `{"error":"invalid_grant"}`, StatusError(429), false, true},
 	{"tokens of a server that is down", "", 500, `{"access_token":"x"}`, StatusError(500), false, true},
-	{"a page with status 400", "text/html", 400, "<html>hostile", StatusError(400), false, true},
+	{"a page with status 400", "text/html", 400, "<html>hostile", &TokenError{400, "", false}, false, false},
 	{"a page with status 403", "text/html", 403, "<html>hostile", StatusError(403), false, true},
-	{"a page for 400", "text/html", 400, "<html>hostile", StatusError(400), false, true},
+	{"a page for 400", "text/html", 400, "<html>hostile", &TokenError{400, "", false}, false, false},
 	{"a page for 401 that is not said to be one", "", 401, " <!doctype html>hostile", StatusError(401), false, true},
 	{"400 with nothing", "", 400, "", &TokenError{400, "", true}, false, false},
 	{"403 with text", "text/plain", 403, "hostile", &TokenError{403, "", true}, false, false},
@@ -387,7 +387,7 @@ func TestRefusals(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]time.Duration{
-		"": 0, "30": 30 * time.Second, "601": 10 * time.Minute, "4000000000": 0, "-1": 0, "soon": 0, "1.5": 0,
+		"": 0, "30": 30 * time.Second, "601": 10 * time.Minute, "4000000000": 10 * time.Minute, "99999999999999999999": 10 * time.Minute, "-1": 0, "soon": 0, "1.5": 0,
 		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat): 10 * time.Minute, time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): 0,
 	} {
 		err := later(StatusError(503), http.Header{"Retry-After": {value}})
@@ -434,6 +434,31 @@ func TestDescriptionOmitsEscapedSecrets(t *testing.T) {
 	} {
 		if got := Description("the token " + secret + " is bad"); got != "the token is bad" {
 			t.Errorf("%s becomes %q", secret, got)
+		}
+	}
+}
+
+// What a response is called does not make it a page, and no page refuses a grant.
+func TestRefusalsByAnotherName(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		contentType string
+		status      int
+		body        string
+		want        Refusal
+	}{
+		{"text/html; charset=UTF-8", 400, `{"error":"invalid_grant"}`, GrantEnded},
+		{"text/html", 401, "\n" + `{"error":"login_required"}`, Refused},
+		{"text/html", 403, "Forbidden", NotRefused},
+		{"application/json", 400, "\ufeff<!doctype html>", NotRefused},
+		{"application/json", 200, `{"error":{"code":190,"message":"session has expired"}}`, Refused},
+		{"application/json", 200, `{"error":null}`, NotRefused},
+		{"application/json", 200, `{"error":{},"access_token":"a"}`, NotRefused},
+		{"application/json", 503, `{"error":{"code":190}}`, NotRefused},
+	} {
+		_, err := parseTokens(tt.status, tt.contentType, []byte(tt.body), time.Now())
+		if got := RefusalOf(err); got != tt.want {
+			t.Errorf("%d %s %s: %d, %v", tt.status, tt.contentType, tt.body, got, err)
 		}
 	}
 }

@@ -40,6 +40,7 @@ func (c *Client) UserInfo(ctx context.Context, accessToken, subject string) (cla
 	}
 	if resp.StatusCode != http.StatusOK {
 		c.logDescription(ctx, "userinfo", resp.Header.Get("Content-Type"), body, accessToken)
+		c.logChallenge(ctx, "userinfo", resp.Header, accessToken)
 		return nil, StatusError(resp.StatusCode)
 	}
 	info, err := claims.Parse(body)

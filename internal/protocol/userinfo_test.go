@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -88,5 +90,32 @@ func TestUserInfo(t *testing.T) {
 	p.down(metadataPath)
 	if _, err := p.client().UserInfo(t.Context(), "at", "alice"); !Unavailable(err) {
 		t.Errorf("without metadata: %v", err)
+	}
+}
+
+// RFC 6750 section 3: a resource describes an error in its challenge.
+func TestUserInfoChallengeIsLogged(t *testing.T) {
+	t.Parallel()
+	for challenge, want := range map[string]string{
+		`Bearer realm="x", error="invalid_token", error_description="The access token expired"`: "The access token expired",
+		`Bearer error_description="needs <openid>", error="insufficient_scope"`:                 "needs openid",
+		`Bearer error="invalid_token"`:                             "",
+		`Bearer error_description="token the-access-token is bad"`: "",
+		`Bearer error_description="half`:                           "half",
+	} {
+		p := newFakeProvider()
+		p.says["/userinfo"] = func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", challenge)
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		var log bytes.Buffer
+		c := p.client()
+		c.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		if _, err := c.UserInfo(t.Context(), "the-access-token", "alice"); err == nil {
+			t.Error("no error")
+		}
+		if text := log.String(); strings.Contains(text, "describes an error") != (want != "") || !strings.Contains(text, want) || strings.Contains(text, "the-access-token") {
+			t.Errorf("%s: %s", challenge, text)
+		}
 	}
 }
