@@ -27,9 +27,9 @@ import (
 //	unknown_provider      400  no provider has the name
 //	cookies_lost          400  the browser does not keep the session cookie
 //	invalid_grant         400  the provider did not accept the code
-//	unauthenticated       401  a form was sent without a session
+//	unauthenticated       401  a form was sent, or HTML requested by a script, without a session
 //	insufficient_user_authentication
-//	                      401  a form was sent, and a [Policy] asks for a new sign-in
+//	                      401  the same with a session, and a [Policy] asks for a new sign-in
 //	forbidden             403  the session does not satisfy a [Policy]
 //	step_up_failed        403  the sign-in does not meet the requested max_age or acr_values
 //	cross_origin          403  another site asked for the logout
@@ -38,7 +38,8 @@ import (
 //	internal              500  any other fault on this side
 //	provider_rejected     502  the provider's response is wrong or incomplete
 //	provider_unavailable  502  the provider did not respond
-//	unavailable           503  Options.Store fails: try again after Retry-After
+//	unavailable           503  Options.Store fails, or the provider has been away for a day:
+//	                           try again after Retry-After
 type Error struct {
 	Code     string
 	Status   int    // of the HTTP response
