@@ -68,9 +68,14 @@ func (m *Middleware) refreshIfDue(w http.ResponseWriter, r *http.Request, s *Ses
 	return r.WithContext(ctx), nil
 }
 
-// maxWait is how long a request waits for a refresh. It is shorter than the timeouts of
-// proxies; the refresh itself goes on.
+// maxWait is how long a request waits for a refresh, in the middleware and in its clients
+// together. It is shorter than the timeouts of proxies; the refresh itself goes on.
 const maxWait = 8 * time.Second
+
+// waitAgain is when a request that goes on for long, a stream, may wait once more.
+const waitAgain = time.Minute
+
+var errLate = errors.New("the provider has not responded to the refresh yet")
 
 // refresh gives s newer tokens than those of old. Of all requests that ask for the
 // same, one sends the refresh token, and all get the response. That one does not
@@ -81,16 +86,36 @@ func (f *refreshes) refresh(ctx context.Context, s *Session, old *record, reject
 	if s.current().generation > old.generation {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	if !s.mayWait(time.Now()) {
+		return f.adoptLate(s, old)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errLate)
 	defer cancel()
 	key := string(old.id[:]) + strconv.FormatUint(old.generation, 36)
 	rec, err := f.flights.Do(ctx, key, func(ctx context.Context) (*record, error) {
 		return f.refreshOnce(ctx, s.request, old, rejected)
 	})
-	if err != nil {
+	switch {
+	case context.Cause(ctx) == errLate && errors.Is(err, context.DeadlineExceeded):
+		s.waitsNoMore(time.Now().Add(waitAgain))
+		return errLate
+	case err != nil:
 		return err
 	}
 	s.adopt(rec)
+	return nil
+}
+
+// adoptLate gives s the tokens of a refresh that was late, if they have come.
+func (f *refreshes) adoptLate(s *Session, old *record) error {
+	latest, ended := f.sessions.grants.Latest(old)
+	switch {
+	case ended:
+		return errSessionEnded
+	case latest.generation == old.generation:
+		return errLate
+	}
+	s.adopt(latest)
 	return nil
 }
 

@@ -631,3 +631,33 @@ func TestRefreshedSessionNotWritten(t *testing.T) {
 		a.Leaks(t, "")
 	})
 }
+
+// A request waits for a late refresh once, and not again for each call of its client.
+// A stream gets the tokens when they have come.
+func TestLateRefreshIsWaitedForOnce(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		with.Provider = fiveMinutes
+		a := apptest.New(t, with)
+		a.Routes = func(mux *http.ServeMux) {
+			mux.Handle("/stream", a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				for _, pause := range []time.Duration{0, time.Second, 20 * time.Second} {
+					time.Sleep(pause)
+					resp, err := a.Auth.Client(r.Context()).Get("https://provider.test/userinfo")
+					if err == nil {
+						resp.Body.Close()
+					}
+					fmt.Fprintln(w, err == nil)
+				}
+			})))
+		}
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(5 * time.Minute)
+		a.SlowTokens(25 * time.Second)
+		start := time.Now()
+		if got := b.Get("/stream").Text; got != "false\nfalse\ntrue\n" || time.Since(start) != 29*time.Second {
+			t.Errorf("%q after %v", got, time.Since(start))
+		}
+	})
+}

@@ -24,8 +24,9 @@ type Session struct {
 	ended   atomic.Bool
 	over    *atomic.Bool // ended, of this or of the session of the same request before it
 
-	mu     sync.Mutex
-	record *record // never changed, only replaced
+	mu        sync.Mutex
+	record    *record   // never changed, only replaced
+	impatient time.Time // until then, nothing waits for a refresh again
 }
 
 // FromContext returns the session of the request that ctx belongs to: that of the
@@ -110,6 +111,19 @@ func (s *Session) current() *record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.record
+}
+
+// waitsNoMore notes that the request has waited for a refresh for as long as one may.
+func (s *Session) waitsNoMore(until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.impatient = until
+}
+
+func (s *Session) mayWait(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !now.Before(s.impatient)
 }
 
 // adopt replaces the tokens by those of a later generation.

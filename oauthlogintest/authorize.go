@@ -34,7 +34,7 @@ func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 		p.authorizationResponse(w, r, req, p.signIn(w, r, req, subject))
 		return
 	}
-	if session, ok := p.currentSession(r); ok && req.satisfiedBy(session, now) {
+	if session, ok := p.currentSession(r); ok && !p.hook().forgetUsers && req.satisfiedBy(session, now) {
 		p.authorizationResponse(w, r, req, session)
 		return
 	}

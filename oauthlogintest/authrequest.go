@@ -31,7 +31,7 @@ func (p *Provider) authorizationTarget(params url.Values) (req *authorizationReq
 	if len(params["client_id"]) > 1 || len(params["redirect_uri"]) > 1 {
 		return nil, "client_id or redirect_uri is repeated."
 	}
-	client := p.config.client(params.Get("client_id"))
+	client := p.client(params.Get("client_id"))
 	if client == nil {
 		return nil, "The client_id is not registered."
 	}
@@ -113,7 +113,7 @@ func (req *authorizationRequest) satisfiedBy(s session, now time.Time) bool {
 	}
 	fresh := req.maxAge < 0 || (req.maxAge > 0 && now.Sub(s.authTime) <= req.maxAge)
 	strong := len(req.acrValues) == 0 || slices.Contains(req.acrValues, s.acr)
-	same := req.hint == "" || req.hint == s.user.Subject
+	same := req.hint == "" || req.hint == s.subject
 	return fresh && strong && same
 }
 

@@ -69,7 +69,7 @@ func (p *Provider) authenticateClient(r *http.Request) (*Client, *oauthError) {
 		}
 		id, secret = decodedID, decodedSecret
 	}
-	client := p.config.client(id)
+	client := p.client(id)
 	if client == nil || subtle.ConstantTimeCompare([]byte(secret), []byte(client.Secret)) != 1 {
 		return nil, invalidClient
 	}

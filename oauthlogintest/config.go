@@ -9,17 +9,19 @@ import (
 	"time"
 )
 
-// Config configures a [Provider]. [New] requires an Issuer; [Start] does not.
+// Config configures a [Provider]. [New] requires an Issuer; [Start] and [Run] do not.
 // All other fields are optional.
 type Config struct {
 	// Issuer is the issuer URL: http or https, without a query or fragment. If
 	// it has a path, all endpoints are below that path.
 	Issuer string
 
-	// Clients are the registered clients. Requests from other clients fail.
+	// Clients are the registered clients. Requests from other clients fail. Without
+	// any, [Provider.Registration] registers one.
 	Clients []Client
 
-	// Users are the users on the sign-in page. Nil means alice, bob and carol.
+	// Users are the users on the sign-in page, until [Provider.SetUser] changes
+	// them. Nil means alice, bob and carol.
 	// The page accepts any other name too, and signs in a user with that name as
 	// Subject and Name.
 	Users []User
@@ -140,25 +142,6 @@ func (c Config) validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// client returns the client with the given ID, or nil.
-func (c Config) client(id string) *Client {
-	i := slices.IndexFunc(c.Clients, func(client Client) bool { return client.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return &c.Clients[i]
-}
-
-// user returns the configured user with the given subject, or a new user with
-// only that subject and name.
-func (c Config) user(subject string) User {
-	i := slices.IndexFunc(c.Users, func(user User) bool { return user.Subject == subject })
-	if i < 0 {
-		return User{Subject: subject, Name: subject}
-	}
-	return c.Users[i]
 }
 
 // validSubject reports whether s can be a sub: at most 255 ASCII characters

@@ -1,35 +1,46 @@
-// Package oauthlogintest provides an OpenID provider for tests and demos of
-// applications that sign users in.
+// Package oauthlogintest tests applications that sign users in with package
+// oauthlogin. A test of a handler takes three lines:
 //
-// A test starts a [Provider], registers the application as a [Client] and
-// points the application at [Provider.Issuer]:
+//	site := runApp(t)
+//	alice := site.SignIn("alice")
+//	resp := alice.Navigate("/dashboard") // resp.Status, resp.Header, resp.Body, resp.URL
 //
-//	app := httptest.NewUnstartedServer(nil)
-//	base := "http://" + app.Listener.Addr().String()
-//	client := oauthlogintest.Client{ID: "app", Secret: "secret", RedirectURIs: []string{base + "/auth/callback"}}
-//	provider := oauthlogintest.Start(oauthlogintest.Config{Clients: []oauthlogintest.Client{client}})
-//	t.Cleanup(provider.Close)
-//	provider.AutoApprove("alice")
-//	app.Config.Handler = newApp(base, provider.Issuer()) // the application under test
-//	app.Start()
-//	t.Cleanup(app.Close)
-//	jar, _ := cookiejar.New(nil)
-//	resp, err := (&http.Client{Jar: jar}).Get(base + "/dashboard") // signed in as alice
+// where the tests of the application share one function:
 //
-// Users sign in by picking a name on the provider's page; there are no
-// passwords. With [Provider.AutoApprove], the page is skipped.
+//	func runApp(t *testing.T) *oauthlogintest.Site {
+//		return oauthlogintest.Run(t, oauthlogintest.Config{}, func(base string, p *oauthlogintest.Provider) http.Handler {
+//			return newApp(p.Registration(base), p.HTTPClient()) // for Options.Providers and Options.HTTPClient
+//		})
+//	}
 //
-// The Provider validates requests as a strict provider does: it compares
-// redirect URIs exactly, requires PKCE with S256, rejects repeated parameters,
-// accepts each code once, rotates refresh tokens and revokes the whole family
-// when one is reused. It records every request ([Provider.Requests]). It can
-// also misbehave on demand: [Provider.Intercept] replaces an endpoint, and the
-// Edit methods change responses and ID tokens before they are sent.
+// [Run] serves the application at https://app.test and an OpenID provider at
+// https://provider.test, on a network that exists in the process only. Tests can run
+// in parallel, and in a [testing/synctest] bubble, where a session of hours ends at
+// once. [Site.SignIn] takes a [Browser] of its own through the login of the
+// application; any user name will do. A session that has expired is seen as such:
+// the next [Browser.Navigate] ends at the provider's sign-in page.
 //
-// The Provider implements the authorization code grant of OAuth 2.0 (RFC 6749)
-// with PKCE (RFC 7636) and issuer identification (RFC 9207), token revocation
-// (RFC 7009), OpenID Connect Core 1.0, Discovery 1.0 and RP-Initiated Logout
-// 1.0.
+// [WithUser] gives a request a session, for handlers that are tested alone:
+//
+//	r = oauthlogintest.WithUser(t, auth, r, oauthlogin.User{Subject: "alice"})
+//
+// # The provider
+//
+// The [Provider] of a site, one that [Start] serves on a port of this machine, and
+// one from [New] that a program serves itself are the same. Users sign in by picking
+// a name on its page; there are no passwords. With [Provider.AutoApprove], the page
+// is skipped. [Provider.SetUser] changes what it says about a user.
+//
+// It validates requests as a strict provider does: it compares redirect URIs
+// exactly, requires PKCE with S256, rejects repeated parameters, accepts each code
+// once, rotates refresh tokens and revokes the whole family when one is reused. It
+// records every request ([Provider.Requests]). It can also misbehave on demand:
+// [Provider.Intercept] replaces an endpoint, and the Edit methods change responses
+// and ID tokens before they are sent.
+//
+// It implements the authorization code grant of OAuth 2.0 (RFC 6749) with PKCE (RFC
+// 7636) and issuer identification (RFC 9207), token revocation (RFC 7009), OpenID
+// Connect Core 1.0, Discovery 1.0 and RP-Initiated Logout 1.0.
 //
 // Anyone who can reach a Provider can sign in as any user. Never use one to
 // protect real data.

@@ -54,7 +54,7 @@ func (p *Provider) postLogoutTarget(params url.Values) (target, fault string) {
 	if uri == "" {
 		return "", ""
 	}
-	client := p.config.client(clientID)
+	client := p.client(clientID)
 	if client == nil || !slices.Contains(client.PostLogoutRedirectURIs, uri) {
 		return "", "The post_logout_redirect_uri is not registered for this client."
 	}

@@ -1,96 +1,144 @@
 package oauthlogintest_test
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
+	"testing"
 
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// A minimal relying party signs alice in.
-func Example() {
-	const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-
+// newShop is the application under test: it takes what differs between a test and
+// production.
+func newShop(provider oauthlogin.Provider, client *http.Client) (http.Handler, error) {
+	auth, err := oauthlogin.New(oauthlogin.Options{
+		Providers:  []oauthlogin.Provider{provider},
+		Keys:       [][]byte{[]byte("32 random bytes, from a secret store")},
+		HTTPClient: client,
+		Logger:     slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	app := httptest.NewServer(mux)
-	defer app.Close()
-
-	provider := oauthlogintest.Start(oauthlogintest.Config{
-		Clients: []oauthlogintest.Client{{ID: "app", RedirectURIs: []string{app.URL + "/callback"}}},
-	})
-	defer provider.Close()
-	provider.AutoApprove("alice")
-
-	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, provider.Issuer()+"/authorize?"+url.Values{
-			"client_id":             {"app"},
-			"redirect_uri":          {app.URL + "/callback"},
-			"response_type":         {"code"},
-			"scope":                 {"openid profile"},
-			"code_challenge":        {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"},
-			"code_challenge_method": {"S256"},
-		}.Encode(), http.StatusSeeOther)
-	})
-	mux.HandleFunc("/callback", func(w http.ResponseWriter, r *http.Request) {
-		resp, err := http.PostForm(provider.Issuer()+"/token", url.Values{
-			"client_id":     {"app"},
-			"grant_type":    {"authorization_code"},
-			"code":          {r.FormValue("code")},
-			"redirect_uri":  {app.URL + "/callback"},
-			"code_verifier": {verifier},
-		})
-		if err != nil {
-			log.Fatal(err)
-		}
-		defer resp.Body.Close()
-		var tokens struct {
-			Type  string `json:"token_type"`
-			Scope string `json:"scope"`
-		}
-		if err := json.NewDecoder(resp.Body).Decode(&tokens); err != nil {
-			log.Fatal(err)
-		}
-		fmt.Fprintln(w, tokens.Type, "token for", tokens.Scope)
-	})
-
-	resp, err := http.Get(app.URL + "/login")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Print(string(body))
-	fmt.Println(provider.Count(oauthlogintest.Token), "token request")
-	// Output:
-	// Bearer token for openid profile
-	// 1 token request
+	mux.Handle("GET /dashboard", auth.RequireAuth(http.HandlerFunc(dashboard)))
+	return auth.Handler(mux), nil
 }
 
-// An interceptor simulates an outage of the token endpoint.
-func ExampleProvider_Intercept() {
-	provider := oauthlogintest.Start(oauthlogintest.Config{})
-	defer provider.Close()
-	provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+func dashboard(w http.ResponseWriter, r *http.Request) {
+	session, _ := oauthlogin.FromContext(r.Context())
+	fmt.Fprintf(w, "Hello, %s!", session.User.Name)
+}
+
+// runShop is what the tests of the application share.
+func runShop(t testing.TB) *oauthlogintest.Site {
+	return oauthlogintest.Run(t, oauthlogintest.Config{}, func(base string, p *oauthlogintest.Provider) http.Handler {
+		shop, err := newShop(p.Registration(base), p.HTTPClient())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return shop
+	})
+}
+
+// A test signs users in and looks at pages.
+func Example() {
+	t := newExampleTest() // the *testing.T of a test
+	defer t.end()
+
+	site := runShop(t)
+	alice := site.SignIn("alice")
+	fmt.Println(alice.Navigate("/dashboard").Body)
+
+	visitor := site.Browser()
+	fmt.Println(visitor.Fetch("/dashboard").Status)
+	// Output:
+	// Hello, Alice Archer!
+	// 401
+}
+
+// A user changes at the provider.
+func ExampleProvider_SetUser() {
+	t := newExampleTest()
+	defer t.end()
+
+	site := runShop(t)
+	site.Provider.SetUser(oauthlogintest.User{Subject: "alice", Name: "Alice Baker"})
+	fmt.Println(site.SignIn("alice").Navigate("/dashboard").Body)
+	// Output: Hello, Alice Baker!
+}
+
+// The token endpoint is down when the user comes back from the provider's page.
+func ExampleBrowser_Navigate_fault() {
+	t := newExampleTest()
+	defer t.end()
+
+	site := runShop(t)
+	site.Provider.AutoApprove("alice") // no sign-in page: Navigate goes all the way
+	site.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 		http.Error(w, "unavailable", http.StatusServiceUnavailable)
 	})
+	resp := site.Browser().Navigate("/dashboard")
+	fmt.Println(resp.Status, site.Provider.Count(oauthlogintest.Token))
+	// Output: 502 1
+}
 
-	resp, err := http.PostForm(provider.Issuer()+"/token", url.Values{"grant_type": {"refresh_token"}})
+// A login starts where the user wanted to go.
+func ExampleBrowser_SignIn() {
+	t := newExampleTest()
+	defer t.end()
+
+	b := runShop(t).Browser()
+	b.Navigate("/dashboard?tab=2") // ends at the provider's page
+	fmt.Println(b.SignIn("bob").URL)
+	// Output: https://app.test/dashboard?tab=2
+}
+
+// A handler is tested alone: there is no provider.
+func ExampleWithUser() {
+	t := newExampleTest()
+	defer t.end()
+	auth, err := oauthlogin.New(oauthlogin.Options{
+		Providers: []oauthlogin.Provider{oauthlogin.GitHub(&oauth2.Config{ClientID: "app", RedirectURL: "https://app.test/auth/callback"})},
+		Keys:      [][]byte{[]byte("32 random bytes, from a secret store")},
+	})
 	if err != nil {
-		log.Fatal(err)
+		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	request := provider.Requests(oauthlogintest.Token)[0]
-	fmt.Println(resp.Status)
-	fmt.Println(request.Method, request.Form.Get("grant_type"), request.Status)
-	// Output:
-	// 503 Service Unavailable
-	// POST refresh_token 503
+
+	r := oauthlogintest.WithUser(t, auth, httptest.NewRequest("GET", "/dashboard", nil), oauthlogin.User{Subject: "1", Name: "Alice"})
+	w := httptest.NewRecorder()
+	auth.RequireAuth(http.HandlerFunc(dashboard)).ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Body)
+	// Output: 200 Hello, Alice!
+}
+
+// An exampleTest is the test of an example, which has no *testing.T.
+type exampleTest struct {
+	testing.TB // whose other methods are not called
+	cleanups   []func()
+}
+
+func newExampleTest() *exampleTest { return &exampleTest{} }
+
+func (t *exampleTest) Helper() {}
+
+func (t *exampleTest) Context() context.Context { return context.Background() }
+
+func (t *exampleTest) Cleanup(f func()) { t.cleanups = append(t.cleanups, f) }
+
+func (t *exampleTest) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
+
+func (t *exampleTest) Fatalf(format string, args ...any) { t.Fatal(fmt.Sprintf(format, args...)) }
+
+func (t *exampleTest) end() {
+	for i := len(t.cleanups) - 1; i >= 0; i-- {
+		t.cleanups[i]()
+	}
 }

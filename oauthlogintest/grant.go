@@ -15,7 +15,7 @@ const sessionTTL = 24 * time.Hour
 
 // A session is the sign-in of a browser at the provider.
 type session struct {
-	user     User
+	subject  string
 	authTime time.Time
 	acr      string
 	sid      string

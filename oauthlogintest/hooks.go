@@ -11,6 +11,7 @@ type hooks struct {
 	signWith         func(header, claims map[string]any) string
 	mapUserInfo      func(map[string]any)
 	autoApprove      string
+	forgetUsers      bool
 }
 
 // Intercept calls f instead of endpoint e; next is the endpoint itself. f can
@@ -64,6 +65,14 @@ func (p *Provider) EditUserInfo(f func(claims map[string]any)) {
 // Config.Users. An empty subject brings the page back.
 func (p *Provider) AutoApprove(subject string) {
 	p.setHook(func(h *hooks) { h.autoApprove = subject })
+}
+
+// RememberUsers says whether a browser that has signed in at the Provider is signed
+// in again without the page, for a day or until it signs out there. Providers of
+// [Run] do not remember users unless told to, so that a test sees when the
+// application asks for a login; all others do.
+func (p *Provider) RememberUsers(remember bool) {
+	p.setHook(func(h *hooks) { h.forgetUsers = !remember })
 }
 
 func (p *Provider) setHook(set func(*hooks)) {

@@ -12,7 +12,7 @@ import (
 // and 12.2).
 func (p *Provider) idToken(g *grant, scopes []string, nonce, accessToken string, now time.Time) string {
 	key := p.keys.current()
-	claims := userClaims(g.session.user, scopes)
+	claims := userClaims(p.user(g.session.subject), scopes)
 	maps.Copy(claims, map[string]any{
 		"iss":       p.config.Issuer,
 		"aud":       g.client.ID,
@@ -50,7 +50,7 @@ func (p *Provider) jwtAccessToken(g *grant, scopes []string, now time.Time) stri
 	key := p.keys.current()
 	claims := map[string]any{
 		"iss":       p.config.Issuer,
-		"sub":       g.session.user.Subject,
+		"sub":       g.session.subject,
 		"aud":       p.config.Issuer, // the userinfo endpoint is the only resource server
 		"client_id": g.client.ID,
 		"iat":       now.Unix(),
@@ -88,7 +88,7 @@ func (p *Provider) claimsSupported() []string {
 		"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "azp", "acr", "sid",
 		"name", "email", "email_verified",
 	}
-	for _, user := range p.config.Users {
+	for _, user := range p.knownUsers() {
 		for name := range maps.Keys(user.Claims) {
 			if !slices.Contains(claims, name) {
 				claims = append(claims, name)

@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -40,12 +39,13 @@ func (p *Provider) signInPage(w http.ResponseWriter, status int, req *authorizat
 	for _, name := range req.scopes {
 		scopes = append(scopes, scope{name, scopeMeanings[name]})
 	}
+	users := p.knownUsers()
 	selected, other := req.params.Get("login_hint"), ""
-	if !slices.ContainsFunc(p.config.Users, func(u User) bool { return u.Subject == selected }) {
+	if indexUser(users, selected) < 0 {
 		selected, other = "", selected
 	}
-	if selected == "" && other == "" && len(p.config.Users) > 0 {
-		selected = p.config.Users[0].Subject
+	if selected == "" && other == "" && len(users) > 0 {
+		selected = users[0].Subject
 	}
 	p.page(w, status, "signin", formAction(req.redirectURI), map[string]any{
 		"Issuer":   p.config.Issuer,
@@ -53,7 +53,7 @@ func (p *Provider) signInPage(w http.ResponseWriter, status int, req *authorizat
 		"Client":   req.client.ID,
 		"Scopes":   scopes,
 		"Params":   params,
-		"Users":    p.config.Users,
+		"Users":    users,
 		"Selected": selected,
 		"Other":    other,
 		"Problem":  problem,

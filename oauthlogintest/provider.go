@@ -22,8 +22,12 @@ type Provider struct {
 	keys        keyring
 	log         requestLog
 
-	mu    sync.RWMutex // guards hooks
-	hooks hooks
+	mu      sync.RWMutex // guards what follows
+	hooks   hooks
+	users   []User
+	clients []*Client
+
+	network *network // nil unless Run made it
 
 	server *http.Server // nil unless started
 	done   chan struct{}
@@ -42,6 +46,10 @@ func New(cfg Config) (*Provider, error) {
 		return nil, fmt.Errorf("oauthlogintest: Config.Issuer: %w", err)
 	}
 	p := &Provider{config: cfg, path: strings.TrimSuffix(issuer.Path, "/")}
+	for i := range cfg.Clients {
+		p.clients = append(p.clients, &cfg.Clients[i])
+	}
+	p.users = cfg.Users
 	p.routes = p.newRoutes()
 	return p, nil
 }
@@ -105,6 +113,16 @@ func (p *Provider) Close() {
 		<-p.done
 	}
 	p.keys.close()
+}
+
+// HTTPClient returns a client that reaches the Provider: for Options.HTTPClient of
+// the application. In [Run] it is that of the in-process network, which has no
+// other hosts than the application and the Provider.
+func (p *Provider) HTTPClient() *http.Client {
+	if p.network == nil {
+		return &http.Client{}
+	}
+	return &http.Client{Transport: p.network.transport}
 }
 
 // Issuer returns the issuer URL: issuer in the metadata and iss in ID tokens.

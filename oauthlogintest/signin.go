@@ -36,7 +36,7 @@ func (p *Provider) serveSignInForm(w http.ResponseWriter, r *http.Request, req *
 func (p *Provider) signIn(w http.ResponseWriter, r *http.Request, req *authorizationRequest, subject string) session {
 	now := p.config.Now()
 	s := session{
-		user:     p.config.user(subject),
+		subject:  subject,
 		authTime: now,
 		acr:      noAssurance,
 		sid:      rand.Text(),
@@ -47,7 +47,7 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request, req *authoriza
 	}
 	// When the same user signs in again, the sid stays the same but the cookie
 	// changes.
-	if old, ok := p.currentSession(r); ok && old.user.Subject == subject {
+	if old, ok := p.currentSession(r); ok && old.subject == subject {
 		s.sid = old.sid
 	}
 	p.forgetSession(r)

@@ -20,7 +20,7 @@ func (p *Provider) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		unauthorized(w, `Bearer realm="oauthlogintest", error="invalid_token", error_description="the access token is unknown, expired or revoked"`)
 		return
 	}
-	claims := userClaims(token.session.user, token.scopes)
+	claims := userClaims(p.user(token.session.subject), token.scopes)
 	edit(p.hook().mapUserInfo, claims)
 	writeJSON(w, http.StatusOK, claims)
 }

@@ -3,6 +3,7 @@ package protocol
 import (
 	"crypto/rsa"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"strings"
 	"testing"
@@ -11,9 +12,7 @@ import (
 // with returns a copy of a key with some members set; nil removes one.
 func with(key object, members object) object {
 	changed := object{}
-	for name, value := range key {
-		changed[name] = value
-	}
+	maps.Copy(changed, key)
 	for name, value := range members {
 		if changed[name] = value; value == nil {
 			delete(changed, name)

@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -55,9 +56,7 @@ func (c *Client) EndSessionURL(ctx context.Context, idTokenHint, state string) (
 		return "", err
 	}
 	query := u.Query()
-	for name, values := range c.LogoutParams {
-		query[name] = values
-	}
+	maps.Copy(query, c.LogoutParams)
 	if idTokenHint != "" {
 		query.Set("id_token_hint", idTokenHint)
 	}

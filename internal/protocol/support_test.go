@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -69,9 +70,7 @@ func (p *fakeProvider) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, errors.New("connection refused")
 		}
 	} else {
-		for name, values := range header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), header)
 		w.Write(text)
 	}
 	return w.Result(), nil
