@@ -73,6 +73,10 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), callbackTimeout)
 	defer cancel()
 	rec, failed := m.complete(ctx, p, f, response, r.URL.Path)
+	returnPath := f.returnPath
+	if failed == nil && m.opts.OnSignIn != nil {
+		rec, returnPath, failed = m.onSignIn(ctx, r, p, f, rec)
+	}
 	if failed == nil {
 		failed = m.startSession(w, r, p, f, rec)
 	}
@@ -80,7 +84,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		m.loginFailed(w, r, p, f, failed)
 		return
 	}
-	page.Redirect(w, p.landing(f.returnPath))
+	page.Redirect(w, p.landing(returnPath))
 }
 
 // landing is the Location that ends a login. Some plain OAuth 2.0 providers end their
@@ -98,6 +102,10 @@ func (p *provider) landing(returnPath string) string {
 var errTookTooLong = errors.New("the provider has given the login up")
 
 func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *provider, f *flow, failed *Error) {
+	if f.silent && failed.refused {
+		m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
+		m.pauseSilentLogin(w, r) // until the user asks for it
+	}
 	if f.isQuiet(failed) {
 		m.log.DebugContext(r.Context(), "oauthlogin: no silent sign-in", "code", failed.Code, "provider", p.Name, "error", failed.err)
 		page.Redirect(w, f.returnPath)
@@ -112,7 +120,7 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 		m.startAnew(w, r, p, f, failed.Code)
 		return
 	}
-	m.events.event(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
 	m.responses.fail(w, r, failed)
 }
 
@@ -164,7 +172,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	case old != nil: // a slow response that carries its cookie must not bring it back
 		m.sessions.grants.End(old, time.Now())
 	}
-	m.events.event(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	return nil
 }
 

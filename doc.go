@@ -23,7 +23,7 @@
 // A session ends when it is not used for Options.IdleTimeout, and Options.MaxLifetime
 // after its login. The server enforces both by times inside the sealed session. A
 // session without a refresh token ends with its access token, unless
-// Options.InsecureOutliveTokens is set. A session also ends when the provider refuses to
+// Options.SessionsOutliveTokens is set. A session also ends when the provider refuses to
 // refresh it: at once if the grant has ended, and otherwise with the access token.
 //
 // # Revoking sessions
@@ -36,7 +36,7 @@
 // # Key rotation
 //
 // Put the new key in front of Options.Keys on every instance, and remove the old one
-// after Options.MaxLifetime. Sessions that the old key sealed are sealed anew as they are
+// after Options.MaxLifetime. Sessions that the old key sealed are resealed as they are
 // used. To end all sessions at once, replace all keys.
 //
 // # Deployments

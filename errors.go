@@ -31,6 +31,7 @@ import (
 //	insufficient_user_authentication
 //	                      401  the same with a session, and a [Policy] asks for a new sign-in
 //	forbidden             403  the session does not satisfy a [Policy]
+//	sign_in_refused       403  Options.OnSignIn refused the login
 //	step_up_failed        403  the sign-in does not meet the requested max_age or acr_values
 //	cross_origin          403  another site asked for the logout
 //	method_not_allowed    405  the Allow header says which are allowed
@@ -38,8 +39,8 @@ import (
 //	internal              500  any other fault on this side
 //	provider_rejected     502  the provider's response is wrong or incomplete
 //	provider_unavailable  502  the provider did not respond
-//	unavailable           503  Options.Store fails, or the provider has been away for a day:
-//	                           try again after Retry-After
+//	unavailable           503  Options.Store fails, or the provider has been away for too
+//	                           long: try again after Retry-After
 type Error struct {
 	Code     string
 	Status   int    // of the HTTP response
@@ -48,7 +49,8 @@ type Error struct {
 	// on where there is nothing to repeat. It is "" if neither helps.
 	RetryURL string
 
-	err error
+	err     error
+	refused bool // by Options.OnSignIn
 }
 
 func (e *Error) Error() string {

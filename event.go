@@ -14,7 +14,8 @@ type EventKind string
 const (
 	// EventLogin reports a finished login attempt. Err is nil on success. It also reports a
 	// login that could not start because the provider was down, but neither a callback that
-	// belongs to no login nor a [Middleware.SilentLogin] that signed no user in.
+	// belongs to no login nor a [Middleware.SilentLogin] that signed no user in, unless
+	// Options.OnSignIn refused it.
 	EventLogin EventKind = "login"
 	// EventLogout reports a session that its user or a handler has ended.
 	EventLogout EventKind = "logout"
@@ -45,8 +46,8 @@ type reporter struct {
 	log     *slog.Logger
 }
 
-// event reports e. An [*Error] is logged where it is answered.
-func (p *reporter) event(ctx context.Context, e Event) {
+// report passes e on. An [*Error] is logged where it is answered.
+func (p *reporter) report(ctx context.Context, e Event) {
 	if p.onEvent != nil {
 		p.onEvent(ctx, e)
 	}

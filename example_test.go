@@ -3,6 +3,7 @@ package oauthlogin_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -231,4 +232,23 @@ func ExampleEvent() {
 		slog.InfoContext(ctx, "audit", "event", e.Kind, "provider", e.Provider, "subject", e.Subject, "failed", e.Err != nil)
 	}
 	_ = mustNew(opts)
+}
+
+// An allow-list, a role from the application's own tables, and a page for new users.
+func ExampleOptions_onSignIn() {
+	// roleOf reads the application's own tables.
+	roleOf := func(ctx context.Context, issuer, subject string) (role string, known bool) { return "member", false }
+	opts := exampleOptions()
+	opts.OnSignIn = func(ctx context.Context, in *oauthlogin.SignIn) error {
+		if !in.User.EmailVerified || !strings.HasSuffix(in.User.Email, "@example.com") {
+			return errors.New("not one of us")
+		}
+		role, known := roleOf(ctx, in.User.Issuer, in.User.Subject)
+		if !known {
+			in.ReturnTo = "/welcome"
+		}
+		return in.User.SetClaim("role", role)
+	}
+	auth := mustNew(opts)
+	_ = auth.Require(oauthlogin.Policy{Claims: map[string][]string{"role": {"admin"}}})
 }

@@ -21,7 +21,7 @@ import (
 // do not expire.
 func GitHub(client *oauth2.Config) Provider {
 	if client == nil {
-		return Provider{Name: "github", Identify: identifyGitHub("")}
+		return Provider{Name: "github", Label: "GitHub", Identify: identifyGitHub("")}
 	}
 	config := *client
 	if config.Endpoint.AuthURL == "" && config.Endpoint.TokenURL == "" {
@@ -33,7 +33,7 @@ func GitHub(client *oauth2.Config) Provider {
 	if config.Scopes == nil {
 		config.Scopes = []string{"user:email"}
 	}
-	return Provider{Name: "github", OAuth2: &config, Identify: identifyGitHub(github.API(config.Endpoint.AuthURL))}
+	return Provider{Name: "github", Label: "GitHub", OAuth2: &config, Identify: identifyGitHub(github.API(config.Endpoint.AuthURL))}
 }
 
 func identifyGitHub(api string) func(context.Context, *http.Client) (User, error) {

@@ -124,7 +124,7 @@ func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, 
 		failed := m.loginError(p, opts.ReturnTo, "internal", http.StatusInternalServerError, err)
 		if protocol.Unavailable(err) {
 			failed.Code, failed.Status = "provider_unavailable", http.StatusBadGateway
-			m.events.event(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
+			m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
 		}
 		m.responses.fail(w, r, failed)
 		return

@@ -86,7 +86,7 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 	for i, rec := range ended {
 		p := m.providers.byTag(rec.provider)
 		if i == 0 { // the others are the same user's, from before
-			m.events.event(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: rec.user.Subject})
+			m.events.report(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: rec.user.Subject})
 		}
 		if err := p.client.Revoke(ctx, rec.tokens.refresh.Text()); err != nil {
 			m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)

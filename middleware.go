@@ -126,13 +126,18 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) {
 			return
 		}
-		_, r, err := m.enter(w, r, browser.IsNavigation)
+		_, r, err := m.withSession(w, r, opensPage)
 		if err != nil && m.responses.loudly("store") {
 			m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request goes on without a session", "error", err)
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// opensPage reports whether a request is a use of the session on a page that anyone may
+// see. Scripts of browsers without Sec-Fetch-Mode accept */*, and a page that polls must
+// not extend its session.
+func opensPage(r *http.Request) bool { return browser.IsNavigation(r) && browser.PrefersHTML(r) }
 
 // serveOwn answers requests to the package's own paths, and all requests if New did
 // not make m.
@@ -173,11 +178,11 @@ const maxShortLived = 8 << 10
 
 var errNotMade = errors.New("oauthlogin: the Middleware was not made by New")
 
-// enter returns the session of a request and the request that carries it on; nil
+// withSession returns the session of a request and the request that carries it on; nil
 // and an unchanged request if there is no session. An error means that it cannot be
-// told whether there is one. enter sets headers and, when the session has to be
-// sealed anew and mayRenew says so, cookies, before any handler runs.
-func (m *Middleware) enter(w http.ResponseWriter, r *http.Request, mayRenew func(*http.Request) bool) (*Session, *http.Request, error) {
+// told whether there is one. withSession sets headers and, when the session has to be
+// sealed again and mayRenew says so, cookies, before any handler runs.
+func (m *Middleware) withSession(w http.ResponseWriter, r *http.Request, mayRenew func(*http.Request) bool) (*Session, *http.Request, error) {
 	s, known, err := m.known(r)
 	if known {
 		if other, _ := FromContext(r.Context()); other != s { // of a Middleware in between
@@ -212,7 +217,7 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*Session, *ht
 	return &ctx.session, r.WithContext(ctx), nil
 }
 
-// renew writes the session cookie of a request anew.
+// renew seals the session of a request again and writes its cookie.
 func (m *Middleware) renew(w http.ResponseWriter, r *http.Request, rec *record) {
 	if err := m.sessions.save(w, r, rec); err != nil {
 		m.log.WarnContext(r.Context(), "oauthlogin: renewing the session failed", "error", err)

@@ -57,6 +57,20 @@ type Options struct {
 	// days. A [sessions.CookieStore] is refused, because it keeps nothing on the server.
 	Store sessions.Store
 
+	// OnSignIn, if set, is called once for each login, those of SilentLogin included, after
+	// the provider has said who the user is and before there is a session. It is not called
+	// for refreshes. It may change and enrich the login: see [SignIn].
+	//
+	// An error refuses the login: the response is a page through ErrorHandler with the code
+	// "sign_in_refused" and status 403, and a session that was there stays. The page does
+	// not show the error; [errors.Is] finds it in that of ErrorHandler and of the [Event].
+	// An [*Error] keeps its Code, its RetryURL and a Status from 400 to 599. After a panic, or
+	// when ctx has ended, the response is 500: together with the calls to the provider,
+	// OnSignIn may take 30 seconds.
+	//
+	// Requests call OnSignIn concurrently.
+	OnSignIn func(ctx context.Context, in *SignIn) error
+
 	// IdleTimeout ends a session that is not used for that long: 24 hours by default. The
 	// server enforces it by a time inside the session, which is renewed after a tenth of
 	// IdleTimeout; a session may therefore end up to a tenth early, and never late. It is
@@ -71,10 +85,10 @@ type Options struct {
 	// by default, and never more than a quarter of its lifetime.
 	RefreshBefore time.Duration
 
-	// InsecureOutliveTokens keeps sessions for which the provider gave no refresh token
+	// SessionsOutliveTokens keeps sessions for which the provider gave no refresh token
 	// until IdleTimeout or MaxLifetime. By default such a session ends with its access
 	// token, because afterwards nothing says whether the provider still knows the user.
-	InsecureOutliveTokens bool
+	SessionsOutliveTokens bool
 
 	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login" and "/logout"
 	// by default. The callback's path is that of the provider's RedirectURL.
@@ -160,91 +174,120 @@ func (o Options) withDefaults() Options {
 
 // validate returns every fault of o, which has its defaults, joined.
 func (o *Options) validate() error {
-	var faults []error
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("oauthlogin: Options."+format, args...))
+	var faults faultList
+	o.validateKeys(&faults)
+	o.validateSessions(&faults)
+	for _, p := range o.ownPaths() {
+		if !weburl.IsRoutePath(p.path) {
+			faults.add("%s %q is not a clean absolute path", p.field, p.path)
+		}
 	}
+	if o.LoginPath == o.LogoutPath {
+		faults.add("LoginPath and LogoutPath are both %q", o.LoginPath)
+	}
+	o.validateProviders(&faults)
+	o.validateRedirects(&faults)
+	return errors.Join(faults...)
+}
 
+// A faultList collects what is wrong with Options.
+type faultList []error
+
+func (l *faultList) add(format string, args ...any) {
+	*l = append(*l, fmt.Errorf("oauthlogin: Options."+format, args...))
+}
+
+func (o *Options) validateKeys(faults *faultList) {
 	if len(o.Keys) == 0 {
-		fault("Keys is empty; at least one key of %d random bytes is required", minKeyBytes)
+		faults.add("Keys is empty; at least one key of %d random bytes is required", minKeyBytes)
 	}
 	for i, key := range o.Keys {
 		switch {
 		case len(key) < minKeyBytes:
-			fault("Keys[%d] has %d bytes; at least %d are required", i, len(key), minKeyBytes)
+			faults.add("Keys[%d] has %d bytes; at least %d are required", i, len(key), minKeyBytes)
 		case bytes.Count(key, key[:1]) == len(key):
-			fault("Keys[%d] is one byte repeated; random bytes are required", i)
+			faults.add("Keys[%d] is one byte repeated; random bytes are required", i)
 		}
 	}
+}
+
+func (o *Options) validateSessions(faults *faultList) {
 	for _, d := range []struct {
 		field string
 		value time.Duration
 	}{{"IdleTimeout", o.IdleTimeout}, {"MaxLifetime", o.MaxLifetime}, {"RefreshBefore", o.RefreshBefore}} {
 		if d.value < 0 {
-			fault("%s is %v; it must not be negative", d.field, d.value)
+			faults.add("%s is %v; it must not be negative", d.field, d.value)
 		}
 	}
 	if o.IdleTimeout > o.MaxLifetime && o.MaxLifetime > 0 {
-		fault("IdleTimeout is %v, longer than MaxLifetime, %v", o.IdleTimeout, o.MaxLifetime)
+		faults.add("IdleTimeout is %v, longer than MaxLifetime, %v", o.IdleTimeout, o.MaxLifetime)
 	}
 	if _, ok := o.Store.(*sessions.CookieStore); ok {
-		fault("Store is a *sessions.CookieStore, which keeps nothing on the server; without a Store sessions are in cookies")
+		faults.add("Store is a *sessions.CookieStore, which keeps nothing on the server; without a Store sessions are in cookies")
 	}
 	if !cookies.IsStem(o.CookieName) {
-		fault("CookieName %q is not a cookie name of 1 to 64 letters, digits, '-' and '_'", o.CookieName)
+		faults.add("CookieName %q is not a cookie name of 1 to 64 letters, digits, '-' and '_'", o.CookieName)
 	}
+}
 
-	for _, p := range []struct{ field, path string }{{"LoginPath", o.LoginPath}, {"LogoutPath", o.LogoutPath}} {
-		if !weburl.IsRoutePath(p.path) {
-			fault("%s %q is not a clean absolute path", p.field, p.path)
-		}
-	}
-	if o.LoginPath == o.LogoutPath {
-		fault("LoginPath and LogoutPath are both %q", o.LoginPath)
-	}
+type ownPath struct{ field, path string }
 
+// ownPaths are the paths of the package that do not belong to one provider.
+func (o *Options) ownPaths() []ownPath {
+	return []ownPath{{"LoginPath", o.LoginPath}, {"LogoutPath", o.LogoutPath}}
+}
+
+// validateProviders looks at each provider, and at what tells it apart from the others.
+func (o *Options) validateProviders(faults *faultList) {
 	if len(o.Providers) == 0 {
-		fault("Providers is empty; at least one is required")
+		faults.add("Providers is empty; at least one is required")
 	}
-	names, paths := map[string]int{}, map[string]int{}
-	origin := ""
+	names := map[string]int{}
 	for i := range o.Providers {
 		p := &o.Providers[i]
 		for _, err := range p.validate() {
-			fault("Providers[%d].%w", i, err)
+			faults.add("Providers[%d].%w", i, err)
 		}
 		if j, taken := names[p.Name]; taken {
-			fault("Providers[%d].Name %q is also the name of Providers[%d]", i, p.Name, j)
+			faults.add("Providers[%d].Name %q is also the name of Providers[%d]", i, p.Name, j)
 		}
 		names[p.Name] = i
 		for j := range i {
 			if p.sharesUsers(&o.Providers[j]) {
-				fault("Providers[%d] and Providers[%d] would both have the User.Issuer %q, so their users could not be told apart", j, i, p.userIssuer())
+				faults.add("Providers[%d] and Providers[%d] would both have the User.Issuer %q, so their users could not be told apart", j, i, p.userIssuer())
 			}
 		}
-		if p.OAuth2 == nil {
+	}
+}
+
+// validateRedirects compares the redirect URLs, which share an origin and nothing else.
+func (o *Options) validateRedirects(faults *faultList) {
+	origin, paths := "", map[string]int{}
+	for i := range o.Providers {
+		config := o.Providers[i].OAuth2
+		if config == nil {
 			continue
 		}
-		u, err := url.Parse(p.OAuth2.RedirectURL)
+		u, err := url.Parse(config.RedirectURL)
 		if err != nil || u.Host == "" {
-			continue // validate has named it
+			continue // validateProviders has named it
 		}
 		// RFC 9700 section 4.4.2.2: a redirect URI of its own for each issuer.
 		if j, taken := paths[u.Path]; taken {
-			fault("Providers[%d].OAuth2.RedirectURL has the path %q of Providers[%d]; each needs its own", i, u.Path, j)
+			faults.add("Providers[%d].OAuth2.RedirectURL has the path %q of Providers[%d]; each needs its own", i, u.Path, j)
 		}
 		paths[u.Path] = i
 		if origin == "" {
 			origin = weburl.Origin(u)
 		}
 		if weburl.Origin(u) != origin {
-			fault("Providers[%d].OAuth2.RedirectURL is on %s, others on %s; all need one scheme and host", i, weburl.Origin(u), origin)
+			faults.add("Providers[%d].OAuth2.RedirectURL is on %s, others on %s; all need one scheme and host", i, weburl.Origin(u), origin)
 		}
-		for _, taken := range []struct{ field, path string }{{"LoginPath", o.LoginPath}, {"LogoutPath", o.LogoutPath}} {
-			if u.Path == taken.path {
-				fault("Providers[%d].OAuth2.RedirectURL has the path of Options.%s, %q", i, taken.field, u.Path)
+		for _, own := range o.ownPaths() {
+			if u.Path == own.path {
+				faults.add("Providers[%d].OAuth2.RedirectURL has the path of Options.%s, %q", i, own.field, u.Path)
 			}
 		}
 	}
-	return errors.Join(faults...)
 }

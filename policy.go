@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,8 +28,9 @@ type Policy struct {
 	Providers []string
 
 	// Claims names claims of [User].RawClaims and, for each, the accepted values: one of
-	// them has to be the claim, or an element of it if the claim is a list. Claims that are
-	// numbers or booleans are compared as they are written in JSON. The claim "email" counts
+	// them has to be the claim, or an element of it if the claim is a list. A name with dots
+	// is a path into objects, such as "realm_access.roles", unless a claim has that whole
+	// name. Claims that are numbers or booleans are compared as they are written in JSON. The claim "email" counts
 	// only if the provider has verified it: see [User].EmailVerified. With several
 	// providers, Providers has to say whose claims are believed.
 	Claims map[string][]string
@@ -43,8 +45,14 @@ type Policy struct {
 	MaxAge time.Duration
 
 	// ACR are authentication context class references, of which the ID token has to have
-	// one. A user whose sign-in has another is sent to sign in again.
+	// one. A user whose sign-in has another is sent to sign in again. One that is empty or
+	// contains a space cannot be requested, and no ID token counts as having it.
 	ACR []string
+
+	// Allow, if set, is asked last, about sessions that satisfy everything else. [FromContext]
+	// finds the session in ctx too. An error refuses the session as lacking claims does: it is in the
+	// [Error] that ErrorHandler and the [Event] get, and on no page.
+	Allow func(ctx context.Context, s *Session) error
 
 	never bool // no sign-in can show one of ACR
 }
@@ -63,7 +71,7 @@ type Policy struct {
 // MaxAge and ACR need an OpenID Connect provider: nothing else says when and how a user
 // authenticated, and sessions of other providers are refused.
 //
-// Require panics if no session can ever satisfy the policy: if it names a provider that
+// Require panics at a policy that is a mistake: one that names a provider that
 // Options.Providers does not have, a claim without values, or a negative MaxAge. It also
 // panics if there are several providers, and the policy has Claims but no Providers: what
 // one provider vouches for, users of another may write themselves.
@@ -74,15 +82,23 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 	}
 	return func(next http.Handler) http.Handler {
 		return m.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			rec := m.fromContext(r.Context()).current()
-			switch verdict, lacks := policy.judge(rec, time.Now()); verdict {
-			case allowed:
-				next.ServeHTTP(w, r)
-			case forbidden:
-				m.forbid(w, r, rec, lacks)
-			case stale:
+			s := m.fromContext(r.Context())
+			rec := s.current()
+			verdict, lacks := policy.judge(rec, time.Now())
+			switch {
+			case verdict == stale:
 				m.stepUp(w, r, rec, policy.authParams())
+				return
+			case verdict == forbidden:
+				m.forbid(w, r, rec, fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks))
+				return
+			case policy.Allow != nil:
+				if err := policy.Allow(r.Context(), s); err != nil {
+					m.forbid(w, r, rec, fmt.Errorf("Policy.Allow refuses subject %q: %w", rec.user.Subject, err))
+					return
+				}
 			}
+			next.ServeHTTP(w, r)
 		}))
 	}
 }
@@ -101,11 +117,12 @@ func (p Policy) prepared() Policy {
 	return p
 }
 
-// check returns why p is a mistake: mostly that no session of m can ever satisfy it.
+// check returns why p is a mistake, mostly that no session of m can ever satisfy it; nil
+// if it is none.
 func (p *Policy) check(m *Middleware) error {
 	for _, name := range p.Providers {
 		if m.made() && (name == "" || m.providers.byName(name) == nil) {
-			return fmt.Errorf("oauthlogin: Policy.Providers has %q, which is no provider of Options.Providers", name)
+			return fmt.Errorf("oauthlogin: Policy.Providers has %q, which Options.Providers does not have", name)
 		}
 	}
 	for name, values := range p.Claims {
@@ -140,7 +157,7 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 		known = claims.Object{}
 	}
 	for name, values := range p.Claims {
-		has := known.Values(name)
+		has := known.At(name)
 		if name == "email" {
 			has = rec.user.verifiedEmail(has)
 		}
@@ -199,17 +216,14 @@ func (p *Policy) authParams() url.Values {
 	return params
 }
 
-func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, lacks string) {
-	e := &Error{
-		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider,
-		err: fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks),
-	}
-	m.events.event(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
+func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, cause error) {
+	e := &Error{Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, err: cause}
+	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
 	m.responses.refuse(w, r, e)
 }
 
 func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, params url.Values) {
-	m.events.event(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
+	m.events.report(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	if (browser.IsNavigation(r) || browser.IsRefetch(r)) && r.Method == http.MethodGet {
 		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.requestPath(r), AuthParams: params})
 		return

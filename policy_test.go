@@ -2,6 +2,7 @@ package oauthlogin_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -570,4 +571,59 @@ func TestStepUpAsAnotherUser(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The application's own decision comes last, and its error stays out of the page.
+func TestPolicyAllow(t *testing.T) {
+	t.Parallel()
+	errSuspended := errors.New("s3cret reason")
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		var asked, seen string
+		var refuse error
+		var handled error
+		change := with.Change
+		with.Change = func(opts *oauthlogin.Options) {
+			if change != nil {
+				change(opts)
+			}
+			opts.OnEvent = func(_ context.Context, e oauthlogin.Event) {
+				if e.Kind == oauthlogin.EventDenied {
+					handled = e.Err
+				}
+			}
+		}
+		a := apptest.New(t, with)
+		a.Provider.EditIDToken(func(_, claims map[string]any) {
+			claims["realm_access"] = map[string]any{"roles": []string{"admin"}}
+		})
+		a.GuardBy(oauthlogin.Policy{
+			Claims: map[string][]string{"realm_access.roles": {"admin"}},
+			Allow: func(ctx context.Context, s *oauthlogin.Session) error {
+				inContext, _ := oauthlogin.FromContext(ctx)
+				asked, seen = s.User.Subject, inContext.User.Subject
+				return refuse
+			},
+		})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		if got := b.Get("/guarded").Text; got != "guarded page for alice" || asked != "alice" || seen != "alice" {
+			t.Errorf("%q after asking about %q with %q", got, asked, seen)
+		}
+		refuse = errSuspended
+		for _, accept := range []string{"text/html", "application/json"} {
+			resp := b.Get("/guarded", "Accept", accept)
+			if resp.StatusCode != http.StatusForbidden || strings.Contains(resp.Text, "s3cret") || !errors.Is(handled, errSuspended) {
+				t.Errorf("%d with %v: %s", resp.StatusCode, handled, resp.Text)
+			}
+		}
+		if !b.SignedIn() {
+			t.Error("the refusal ends the session")
+		}
+		a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "realm_access") })
+		b.Get(b.CallbackURL("/login"))
+		asked = ""
+		if resp := b.Get("/guarded"); resp.StatusCode != http.StatusForbidden || asked != "" {
+			t.Errorf("asked about a session without the role: %d", resp.StatusCode)
+		}
+	})
 }

@@ -3,7 +3,6 @@ package oauthlogin
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -116,17 +115,18 @@ func (p Provider) clone() Provider {
 		}
 		p.OAuth2 = &config
 	}
-	params := maps.Clone(p.AuthParams)
-	for k, v := range params {
-		params[k] = slices.Clone(v)
-	}
-	p.AuthParams = params
-	p.LogoutParams = maps.Clone(p.LogoutParams)
-	for k, v := range p.LogoutParams {
-		p.LogoutParams[k] = slices.Clone(v)
-	}
+	p.AuthParams = cloneValues(p.AuthParams)
+	p.LogoutParams = cloneValues(p.LogoutParams)
 	p.TrustedAudiences = slices.Clone(p.TrustedAudiences)
 	return p
+}
+
+func cloneValues[M ~map[string][]string](values M) M {
+	values = maps.Clone(values)
+	for name, list := range values {
+		values[name] = slices.Clone(list)
+	}
+	return values
 }
 
 // validate returns the faults of p, each beginning with the field's path.
@@ -141,19 +141,15 @@ func (p *Provider) validate() (faults []error) {
 		if p.OAuth2.ClientID == "" {
 			fault("OAuth2.ClientID is empty")
 		}
-		if u, wrong := weburl.Check(p.OAuth2.RedirectURL); wrong != "" {
+		if u, wrong := checkRedirect(p.OAuth2.RedirectURL); wrong != "" {
 			fault("OAuth2.RedirectURL %q %s", weburl.Shown(p.OAuth2.RedirectURL), wrong)
-		} else if ascii, wrong := beyondASCII(u); wrong {
-			fault("OAuth2.RedirectURL %q has a host that browsers write as %q; register and set that form", weburl.Shown(p.OAuth2.RedirectURL), ascii)
 		} else if !weburl.IsRoutePath(u.Path) {
 			fault("OAuth2.RedirectURL %q has no clean path of its own", weburl.Shown(p.OAuth2.RedirectURL))
 		}
 	}
 	if p.PostLogoutRedirectURL != "" {
-		if u, wrong := weburl.Check(p.PostLogoutRedirectURL); wrong != "" {
+		if _, wrong := checkRedirect(p.PostLogoutRedirectURL); wrong != "" {
 			fault("PostLogoutRedirectURL %q %s", weburl.Shown(p.PostLogoutRedirectURL), wrong)
-		} else if ascii, wrong := beyondASCII(u); wrong {
-			fault("PostLogoutRedirectURL %q has a host that browsers write as %q; register and set that form", weburl.Shown(p.PostLogoutRedirectURL), ascii)
 		}
 	}
 	if err := protocol.CheckParams(p.AuthParams); err != nil {
@@ -167,22 +163,8 @@ func (p *Provider) validate() (faults []error) {
 			fault("AuthParams: %w", err)
 		}
 	}
-
 	if p.Issuer != "" {
-		if u, wrong := weburl.Check(p.Issuer); wrong != "" {
-			fault("Issuer %q %s", weburl.Shown(p.Issuer), wrong)
-		} else if u.RawQuery != "" || u.ForceQuery {
-			fault("Issuer %q has a query", weburl.Shown(p.Issuer))
-		} else if issuer, ok := strings.CutSuffix(u.String(), "/.well-known/openid-configuration"); ok {
-			fault("Issuer %q is the URL of the metadata; the issuer is %q, or that with a slash at its end", weburl.Shown(p.Issuer), issuer)
-		}
-		if endpoint.AuthURL != "" || endpoint.TokenURL != "" {
-			fault("OAuth2.Endpoint is set, and so is Issuer, whose metadata has the endpoints")
-		}
-		if p.Identify != nil {
-			fault("Identify is set, and so is Issuer, whose ID token says who signed in")
-		}
-		return faults
+		return append(faults, p.validateOpenID(endpoint)...)
 	}
 	if p.Identify == nil {
 		fault("Identify is nil, and no Issuer is set: nothing says who signed in")
@@ -201,13 +183,35 @@ func (p *Provider) validate() (faults []error) {
 	return faults
 }
 
-// beyondASCII reports whether a URL's host is written otherwise than browsers and
-// providers compare it, and how they write it.
-func beyondASCII(u *url.URL) (ascii string, wrong bool) {
-	if strings.IndexFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
-		return "", false
+// validateOpenID returns the faults of a provider with an Issuer.
+func (p *Provider) validateOpenID(endpoint oauth2.Endpoint) (faults []error) {
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+
+	if u, wrong := weburl.Check(p.Issuer); wrong != "" {
+		fault("Issuer %q %s", weburl.Shown(p.Issuer), wrong)
+	} else if u.RawQuery != "" || u.ForceQuery {
+		fault("Issuer %q has a query", weburl.Shown(p.Issuer))
+	} else if issuer, ok := strings.CutSuffix(u.String(), "/.well-known/openid-configuration"); ok {
+		fault("Issuer %q is the URL of the metadata; the issuer is %q, or that with a slash at its end", weburl.Shown(p.Issuer), issuer)
 	}
-	return cmp.Or(weburl.ASCIIHost(u.Host), "its ASCII form"), true
+	if endpoint.AuthURL != "" || endpoint.TokenURL != "" {
+		fault("OAuth2.Endpoint is set, and so is Issuer, whose metadata has the endpoints")
+	}
+	if p.Identify != nil {
+		fault("Identify is set, and so is Issuer, whose ID token says who signed in")
+	}
+	return faults
+}
+
+// checkRedirect parses a URL that the provider sends browsers to. wrong says, as a
+// predicate, why it cannot be used: providers compare it with what is registered, so the
+// host must be as browsers write it.
+func checkRedirect(raw string) (u *url.URL, wrong string) {
+	u, wrong = weburl.Check(raw)
+	if wrong == "" && strings.IndexFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }) >= 0 {
+		wrong = fmt.Sprintf("has a host that browsers write as %q; register and set that form", cmp.Or(weburl.ASCIIHost(u.Host), "its ASCII form"))
+	}
+	return u, wrong
 }
 
 // userIssuer returns the [User].Issuer of the provider's users, "" if OAuth2 is faulty.
@@ -240,76 +244,4 @@ func asOrigin(issuer string) string {
 		return issuer
 	}
 	return weburl.Origin(u)
-}
-
-// A provider is a [Provider] at work.
-type provider struct {
-	Provider
-	tag          providerTag
-	issuer       string // of its users: Issuer, or the origin of the authorization endpoint
-	callbackPath string
-	// postLogoutPath is the path of PostLogoutRedirectURL, "" if it is elsewhere.
-	postLogoutPath string
-	client         *protocol.Client
-	transport      *protocol.Transport
-	log            *slog.Logger
-}
-
-// A providerTag stands for provider, client and configured name inside sealed values.
-// What was sealed for one is worthless to another, whatever keys they share.
-type providerTag [8]byte
-
-func newProvider(config Provider, transport *protocol.Transport, log *slog.Logger) *provider {
-	p := &provider{Provider: config, issuer: config.userIssuer(), transport: transport, log: log.With("provider", config.Name)}
-	redirect, _ := url.Parse(config.OAuth2.RedirectURL) // validated
-	p.callbackPath = redirect.Path
-	if p.PostLogoutRedirectURL == "" {
-		p.PostLogoutRedirectURL = weburl.Origin(redirect) + "/"
-	}
-	if u, _ := url.Parse(p.PostLogoutRedirectURL); weburl.Origin(u) == weburl.Origin(redirect) {
-		p.postLogoutPath = cmp.Or(u.Path, "/")
-	}
-	p.client = protocol.NewClient(protocol.Registration{
-		Issuer: p.Issuer, OAuth2: p.OAuth2, AuthParams: p.AuthParams,
-		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL, LogoutParams: p.LogoutParams,
-	}, transport, p.log)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", config.Name, p.issuer, config.OAuth2.ClientID))
-	copy(p.tag[:], sum[:])
-	return p
-}
-
-// providers are the providers of a Middleware, in the order of Options.Providers.
-type providers []*provider
-
-func (ps providers) byTag(tag providerTag) *provider {
-	for _, p := range ps {
-		if p.tag == tag {
-			return p
-		}
-	}
-	return nil
-}
-
-// byName returns the only provider for "", and nil if none has the name.
-func (ps providers) byName(name string) *provider {
-	if name == "" && len(ps) == 1 {
-		return ps[0]
-	}
-	for _, p := range ps {
-		if p.Name == name {
-			return p
-		}
-	}
-	return nil
-}
-
-// byCallback returns the provider whose callback has a path. A router may have cut the
-// path: then it is the first.
-func (ps providers) byCallback(path string) *provider {
-	for _, p := range ps {
-		if p.callbackPath == path {
-			return p
-		}
-	}
-	return ps[0]
 }

@@ -175,12 +175,12 @@ func unpackRecord(packed []byte) (*record, error) {
 
 func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 	x := &rec.extra
-	mark := func(to *[8]byte) {
+	fixed := func(to []byte) {
 		if len(value) != len(to) {
 			u.Fail()
 			return
 		}
-		copy(to[:], value)
+		copy(to, value)
 	}
 	switch tag {
 	case tagIssuer:
@@ -192,15 +192,13 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 	case tagTokenType:
 		rec.tokens.tokenType = string(value)
 	case tagUserMark:
-		mark(&x.userMark)
+		fixed(x.userMark[:])
 	case tagSIDMark:
-		mark(&x.sidMark)
+		fixed(x.sidMark[:])
 	case tagDeviceKey:
 		x.deviceKey = value
 	case tagLineage:
-		if copy(x.lineage[:], value) != len(x.lineage) || len(value) != len(x.lineage) {
-			u.Fail()
-		}
+		fixed(x.lineage[:])
 	case tagUserInfo:
 		x.userInfo = true
 	default:

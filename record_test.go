@@ -46,10 +46,11 @@ func sameForm(rec *record) *record {
 }
 
 func TestRecordsPackExactly(t *testing.T) {
-	check := func(id memory.ID, tag providerTag, generation uint64, user User, claims string, fromIDToken bool, access, refresh, idToken, scope string, times [4]uint32,
+	check := func(id memory.ID, tag providerTag, generation uint64, subject, name, email string, verified bool, claims string, fromIDToken bool, access, refresh, idToken, scope string, times [4]uint32,
 		issuer, sid, tokenType string, appClaims, deviceKey []byte, userMark, sidMark [8]byte, unknown map[uint16][]byte,
 	) bool {
 		at := func(i int) time.Time { return time.Unix(int64(times[i]), 0) }
+		user := User{Subject: subject, Name: name, Email: email, EmailVerified: verified}
 		rec := &record{
 			id: id, provider: tag, generation: generation, created: at(0), written: at(3), user: user,
 			tokens: tokens{
@@ -67,7 +68,6 @@ func TestRecordsPackExactly(t *testing.T) {
 		if fromIDToken {
 			rec.tokens.id = seal.NewToken("e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln")
 		}
-		rec.user.Provider, rec.user.Issuer = "", "" // these follow from the provider
 		if times[3]%2 == 0 {
 			rec.extra = extra{issuer: issuer, sid: sid, userMark: userMark, sidMark: sidMark}
 			if len(appClaims) > 0 {
@@ -77,7 +77,7 @@ func TestRecordsPackExactly(t *testing.T) {
 				rec.extra.deviceKey = deviceKey
 			}
 			for _, tag := range slices.Sorted(maps.Keys(unknown)) {
-				if tag > tagDeviceKey && len(unknown[tag]) > 0 {
+				if tag > tagUserInfo && len(unknown[tag]) > 0 {
 					rec.extra.unknown = append(rec.extra.unknown, unknownField{uint64(tag), unknown[tag]})
 				}
 			}

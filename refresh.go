@@ -63,7 +63,7 @@ func (m *Middleware) refreshIfDue(w http.ResponseWriter, r *http.Request, s *Ses
 	rec := s.current()
 	ctx := &sessionContext{Context: r.Context()}
 	ctx.session.init(m, s.request, rec)
-	ctx.session.over = s.over
+	ctx.session.over, ctx.session.refreshed = s.over, true
 	m.renew(w, r, rec)
 	return r.WithContext(ctx), nil
 }
@@ -142,7 +142,7 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 		return f.end(ctx, p, old, err)
 	case err != nil:
 		grants.Failed(old, err, time.Now(), protocol.RetryAfter(err))
-		f.events.event(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
+		f.events.report(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
 		return nil, err
 	}
 	if !grants.Refreshed(fresh, time.Now()) {
@@ -153,7 +153,7 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 		return nil, errSessionEnded
 	}
 	f.sessions.persist(ctx, r, fresh)
-	f.events.event(ctx, Event{Kind: EventRefresh, Provider: p.Name, Subject: old.user.Subject})
+	f.events.report(ctx, Event{Kind: EventRefresh, Provider: p.Name, Subject: old.user.Subject})
 	return fresh, nil
 }
 
@@ -181,7 +181,7 @@ func (f *refreshes) end(ctx context.Context, p *provider, old *record, err error
 		latest, _ := f.sessions.grants.Latest(old)
 		return latest, nil
 	}
-	f.events.event(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
+	f.events.report(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
 	return nil, errGrantEnded
 }
 
@@ -225,6 +225,7 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 		return nil, &identityError{err}
 	default:
 		fresh.user = user
+		fresh.user = fresh.withAppClaims()
 	}
 	if fresh.tokens.id.IsZero() {
 		fresh.tokens.id = old.tokens.id

@@ -435,7 +435,7 @@ func TestSessionWithoutRefreshToken(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := apptest.New(t, apptest.Config{
 					Provider: oauthlogintest.Config{NoRefreshTokens: true},
-					Change:   func(opts *oauthlogin.Options) { opts.InsecureOutliveTokens = tt.outlive },
+					Change:   func(opts *oauthlogin.Options) { opts.SessionsOutliveTokens = tt.outlive },
 				})
 				a.Provider.EditTokenResponse(func(resp map[string]any) {
 					if tt.endless {

@@ -18,7 +18,7 @@ import (
 //
 // Without a session next does not run and no cookie is written. A page navigation is
 // redirected to the login page, and comes back to its path and query; so is one that a
-// service worker fetches anew. A form that was sent, and every other request whose
+// service worker fetches again. A form that was sent, and every other request whose
 // Accept prefers text/html to JSON, gets a 401 response with a page that leads to the
 // login and back to the page with the form. The rest (fetch and XMLHttpRequest,
 // server-sent events, WebSocket, prefetching) gets a 401 response with the login page's
@@ -50,7 +50,7 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) {
 			return
 		}
-		s, r, err := m.enter(w, r, isNoFile)
+		s, r, err := m.withSession(w, r, isNoFile)
 		switch {
 		case err != nil:
 			m.unavailable(w, r, err)

@@ -18,11 +18,12 @@ import (
 type Session struct {
 	User User
 
-	owner   *Middleware
-	request *http.Request // that the session was read from
-	due     atomic.Bool   // its cookie has to be written anew
-	ended   atomic.Bool
-	over    *atomic.Bool // ended, of this or of the session of the same request before it
+	owner     *Middleware
+	request   *http.Request // that the session was read from
+	refreshed bool          // for this request, whose response has the new tokens
+	due       atomic.Bool   // its cookie has to be renewed
+	ended     atomic.Bool
+	over      *atomic.Bool // ended, of this or of the session of the same request before it
 
 	mu        sync.Mutex
 	record    *record   // never changed, only replaced

@@ -19,17 +19,23 @@ import (
 // user is signed in, the response is 503 with {"error":"unavailable"}.
 //
 // SessionInfo never extends a session, so a page may poll it: it refreshes no token and
-// writes no cookie.
+// writes nothing. Mount it behind [Middleware.Handler] or alone. [Middleware.RequireAuth]
+// around it counts each request as a use of the session. So does Handler, with
+// Options.Store, for a user who opens its URL as a page.
 func (m *Middleware) SessionInfo(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return
+	}
+	s, err := m.Session(r)
+	// What Handler has renewed is taken back. Without the cookie of a refresh the rotated
+	// refresh token would be lost (RFC 9700 section 4.14.2).
+	if s == nil || !s.refreshed {
+		m.cookies.UnsetAll(w)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		m.methodNotAllowed(w, r, "GET, HEAD")
 		return
 	}
-	s, err := m.Session(r)
-	m.cookies.UnsetAll(w) // that Handler may have renewed
 	page.NoStore(w)
 	switch {
 	case err != nil:

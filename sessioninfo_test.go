@@ -277,7 +277,7 @@ func TestSession(t *testing.T) {
 		a.WantRefreshes(t, 0)
 		store.err = errors.New("down")
 		for name, h := range map[string]http.Handler{"bare": bare, "behind Handler": a.Auth.Handler(bare)} {
-			if got := ask(h, cookies); !strings.HasPrefix(got, "signed out, ") || !strings.Contains(got, "down") {
+			if got := ask(h, cookies); !strings.HasPrefix(got, "signed out, oauthlogin: load session: ") || !strings.Contains(got, "down") {
 				t.Errorf("%s, while the store is down: %s", name, got)
 			}
 		}
@@ -320,4 +320,63 @@ func TestSessionTimes(t *testing.T) {
 			t.Errorf("expires at %v", session.Expires())
 		}
 	})
+}
+
+// Browsers that do not send Sec-Fetch-Mode poll with Accept: */*, as a page never does.
+func TestSessionInfoPolledByOldBrowsers(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := newInfoApp(t, with, true)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
+		for range 12 {
+			time.Sleep(2 * time.Hour)
+			a.Ask(t.Context(), cookies, "/info", "Accept", "*/*")
+		}
+		if w := a.Ask(t.Context(), cookies, "/dashboard"); w.Code != http.StatusFound {
+			t.Errorf("after the idle timeout the session gets %d", w.Code)
+		}
+	})
+}
+
+// RequireAuth refreshes tokens. The cookie that has the rotated refresh token stays, or
+// another instance would send the spent one.
+func TestSessionInfoKeepsWhatRequireAuthRefreshed(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		apptest.InBubble(t, method, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			a.Guard("/info", func(w http.ResponseWriter, r *http.Request) { a.Auth.SessionInfo(w, r) })
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			time.Sleep(time.Hour)
+			resp := b.Do(b.Request(method, "/info", nil, apptest.AsScript...))
+			if len(resp.Cookies()) == 0 {
+				t.Errorf("no cookie with %d %s", resp.StatusCode, resp.Text)
+			}
+			a.Restart(t)
+			if resp := b.Get("/dashboard"); resp.StatusCode != http.StatusOK {
+				t.Errorf("after a restart the session gets %d", resp.StatusCode)
+			}
+			a.WantRefreshes(t, 1)
+		})
+	}
+}
+
+// Without a refresh, a renewed cookie is taken back whatever the response is.
+func TestSessionInfoRenewsNothingBehindRequireAuth(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		apptest.InBubble(t, method, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 12 * time.Hour}})
+			a.Guard("/info", func(w http.ResponseWriter, r *http.Request) { a.Auth.SessionInfo(w, r) })
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			time.Sleep(5 * time.Hour) // a reseal is due, a refresh is not
+			if resp := b.Do(b.Request(method, "/info", nil, apptest.AsScript...)); len(resp.Cookies()) > 0 {
+				t.Errorf("%d with %v", resp.StatusCode, resp.Cookies())
+			}
+		})
+	}
 }

@@ -33,7 +33,7 @@ type vault interface {
 	read(r *http.Request) (cookies.Value, error)
 	// start writes a new session in place of whatever the request has.
 	start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error
-	// replace writes the session of a request anew. It asks for the content once it has
+	// replace writes the session of a request again. It asks for the content once it has
 	// found the session, which a logout may end meanwhile. Without w it writes only
 	// what is kept on the server.
 	replace(w http.ResponseWriter, r *http.Request, content func() (sealed string, maxAge int, err error)) error
@@ -50,7 +50,7 @@ var (
 
 func newActiveSessions(opts *Options, providers providers, scheme *cookies.Scheme, sealer *seal.Sealer) *activeSessions {
 	s := &activeSessions{
-		limits:    limits{idle: opts.IdleTimeout, lifetime: opts.MaxLifetime, outliveTokens: opts.InsecureOutliveTokens},
+		limits:    limits{idle: opts.IdleTimeout, lifetime: opts.MaxLifetime, outliveTokens: opts.SessionsOutliveTokens},
 		providers: providers,
 		vault:     &cookieVault{scheme},
 		cookies:   scheme,
@@ -66,7 +66,7 @@ func newActiveSessions(opts *Options, providers providers, scheme *cookies.Schem
 }
 
 // load returns the valid session of a request, nil if there is none, and whether it
-// is time to seal it anew. What does not open, belongs to none of the providers or is
+// is time to seal it again. What does not open, belongs to none of the providers or is
 // past a limit is no session. An error means that it cannot be told.
 func (s *activeSessions) load(r *http.Request) (rec *record, reseal bool, err error) {
 	o, err := s.read(r)
@@ -164,7 +164,7 @@ func (s *activeSessions) start(w http.ResponseWriter, r *http.Request, rec *reco
 // must not take away the newer session's cookie.
 func (s *activeSessions) save(w http.ResponseWriter, r *http.Request, rec *record) error {
 	err := s.vault.replace(w, r, func() (string, int, error) {
-		// Signed out meanwhile: a store would make the session anew, under its old id.
+		// Signed out meanwhile: a store would create the session again, under its old id.
 		latest, ended := s.grants.Latest(rec)
 		if ended || s.grants.Replaced(rec) {
 			return "", 0, errSessionEnded

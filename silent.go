@@ -53,7 +53,7 @@ func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) {
 			return
 		}
-		s, r, err := m.enter(w, r, isNoFile)
+		s, r, err := m.withSession(w, r, isNoFile)
 		if s == nil && err == nil && m.startSilentLogin(w, r) {
 			return
 		}

@@ -32,6 +32,8 @@ type User struct {
 	// ID token lacks name or e-mail, or [Provider].AlwaysUserInfo is set; or what Identify
 	// put there. It is at most 64 KiB.
 	RawClaims json.RawMessage
+
+	set claims.Object // by SetClaim
 }
 
 // Claims unmarshals RawClaims into v, which is a pointer as for [json.Unmarshal].

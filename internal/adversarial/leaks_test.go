@@ -12,6 +12,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +78,11 @@ func newHuntedApp(t *testing.T, h *apptest.LeakHunt, with apptest.Config) *appte
 	with.Change = func(opts *oauthlogin.Options) {
 		if change != nil {
 			change(opts)
+		}
+		var printed sync.Once // which takes long
+		opts.OnSignIn = func(_ context.Context, in *oauthlogin.SignIn) error {
+			printed.Do(func() { apptest.Prints(h, in) })
+			return nil
 		}
 		h.Hook(opts)
 	}

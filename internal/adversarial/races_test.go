@@ -79,7 +79,7 @@ func TestSlowSaveKeepsNewerTokens(t *testing.T) {
 				}
 			}
 		}
-		a.Ask(t.Context(), cookies, "/") // public: seals anew, without a refresh
+		a.Ask(t.Context(), cookies, "/", "Accept", "text/html") // public: seals anew, without a refresh
 		a.WantRefreshes(t, 1)
 		a.Restart(t) // or another instance
 		time.Sleep(time.Hour)

@@ -6,12 +6,8 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
-
-	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
 // Claim puts one claim into an ID token.
@@ -83,15 +79,4 @@ func ECJWK(key *ecdsa.PrivateKey, kid string) map[string]any {
 		"x": base64.RawURLEncoding.EncodeToString(point[1:33]),
 		"y": base64.RawURLEncoding.EncodeToString(point[33:]),
 	}
-}
-
-// PublicKeyPEM is what a relying party that confuses HS256 with RS256 would take
-// for the shared secret.
-func PublicKeyPEM(p *oauthlogintest.Provider) []byte {
-	key, _ := p.SigningKey()
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		panic(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }

@@ -26,7 +26,7 @@ func IsNavigation(r *http.Request) bool {
 	return accept == "" || accept == "*/*" || quality(accept, "text/html", true) > 0
 }
 
-// IsRefetch reports whether a service worker fetches a navigation anew, and shows
+// IsRefetch reports whether a service worker fetches a navigation again, and shows
 // the response in the window.
 func IsRefetch(r *http.Request) bool {
 	return isRead(r) && !IsPrefetch(r) && !isScript(r) && r.Header.Get("Sec-Fetch-Mode") == "same-origin" && PrefersHTML(r)
@@ -110,7 +110,7 @@ func Printable(s string) string {
 
 func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
-// isScript reports whether a request says, otherwise than by Sec-Fetch-Mode, that a
+// isScript reports whether a request says, in a header other than Sec-Fetch-Mode, that a
 // script sends it. Web views on Android put their package's name into X-Requested-With.
 func isScript(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") ||

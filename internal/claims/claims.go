@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -58,6 +59,9 @@ func isPlain(text []byte) bool {
 	return true
 }
 
+// Has reports whether there is a member of that name.
+func (o Object) Has(name string) bool { return o[name] != nil }
+
 // IsTrue reports whether a member is the JSON value true.
 func (o Object) IsTrue(name string) bool { return string(o[name]) == "true" }
 
@@ -90,6 +94,23 @@ func (o Object) Values(name string) (values []string) {
 		}
 	}
 	return values
+}
+
+// At returns the values of a claim that a policy names: the member of that whole name, or
+// else the one at the path whose segments dots separate, such as realm_access.roles. A
+// member of a path may have dots in its name as well. Longer names go first.
+func (o Object) At(name string) []string {
+	if o.Has(name) {
+		return o.Values(name)
+	}
+	for end := strings.LastIndexByte(name, '.'); end >= 0; end = strings.LastIndexByte(name[:end], '.') {
+		if inner, err := Parse(o[name[:end]]); err == nil {
+			if values := inner.At(name[end+1:]); values != nil {
+				return values
+			}
+		}
+	}
+	return nil
 }
 
 // Audience returns aud, which is a string or a list of strings, sorted. For an

@@ -164,3 +164,48 @@ func TestUpdated(t *testing.T) {
 		t.Errorf("from nothing: %s", got)
 	}
 }
+
+func TestAt(t *testing.T) {
+	o := parse(t, `{
+		"realm_access": {"roles": ["offline", "admin"], "n": {"deep": true}},
+		"resource_access": {"app": {"roles": ["editor"]}, "my.app": {"roles": ["owner"]}, "list": [{"roles": ["x"]}]},
+		"https://example.com/roles": ["a"], "a.b": [], "a": {"b": ["hidden"], "c": null, "": {"d": "e"}, "N": 1},
+		"flat.name": null, "flat": {"name": "hidden"}, "id": 12345678901234567890, "text": "x.y"
+	}`)
+	for name, want := range map[string][]string{
+		"realm_access.roles":              {"offline", "admin"},
+		"realm_access.n.deep":             {"true"},
+		"resource_access.app.roles":       {"editor"},
+		"resource_access.my.app.roles":    {"owner"},
+		"https://example.com/roles":       {"a"},
+		"id":                              {"12345678901234567890"},
+		"a.b":                             nil, // the claim of that whole name is an empty list
+		"flat.name":                       nil, // and this one is null
+		"a.c":                             nil,
+		"a..d":                            {"e"},
+		"a.n":                             nil,
+		"A.N":                             nil,
+		"realm_access":                    nil,
+		"realm_access.":                   nil,
+		".realm_access":                   nil,
+		"realm_access.roles.admin":        nil,
+		"resource_access.list.roles":      nil,
+		"resource_access.App.roles":       nil,
+		"realm_access.roles ":             nil,
+		"text.y":                          nil,
+		"":                                nil,
+		".":                               nil,
+		"resource_access.my.app.roles.no": nil,
+	} {
+		if got := o.At(name); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestOverlay(t *testing.T) {
+	o, own := parse(t, `{"Roles":1,"roles":2,"name":"x"}`), parse(t, `{"ROLES":3,"n":4}`)
+	if got := Overlay(o, own); !equal(got, parse(t, `{"ROLES":3,"name":"x","n":4}`)) || len(o) != 3 || len(own) != 2 {
+		t.Errorf("%s", got)
+	}
+}

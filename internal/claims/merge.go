@@ -42,6 +42,33 @@ func Merge(signed, info Object) (merged Object, changed bool) {
 	return merged, changed
 }
 
+// Overlay returns o with the members of own in place of all whose names differ from theirs
+// in case alone, as encoding/json would take either for the field of a struct. Neither
+// argument is changed.
+func Overlay(o, own Object) Object {
+	taken := map[string]bool{}
+	for name := range own {
+		taken[folded(name)] = true
+	}
+	result := Object{}
+	for name, value := range o {
+		if !taken[folded(name)] {
+			result[name] = value
+		}
+	}
+	maps.Copy(result, own)
+	return result
+}
+
+// protocolNames are the claims that say for whom, by whom, when and how a token was issued.
+var protocolNames = append([]string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "azp", "nonce", "at_hash", "c_hash", "s_hash", "sid"}, Authentication...)
+
+// IsProtocol reports whether a name, in any case, is one of the protocol's and not of a
+// user's profile.
+func IsProtocol(name string) bool {
+	return slices.ContainsFunc(protocolNames, func(own string) bool { return folded(own) == folded(name) })
+}
+
 // folded returns a name as encoding/json compares it with the names of struct
 // fields.
 func folded(name string) string {

@@ -76,11 +76,13 @@ func (p *replaced[R]) add(rec R, now time.Time, lifetime time.Duration) {
 		oldest := p.order[0].record
 		p.order = p.order[1:]
 		p.bytes -= oldest.Bytes()
-		// take may have removed it before.
-		if records := p.by[oldest.Lineage()]; len(records) > 1 && records[0].SessionID() == oldest.SessionID() {
-			p.by[oldest.Lineage()] = records[1:]
-		} else if len(records) == 1 && records[0].SessionID() == oldest.SessionID() {
+		records := p.by[oldest.Lineage()]
+		switch {
+		case len(records) == 0 || records[0].SessionID() != oldest.SessionID(): // take has removed it
+		case len(records) == 1:
 			delete(p.by, oldest.Lineage())
+		default:
+			p.by[oldest.Lineage()] = records[1:]
 		}
 	}
 }

@@ -25,6 +25,8 @@ func describe(code string) (title, text string) {
 		return "Temporarily unavailable", "This site cannot check your sign-in at the moment. You have not been signed out. Please try again in a few seconds."
 	case "forbidden":
 		return "No access", "You are signed in, but your account does not have access to this page."
+	case "sign_in_refused":
+		return "You cannot sign in here", "The provider has confirmed who you are, but this site does not let this account in."
 	case "step_up_failed":
 		return "Please sign in again", "This page asks for a more recent or a stronger sign-in than the one you completed."
 	case "cross_origin":

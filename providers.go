@@ -1,0 +1,84 @@
+package oauthlogin
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"net/url"
+
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
+)
+
+// A provider is a [Provider] at work.
+type provider struct {
+	Provider
+	tag          providerTag
+	issuer       string // of its users: Issuer, or the origin of the authorization endpoint
+	callbackPath string
+	// postLogoutPath is the path of PostLogoutRedirectURL, "" if it is elsewhere.
+	postLogoutPath string
+	client         *protocol.Client
+	transport      *protocol.Transport
+	log            *slog.Logger
+}
+
+// A providerTag stands for provider, client and configured name inside sealed values.
+// What was sealed for one is worthless to another, whatever keys they share.
+type providerTag [8]byte
+
+func newProvider(config Provider, transport *protocol.Transport, log *slog.Logger) *provider {
+	p := &provider{Provider: config, issuer: config.userIssuer(), transport: transport, log: log.With("provider", config.Name)}
+	redirect, _ := url.Parse(config.OAuth2.RedirectURL) // validated
+	p.callbackPath = redirect.Path
+	if p.PostLogoutRedirectURL == "" {
+		p.PostLogoutRedirectURL = weburl.Origin(redirect) + "/"
+	}
+	if u, _ := url.Parse(p.PostLogoutRedirectURL); weburl.Origin(u) == weburl.Origin(redirect) {
+		p.postLogoutPath = cmp.Or(u.Path, "/")
+	}
+	p.client = protocol.NewClient(protocol.Registration{
+		Issuer: p.Issuer, OAuth2: p.OAuth2, AuthParams: p.AuthParams,
+		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL, LogoutParams: p.LogoutParams,
+	}, transport, p.log)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", config.Name, p.issuer, config.OAuth2.ClientID))
+	copy(p.tag[:], sum[:])
+	return p
+}
+
+// providers are the providers of a Middleware, in the order of Options.Providers.
+type providers []*provider
+
+func (ps providers) byTag(tag providerTag) *provider {
+	for _, p := range ps {
+		if p.tag == tag {
+			return p
+		}
+	}
+	return nil
+}
+
+// byName returns the only provider for "", and nil if none has the name.
+func (ps providers) byName(name string) *provider {
+	if name == "" && len(ps) == 1 {
+		return ps[0]
+	}
+	for _, p := range ps {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// byCallback returns the provider whose callback has a path. A router may have cut the
+// path: then it is the first.
+func (ps providers) byCallback(path string) *provider {
+	for _, p := range ps {
+		if p.callbackPath == path {
+			return p
+		}
+	}
+	return ps[0]
+}

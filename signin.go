@@ -1,0 +1,210 @@
+package oauthlogin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/flight"
+)
+
+// A SignIn is a login that the provider has completed and that has no session yet. It is
+// what Options.OnSignIn decides on. It must not be used after OnSignIn has returned.
+type SignIn struct {
+	// User is who has signed in. Changes of Name, Email and EmailVerified and the claims of
+	// [User.SetClaim] go into the session, and stay until the next login, whatever
+	// refreshes bring. Provider, Issuer and Subject cannot be changed.
+	User *User
+	// Previous is the session that this browser had until now, nil if it had none: for
+	// linking accounts. It is a copy.
+	Previous *Session
+	// Client sends the new access token with every request. It refreshes no token, and has
+	// the limits of the client of [Provider].Identify.
+	Client *http.Client
+	// ReturnTo is the local path to which the browser goes next. If it is changed to one
+	// that could lead elsewhere, the browser goes to "/".
+	ReturnTo string
+}
+
+// Format keeps the token and the claims out of whatever prints a SignIn.
+func (in *SignIn) Format(f fmt.State, _ rune) {
+	if in == nil || in.User == nil {
+		fmt.Fprint(f, "oauthlogin.SignIn(nil)")
+		return
+	}
+	fmt.Fprintf(f, "oauthlogin.SignIn{Provider:%q Subject:%q}", in.User.Provider, in.User.Subject)
+}
+
+// LogValue keeps them out of logs.
+func (in *SignIn) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(in)) }
+
+// SetClaim sets a claim in RawClaims to a value as [json.Marshal] writes it, in place of
+// all claims whose names differ in case alone. Within Options.OnSignIn the claim goes into
+// the session. Elsewhere u is a copy, and the claim has no effect on later requests.
+//
+// SetClaim returns an error and changes nothing if the value cannot be JSON, if the claims
+// would be over 64 KiB, or if name is one of the protocol's, such as sub: those say what
+// the provider has vouched for (RFC 7519 section 4.1, OpenID Connect Core section 2).
+func (u *User) SetClaim(name string, value any) error {
+	if name == "" || claims.IsProtocol(name) {
+		return fmt.Errorf("oauthlogin: claim %q cannot be set", name)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("oauthlogin: claim %q: %w", name, err)
+	}
+	known := claims.Object{}
+	if len(u.RawClaims) > 0 {
+		if known, err = claims.Parse(u.RawClaims); err != nil {
+			return fmt.Errorf("oauthlogin: RawClaims: %w", err)
+		}
+	}
+	set := claims.Object{name: text}
+	known = claims.Overlay(known, set)
+	raw, err := json.Marshal(known)
+	switch {
+	case err != nil:
+		return fmt.Errorf("oauthlogin: claim %q: %w", name, err)
+	case len(raw) > maxClaims:
+		return fmt.Errorf("oauthlogin: claim %q: %w", name, errClaimsTooLarge)
+	}
+	switch read := newUser(known, raw); name {
+	case "name", "preferred_username":
+		u.Name = read.Name
+	case "email", "email_verified":
+		u.Email, u.EmailVerified = read.Email, read.EmailVerified
+	}
+	u.RawClaims, u.set = raw, claims.Overlay(u.set, set) // copies of u keep theirs
+	return nil
+}
+
+// changes returns what the application has changed of a user, as claims.
+func (u *User) changes(before *User) (claims.Object, error) {
+	changed := maps.Clone(u.set)
+	if changed == nil {
+		changed = claims.Object{}
+	}
+	set := func(name string, value any) error {
+		text, err := json.Marshal(value)
+		changed[name] = text
+		return err
+	}
+	var err error
+	if u.Name != before.Name {
+		err = errors.Join(set("name", u.Name), set("preferred_username", u.Name))
+	}
+	if u.Email != before.Email || u.EmailVerified != before.EmailVerified {
+		err = errors.Join(err, set("email", u.Email), set("email_verified", u.EmailVerified))
+	}
+	return changed, err
+}
+
+// onSignIn asks Options.OnSignIn about a login, and returns the record and the return path
+// that it wants.
+func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider, f *flow, rec *record) (*record, string, *Error) {
+	user := rec.ownUser()
+	in := &SignIn{User: &user, ReturnTo: f.returnPath, Client: &http.Client{Transport: p.transport.WithToken(rec.tokens.access)}}
+	if previous, _, _ := m.sessions.load(r); previous != nil {
+		in.Previous = &Session{}
+		in.Previous.init(m, r, previous)
+	}
+	refusal, fault := m.callOnSignIn(ctx, in)
+	switch {
+	case fault != nil:
+		return nil, "", m.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", fault))
+	case refusal != nil:
+		return nil, "", refused(p, refusal)
+	}
+	fresh := *rec
+	if in.User != nil {
+		changed, err := in.User.changes(&rec.user)
+		if err == nil && len(changed) > 0 {
+			fresh.extra.appClaims, err = json.Marshal(changed)
+			fresh.user = fresh.withAppClaims()
+		}
+		if err == nil && len(fresh.user.RawClaims)+len(fresh.extra.appClaims)+len(fresh.tokens.access)+fresh.tokens.id.Size() > maxClaims {
+			err = errClaimsTooLarge
+		}
+		if err != nil {
+			failed := m.loginError(p, f.returnPath, "session_too_large", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", err))
+			failed.RetryURL = "" // it would be as large again
+			return nil, "", failed
+		}
+	}
+	return &fresh, m.paths.ReturnPath(in.ReturnTo), nil
+}
+
+// callOnSignIn tells a refusal from a hook that panics, or that takes longer than ctx. It
+// does not wait for the latter.
+func (m *Middleware) callOnSignIn(ctx context.Context, in *SignIn) (refusal, fault error) {
+	type outcome struct{ refusal, fault error }
+	done := make(chan outcome, 1)
+	go func() {
+		result := outcome{fault: errors.New("it ended its goroutine")}
+		defer func() { done <- result }()
+		result.refusal, result.fault = func() (refusal, fault error) {
+			defer flight.Recover(&fault)
+			return m.opts.OnSignIn(ctx, in), nil
+		}()
+	}()
+	select {
+	case result := <-done:
+		if result.refusal != nil && ctx.Err() != nil {
+			return nil, result.refusal // it had to give up
+		}
+		return result.refusal, result.fault
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// refused is the error of a login that the application refuses. The application's own
+// error may be shared by requests.
+func refused(p *provider, refusal error) *Error {
+	failed := &Error{Code: "sign_in_refused", Status: http.StatusForbidden, Provider: p.Name, err: refusal, refused: true}
+	var own *Error
+	switch {
+	case !errors.As(refusal, &own):
+	case own == nil:
+		failed.err = errors.New("Options.OnSignIn returned a nil *Error in an error that is not nil")
+	default:
+		if own.Code != "" {
+			failed.Code = own.Code
+		}
+		if own.Status >= 400 && own.Status <= 599 {
+			failed.Status = own.Status
+		}
+		failed.RetryURL = own.RetryURL
+	}
+	return failed
+}
+
+// withAppClaims returns the user of a record with what the application has set.
+func (rec *record) withAppClaims() User {
+	if len(rec.extra.appClaims) == 0 {
+		return rec.user
+	}
+	set, err := claims.Parse(rec.extra.appClaims)
+	if err != nil {
+		return rec.user
+	}
+	known, err := claims.Parse(rec.user.RawClaims)
+	if err != nil { // Identify may have written none
+		known = claims.Object{}
+	}
+	user := rec.user.with(claims.Overlay(known, set))
+	user.Subject = rec.user.Subject // of Identify, which need not be in the claims
+	if !slices.ContainsFunc([]string{"name", "preferred_username"}, set.Has) {
+		user.Name = rec.user.Name
+	}
+	if !slices.ContainsFunc([]string{"email", "email_verified"}, set.Has) {
+		user.Email, user.EmailVerified = rec.user.Email, rec.user.EmailVerified
+	}
+	return user
+}
