@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -320,6 +322,44 @@ func TestCallbackAnswersGetAlone(t *testing.T) {
 	}
 }
 
+// A callback is a navigation: an image or a script of another page spends no code, and
+// takes nothing from the login that is pending.
+func TestCallbackIsANavigation(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		header []string
+		passes bool
+	}{
+		{"an image", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image", "Accept", "image/*,*/*"}, false},
+		{"no-cors that asks for HTML", []string{"Sec-Fetch-Mode", "no-cors", "Accept", acceptHTML}, false},
+		{"fetch", []string{"Sec-Fetch-Mode", "cors", "Accept", "*/*"}, false},
+		{"fetch of HTML", []string{"Sec-Fetch-Mode", "cors", "Accept", acceptHTML}, false},
+		{"fetch of the same origin", []string{"Sec-Fetch-Mode", "same-origin", "Accept", "*/*"}, false},
+		{"a WebSocket", []string{"Sec-Fetch-Mode", "websocket", "Upgrade", "websocket"}, false},
+		{"a service worker", []string{"Sec-Fetch-Mode", "same-origin", "Accept", acceptHTML}, true},
+		{"a browser that does not say", []string{"Accept", "*/*"}, true},
+		{"a navigation", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "cross-site"}, true},
+	} {
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		callback := b.CallbackURL("/login?return_to=%2Fdashboard")
+		resp := b.Get(callback, tt.header...)
+		if tt.passes {
+			if resp.Location() != "/dashboard" || !b.SignedIn() {
+				t.Errorf("%s: %d to %q: %s", tt.name, resp.StatusCode, resp.Location(), resp.Text)
+			}
+			continue
+		}
+		if n := a.Provider.Count(oauthlogintest.Token); resp.StatusCode != http.StatusBadRequest || len(resp.Cookies()) > 0 || n > 0 || !strings.Contains(a.Log.String(), "invalid_request") {
+			t.Errorf("%s: %d with %d cookies after %d token requests", tt.name, resp.StatusCode, len(resp.Cookies()), n)
+		}
+		if resp = b.Get(callback); resp.Location() != "/dashboard" || !b.SignedIn() {
+			t.Errorf("%s, and then the navigation: %d to %q", tt.name, resp.StatusCode, resp.Location())
+		}
+	}
+}
+
 // RFC 9700 sections 4.2.4 and 4.12.
 func TestCallbackHeaders(t *testing.T) {
 	t.Parallel()
@@ -332,6 +372,33 @@ func TestCallbackHeaders(t *testing.T) {
 	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Access-Control-Allow-Origin": ""} {
 		if got := resp.Header.Get(name); got != want {
 			t.Errorf("%s is %q; want %q", name, got, want)
+		}
+	}
+}
+
+// Facebook ends its redirects in #_=_, which stays in the address bar unless Location
+// has a fragment of its own. OpenID Connect redirects stay as they are.
+func TestFragmentOfTheProvider(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		change   func(*oauthlogin.Options)
+		returnTo string
+		want     string
+	}{
+		{"plain OAuth", apptest.PlainOAuth, "/dashboard?q=1", "/dashboard?q=1#"},
+		{"plain OAuth, to the root", apptest.PlainOAuth, "", "/#"},
+		{"plain OAuth, with a fragment", apptest.PlainOAuth, "/dashboard#part", "/dashboard#part"},
+		{"OpenID Connect", nil, "/dashboard?q=1", "/dashboard?q=1"},
+	} {
+		a := apptest.New(t, apptest.Config{Change: tt.change})
+		b := a.Browser(t)
+		callback := b.CallbackURL("/login?return_to=" + url.QueryEscape(tt.returnTo))
+		if resp := b.Get(callback); resp.Location() != tt.want || !b.SignedIn() {
+			t.Errorf("%s: %d to %q", tt.name, resp.StatusCode, resp.Location())
+		}
+		if resp := b.Get(callback); strings.HasSuffix(resp.Location(), "#") != strings.HasSuffix(tt.want, "#") {
+			t.Errorf("%s, again: %d to %q", tt.name, resp.StatusCode, resp.Location())
 		}
 	}
 }
@@ -365,5 +432,174 @@ func TestDenied(t *testing.T) {
 	}
 	if resp := b.Follow(links[0]); resp.Request.URL.RequestURI() != "/dashboard?q=1" || resp.StatusCode != http.StatusOK {
 		t.Errorf("the link leads to %s: %d", resp.Request.URL, resp.StatusCode)
+	}
+}
+
+// A login whose cookie did not come along most likely began at another address.
+func TestLostLoginSaysWhy(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	resp := b.Get("/auth/callback?state=x&code=y")
+	if log := a.Log.String(); !strings.Contains(log, "flow_not_found") || !strings.Contains(log, "the login began under another host or scheme than https://app.test,") {
+		t.Error(log)
+	}
+	if !strings.Contains(resp.Text, "started at another address of this site") {
+		t.Error(resp.Text)
+	}
+	// Of a login that is over the instance knows the return path for a while.
+	callback := b.CallbackURL("/login?return_to=%2Fdashboard%3Fq%3D1")
+	b.Get(callback)
+	b.SetCookie(apptest.SessionCookie, "")
+	if resp = b.Get(callback); resp.StatusCode != http.StatusBadRequest || len(resp.Links()) != 1 || resp.Links()[0] != "/login?return_to=%2Fdashboard%3Fq%3D1" {
+		t.Errorf("%d %q", resp.StatusCode, resp.Links())
+	}
+}
+
+// tookTooLong is how long a login takes that is over.
+const tookTooLong = 5 * time.Minute
+
+// A login that took too long starts anew by itself, once.
+func TestLateLoginStartsAnew(t *testing.T) {
+	t.Parallel()
+	late := func(t *testing.T, callback string) string {
+		time.Sleep(tookTooLong)
+		return callback
+	}
+	says := func(code string) func(*testing.T, string) string {
+		return func(t *testing.T, callback string) string {
+			return apptest.Edited(t, callback, func(q url.Values) { q.Del("code"); q.Set("error", code) })
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		late func(t *testing.T, callback string) string
+		code string // of the page
+	}{
+		{"over five minutes", late, "flow_expired"},
+		{"temporarily_unavailable", says("temporarily_unavailable"), "authorization_failed"},
+		{"authentication_expired", says("authentication_expired"), "authorization_failed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{})
+				b := a.Browser(t)
+				start := func() (old string, again *apptest.Response) {
+					t.Helper()
+					old = tt.late(t, b.CallbackURL("/login?return_to="+url.QueryEscape("/dashboard?q=1")))
+					again = b.Get(old)
+					if again.StatusCode != http.StatusSeeOther || !strings.HasPrefix(again.Location(), "https://provider.test/authorize?") {
+						t.Fatalf("%d to %q: %s", again.StatusCode, again.Location(), again.Text)
+					}
+					if b.SignedIn() || apptest.QueryOf(again.Location()).Get("state") == apptest.QueryOf(old).Get("state") {
+						t.Errorf("signed in %v, state %q", b.SignedIn(), apptest.QueryOf(again.Location()).Get("state"))
+					}
+					return old, again
+				}
+				old, again := start()
+				if n := a.Provider.Count(oauthlogintest.Token); n != 0 {
+					t.Errorf("%d token requests", n)
+				}
+				if resp := b.FollowOn(again, ""); resp.Request.URL.RequestURI() != "/dashboard?q=1" || !b.SignedIn() {
+					t.Errorf("the new login led to %s", resp.Request.URL)
+				}
+				other := a.Browser(t)
+				if resp := other.Get(old); resp.StatusCode != http.StatusBadRequest || other.SignedIn() {
+					t.Errorf("the old state: %d to %q", resp.StatusCode, resp.Location())
+				}
+
+				// The second time it is the page.
+				b = a.Browser(t)
+				_, again = start()
+				a.Events.Take()
+				resp := b.Get(tt.late(t, b.FollowOn(again, "/auth/callback").Location()))
+				if resp.StatusCode != http.StatusBadRequest || len(resp.Links()) != 1 || b.SignedIn() || !strings.Contains(a.Log.String(), "code="+tt.code) {
+					t.Fatalf("the second time: %d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
+				}
+				if resp = b.Follow(resp.Links()[0]); resp.Request.URL.RequestURI() != "/dashboard?q=1" {
+					t.Errorf("the page leads to %s", resp.Request.URL)
+				}
+			})
+		})
+	}
+}
+
+// A user who has said no, however late, is not asked again.
+func TestLateDenialIsAPage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		callback := apptest.Edited(t, b.CallbackURL("/login?return_to=%2Fdashboard"), func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") })
+		time.Sleep(tookTooLong)
+		if resp := b.Get(callback); resp.StatusCode != http.StatusBadRequest || len(resp.Links()) != 1 || resp.Links()[0] != "/login?return_to=%2Fdashboard" {
+			t.Errorf("%d to %q", resp.StatusCode, resp.Location())
+		}
+	})
+}
+
+// The new login asks for what the old one asked for.
+func TestLateStepUpStartsAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour}})
+		a.GuardBy(oauthlogin.Policy{MaxAge: 10 * time.Minute, ACR: []string{"phr", "mfa"}})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		stepUp := func() *apptest.Response {
+			t.Helper()
+			resp := b.Get("/guarded")
+			if apptest.QueryOf(resp.Location()).Get("max_age") != "600" {
+				t.Fatalf("no step-up: %d to %q", resp.StatusCode, resp.Location())
+			}
+			return b.FollowOn(resp, "/auth/callback")
+		}
+		asks := func(resp *apptest.Response) bool {
+			q := apptest.QueryOf(resp.Location())
+			return resp.StatusCode == http.StatusSeeOther && q.Get("max_age") == "600" && q.Get("acr_values") == "phr mfa" && q.Get("prompt") == "login"
+		}
+		refused := apptest.Edited(t, stepUp().Location(), func(q url.Values) { q.Del("code"); q.Set("error", "temporarily_unavailable") })
+		if resp := b.Get(refused); !asks(resp) {
+			t.Errorf("the provider took too long: %d to %q", resp.StatusCode, resp.Location())
+		}
+		callback := stepUp().Location()
+		time.Sleep(tookTooLong)
+		if resp := b.Get(callback); resp.Location() != "/guarded" { // which asks again
+			t.Errorf("signed in: %d to %q", resp.StatusCode, resp.Location())
+		}
+		callback = stepUp().Location()
+		time.Sleep(tookTooLong)
+		b.SetCookie(apptest.SessionCookie, "")
+		if resp := b.Get(callback); !asks(resp) {
+			t.Errorf("signed out meanwhile: %d to %q", resp.StatusCode, resp.Location())
+		}
+	})
+}
+
+// A browser that is signed in by now goes on, and a silent login leads to its page.
+func TestLateLoginsThatAreNotNeeded(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	a.Routes = func(mux *http.ServeMux) {
+		mux.Handle("/public", a.Auth.SilentLogin(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "public") })))
+	}
+	unavailable := func(q url.Values) { q.Del("code"); q.Set("error", "temporarily_unavailable") }
+	b := a.Browser(t)
+	callback := b.CallbackURL("/login?return_to=%2Fdashboard%3Fq%3D2")
+	b.Login("/dashboard")
+	if resp := b.Get(apptest.Edited(t, callback, unavailable)); resp.Location() != "/dashboard?q=2" || !b.SignedIn() {
+		t.Errorf("signed in in another tab: %d to %q", resp.StatusCode, resp.Location())
+	}
+	b = a.Browser(t)
+	callback = b.CallbackURL("/public")
+	if resp := b.Get(apptest.Edited(t, callback, unavailable)); resp.Location() != "/public" || b.SignedIn() {
+		t.Errorf("silent: %d to %q", resp.StatusCode, resp.Location())
+	}
+	// What another provider says starts nothing anew.
+	b = a.Browser(t)
+	callback = b.CallbackURL("/login")
+	if resp := b.Get(apptest.Edited(t, callback, func(q url.Values) { unavailable(q); q.Set("iss", "https://other.test") })); resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("mix-up: %d to %q", resp.StatusCode, resp.Location())
 	}
 }

@@ -307,6 +307,23 @@ func TestClientAfterExpiry(t *testing.T) {
 	})
 }
 
+// A handler that outlives its session, such as a stream, calls no API after the logout.
+func TestClientAfterLogout(t *testing.T) {
+	t.Parallel()
+	a := newCallApp(t, apptest.Config{})
+	a.in(t, func(client *http.Client) {
+		a.calls(t, client, "200 yes")
+		a.LogOut("/")
+		resp, err := client.Get("https://api.test/")
+		if err == nil {
+			resp.Body.Close()
+		}
+		if !errors.Is(err, oauthlogin.ErrNoSession) {
+			t.Errorf("after the logout: %v", err)
+		}
+	})
+}
+
 // After a 401 the token is refreshed once and the request sent once more, with the
 // same body. A request whose body cannot be replayed is not repeated.
 func TestClientReplays(t *testing.T) {
@@ -416,16 +433,22 @@ func TestClientOfAnOlderRequest(t *testing.T) {
 }
 
 // An API that never accepts a token costs one refresh, and then none for ten seconds.
+// Once it has accepted one, the next refusal costs a refresh at once.
 func TestClientNeverRetriesTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newCallApp(t, apptest.Config{})
+		called := func(times int, want string) {
+			t.Helper()
+			a.in(t, func(client *http.Client) {
+				for range times {
+					a.calls(t, client, want)
+				}
+			})
+		}
 		a.api.refuse("*")
 		for range 3 {
-			a.in(t, func(client *http.Client) {
-				a.calls(t, client, "401 no")
-				a.calls(t, client, "401 no")
-			})
+			called(2, "401 no")
 		}
 		if n := len(a.api.called()); n != 7 {
 			t.Errorf("%d calls to the API, want one each and a retry", n)
@@ -433,6 +456,31 @@ func TestClientNeverRetriesTwice(t *testing.T) {
 		a.WantRefreshes(t, 1)
 		if !a.SignedIn() {
 			t.Error("signed out")
+		}
+		time.Sleep(10 * time.Second)
+		for range 3 {
+			called(2, "401 no")
+		}
+		a.WantRefreshes(t, 2)
+		a.api.refuse("")
+		called(1, "200 yes")
+		a.api.refuse("*")
+		called(1, "401 no")
+		a.WantRefreshes(t, 3)
+	})
+}
+
+// A provider that refuses to refresh a token that the API rejects ends the session at
+// once.
+func TestRefusalOfARejectedToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newCallApp(t, apptest.Config{})
+		a.api.refuse("*")
+		a.RespondToRefreshes(apptest.RespondWith(http.StatusBadRequest, `{"error":"interaction_required"}`))
+		a.in(t, func(client *http.Client) { a.calls(t, client, "401 no") })
+		if a.SignedIn() {
+			t.Error("signed in with a token that the API and the provider refuse")
 		}
 	})
 }

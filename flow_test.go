@@ -94,6 +94,38 @@ func TestAtMostTwelveFlowCookies(t *testing.T) {
 	}
 }
 
+// Links on another site begin logins. All cookies together stay below what proxies
+// take, and the session stays.
+func TestBudgetOfAllCookies(t *testing.T) {
+	t.Parallel()
+	for _, session := range []int{0, 2000, 4500, 9000} {
+		a := apptest.New(t, apptest.Config{})
+		a.Provider.EditTokenResponse(func(resp map[string]any) { resp["refresh_token"] = "r" + apptest.Incompressible(session*3/4/2) })
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		for i := range 20 {
+			path := "/page?q=" + strings.Repeat("x", 10*i)
+			if i == 10 {
+				path = "/page?q=" + apptest.Incompressible(1700) // a cookie of over 3 KB
+			}
+			b.StartLogin("/login?return_to=" + url.QueryEscape(path))
+			size := 0
+			for name, value := range b.Cookies() {
+				size += len(name) + len("=") + len(value) + len("; ")
+			}
+			if size > 8000 {
+				t.Fatalf("session of %d: %d bytes of cookies", session, size)
+			}
+			if i > 0 && i < 10 && len(b.CookieNames(apptest.FlowPrefix)) < 2 {
+				t.Fatalf("session of %d: %d pending logins", session, len(b.CookieNames(apptest.FlowPrefix)))
+			}
+		}
+		if !b.SignedIn() {
+			t.Errorf("session of %d: signed out", session)
+		}
+	}
+}
+
 // oauth2-proxy's #1888: browsers repeat a callback. At the same time or one after
 // the other, the code goes out once.
 func TestCallbackAgain(t *testing.T) {
@@ -245,6 +277,42 @@ func TestManyTabs(t *testing.T) {
 				t.Errorf("left over: %v", names)
 			}
 		})
+	}
+}
+
+// A browser restores its tabs: all of them ask for a login before the first one comes
+// back, with or without the cookies of the others.
+func TestTwelveTabsWakeTogether(t *testing.T) {
+	t.Parallel()
+	for _, together := range []bool{false, true} {
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		callbacks := make([]string, 12)
+		for i := range callbacks {
+			starts := b
+			if together {
+				starts = a.Browser(t) // what the others were told has not arrived
+			}
+			callbacks[i] = starts.CallbackURL(fmt.Sprintf("/login?return_to=%%2Ftab%%2F%d", i))
+			for name, value := range starts.Cookies() {
+				b.SetCookie(name, value)
+			}
+		}
+		if n := len(b.CookieNames(apptest.FlowPrefix)); n != 12 {
+			t.Errorf("together %v: %d logins pending", together, n)
+		}
+		var wg sync.WaitGroup
+		for i, callback := range callbacks {
+			wg.Go(func() {
+				if resp := b.Get(callback); resp.Location() != fmt.Sprintf("/tab/%d", i) {
+					t.Errorf("together %v: tab %d: %d to %q", together, i, resp.StatusCode, resp.Location())
+				}
+			})
+		}
+		wg.Wait()
+		if n := a.Provider.Count(oauthlogintest.Token); n != 12 || !b.SignedIn() || len(b.CookieNames(apptest.FlowPrefix)) > 0 {
+			t.Errorf("together %v: %d token requests, signed in %v, left over %v", together, n, b.SignedIn(), b.CookieNames(apptest.FlowPrefix))
+		}
 	}
 }
 

@@ -334,6 +334,34 @@ func TestClientSavesInStore(t *testing.T) {
 	})
 }
 
+// Tokens that cannot be written are not lost, and not fetched again.
+func TestRefreshedSessionNotWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &apptest.ScriptedStore{}
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(time.Hour)
+		store.OnSave = func(*sessions.Session) error { return errors.New("disk full") }
+		fresh := b.Get("/access")
+		if again := b.Get("/access"); fresh.StatusCode != http.StatusOK || fresh.Text == "" || again.Text != fresh.Text {
+			t.Errorf("while the disk is full: %d, tokens %q and %q", fresh.StatusCode, fresh.Text, again.Text)
+		}
+		store.OnSave = nil
+		b.Get("/access")
+		a.Restart(t)
+		if got := b.Get("/access").Text; got != fresh.Text {
+			t.Errorf("after a restart the token is %q, want %q", got, fresh.Text)
+		}
+		a.WantRefreshes(t, 1)
+		if !strings.Contains(a.Log.String(), "disk full") {
+			t.Error("the log does not say why")
+		}
+		a.Leaks(t, "")
+	})
+}
+
 // A gorilla CookieStore keeps nothing on the server.
 func TestCookieStoreIsRefused(t *testing.T) {
 	t.Parallel()

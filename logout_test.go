@@ -3,6 +3,7 @@ package oauthlogin_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,6 +58,35 @@ func TestLogoutRefused(t *testing.T) {
 	}
 	if strings.Contains(a.Log.String(), "signed out") {
 		t.Error("the log reports a logout")
+	}
+}
+
+// The public origin is RedirectURL's: a proxy may have rewritten Host.
+func TestPublicOriginBehindAProxy(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	w := a.Serve(http.MethodGet, "https://backend.internal/api/me", "Sec-Fetch-Mode", "cors", "Accept", "*/*", "Referer", "https://app.test/dashboard?q=1")
+	var body map[string]string
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body["login_url"] != "/login?return_to=%2Fdashboard%3Fq%3D1" {
+		t.Errorf("a script behind a proxy: %d %s", w.Code, w.Body)
+	}
+	for _, tt := range []struct {
+		name, target string
+		header       []string
+		status       int
+	}{
+		{"behind a proxy", "https://backend.internal/logout", []string{"Origin", "https://app.test"}, http.StatusSeeOther},
+		{"behind a proxy, with Sec-Fetch-Site", "https://backend.internal/logout", []string{"Origin", "https://app.test", "Sec-Fetch-Site", "same-origin"}, http.StatusSeeOther},
+		{"directly", "https://app.test/logout", []string{"Origin", "https://app.test"}, http.StatusSeeOther},
+		{"no Origin", "https://backend.internal/logout", nil, http.StatusSeeOther},
+		{"an Origin that agrees with a foreign Host", "https://evil.test/logout", []string{"Origin", "https://evil.test"}, http.StatusForbidden},
+		{"an Origin that agrees with the host inside", "https://backend.internal/logout", []string{"Origin", "https://backend.internal"}, http.StatusForbidden},
+		{"another port", "https://backend.internal/logout", []string{"Origin", "https://app.test:8443"}, http.StatusForbidden},
+		{"another site", "https://app.test/logout", []string{"Origin", "https://app.test", "Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
+	} {
+		if w := a.Serve(http.MethodPost, tt.target, tt.header...); w.Code != tt.status {
+			t.Errorf("logout, %s: %d", tt.name, w.Code)
+		}
 	}
 }
 
@@ -235,6 +265,41 @@ func TestRPInitiatedLogout(t *testing.T) {
 			}
 			if len(b.Cookies()) > 0 || b.SignedIn() {
 				t.Errorf("cookies left: %v", b.Cookies())
+			}
+		})
+	}
+}
+
+// After the session ran out a logout still leads through the provider, if the browser
+// has kept the cookie (OpenID Connect RP-Initiated Logout section 2), with LogoutParams.
+func TestLogoutAfterTheSession(t *testing.T) {
+	t.Parallel()
+	for name, wait := range map[string]time.Duration{
+		"an expired token, and no refresh token": 2 * time.Hour, "a session that was not used": 25 * time.Hour, "a session of eight days": 8 * 24 * time.Hour,
+	} {
+		apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+			with.Provider.NoRefreshTokens = true
+			change := with.Change
+			with.Change = func(o *oauthlogin.Options) {
+				o.Providers[0].LogoutParams = map[string][]string{"ui_locales": {"de"}}
+				if change != nil {
+					change(o)
+				}
+			}
+			a := apptest.New(t, with)
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			b.KeepForever()
+			time.Sleep(wait)
+			if b.SignedIn() {
+				t.Fatalf("%s: signed in", name)
+			}
+			query := apptest.QueryOf(b.LogOut("/bye").Location())
+			if query.Get("client_id") != "app" || query.Get("post_logout_redirect_uri") != "https://app.test/" || query.Get("state") == "" || query.Get("ui_locales") != "de" {
+				t.Errorf("%s: led to %v", name, query)
+			}
+			if got := b.LogOut("/bye").Location(); got != "/bye" {
+				t.Errorf("%s: the second logout led to %s", name, got)
 			}
 		})
 	}

@@ -2,8 +2,10 @@ package oauthlogin_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 )
 
@@ -67,5 +69,16 @@ func TestHandler(t *testing.T) {
 	}
 	if resp := in.Get("/"); resp.Text != "home of alice" || resp.Header.Get("Cache-Control") != "private" || resp.Header.Get("Vary") != "Cookie" {
 		t.Errorf("with a session: %s %v", resp.Text, resp.Header)
+	}
+}
+
+// The log says at start where the package serves.
+func TestPathsAreLoggedAtStart(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.LoginPath, o.LogoutPath = "/in", "/out" }})
+	for _, want := range []string{"level=DEBUG", "login_path=/in", "logout_path=/out", "https://app.test/auth/callback"} {
+		if !strings.Contains(a.Log.String(), want) {
+			t.Errorf("%s is not in %s", want, a.Log)
+		}
 	}
 }

@@ -28,6 +28,14 @@ func faultsOf(t *testing.T, err error) []error {
 	return joined.Unwrap()
 }
 
+// plainAt is a plain provider with this authorization endpoint, at a callback path of
+// its own.
+func plainAt(name, authURL string) oauthlogin.Provider {
+	p := apptest.PlainProvider(name, "https://app.example/auth/callback/"+name)
+	p.OAuth2.Endpoint.AuthURL = authURL
+	return p
+}
+
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	first := func(o *oauthlogin.Options) *oauthlogin.Provider { return &o.Providers[0] }
@@ -42,6 +50,9 @@ func TestNewRefuses(t *testing.T) {
 	}
 	key := func(k []byte) func(*oauthlogin.Options) {
 		return func(o *oauthlogin.Options) { o.Keys = [][]byte{k} }
+	}
+	limits := func(idle, lifetime time.Duration) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { o.IdleTimeout, o.MaxLifetime = idle, lifetime }
 	}
 	cookieName := func(name string) func(*oauthlogin.Options) {
 		return func(o *oauthlogin.Options) { o.CookieName = name }
@@ -59,11 +70,13 @@ func TestNewRefuses(t *testing.T) {
 		redirectURL = "Options.Providers[0].OAuth2.RedirectURL "
 		second      = "Options.Providers[1].OAuth2.RedirectURL "
 		issuerField = "Options.Providers[0].Issuer "
+		postLogout  = "Options.Providers[0].PostLogoutRedirectURL "
+		bothIssuers = "Options.Providers[0] and Providers[1] would both have the User.Issuer "
 	)
 	for _, test := range []struct {
 		name   string
 		change func(*oauthlogin.Options)
-		path   string // of the field at fault, in Go
+		fault  string // begins with the path of the field, in Go
 	}{
 		{"no provider", func(o *oauthlogin.Options) { o.Providers = nil }, "Options.Providers "},
 		{"a provider without a client", func(o *oauthlogin.Options) { first(o).OAuth2 = nil }, "Options.Providers[0].OAuth2 "},
@@ -92,6 +105,8 @@ func TestNewRefuses(t *testing.T) {
 		{"a redirect URL without TLS on all IPv6 addresses", redirect("http://[::]:3000/auth/callback"), redirectURL},
 		{"a redirect URL without TLS that begins like loopback", redirect("http://localhost.evil.example/auth/callback"), redirectURL},
 		{"a redirect URL without TLS that begins like 127.0.0.1", redirect("http://127.0.0.1.nip.example/auth/callback"), redirectURL},
+
+		{"a redirect URL beyond ASCII", redirect("https://bücher.example/auth/callback"), redirectURL + `"https://bücher.example/auth/callback" has a host that browsers write as "xn--bcher-kva.example"`},
 
 		{"no key", func(o *oauthlogin.Options) { o.Keys = nil }, "Options.Keys "},
 		{"an empty key", key([]byte{}), "Options.Keys[0] "},
@@ -133,6 +148,13 @@ func TestNewRefuses(t *testing.T) {
 			o.Providers = append(o.Providers, apptest.PlainProvider("two", "http://localhost/auth/callback/two"))
 		}, second},
 
+		// Users of two providers with one User.Issuer could pass for one another.
+		{"a plain provider at an issuer", add(plainAt("two", "https://op.example/authorize")), bothIssuers + `"https://op.example"`},
+		{"a plain provider at an issuer, written otherwise", add(plainAt("two", "https://OP.example:443/authorize")), bothIssuers},
+		{"two plain providers on one origin", func(o *oauthlogin.Options) {
+			o.Providers = []oauthlogin.Provider{plainAt("one", "https://plain.example/authorize"), plainAt("two", "https://plain.example/authorize/two")}
+		}, bothIssuers + `"https://plain.example"`},
+
 		{"a login path that is the logout path", loginPath("/logout"), "Options.LoginPath "},
 		{"a login path that is the callback's", loginPath("/auth/callback"), redirectURL},
 		{"a logout path that is the callback's", func(o *oauthlogin.Options) { o.LogoutPath = "/auth/callback" }, redirectURL},
@@ -147,10 +169,13 @@ func TestNewRefuses(t *testing.T) {
 
 		{"a logout URL with a password", func(o *oauthlogin.Options) {
 			first(o).PostLogoutRedirectURL = "https://me:" + apptest.TestSecret + "@app.example/"
-		}, "Options.Providers[0].PostLogoutRedirectURL "},
+		}, postLogout},
+		{"a logout URL beyond ASCII", func(o *oauthlogin.Options) { first(o).PostLogoutRedirectURL = "https://bücher.example/" }, postLogout + `"https://bücher.example/" has a host that browsers write as "xn--bcher-kva.example"`},
 
 		{"a negative idle timeout", func(o *oauthlogin.Options) { o.IdleTimeout = -1 }, "Options.IdleTimeout "},
 		{"a negative lifetime", func(o *oauthlogin.Options) { o.MaxLifetime = -time.Hour }, "Options.MaxLifetime "},
+		{"idle for longer than the lifetime", limits(2000*time.Second, 1000*time.Second), "Options.IdleTimeout is 33m20s, longer than MaxLifetime, 16m40s"},
+		{"idle for longer than the default lifetime", limits(1e6*time.Second, 0), "Options.IdleTimeout is"},
 		{"a cookie name with a space", cookieName("my app"), "Options.CookieName "},
 		{"a cookie name with a separator", cookieName("my;app"), "Options.CookieName "},
 		{"a cookie name with the package's separator", cookieName("my.app"), "Options.CookieName "},
@@ -166,8 +191,8 @@ func TestNewRefuses(t *testing.T) {
 				t.Fatalf("New made a Middleware: %t; error %v", auth != nil, err)
 			}
 			faults := faultsOf(t, err)
-			if len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "oauthlogin: "+test.path) {
-				t.Errorf("faults %q; want one, of %q", faults, test.path)
+			if len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "oauthlogin: "+test.fault) {
+				t.Errorf("faults %q; want one, of %q", faults, test.fault)
 			}
 			noSecrets(t, err.Error(), opts.Keys)
 		})
@@ -240,6 +265,7 @@ func TestNewAccepts(t *testing.T) {
 		{"the smallest options", func(*oauthlogin.Options) {}},
 		{"no name", func(o *oauthlogin.Options) { o.Providers[0].Name = "" }},
 		{"a public client", func(o *oauthlogin.Options) { o.Providers[0].OAuth2.ClientSecret = "" }},
+		{"the ASCII form of a redirect URL beyond ASCII", redirect("https://xn--bcher-kva.example/auth/callback")},
 		{"plain http on localhost", redirect("http://localhost:3000/auth/callback")},
 		{"plain http on 127.0.0.1", redirect("http://127.0.0.1/auth/callback")},
 		{"plain http on the rest of 127.0.0.0/8", redirect("http://127.1.2.3:3000/auth/callback")},
@@ -252,6 +278,22 @@ func TestNewAccepts(t *testing.T) {
 		{"two providers on one host", func(o *oauthlogin.Options) {
 			o.Providers = append(o.Providers, apptest.PlainProvider("two", "https://APP.example:443/auth/callback/two"))
 		}},
+		{"two registrations at one issuer", func(o *oauthlogin.Options) {
+			again := o.Providers[0]
+			client := *again.OAuth2
+			client.RedirectURL += "/two"
+			again.Name, again.OAuth2 = "two", &client
+			o.Providers = append(o.Providers, again)
+		}},
+		{"two plain providers on two origins", func(o *oauthlogin.Options) {
+			o.Providers = []oauthlogin.Provider{plainAt("one", "https://plain.example/authorize"), plainAt("two", "https://other.example/authorize")}
+		}},
+		{"a plain provider on the host of a tenant", func(o *oauthlogin.Options) {
+			o.Providers[0].Issuer = "https://op.example/tenant"
+			o.Providers = append(o.Providers, plainAt("two", "https://op.example/authorize"))
+		}},
+		{"a lifetime shorter than the default idle timeout", func(o *oauthlogin.Options) { o.MaxLifetime = time.Hour }},
+		{"a lifetime as long as the idle timeout", func(o *oauthlogin.Options) { o.IdleTimeout, o.MaxLifetime = time.Hour, time.Hour }},
 		{"parameters that are not the package's", func(o *oauthlogin.Options) {
 			o.Providers[0].AuthParams = url.Values{"access_type": {"offline"}, "prompt": {"consent"}, "max_age": {"3600"}, "acr_values": {"a b"}}
 		}},

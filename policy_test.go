@@ -91,6 +91,56 @@ func TestPolicyClaims(t *testing.T) {
 	wantGuarded(t, a, b, true)
 }
 
+// An address that the user has not shown to be theirs satisfies no policy.
+func TestPolicyBelievesVerifiedEmailAlone(t *testing.T) {
+	t.Parallel()
+	email := map[string][]string{"email": {"alice@example.com"}}
+	for _, tt := range []struct {
+		name     string
+		verified any
+		claims   map[string][]string
+		status   int
+	}{
+		{"verified", true, email, http.StatusOK},
+		{"not verified", false, email, http.StatusForbidden},
+		{"not said", nil, email, http.StatusForbidden},
+		{"a text", "true", email, http.StatusForbidden},
+		{"another claim", false, map[string][]string{"contact": {"alice@example.com"}}, http.StatusOK},
+	} {
+		a := apptest.New(t, apptest.Config{})
+		a.Provider.EditIDToken(func(_, claims map[string]any) {
+			claims["name"], claims["email"], claims["contact"] = "Alice", "alice@example.com", "alice@example.com"
+			if claims["email_verified"] = tt.verified; tt.verified == nil {
+				delete(claims, "email_verified")
+			}
+		})
+		a.GuardBy(oauthlogin.Policy{Claims: tt.claims})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		if resp := b.Get("/guarded"); resp.StatusCode != tt.status {
+			t.Errorf("%s: %d", tt.name, resp.StatusCode)
+		}
+	}
+	// Identify vouches for Email, and for no address among the claims.
+	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) {
+		apptest.PlainOAuth(o)
+		identify := o.Providers[0].Identify
+		o.Providers[0].Identify = func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+			user, err := identify(ctx, client)
+			user.RawClaims = []byte(`{"email":"admin@example.com"}`)
+			return user, err
+		}
+	}})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	for _, address := range []string{"admin@example.com", "alice@example.com"} {
+		a.GuardBy(oauthlogin.Policy{Claims: map[string][]string{"email": {address}}})
+		if resp := b.Get("/guarded"); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("another address among the claims: %d", resp.StatusCode)
+		}
+	}
+}
+
 // RFC 6749 section 5.1: the granted scopes are those of the token response, and
 // the requested ones if it names none.
 func TestPolicyScopes(t *testing.T) {
@@ -122,6 +172,8 @@ func TestPolicyScopes(t *testing.T) {
 		{"requested, and the response grants nothing", scope(""), nil, []string{"profile"}, false},
 		{"requested, and the response has a list of others", scope([]string{"openid"}), nil, []string{"profile"}, false},
 		{"requested, and the response has a number", scope(7), nil, []string{"profile"}, false},
+		// RFC 6749 section 3.3 has a string; some providers send a list.
+		{"granted in a list", scope([]string{"write", "read"}), nil, []string{"read", "write"}, true},
 		{"withdrawn by a refresh", scope("openid profile"), scope("openid"), []string{"profile"}, false},
 		{"kept by a refresh that names none", scope("openid profile"), scope(nil), []string{"profile"}, true},
 		{"not granted, and a refresh names none", scope("openid"), scope(nil), []string{"profile"}, false},
@@ -179,6 +231,8 @@ func TestForbidden(t *testing.T) {
 		{name: "HEAD", method: http.MethodHead},
 		{name: "fetch", header: apptest.AsScript, json: true},
 		{name: "POST", method: http.MethodPost},
+		{name: "a form", method: http.MethodPost, header: sentForm},
+		{name: "a navigation through a service worker", header: throughWorker},
 		{name: "prefetching", header: []string{"Sec-Purpose", "prefetch"}, json: true},
 		{name: "WebSocket", header: []string{"Upgrade", "websocket"}, json: true},
 	} {
@@ -280,6 +334,7 @@ func TestRequirePanics(t *testing.T) {
 	t.Parallel()
 	a, _ := apptest.NewTwoProviders(t, nil)
 	other := a.Opts.Providers[1].Name
+	groups := map[string][]string{"groups": {"admin"}}
 	for _, tt := range []struct {
 		name   string
 		policy oauthlogin.Policy
@@ -290,6 +345,11 @@ func TestRequirePanics(t *testing.T) {
 		{"a provider in another case", oauthlogin.Policy{Providers: []string{strings.ToUpper(other)}}, "Policy.Providers has"},
 		{"a claim without values", oauthlogin.Policy{Claims: map[string][]string{"role": {}}}, `Policy.Claims["role"]`},
 		{"a claim with nil for values", oauthlogin.Policy{Claims: map[string][]string{"a": {"b"}, "role": nil}}, `Policy.Claims["role"]`},
+		// One of several providers may let its users write what another one vouches for.
+		{"claims of any provider", oauthlogin.Policy{Claims: groups}, "Policy.Providers"},
+		{"claims of one provider", oauthlogin.Policy{Providers: []string{other}, Claims: groups}, ""},
+		{"claims of both providers", oauthlogin.Policy{Providers: []string{a.Opts.Providers[0].Name, other}, Claims: groups}, ""},
+		{"scopes of any provider", oauthlogin.Policy{Scopes: []string{"profile"}}, ""},
 		{"a negative age", oauthlogin.Policy{MaxAge: -1}, "Policy.MaxAge is -1ns"},
 		{"a provider", oauthlogin.Policy{Providers: []string{other}}, ""},
 		{"an odd claim name", oauthlogin.Policy{Providers: []string{other}, Claims: map[string][]string{"": {""}, "realm access.roles?": {"x"}}}, ""},
@@ -306,6 +366,8 @@ func TestRequirePanics(t *testing.T) {
 			a.Auth.Require(tt.policy)(http.NotFoundHandler())
 		})
 	}
+	// The claims of an only provider need no name.
+	apptest.New(t, apptest.Config{}).Auth.Require(oauthlogin.Policy{Claims: groups})
 }
 
 func TestPolicyProviders(t *testing.T) {
@@ -505,6 +567,26 @@ func TestStepUpForScripts(t *testing.T) {
 			t.Errorf("without a session: %d %s", resp.StatusCode, resp.Text)
 		}
 	})
+}
+
+// sentForm are the headers of a form that a page of the application sends.
+var sentForm = []string{"Sec-Fetch-Mode", "navigate", "Referer", "https://app.test/edit"}
+
+// throughWorker are the headers of a navigation that a service worker fetches anew.
+var throughWorker = []string{"Sec-Fetch-Mode", "same-origin", "Accept", acceptHTML}
+
+// The step-up of a form is a page, and that of a service worker leads to the provider.
+func TestFormsThatArePolicedGetPages(t *testing.T) {
+	t.Parallel()
+	a, b := apptest.SignedIn(t, apptest.Config{})
+	a.GuardBy(oauthlogin.Policy{ACR: []string{"phr"}})
+	resp := b.Do(b.Request(http.MethodPost, "/guarded", nil, sentForm...))
+	if links := resp.Links(); resp.StatusCode != http.StatusUnauthorized || len(links) != 1 || !strings.HasPrefix(links[0], "/login?return_to=%2Fedit&step_up=") {
+		t.Errorf("a form: %d %s", resp.StatusCode, resp.Text)
+	}
+	if resp = b.Do(b.Request(http.MethodGet, "/guarded", nil, throughWorker...)); apptest.QueryOf(resp.Location()).Get("acr_values") != "phr" {
+		t.Errorf("a service worker: %d to %q", resp.StatusCode, resp.Location())
+	}
 }
 
 // With several providers the user signs in again at the session's provider.

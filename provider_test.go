@@ -82,6 +82,35 @@ func TestChooserEscapesNames(t *testing.T) {
 	}
 }
 
+// With several providers, a link of another site must not choose: it could sign the
+// victim in with an account of the attacker.
+func TestLinkOfAnotherSiteChoosesNoProvider(t *testing.T) {
+	t.Parallel()
+	a, _ := apptest.NewTwoProviders(t, nil)
+	for site, chosen := range map[string]bool{"cross-site": false, "same-site": false, "same-origin": true, "none": true, "": true} {
+		b := a.Browser(t)
+		resp := b.Get("/login?provider=two&return_to=%2Fdashboard%3Fq%3D1", "Sec-Fetch-Site", site, "Sec-Fetch-Mode", "navigate")
+		if chosen {
+			if !strings.HasPrefix(resp.Location(), "https://two.test/authorize?") {
+				t.Errorf("%q: %d to %q", site, resp.StatusCode, resp.Location())
+			}
+			continue
+		}
+		links := resp.Links()
+		if resp.StatusCode != http.StatusOK || len(resp.Cookies()) > 0 || len(links) != 2 || links[1] != "/login?provider=two&return_to="+url.QueryEscape("/dashboard?q=1") {
+			t.Fatalf("%q: %d %q", site, resp.StatusCode, links)
+		}
+		if resp = b.Page("https://app.test").Link("https://app.test" + links[1]); !strings.HasPrefix(resp.Location(), "https://two.test/") {
+			t.Errorf("the chooser's link: %d to %q", resp.StatusCode, resp.Location())
+		}
+	}
+	// With one provider there is nothing to choose.
+	single := apptest.New(t, apptest.Config{}).Browser(t)
+	if resp := single.Get("/login?provider=test", "Sec-Fetch-Site", "cross-site"); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("one provider: %d", resp.StatusCode)
+	}
+}
+
 func TestUnknownProvider(t *testing.T) {
 	t.Parallel()
 	for _, query := range []string{"provider=hostile", "provider=ONE", "provider=one%20", "provider=%3Cscript%3Ehostile", "provider=one&provider=two", "provider=one&provider=one"} {

@@ -3,7 +3,6 @@ package oauthlogin_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,8 +13,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/gorilla/sessions"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -79,9 +76,7 @@ func TestRefreshWhenDue(t *testing.T) {
 func TestPublicRoutesRefreshNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{})
-		b := a.Browser(t)
-		b.Login("/dashboard")
+		a, b := apptest.SignedIn(t, apptest.Config{})
 		time.Sleep(2 * time.Hour)
 		if resp := b.Get("/"); resp.Text != "home of alice" {
 			t.Errorf("GET /: %s", resp.Text)
@@ -222,9 +217,7 @@ func TestOneRefreshOnSockets(t *testing.T) {
 func TestLostResponses(t *testing.T) {
 	t.Parallel()
 	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
-		a := apptest.New(t, with)
-		b := a.Browser(t)
-		b.Login("/dashboard")
+		a, b := apptest.SignedIn(t, with)
 		cookies := b.Cookies()
 		tokens := map[string]bool{}
 		for i := range 5 {
@@ -252,9 +245,7 @@ func TestLostResponses(t *testing.T) {
 func TestUnseenTokensAreKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{})
-		b := a.Browser(t)
-		b.Login("/dashboard")
+		a, b := apptest.SignedIn(t, apptest.Config{})
 		cookies := b.Cookies()
 		time.Sleep(2 * time.Hour)
 		lost := a.Ask(t.Context(), cookies, "/access").Body.String()
@@ -272,9 +263,7 @@ func TestUnseenTokensAreKept(t *testing.T) {
 func TestUnseenTokensOutliveAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{})
-		b := a.Browser(t)
-		b.Login("/dashboard")
+		a, b := apptest.SignedIn(t, apptest.Config{})
 		cookies := b.Cookies()
 		time.Sleep(time.Hour)
 		a.Ask(t.Context(), cookies, "/access") // lost
@@ -310,9 +299,7 @@ func refreshAs(t *testing.T, a *apptest.App, subject string) {
 func TestLateRequests(t *testing.T) {
 	t.Parallel()
 	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
-		a := apptest.New(t, with)
-		b := a.Browser(t)
-		b.Login("/dashboard")
+		a, b := apptest.SignedIn(t, with)
 		old := b.Cookies()
 		time.Sleep(5 * time.Minute)
 		a.Provider.AutoApprove("bob")
@@ -368,6 +355,79 @@ func TestSlowResponseOverwritesTheNewerCookie(t *testing.T) {
 	})
 }
 
+// A refresh may take a minute; requests wait eight seconds for it at most.
+func TestLateRefresh(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		with.Provider = fiveMinutes
+		a, b := apptest.SignedIn(t, with)
+		time.Sleep(4*time.Minute + 30*time.Second)
+		first := b.Get("/token").Text // refreshed in time
+		time.Sleep(4*time.Minute + 30*time.Second)
+		a.SlowTokens(50 * time.Second)
+		start := time.Now()
+		if got := b.Get("/token").Text; time.Since(start) != 8*time.Second || got != "22s" {
+			t.Errorf("waited %v for a token of %s, first %s", time.Since(start), got, first)
+		}
+		time.Sleep(45 * time.Second)
+		if got := b.Get("/token"); got.StatusCode != http.StatusOK || got.Text != "4m7s" {
+			t.Errorf("after the late response: %d %s", got.StatusCode, got.Text)
+		}
+		a.WantRefreshes(t, 2)
+	})
+}
+
+// A refreshed ID token of another subject ends the session even while keys cannot be
+// read; one of the same subject does not.
+func TestRefreshWithoutKeys(t *testing.T) {
+	t.Parallel()
+	for sub, want := range map[string]bool{"alice": true, "mallory": false} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := apptest.SignedIn(t, apptest.Config{})
+			a.Provider.RotateKeys()
+			a.Provider.Intercept(oauthlogintest.JWKS, apptest.RespondWith(503, ""))
+			a.Provider.EditIDToken(func(_, claims map[string]any) { claims["sub"] = sub })
+			time.Sleep(2 * time.Hour)
+			if got := b.SignedIn(); got != want {
+				t.Errorf("%s: signed in %t", sub, got)
+			}
+		})
+	}
+}
+
+// An older cookie whose refresh token is spent ends itself, and not the newer
+// generation.
+func TestRefusalOfAnOlderCookie(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := apptest.SignedIn(t, apptest.Config{})
+		older := b.Cookies()
+		time.Sleep(2 * time.Hour)
+		if !b.SignedIn() {
+			t.Fatal("signed out")
+		}
+		time.Sleep(11 * time.Minute) // the instance forgets what the browser has shown
+		b.Get("/dashboard")
+		a.Restart(t)
+		a.RespondToRefreshes(func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+			if r.FormValue("refresh_token") == a.Issued()[0] {
+				apptest.RespondWith(400, `{"error":"invalid_grant"}`)(w, r, next)
+				return
+			}
+			next(w, r)
+		})
+		if w := a.Ask(t.Context(), older, "/dashboard"); w.Code != http.StatusFound {
+			t.Errorf("the older cookie: %d", w.Code)
+		}
+		if !b.SignedIn() {
+			t.Error("the newer cookie has ended with it")
+		}
+		if w := a.Ask(t.Context(), older, "/dashboard"); w.Code != http.StatusFound {
+			t.Errorf("the older cookie again: %d", w.Code)
+		}
+	})
+}
+
 // RFC 6749 section 5.1: whatever expires_in says, no token lives for ever or is refreshed
 // all the time. internal/protocol has all the values.
 func TestExpiresInOfRefresh(t *testing.T) {
@@ -391,9 +451,7 @@ func TestExpiresInOfRefresh(t *testing.T) {
 	} {
 		t.Run(tt.expiresIn, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				b := a.Browser(t)
-				b.Login("/dashboard")
+				a, b := apptest.SignedIn(t, apptest.Config{})
 				time.Sleep(time.Hour)
 				a.Provider.EditTokenResponse(func(resp map[string]any) {
 					delete(resp, "expires_in")
@@ -416,56 +474,78 @@ func TestExpiresInOfRefresh(t *testing.T) {
 	}
 }
 
-// GHSA-3rw9-wmc8-8948 of Coder: without a refresh token the session ends with the access
-// token, since nothing says after that whether the provider still knows the user.
-func TestSessionWithoutRefreshToken(t *testing.T) {
+var fiveMinutes = oauthlogintest.Config{AccessTokenTTL: 5 * time.Minute}
+
+// RFC 6749 section 5.2: a provider refuses in many words. invalid_grant ends the session
+// at once, every other refusal when the access token expires. An error that is no
+// refusal never does.
+func TestRefusedRefreshes(t *testing.T) {
 	t.Parallel()
+	const inJSON = "application/json"
 	for _, tt := range []struct {
-		name     string
-		endless  bool // no expires_in
-		outlive  bool
-		signedIn bool   // when an hour is over
-		token    string // then
+		name        string
+		status      int
+		body        string
+		contentType string
+		ends        string // "at once", "with the token" or "never"
 	}{
-		{"ends with the access token", false, false, false, ""},
-		{"goes on when that is asked for", false, true, true, "expired"},
-		{"goes on when no end is known", true, false, true, "unknown"},
+		{"invalid_grant", 400, `{"error":"invalid_grant"}`, inJSON, "at once"},
+		{"interaction_required", 400, `{"error":"interaction_required"}`, inJSON, "with the token"},
+		{"login_required, 401", 401, `{"error":"login_required"}`, inJSON, "with the token"},
+		{"a code of its own, 403", 403, `{"error":"AADSTS50078"}`, inJSON, "with the token"},
+		{"no code", 400, `{}`, inJSON, "with the token"},
+		{"nothing at all", 400, "", "", "with the token"},
+		{"an error with 200", 200, `{"error":"consent_required"}`, inJSON, "with the token"},
+		{"invalid_client", 401, `{"error":"invalid_client"}`, inJSON, "never"},
+		{"unauthorized_client", 400, `{"error":"unauthorized_client"}`, inJSON, "never"},
+		{"temporarily_unavailable", 400, `{"error":"temporarily_unavailable"}`, inJSON, "never"},
+		{"use_dpop_nonce", 400, `{"error":"use_dpop_nonce"}`, inJSON, "never"},
+		{"a page", 403, "<html>blocked", "text/html", "never"},
+		{"404", 404, `{"error":"invalid_grant"}`, inJSON, "never"},
+		{"429", 429, `{"error":"invalid_grant"}`, inJSON, "never"},
+		{"503", 503, `{"error":"invalid_grant"}`, inJSON, "never"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{
-					Provider: oauthlogintest.Config{NoRefreshTokens: true},
-					Change:   func(opts *oauthlogin.Options) { opts.SessionsOutliveTokens = tt.outlive },
-				})
-				a.Provider.EditTokenResponse(func(resp map[string]any) {
-					if tt.endless {
-						delete(resp, "expires_in")
-					}
-				})
-				b := a.Browser(t)
-				b.Login("/dashboard")
-				time.Sleep(time.Hour - time.Millisecond)
-				if !b.SignedIn() {
-					t.Error("signed out before the token expires")
-				}
-				time.Sleep(time.Millisecond)
-				ran := a.Called("/dashboard")
-				page, fetch := b.Get("/dashboard"), b.Get("/api/me", "Sec-Fetch-Mode", "cors")
-				if tt.signedIn {
-					if page.StatusCode != http.StatusOK || fetch.StatusCode != http.StatusOK || !strings.Contains(page.Text, "alice") {
-						t.Errorf("after an hour: %d and %d: %s", page.StatusCode, fetch.StatusCode, page.Text)
-					}
-					if got := b.Get("/token").Text; got != tt.token {
-						t.Errorf("after an hour the token: %s", got)
-					}
-				} else {
-					if page.StatusCode != http.StatusFound || fetch.StatusCode != http.StatusUnauthorized || a.Called("/dashboard") != ran {
-						t.Errorf("after an hour: %d and %d; the handler ran %d times", page.StatusCode, fetch.StatusCode, a.Called("/dashboard")-ran)
-					}
-					b.Login("/dashboard")
-				}
-				a.WantRefreshes(t, 0)
-			})
+		apptest.InBubble(t, tt.name, func(t *testing.T) {
+			a, b := apptest.SignedIn(t, apptest.Config{Provider: fiveMinutes})
+			a.RespondToRefreshes(apptest.RespondWith(tt.status, tt.body, "Content-Type", tt.contentType))
+			time.Sleep(4*time.Minute + 30*time.Second) // a refresh is due, and the token alive
+			if got, want := b.SignedIn(), tt.ends != "at once"; got != want {
+				t.Fatalf("while the token lives: signed in %t", got)
+			}
+			time.Sleep(time.Minute)
+			if got, want := b.SignedIn(), tt.ends == "never"; got != want {
+				t.Errorf("after the token: signed in %t", got)
+			}
+			if misconfigured := strings.HasSuffix(tt.name, "_client"); strings.Contains(a.Log.String(), "level=ERROR") != misconfigured {
+				t.Errorf("log: %s", a.Log)
+			}
+			if tt.ends != "never" {
+				return
+			}
+			a.RespondToRefreshes(nil)
+			time.Sleep(2 * time.Minute)
+			if token := b.Get("/token").Text; token != "5m0s" {
+				t.Errorf("when the provider is back the token lives %s", token)
+			}
+		})
+	}
+}
+
+// The provider's Retry-After counts, up to ten minutes (RFC 9110 section 10.2.3).
+func TestRefreshRetryAfter(t *testing.T) {
+	t.Parallel()
+	for after, pause := range map[string]time.Duration{"": 2 * time.Second, "300": 5 * time.Minute, "86400": 10 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := apptest.SignedIn(t, apptest.Config{})
+			a.RespondToRefreshes(apptest.RespondWith(503, `{}`, "Retry-After", after))
+			time.Sleep(2 * time.Hour)
+			b.Get("/dashboard")
+			time.Sleep(pause - time.Second)
+			b.Get("/dashboard")
+			a.WantRefreshes(t, 1)
+			time.Sleep(time.Second)
+			b.Get("/dashboard")
+			a.WantRefreshes(t, 2)
 		})
 	}
 }
@@ -475,9 +555,7 @@ func TestSessionWithoutRefreshToken(t *testing.T) {
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
-		a := apptest.New(t, with)
-		b := a.Browser(t)
-		b.Login("/dashboard")
+		a, b := apptest.SignedIn(t, with)
 		for range 5 {
 			time.Sleep(2 * time.Hour)
 			if resp := b.Get("/access"); resp.StatusCode != http.StatusOK || resp.Text == "" {
@@ -503,9 +581,7 @@ func TestAnswerWithoutRefreshToken(t *testing.T) {
 	for _, member := range []string{``, `,"refresh_token":null`, `,"refresh_token":{}`} {
 		t.Run(member, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := apptest.New(t, apptest.Config{})
-				b := a.Browser(t)
-				b.Login("/dashboard")
+				a, b := apptest.SignedIn(t, apptest.Config{})
 				first := a.Issued()[0]
 				n := 0
 				a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
@@ -588,47 +664,6 @@ func TestRefreshUpdatesUser(t *testing.T) {
 				t.Errorf("%s: %+v", when, p.User)
 			}
 		}
-	})
-}
-
-// A failingStore cannot write any more, once it is told to.
-type failingStore struct {
-	sessions.Store
-	full bool
-}
-
-func (s *failingStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
-	if s.full {
-		return errors.New("disk full")
-	}
-	return s.Store.Save(r, w, session)
-}
-
-// Tokens that cannot be written are not lost, and not fetched again.
-func TestRefreshedSessionNotWritten(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		store := &failingStore{Store: apptest.FileStore(t)}
-		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
-		b := a.Browser(t)
-		b.Login("/dashboard")
-		time.Sleep(time.Hour)
-		store.full = true
-		fresh := b.Get("/access")
-		if again := b.Get("/access"); fresh.StatusCode != http.StatusOK || fresh.Text == "" || again.Text != fresh.Text {
-			t.Errorf("while the disk is full: %d, tokens %q and %q", fresh.StatusCode, fresh.Text, again.Text)
-		}
-		store.full = false
-		b.Get("/access")
-		a.Restart(t)
-		if got := b.Get("/access").Text; got != fresh.Text {
-			t.Errorf("after a restart the token is %q, want %q", got, fresh.Text)
-		}
-		a.WantRefreshes(t, 1)
-		if !strings.Contains(a.Log.String(), "disk full") {
-			t.Error("the log does not say why")
-		}
-		a.Leaks(t, "")
 	})
 }
 

@@ -1,14 +1,19 @@
 package oauthlogin_test
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -16,46 +21,64 @@ import (
 )
 
 // OpenIDC/mod_auth_openidc#220, oauth2-proxy#1393, mesop#1389: only navigations are
-// redirected.
+// redirected. Whoever reads the response decides its form: a window shows a page, and a
+// script reads JSON.
 func TestRequireAuthAnswers(t *testing.T) {
 	t.Parallel()
 	a := apptest.New(t, apptest.Config{})
-	const redirect, refuse = true, false
+	const redirect, aPage, inJSON = "a redirect", "a page", "JSON"
 	for _, tt := range []struct {
 		name, method string
 		header       string // name: value; name: value
-		redirected   bool
+		gets         string
+		returnTo     string // "": itself for GET and HEAD, else "/"
 	}{
-		{"a page", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Dest: document; Accept: text/html", redirect},
-		{"a page in a frame", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Dest: iframe", redirect},
-		{"a page from another site", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Site: cross-site", redirect},
-		{"a page, whatever it accepts", "GET", "Sec-Fetch-Mode: navigate; Accept: application/json", redirect},
-		{"the head of a page", "HEAD", "Sec-Fetch-Mode: navigate", redirect},
-		{"a page in an old browser", "GET", "Accept: text/html,application/xhtml+xml,*/*;q=0.8", redirect},
-		{"a page in capitals", "GET", "Accept: TEXT/HTML", redirect},
-		{"curl", "GET", "Accept: */*", redirect},
-		{"curl -I", "HEAD", "Accept: */*", redirect},
-		{"a client without these headers", "GET", "", redirect},
+		{"a page", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Dest: document; Accept: text/html", redirect, ""},
+		{"a page in a frame", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Dest: iframe", redirect, ""},
+		{"a page from another site", "GET", "Sec-Fetch-Mode: navigate; Sec-Fetch-Site: cross-site", redirect, ""},
+		{"a page, whatever it accepts", "GET", "Sec-Fetch-Mode: navigate; Accept: application/json", redirect, ""},
+		{"the head of a page", "HEAD", "Sec-Fetch-Mode: navigate", redirect, ""},
+		{"a page in an old browser", "GET", "Accept: text/html,application/xhtml+xml,*/*;q=0.8", redirect, ""},
+		{"a page in capitals", "GET", "Accept: TEXT/HTML", redirect, ""},
+		{"curl", "GET", "Accept: */*", redirect, ""},
+		{"curl -I", "HEAD", "Accept: */*", redirect, ""},
+		{"a client without these headers", "GET", "", redirect, ""},
 
-		{"fetch", "GET", "Sec-Fetch-Mode: cors; Sec-Fetch-Dest: empty; Accept: */*", refuse},
-		{"fetch of the same origin", "GET", "Sec-Fetch-Mode: same-origin; Accept: */*", refuse},
-		{"an image", "GET", "Sec-Fetch-Mode: no-cors; Sec-Fetch-Dest: image; Accept: image/avif,*/*", refuse},
-		{"a service worker", "GET", "Sec-Fetch-Mode: same-origin; Sec-Fetch-Dest: serviceworker", refuse},
-		{"a WebSocket", "GET", "Sec-Fetch-Mode: websocket; Upgrade: websocket; Connection: Upgrade", refuse},
-		{"a WebSocket in an old browser", "GET", "Upgrade: websocket; Connection: Upgrade; Accept: */*", refuse},
-		{"server-sent events", "GET", "Sec-Fetch-Mode: cors; Accept: text/event-stream", refuse},
-		{"server-sent events in an old browser", "GET", "Accept: text/event-stream", refuse},
-		{"XMLHttpRequest in an old browser", "GET", "X-Requested-With: XMLHttpRequest; Accept: text/html,*/*", refuse},
-		{"a JSON client", "GET", "Accept: application/json", refuse},
-		{"a JSON client with a version", "GET", "Accept: application/vnd.api+json;version=2", refuse},
-		{"a PUT", "PUT", "Accept: */*", refuse},
-		{"a CORS preflight", "OPTIONS", "Sec-Fetch-Mode: cors; Origin: https://other.test; Access-Control-Request-Method: GET", refuse},
-		{"a prefetched page", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch", refuse},
-		{"a prerendered page", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch;prerender", refuse},
-		{"a page prefetched through a proxy", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch;anonymous-client-ip", refuse},
-		{"a page prefetched by an old browser", "GET", "Purpose: prefetch; Accept: text/html", refuse},
-		{"a page prefetched by Firefox", "GET", "X-Moz: prefetch; Accept: text/html", refuse},
-		{"a preview in Safari", "GET", "X-Purpose: preview; Accept: text/html", refuse},
+		{"fetch", "GET", "Sec-Fetch-Mode: cors; Sec-Fetch-Dest: empty; Accept: */*", inJSON, ""},
+		{"fetch of the same origin", "GET", "Sec-Fetch-Mode: same-origin; Accept: */*", inJSON, ""},
+		{"an image", "GET", "Sec-Fetch-Mode: no-cors; Sec-Fetch-Dest: image; Accept: image/avif,*/*", inJSON, ""},
+		{"a service worker", "GET", "Sec-Fetch-Mode: same-origin; Sec-Fetch-Dest: serviceworker", inJSON, ""},
+		{"a WebSocket", "GET", "Sec-Fetch-Mode: websocket; Upgrade: websocket; Connection: Upgrade", inJSON, ""},
+		{"a WebSocket in an old browser", "GET", "Upgrade: websocket; Connection: Upgrade; Accept: */*", inJSON, ""},
+		{"server-sent events", "GET", "Sec-Fetch-Mode: cors; Accept: text/event-stream", inJSON, ""},
+		{"server-sent events in an old browser", "GET", "Accept: text/event-stream", inJSON, ""},
+		{"XMLHttpRequest in an old browser", "GET", "X-Requested-With: XMLHttpRequest; Accept: text/html,*/*", inJSON, ""},
+		{"a JSON client", "GET", "Accept: application/json", inJSON, ""},
+		{"a JSON client with a version", "GET", "Accept: application/vnd.api+json;version=2", inJSON, ""},
+		{"a PUT", "PUT", "Accept: */*", inJSON, ""},
+		{"a CORS preflight", "OPTIONS", "Sec-Fetch-Mode: cors; Origin: https://other.test; Access-Control-Request-Method: GET", inJSON, ""},
+		{"a prefetched page", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch", inJSON, ""},
+		{"a prerendered page", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch;prerender", inJSON, ""},
+		{"a page prefetched through a proxy", "GET", "Sec-Fetch-Mode: navigate; Sec-Purpose: prefetch;anonymous-client-ip", inJSON, ""},
+		{"a page prefetched by an old browser", "GET", "Purpose: prefetch; Accept: text/html", inJSON, ""},
+		{"a page prefetched by Firefox", "GET", "X-Moz: prefetch; Accept: text/html", inJSON, ""},
+		{"a preview in Safari", "GET", "X-Purpose: preview; Accept: text/html", inJSON, ""},
+
+		{"a form", "POST", "Sec-Fetch-Mode: navigate; Sec-Fetch-Dest: document; Accept: " + acceptHTML + "; Referer: https://app.test/edit?id=7", aPage, "/edit?id=7"},
+		{"a form of another site", "POST", "Sec-Fetch-Mode: navigate; Accept: " + acceptHTML + "; Referer: https://evil.test/edit", aPage, ""},
+		{"a form without a referrer", "POST", "Sec-Fetch-Mode: navigate; Accept: " + acceptHTML, aPage, ""},
+		{"a form in an old browser", "POST", "Accept: " + acceptHTML + "; Referer: https://app.test/edit", aPage, "/edit"},
+		{"DELETE in the window", "DELETE", "Sec-Fetch-Mode: navigate", aPage, ""},
+		{"an unknown method", "PROPFIND", "Accept: text/html", aPage, ""},
+		{"a page through a service worker", "GET", "Sec-Fetch-Mode: same-origin; Sec-Fetch-Dest: empty; Accept: " + acceptHTML, redirect, ""},
+		{"a form through a service worker", "POST", "Sec-Fetch-Mode: same-origin; Accept: " + acceptHTML + "; Referer: https://app.test/edit", aPage, "/edit"},
+		{"fetch of HTML", "GET", "Sec-Fetch-Mode: cors; Accept: text/html, application/xhtml+xml", aPage, ""},
+		{"an image in an old Safari", "GET", "Accept: image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5", inJSON, ""},
+		{"a style sheet in an old Safari", "GET", "Accept: text/css,*/*;q=0.1; Referer: https://app.test/inbox", inJSON, "/inbox"},
+		{"axios without Sec-Fetch", "GET", "Accept: application/json, text/plain, */*", inJSON, ""},
+		{"axios", "POST", "Sec-Fetch-Mode: cors; Accept: application/json, text/plain, */*", inJSON, ""},
+		{"a web view on Android", "GET", "Accept: " + acceptHTML + "; X-Requested-With: com.example.app", redirect, ""},
+		{"XMLHttpRequest", "GET", "Accept: */*; X-Requested-With: xmlhttprequest", inJSON, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := a.Browser(t)
@@ -67,23 +90,27 @@ func TestRequireAuthAnswers(t *testing.T) {
 				}
 			}
 			resp := b.Do(r)
-			const back = "/login?return_to=%2Fdashboard%3Fq%3D1%26r%3Da%252Fb"
-			if tt.redirected {
-				if resp.StatusCode != http.StatusFound || resp.Location() != back {
+			returnTo := cmp.Or(tt.returnTo, "/")
+			if tt.returnTo == "" && (tt.method == http.MethodGet || tt.method == http.MethodHead) {
+				returnTo = "/dashboard?q=1&r=a%2Fb"
+			}
+			loginURL := "/login?return_to=" + url.QueryEscape(returnTo)
+			if tt.gets == redirect {
+				if resp.StatusCode != http.StatusFound || resp.Location() != loginURL {
 					t.Errorf("%d to %q", resp.StatusCode, resp.Location())
 				}
 			} else {
-				loginURL := back
-				if tt.method != http.MethodGet {
-					loginURL = "/login?return_to=%2F"
-				}
 				// Browsers ask for a password if the scheme is Basic.
-				if resp.StatusCode != http.StatusUnauthorized || resp.Location() != "" || resp.Header.Get("WWW-Authenticate") != `Cookie realm="oauthlogin"` ||
-					resp.Header.Get("Content-Type") != "application/json" || strings.TrimSpace(resp.Text) != `{"error":"unauthenticated","login_url":"`+loginURL+`"}` {
-					t.Errorf("%d %v %s", resp.StatusCode, resp.Header, resp.Text)
+				if resp.StatusCode != http.StatusUnauthorized || resp.Location() != "" || resp.Header.Get("WWW-Authenticate") != `Cookie realm="oauthlogin"` {
+					t.Errorf("%d %v", resp.StatusCode, resp.Header)
+				}
+				isPage := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") && slices.Equal(resp.Links(), []string{loginURL})
+				isJSON := resp.Header.Get("Content-Type") == "application/json" && strings.TrimSpace(resp.Text) == `{"error":"unauthenticated","login_url":"`+loginURL+`"}`
+				if isPage != (tt.gets == aPage) || isJSON != (tt.gets == inJSON) {
+					t.Errorf("%v %s, want %s", resp.Header, resp.Text, tt.gets)
 				}
 			}
-			if resp.Header.Get("Set-Cookie")+resp.Header.Get("Access-Control-Allow-Origin") != "" || resp.Header.Get("Cache-Control") != "no-store" || a.Called("/dashboard") > 0 {
+			if resp.Header.Get("Set-Cookie")+resp.Header.Get("Access-Control-Allow-Origin")+resp.Header.Get("HX-Redirect") != "" || resp.Header.Get("Cache-Control") != "no-store" || a.Called("/dashboard") > 0 {
 				t.Errorf("headers %v, handler ran %d times", resp.Header, a.Called("/dashboard"))
 			}
 		})
@@ -120,6 +147,59 @@ func TestLoginURLOfScripts(t *testing.T) {
 		want := fmt.Sprintf(`{"error":"unauthenticated","login_url":"/login?return_to=%s"}`, url.QueryEscape(tt.returnTo))
 		if resp.StatusCode != http.StatusUnauthorized || strings.TrimSpace(resp.Text) != want {
 			t.Errorf("%s: %d %s, want %s", tt.name, resp.StatusCode, resp.Text, want)
+		}
+	}
+}
+
+// acceptHTML is the Accept header of a browser's navigation.
+const acceptHTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+// The page that a form gets is the application's ErrorHandler's to write, and leads back
+// to the form.
+func TestFormComesBackAfterTheLogin(t *testing.T) {
+	t.Parallel()
+	var failed failures
+	a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.ErrorHandler = failed.handle }})
+	b := a.Browser(t)
+	resp := b.Post("/dashboard", url.Values{"text": {"hello"}}, "Sec-Fetch-Mode", "navigate", "Referer", "https://app.test/dashboard?edit=7")
+	if resp.StatusCode != http.StatusUnauthorized || failed.code() != "unauthenticated" {
+		t.Fatalf("%d, ErrorHandler got %q", resp.StatusCode, failed.code())
+	}
+	if resp = b.Follow(failed.last.RetryURL); resp.Request.URL.RequestURI() != "/dashboard?edit=7" || resp.StatusCode != http.StatusOK {
+		t.Errorf("the link leads to %s", resp.Request.URL)
+	}
+}
+
+// htmx follows HX-Redirect, and says in HX-Current-URL which page it is on.
+func TestHTMX(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, method, currentURL, returnTo string
+	}{
+		{"a page", "GET", "https://app.test/list?page=2#top", "/list?page=2"},
+		{"a form", "POST", "https://app.test/list?page=2", "/list?page=2"},
+		{"another origin", "POST", "https://evil.test/list", "/"},
+		{"the host inside", "POST", "https://backend.internal/list", "/"},
+		{"no URL", "GET", "", "/dashboard"},
+	} {
+		a := apptest.New(t, apptest.Config{})
+		a.GuardBy(oauthlogin.Policy{ACR: []string{"phr"}})
+		b := a.Browser(t)
+		ask := func(path string) (hxRedirect string, body map[string]string) {
+			resp := b.Do(b.Request(tt.method, path, nil, "HX-Request", "true", "HX-Current-URL", tt.currentURL, "Sec-Fetch-Mode", "cors", "Accept", "*/*"))
+			if err := json.Unmarshal([]byte(resp.Text), &body); err != nil || resp.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%s: %d %s", tt.name, resp.StatusCode, resp.Text)
+			}
+			return resp.Header.Get("HX-Redirect"), body
+		}
+		hxRedirect, body := ask("/dashboard")
+		if want := "/login?return_to=" + url.QueryEscape(tt.returnTo); hxRedirect != want || body["login_url"] != want {
+			t.Errorf("%s: HX-Redirect %q, login_url %q", tt.name, hxRedirect, body["login_url"])
+		}
+		b.Login("/dashboard")
+		hxRedirect, body = ask("/guarded")
+		if hxRedirect == "" || body["login_url"] != hxRedirect || body["error"] != "insufficient_user_authentication" {
+			t.Errorf("%s: step-up: HX-Redirect %q, body %v", tt.name, hxRedirect, body)
 		}
 	}
 }
@@ -250,6 +330,80 @@ func TestTwoMiddlewares(t *testing.T) {
 	})
 }
 
+// withPrefix puts back the prefix that a proxy strips, as README.md shows.
+func withPrefix(prefix string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.Clone(r.Context())
+		r.URL.Path, r.RequestURI = prefix+r.URL.Path, prefix+r.RequestURI
+		if r.URL.RawPath != "" {
+			r.URL.RawPath = prefix + r.URL.RawPath
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// below serves an application at https://app.test/app, behind a proxy that strips the
+// prefix.
+func below(t *testing.T, mount func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler) *apptest.App {
+	t.Helper()
+	const redirectURL = "https://app.test/app/auth/callback"
+	a := apptest.New(t, apptest.Config{
+		Provider: oauthlogintest.Config{Clients: []oauthlogintest.Client{{ID: "below", Secret: "s3cret-below", RedirectURIs: []string{redirectURL}}}},
+		Change: func(o *oauthlogin.Options) {
+			o.LoginPath, o.LogoutPath = "/app/login", "/app/logout"
+			o.Providers[0].OAuth2 = &oauth2.Config{ClientID: "below", ClientSecret: "s3cret-below", RedirectURL: redirectURL}
+		},
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/", a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, _ := oauthlogin.FromContext(r.Context())
+		fmt.Fprintf(w, "%s for %s", r.URL.Path, s.User.Subject)
+	})))
+	served := mount(a.Auth, mux)
+	a.Net["app.test"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // the proxy
+		target, ok := strings.CutPrefix(r.RequestURI, "/app")
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		inside := httptest.NewRequestWithContext(r.Context(), r.Method, target, r.Body)
+		inside.Header, inside.Host = r.Header, r.Host
+		served.ServeHTTP(w, inside)
+	})
+	return a
+}
+
+// A proxy may strip a prefix, which withPrefix puts back. Without it the login would lead
+// to itself, and is an error that says so.
+func TestPrefixThatAProxyStrips(t *testing.T) {
+	t.Parallel()
+	a := below(t, func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler {
+		return withPrefix("/app", auth.Handler(http.StripPrefix("/app", mux)))
+	})
+	b := a.Browser(t)
+	resp := b.Follow("/app/dashboard/a%2Fb?q=1")
+	if resp.StatusCode != http.StatusOK || resp.Request.URL.RequestURI() != "/app/dashboard/a%2Fb?q=1" || resp.Text != "/dashboard/a/b for alice" {
+		t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+	}
+	if resp = b.Post("/app/logout", nil); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("logout: %d", resp.StatusCode)
+	}
+	if resp = b.Get("/app/dashboard"); resp.Location() != "/app/login?return_to=%2Fapp%2Fdashboard" {
+		t.Errorf("signed out: %d to %q", resp.StatusCode, resp.Location())
+	}
+	a = below(t, func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler { return auth.Handler(mux) })
+	for _, path := range []string{"/app/dashboard", "/app/auth/callback?code=x&state=y"} {
+		b = a.Browser(t)
+		resp = b.Follow(path)
+		if resp.StatusCode != http.StatusInternalServerError || resp.Request.URL.Path == "/app/dashboard" {
+			t.Errorf("%s leads to %s: %d", path, resp.Request.URL, resp.StatusCode)
+		}
+	}
+	if log := a.Log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "code=internal") || !strings.Contains(log, "strips a prefix") {
+		t.Error(log)
+	}
+}
+
 // A logout that is mounted elsewhere may follow on a session that Handler has just
 // resealed: there is one Set-Cookie for each name, as apptest.Audited checks.
 func TestLogoutAfterSealingAnew(t *testing.T) {
@@ -283,5 +437,60 @@ func TestResponseWriterIsNotWrapped(t *testing.T) {
 	h.ServeHTTP(given, r)
 	if !same {
 		t.Error("next got another ResponseWriter")
+	}
+}
+
+// The response to an older request never takes away the newer session's cookie.
+func TestOldRequestsLeaveTheNewCookie(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := apptest.SignedIn(t, apptest.Config{})
+		older := b.Cookies()
+		time.Sleep(3 * time.Hour) // due to be refreshed and sealed anew
+		b.Login("/dashboard")
+		if w := a.Ask(t.Context(), older, "/dashboard"); w.Code != http.StatusOK || len(w.Header()["Set-Cookie"]) > 0 {
+			t.Errorf("a request of the session before: %d %v", w.Code, w.Header()["Set-Cookie"])
+		}
+		a.RespondToRefreshes(apptest.RespondWith(400, `{"error":"invalid_grant"}`))
+		time.Sleep(time.Hour)
+		if w := a.Ask(t.Context(), older, "/dashboard"); w.Code != http.StatusFound || len(w.Header()["Set-Cookie"]) > 0 {
+			t.Errorf("a refused refresh of the session before: %d %v", w.Code, w.Header()["Set-Cookie"])
+		}
+	})
+}
+
+// A cookie that is sealed anew goes out with pages and fetches, and not with files:
+// applications may let caches keep those.
+func TestFilesSetNoCookie(t *testing.T) {
+	t.Parallel()
+	for dest, sets := range map[string]bool{
+		"document": true, "empty": true, "iframe": true, "": true,
+		"image": false, "style": false, "script": false, "font": false, "video": false, "audio": false, "track": false, "manifest": false, "worker": false, "serviceworker": false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := apptest.SignedIn(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 5 * time.Hour}})
+			cookies := b.Cookies()
+			ask := func() bool {
+				w := a.Ask(t.Context(), cookies, "/dashboard", "Sec-Fetch-Dest", dest, "Sec-Fetch-Mode", "no-cors")
+				if w.Code != http.StatusOK {
+					t.Errorf("%s: %d", dest, w.Code)
+				}
+				return apptest.SetsSession(w)
+			}
+			time.Sleep(3 * time.Hour) // a tenth of the idle limit is over
+			if got := ask(); got != sets {
+				t.Errorf("%s: sets a cookie %t", dest, got)
+			}
+			time.Sleep(2*time.Hour - 30*time.Second) // a refresh is due, and the token alive
+			ask()
+			if got := len(a.Refreshes(t)) == 1; got != sets {
+				t.Errorf("%s: refreshes while the token lives: %t", dest, got)
+			}
+			time.Sleep(time.Minute)
+			if !ask() {
+				t.Errorf("%s: sets no cookie when the token is over", dest)
+			}
+			a.WantRefreshes(t, 1)
+		})
 	}
 }

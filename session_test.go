@@ -2,9 +2,13 @@ package oauthlogin_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -45,6 +49,70 @@ func TestFromContext(t *testing.T) {
 	}
 	if s, ok := oauthlogin.FromContext(t.Context()); ok || s != nil {
 		t.Error("a context without a request has a session")
+	}
+}
+
+// An outer handler's goroutine reads the session while RequireAuth inside refreshes it.
+// The race detector watches.
+func TestSessionIsReadDuringRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		inner := a.Auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s, _ := oauthlogin.FromContext(r.Context())
+			json.NewEncoder(w).Encode(s.User)
+		}))
+		a.Routes = func(mux *http.ServeMux) {
+			mux.HandleFunc("/raced", func(w http.ResponseWriter, r *http.Request) {
+				s, _ := oauthlogin.FromContext(r.Context())
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					for range 1000 {
+						if s.User.Subject != "alice" {
+							t.Error(s.User.Subject)
+						}
+					}
+				})
+				inner.ServeHTTP(w, r)
+				wg.Wait()
+			})
+		}
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(2 * time.Hour)
+		if resp := b.Get("/raced"); apptest.UserOf(t, resp).Subject != "alice" {
+			t.Error(resp.Text)
+		}
+		a.WantRefreshes(t, 1)
+	})
+}
+
+// After a logout in the same request, and behind an inner Middleware without a session,
+// FromContext has none.
+func TestFromContextHasNone(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	inner := apptest.NewAuth(t, apptest.ValidOptions())
+	has := func(r *http.Request) string { _, ok := oauthlogin.FromContext(r.Context()); return fmt.Sprint(ok) }
+	a.Guard("/out", func(w http.ResponseWriter, r *http.Request) {
+		before := has(r)
+		a.Auth.SignOut(w, r)
+		fmt.Fprint(w, before, has(r))
+	})
+	a.Guard("/nested", func(w http.ResponseWriter, r *http.Request) {
+		outside := has(r)
+		inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, outside, has(r))
+			a.Auth.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, has(r)) })).ServeHTTP(w, r)
+		})).ServeHTTP(w, r)
+	})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	if got := b.Get("/nested").Text; got != "truefalsetrue" {
+		t.Errorf("nested: %s", got)
+	}
+	if got := b.Get("/out").Text; got != "truefalse" {
+		t.Errorf("after SignOut: %s", got)
 	}
 }
 

@@ -72,6 +72,60 @@ func TestSessionLimits(t *testing.T) {
 	}
 }
 
+// GHSA-3rw9-wmc8-8948 of Coder: without a refresh token the session ends with the access
+// token, since nothing says after that whether the provider still knows the user.
+func TestSessionWithoutRefreshToken(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		endless  bool // no expires_in
+		outlive  bool
+		signedIn bool   // when an hour is over
+		token    string // then
+	}{
+		{"ends with the access token", false, false, false, ""},
+		{"goes on when that is asked for", false, true, true, "expired"},
+		{"goes on when no end is known", true, false, true, "unknown"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{
+					Provider: oauthlogintest.Config{NoRefreshTokens: true},
+					Change:   func(opts *oauthlogin.Options) { opts.SessionsOutliveTokens = tt.outlive },
+				})
+				a.Provider.EditTokenResponse(func(resp map[string]any) {
+					if tt.endless {
+						delete(resp, "expires_in")
+					}
+				})
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				time.Sleep(time.Hour - time.Millisecond)
+				if !b.SignedIn() {
+					t.Error("signed out before the token expires")
+				}
+				time.Sleep(time.Millisecond)
+				ran := a.Called("/dashboard")
+				page, fetch := b.Get("/dashboard"), b.Get("/api/me", "Sec-Fetch-Mode", "cors")
+				if tt.signedIn {
+					if page.StatusCode != http.StatusOK || fetch.StatusCode != http.StatusOK || !strings.Contains(page.Text, "alice") {
+						t.Errorf("after an hour: %d and %d: %s", page.StatusCode, fetch.StatusCode, page.Text)
+					}
+					if got := b.Get("/token").Text; got != tt.token {
+						t.Errorf("after an hour the token: %s", got)
+					}
+				} else {
+					if page.StatusCode != http.StatusFound || fetch.StatusCode != http.StatusUnauthorized || a.Called("/dashboard") != ran {
+						t.Errorf("after an hour: %d and %d; the handler ran %d times", page.StatusCode, fetch.StatusCode, a.Called("/dashboard")-ran)
+					}
+					b.Login("/dashboard")
+				}
+				a.WantRefreshes(t, 0)
+			})
+		})
+	}
+}
+
 // A session is sealed anew after a tenth of the idle timeout and not before:
 // each write is a chance for parallel responses to cross.
 func TestSessionSealedAnew(t *testing.T) {
@@ -109,6 +163,90 @@ func TestSessionSealedAnew(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A provider that cannot be reached vouches for its users for a day, and no longer.
+func TestOutageOfADay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.IdleTimeout = 100 * time.Hour }})
+		a.Routes = func(mux *http.ServeMux) {
+			mux.HandleFunc("/session", func(w http.ResponseWriter, r *http.Request) {
+				s, err := a.Auth.Session(r)
+				fmt.Fprint(w, s != nil, err != nil)
+			})
+		}
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		a.RespondToRefreshes(apptest.RespondWith(503, ""))
+		time.Sleep(24*time.Hour + 59*time.Minute)
+		if !b.SignedIn() {
+			t.Error("signed out within a day")
+		}
+		before := b.Cookies()[apptest.SessionCookie]
+		time.Sleep(2 * time.Minute)
+		page, script := b.Get("/dashboard"), b.Get("/dashboard", apptest.AsScript...)
+		if page.StatusCode != 503 || page.Header.Get("Retry-After") == "" || script.StatusCode != 503 || strings.TrimSpace(script.Text) != `{"error":"unavailable"}` {
+			t.Errorf("after a day: %d %v, %d %s", page.StatusCode, page.Header, script.StatusCode, script.Text)
+		}
+		if got := b.Get("/session").Text; got != "false true" {
+			t.Errorf("Session: %s", got)
+		}
+		if b.Cookies()[apptest.SessionCookie] != before {
+			t.Error("the cookie has changed")
+		}
+		a.RespondToRefreshes(nil)
+		time.Sleep(time.Minute)
+		if !b.SignedIn() {
+			t.Error("signed out although the provider is back")
+		}
+	})
+	// A token without an expiry gives the provider nothing to vouch for.
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.IdleTimeout = 100 * time.Hour }})
+		a.Provider.EditTokenResponse(func(resp map[string]any) { delete(resp, "expires_in") })
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(99 * time.Hour)
+		if !b.SignedIn() {
+			t.Error("a token without an expiry")
+		}
+	})
+}
+
+// A sign-in replaces the session that the same user had in the browser. At the logout
+// both are over, and both refresh tokens are revoked.
+func TestReplacedSessionEndsWithItsSuccessor(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	a.NoEndSession()
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	first := b.Cookies()
+	b.Login("/dashboard")
+	b.Login("/dashboard")
+	if w := a.Ask(t.Context(), first, "/dashboard"); w.Code != http.StatusOK {
+		t.Fatalf("a copy of the first cookie: %d", w.Code)
+	}
+	b.LogOut("/")
+	if w := a.Ask(t.Context(), first, "/dashboard"); w.Code != http.StatusFound {
+		t.Errorf("a copy of the first cookie after the logout: %d", w.Code)
+	}
+	var revoked []string
+	for _, r := range a.Provider.Requests(oauthlogintest.Revocation) {
+		revoked = append(revoked, r.Form.Get("token"))
+	}
+	issued := a.Issued()
+	slices.Sort(revoked)
+	slices.Sort(issued)
+	if !slices.Equal(revoked, issued) {
+		t.Errorf("%d refresh tokens were issued and %d revoked", len(issued), len(revoked))
+	}
+	// Another user's session is not affected, and neither is the next one.
+	b.Login("/dashboard")
+	if !b.SignedIn() {
+		t.Error("the next session has ended too")
+	}
 }
 
 // maxAgeOf returns the Max-Age of the cookie that resp sets, 0 if it does not.
@@ -195,6 +333,49 @@ func TestCachedSessionsNeverMix(t *testing.T) {
 			}
 			wg.Wait()
 		})
+	}
+}
+
+// On plain http another application of the host may leave a cookie of the same name. The
+// one that opens counts, if exactly one does.
+func TestTwoCookiesOfOneName(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, origin string
+		signedIn     bool
+	}{
+		{"on loopback", "http://localhost:3000", true},
+		{"on https", "https://app.test", false},
+	} {
+		a, b := apptest.SignedIn(t, apptest.Config{Origin: tt.origin})
+		var name, value string
+		for name, value = range b.Cookies() {
+		}
+		bare := a.BareBrowser(t)
+		get := func(cookies ...string) *apptest.Response {
+			return bare.Get("/api/me", "Cookie", strings.Join(cookies, "; "), "Sec-Fetch-Mode", "navigate")
+		}
+		ours, stale := name+"="+value, name+"=1stale-from-another-application"
+		for _, cookies := range [][]string{{ours, stale}, {stale, ours}, {stale, ours, name + "=", ours}} {
+			if resp := get(cookies...); (resp.StatusCode == http.StatusOK) != tt.signedIn {
+				t.Errorf("%s: %d with %.20q", tt.name, resp.StatusCode, cookies)
+			}
+		}
+		if !tt.signedIn {
+			continue
+		}
+		other := a.Browser(t)
+		other.Login("/dashboard")
+		for _, cookies := range [][]string{{ours, name + "=" + other.Cookies()[name]}, {stale, name + "=2another"}} {
+			if resp := get(cookies...); resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.Text, "does not keep you signed in") {
+				t.Errorf("both or none: %d to %q", resp.StatusCode, resp.Location())
+			}
+		}
+		// A session that is over does not keep the user from signing in.
+		b.LogOut("/")
+		if resp := get(ours, stale); resp.StatusCode != http.StatusFound {
+			t.Errorf("signed out: %d", resp.StatusCode)
+		}
 	}
 }
 

@@ -305,6 +305,49 @@ func TestSilentAfterLogout(t *testing.T) {
 	}
 }
 
+// After a logout no page signs the user in again, however long ago that was, until the
+// user signs in on purpose.
+func TestSilentLoginStaysOffAfterLogout(t *testing.T) {
+	t.Parallel()
+	for _, seenBefore := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newSilentApp(t, nil)
+			a.NoEndSession()
+			a.Provider.AutoApprove("alice") // the provider still knows the user
+			b := a.Browser(t)
+			reads := func(when, user string) {
+				t.Helper()
+				if resp := b.Follow("/public/"); resp.Text != "page for "+user {
+					t.Errorf("seen before %v: %s: %q", seenBefore, when, resp.Text)
+				}
+			}
+			if seenBefore {
+				reads("at first", "alice")
+			}
+			b.Login("/dashboard")
+			b.LogOut("/")
+			reads("at once", "everybody")
+			for _, wait := range []time.Duration{time.Minute, time.Hour, 7 * 24 * time.Hour, 40 * 24 * time.Hour, 300 * 24 * time.Hour} {
+				time.Sleep(wait)
+				reads(wait.String(), "everybody")
+			}
+			b.Login("/dashboard") // on purpose
+			reads("signed in", "alice")
+			b.LogOut("/")
+			time.Sleep(time.Hour)
+			reads("signed out again", "everybody")
+			b.Login("/dashboard")
+			for name := range b.Cookies() {
+				if strings.HasSuffix(name, "oauthlogin") {
+					b.SetCookie(name, "") // the session gets lost, without a logout
+				}
+			}
+			time.Sleep(time.Hour)
+			reads("lost", "alice")
+		})
+	}
+}
+
 // RFC 9700 section 4.4: a mix-up is an attack, also in a silent login.
 func TestSilentTellsOfMixUps(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -153,6 +154,101 @@ func TestUserInfoAdvertised(t *testing.T) {
 	}
 	if err := new(oauthlogin.User).Claims(&claims); err == nil {
 		t.Error("a user without claims has some")
+	}
+}
+
+// All claims are of one age: what a login has read of user info, every refresh reads anew.
+func TestUserInfoAtRefresh(t *testing.T) {
+	t.Parallel()
+	for _, always := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.Providers[0].AlwaysUserInfo = always }})
+			groups := []string{"staff", "admin"}
+			a.Provider.EditUserInfo(func(info map[string]any) { info["groups"] = groups; info["theme"] = "dark" })
+			if !always { // the ID token has no e-mail address, so that the login reads user info
+				a.Provider.EditIDToken(func(_, claims map[string]any) { delete(claims, "email"); delete(claims, "email_verified") })
+			}
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			claims := func() (c map[string]any) {
+				user := apptest.UserOf(t, b.Get("/dashboard"))
+				if err := user.Claims(&c); err != nil {
+					t.Fatal(err)
+				}
+				return c
+			}
+			if c := claims(); fmt.Sprint(c["groups"]) != "[staff admin]" || c["theme"] != "dark" {
+				t.Fatalf("after the login: %v", c)
+			}
+			groups = []string{"staff"}
+			a.Provider.EditUserInfo(func(info map[string]any) { info["groups"] = groups })
+			time.Sleep(2 * time.Hour)
+			if c := claims(); fmt.Sprint(c["groups"]) != "[staff]" || c["theme"] != nil || c["email"] == nil || c["nonce"] == nil {
+				t.Errorf("after a refresh: %v", c)
+			}
+			// User info that fails leaves the claims as they are.
+			a.Provider.Intercept(oauthlogintest.UserInfo, apptest.RespondWith(500, "<html>"))
+			time.Sleep(2 * time.Hour)
+			if c := claims(); fmt.Sprint(c["groups"]) != "[staff]" || !strings.Contains(a.Log.String(), "reading user info failed") {
+				t.Errorf("after user info has failed: %v", c)
+			}
+			// Another subject ends the session.
+			a.Provider.Intercept(oauthlogintest.UserInfo, apptest.RespondWith(200, `{"sub":"mallory"}`))
+			time.Sleep(2 * time.Hour)
+			if b.SignedIn() {
+				t.Error("signed in with the user info of another subject")
+			}
+		})
+	}
+}
+
+// User info that cannot be read fails no login whose ID token verifies, and the log says
+// what it was. Another subject does (OpenID Connect Core section 5.3.2).
+func TestUserInfoFails(t *testing.T) {
+	t.Parallel()
+	always := apptest.Config{Change: func(o *oauthlogin.Options) { o.Providers[0].AlwaysUserInfo = true }}
+	jwt := apptest.Segment(map[string]any{"alg": "RS256"}) + "." + apptest.Segment(map[string]any{"sub": "alice"}) + ".c2ln"
+	for name, tt := range map[string]struct {
+		status            int
+		contentType, body string
+		says              string
+	}{
+		"401":         {401, "", "", "status 401"},
+		"500":         {500, "", "", "status 500"},
+		"302":         {302, "", "", "status 302"},
+		"a page":      {200, "text/html", "<html>", "user info is a page"},
+		"signed":      {200, "application/jwt", jwt, "user info is a signed JWT"},
+		"encrypted":   {200, "application/jwt", jwt + ".a.b", "user info is an encrypted JWT"},
+		"too long":    {200, "application/json", `{"sub":"alice","x":"` + strings.Repeat("x", 64<<10) + `"}`, "reading user info failed"},
+		"mislabelled": {200, "text/html", `{"sub":"alice","name":"From user info"}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := apptest.New(t, always)
+			a.Provider.Intercept(oauthlogintest.UserInfo, apptest.RespondWith(tt.status, tt.body, "Content-Type", tt.contentType))
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			if log := a.Log.String(); !strings.Contains(log, tt.says) || (tt.says == "") == strings.Contains(log, "reading user info failed") {
+				t.Errorf("log: %s", log)
+			}
+		})
+	}
+	a := apptest.New(t, always)
+	a.Provider.Intercept(oauthlogintest.UserInfo, apptest.RespondWith(200, `{"sub":"mallory"}`))
+	if resp := a.Browser(t).TryLogin(); resp.StatusCode != http.StatusBadGateway {
+		t.Errorf("another subject: %d", resp.StatusCode)
+	}
+}
+
+// What a provider says of a user is at most 64 KiB.
+func TestClaimsAreBounded(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int]int{1 << 10: http.StatusOK, 64 << 10: http.StatusInternalServerError} {
+		a := apptest.New(t, apptest.Config{})
+		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["padding"] = strings.Repeat("a", size) })
+		if resp := a.Browser(t).TryLogin(); resp.StatusCode != want {
+			t.Errorf("%d bytes: %d", size, resp.StatusCode)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,10 @@ func TestHostHeader(t *testing.T) {
 		for _, header := range apptest.ForwardedHeaders {
 			for _, target := range []string{"/login?return_to=/dashboard", "https://hostile.test/login", "http://hostile.test:8080/login"} {
 				staysConfigured("GET "+target, header...)
+			}
+			resp := a.Raw(b, nil, "GET http://hostile.test:8080/dashboard", append(slices.Clone(header), "Accept", "text/html")...)
+			if resp.StatusCode != http.StatusFound || resp.Location() != "/login?return_to=%2Fdashboard" {
+				t.Errorf("/dashboard with %q: %d to %q", header, resp.StatusCode, resp.Location())
 			}
 		}
 		for _, host := range []string{"hostile.test", "hostile.test:443", "app.test.hostile.test", "app.test@hostile.test", "[::1]", "", "hostile.test/x"} {

@@ -10,6 +10,7 @@ import (
 var ForwardedHeaders = [][]string{
 	{"Forwarded", "for=127.0.0.1;host=hostile.test;proto=http"},
 	{"X-Forwarded-Host", "hostile.test", "X-Forwarded-Proto", "http", "X-Forwarded-Port", "81"},
+	{"X-Forwarded-Proto", "http"},
 	{"X-Forwarded-Uri", "/login"},
 	{"X-Forwarded-Uri", "//hostile.test", "X-Forwarded-Method", "GET", "X-Forwarded-Prefix", "//hostile.test"},
 	{"X-Forwarded-For", "127.0.0.1", "X-Real-Ip", "127.0.0.1", "True-Client-Ip", "127.0.0.1"},

@@ -51,14 +51,24 @@ func (a *App) Issued() (tokens []string) {
 	return tokens
 }
 
+// RespondToRefreshes has respond in place of the token endpoint, for refreshes and
+// not for logins. nil restores the endpoint.
+func (a *App) RespondToRefreshes(respond func(http.ResponseWriter, *http.Request, http.HandlerFunc)) {
+	a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		if respond == nil || r.FormValue("grant_type") != "refresh_token" {
+			next(w, r)
+			return
+		}
+		respond(w, r, next)
+	})
+}
+
 // SlowTokens has the provider take d over each response to a refresh. The
 // rotation is done at once.
 func (a *App) SlowTokens(d time.Duration) {
-	a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+	a.RespondToRefreshes(func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 		next(w, r)
-		if r.FormValue("grant_type") == "refresh_token" {
-			time.Sleep(d)
-		}
+		time.Sleep(d)
 	})
 }
 

@@ -179,6 +179,80 @@ func TestReadDoesNotJoin(t *testing.T) {
 	}
 }
 
+// On plain http another application of the host may leave a cookie of this name.
+func TestTheOneThatOpensCounts(t *testing.T) {
+	one, two, garbage := strings.Repeat("one.", 2000)+"signature-of-one", strings.Repeat("two", 20)+"signature-2", strings.Repeat("x", 5000)+"nothing"
+	for _, secure := range []bool{false, true} {
+		s := NewScheme("app", secure)
+		opened := 0
+		opens := map[string]bool{one: true}
+		s.Opens = func(v Value) bool {
+			opened++
+			sealed, ok := v.Sealed()
+			return ok && opens[sealed]
+		}
+		written := func(sealed string) string {
+			var pairs []string
+			for i, chunk := range s.split(sealed) {
+				pairs = append(pairs, s.chunks[i]+"="+chunk)
+			}
+			return strings.Join(pairs, "; ")
+		}
+		first, second, third := written(one), written(two), written(garbage)
+		read := func(header ...string) string {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header["Cookie"] = header
+			v := s.Read(r)
+			if v.IsZero() {
+				if s.SentTwice(r) != s.IsAmbiguous(r) {
+					t.Errorf("%.20q: not ambiguous", header)
+				}
+				return ""
+			}
+			if s.IsAmbiguous(r) {
+				t.Errorf("%.20q: ambiguous", header)
+			}
+			sealed, _ := v.Sealed()
+			return sealed
+		}
+		want := one
+		if secure {
+			want = "" // __Host- leaves nothing to guess
+		}
+		for _, header := range [][]string{
+			{first + "; " + second},
+			{second + "; " + first},
+			{second, third, first},
+			{third + "; " + first + "; " + second},
+			{s.Session + "=junk; " + second + "; " + first},
+			{first + "; " + first + "; " + second},
+		} {
+			if got := read(header...); got != want {
+				t.Errorf("secure %v: read %.20q", secure, got)
+			}
+		}
+		if secure && opened > 0 {
+			t.Error("opened values of an ambiguous request")
+		}
+		opens[two] = true
+		if got := read(first + "; " + second); got != "" {
+			t.Errorf("both open: %.20q", got)
+		}
+		clear(opens)
+		if got := read(first + "; " + second); got != "" {
+			t.Errorf("none opens: %.20q", got)
+		}
+		opened = 0
+		if got := read(first + strings.ReplaceAll("; app=2; app=3; app=4; app=5; app=6", "app", s.Session)); got != "" || opened > 4 {
+			t.Errorf("many: %.20q, %d opened", got, opened)
+		}
+		opened = 0
+		if got := read(first); got != one || opened > 0 {
+			t.Errorf("an ordinary request: %.20q, %d opened", got, opened)
+		}
+	}
+}
+
 // Write sets all chunks, and expires those that the request has and the session does
 // not need any more; what does not fit changes nothing.
 func TestWrite(t *testing.T) {

@@ -147,3 +147,33 @@ func TestSentTwice(t *testing.T) {
 		}
 	}
 }
+
+// Proxies refuse large headers without saying why.
+func TestLargeCookiesAreTold(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		sealed int
+		sent   string
+		told   bool
+	}{
+		{"small", 1000, "", false},
+		{"a response of 4,096 bytes", 4096 - len("app") - len("app.1") - 1 - 2*6, "", false},
+		{"a response of one byte more", 4097 - len("app") - len("app.1") - 1 - 2*6, "", true},
+		{"a request of 8,192 bytes", 4000, "app.flow.a=" + strings.Repeat("x", 8192-4000-len("app=1; app.1=; ")-2*6-len("app.flow.a=; ")), false},
+		{"a request of one byte more", 4000, "app.flow.a=" + strings.Repeat("x", 8193-4000-len("app=1; app.1=; ")-2*6-len("app.flow.a=; ")), true},
+		{"cookies of others", 1000, "other=" + strings.Repeat("x", 9000), false},
+		{"a session in place of a larger one", 1000, "app=" + strings.Repeat("x", 3000) + "; app.1=" + strings.Repeat("x", 3000) + "; app.2=" + strings.Repeat("x", 3000), false},
+	} {
+		s := NewScheme("app", false)
+		told := false
+		s.OnLarge = func(_ *http.Request, set, sent int) { told = set > 4096 || sent > 8192 }
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", tt.sent)
+		if err := s.Write(httptest.NewRecorder(), r, strings.Repeat("s", tt.sealed), 60); err != nil {
+			t.Fatal(err)
+		}
+		if told != tt.told {
+			t.Errorf("%s: told %v", tt.name, told)
+		}
+	}
+}

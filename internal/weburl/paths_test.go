@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -49,12 +50,15 @@ func TestRequest(t *testing.T) {
 }
 
 // A script's login leads back to the page that it runs on, if that is on the public origin.
+// A proxy may have rewritten Host.
 func TestCaller(t *testing.T) {
 	for _, tt := range []struct{ method, referer, page, caller string }{
 		{"GET", "https://app.test/page?x=1", "/page?x=1", "/page?x=1"},
 		{"POST", "https://app.test/page", "/page", "/page"},
 		{"GET", "http://app.test/page", "", "/api/me?x"},
 		{"GET", "https://app.test:443/page", "/page", "/page"},
+		{"GET", "https://APP.test:443/page", "/page", "/page"},
+		{"GET", "https://backend.internal/page", "", "/api/me?x"},
 		{"GET", "https://app.test", "/", "/"},
 		{"GET", "https://app.test/login?return_to=/x", "/", "/"},
 		{"GET", "https://app.test//evil.example", "/", "/"},
@@ -71,7 +75,7 @@ func TestCaller(t *testing.T) {
 		{"GET", "https://app.test/%zz", "", "/api/me?x"},
 		{"GET", "://", "", "/api/me?x"},
 	} {
-		r := httptest.NewRequest(tt.method, "https://app.test/api/me?x", nil)
+		r := httptest.NewRequest(tt.method, "http://backend.internal/api/me?x", nil)
 		r.RequestURI = "/api/me?x"
 		r.Header.Set("Referer", tt.referer)
 		if got := ownPaths.Page(r); got != tt.page {
@@ -81,9 +85,44 @@ func TestCaller(t *testing.T) {
 			t.Errorf("%s from %q: caller %q, want %q", tt.method, tt.referer, got, tt.caller)
 		}
 	}
+	// htmx names its page itself.
+	for _, tt := range []struct{ htmx, page, caller string }{
+		{"true", "https://app.test/list?page=2", "/list?page=2"},
+		{"true", "https://evil.test/list", "/api/me?x"},
+		{"true", "https://app.test/login", "/"},
+		{"", "https://app.test/list", "/api/me?x"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://backend.internal/api/me?x", nil)
+		r.RequestURI = "/api/me?x"
+		r.Header.Set("HX-Request", tt.htmx)
+		r.Header.Set("HX-Current-URL", tt.page)
+		if got := ownPaths.Caller(r); got != tt.caller {
+			t.Errorf("HX-Request %q from %q: caller %q, want %q", tt.htmx, tt.page, got, tt.caller)
+		}
+	}
 	// A request without a host has no page, whatever it says.
 	r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: "/"}, Header: http.Header{"Referer": {"/page"}}}
 	if got := ownPaths.Page(r); got != "" {
 		t.Errorf("page %q", got)
+	}
+}
+
+func TestWithoutPrefix(t *testing.T) {
+	paths := &Paths{Login: "/app/login", Callbacks: []string{"/app/auth/callback"}}
+	for target, want := range map[string]bool{
+		"/login": true, "/login?return_to=/": true, "/auth/callback?code=c&state=s": true, "/callback?error=x&state=s": true,
+		"/app/login": false, "/gin": false, "/": false, "/callback": false, "/auth/callback?code=c": false, "/dashboard": false,
+		"/app/auth/callback?code=c&state=s": false,
+	} {
+		if got := paths.WithoutPrefix(httptest.NewRequest("GET", target, nil)); got != want {
+			t.Errorf("%s: %v", target, got)
+		}
+	}
+	for asked, want := range map[string]bool{"/app/login": true, "/admin/login": false} {
+		http.StripPrefix(strings.TrimSuffix(asked, "/login"), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if got := paths.WithoutPrefix(r); got != want {
+				t.Errorf("%s behind http.StripPrefix: %v", asked, got)
+			}
+		})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", asked, nil))
 	}
 }

@@ -15,7 +15,7 @@ var ordinaryPaths = []string{
 	"/.well-known/x", "/a?x=1#frag", "/#/route/of/a/script?x=1", "/confirm/me@example.com", "/search?q=a%20b+c&u=http%3A%2F%2Fx",
 	"/app?next=https://other.example/a//b", "/app?next=//other.example", "/app?next=/login", "/p/%2F%2Fevil.com", "/%2F/evil.com",
 	"/%E2%82%AC", "/caf%C3%A9?q=%F0%9F%98%80", "/url%20with%20spaces/", "/100%25", "/app?half=%zz", "/%09/evil.com",
-	"/a/%5C/b", "/files/C:%5Cdata",
+	"/a/%5C/b", "/files/C:%5Cdata", "/files/C:%5C%5Cdata", "/files/a%5cb/c?x=%5C",
 	"/a/..//b", "/x//../y", "/app?q=" + strings.Repeat("a", MaxReturnPath-7),
 }
 
@@ -47,10 +47,23 @@ var hostilePaths = []struct{ name, path string }{
 	{"a slash, a backslash and a slash", `/\/evil.example`},
 	{"a backslash further on", `/a\b`},
 	{"an encoded backslash", "/%5cevil.example"},
+	{"an encoded backslash in capitals", "/%5Cevil.example"},
+	{"two encoded backslashes", "/%5C%5Cevil.example"},
+	{"an encoded slash and backslash", "/%2F%5Cevil.example"},
+	{"an encoded backslash and slash", "/%5C%2Fevil.example"},
+	{"a dot and an encoded backslash", "/./%5Cevil.example"},
+	{"two dots and an encoded backslash", "/x/../%5Cevil.example"},
+	{"two encoded dots and an encoded backslash", "/x/%2e%2e/%5Cevil.example"},
+	{"two dots before two encoded backslashes", "/x/..%5C%5Cevil.example"},
+	{"two dots among encoded backslashes", "/x%5C..%5C%5Cevil.example"},
+	{"two dots between encoded backslashes", "/x%5C..%5C/evil.example"},
+	{"a dot before an encoded backslash", "/.%5C/evil.example"},
+	{"a dot before two encoded backslashes", "/.%5C%5Cevil.example"},
 	{"an encoded backslash among dots", "/a/%5C../%5Cevil.example"},
 	// net/http.Redirect makes /\evil.example of it.
 	{"a dot and a backslash", `/./\evil.example`},
 	{"two dots and a backslash", `/x/../\evil.example`},
+	{"a dot and a backslash before a query", `/.\?x`},
 	{"user information behind slashes", `///\;@evil.example`},
 	// CVE-2020-11053 of oauth2-proxy: decoded once, these are in the path.
 	{"a tab", "/\t/evil.example"},
@@ -89,6 +102,7 @@ func TestReturnPath(t *testing.T) {
 	// Browsers leave a backslash behind the path as it is; servers may not.
 	for path, want := range map[string]string{
 		`/a?x=\b`: "/a?x=%5Cb", `/a#\`: "/a#%5C", `/?\\evil.example`: "/?%5C%5Cevil.example",
+		`/a?q=\\host\share#a\b`: "/a?q=%5C%5Chost%5Cshare#a%5Cb", `/#\route`: "/#%5Croute",
 		"/" + strings.Repeat("a", MaxReturnPath-3) + `?\`: "/", // too long as written
 	} {
 		if got := ReturnPath(path); got != want {

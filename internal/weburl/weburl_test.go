@@ -86,6 +86,16 @@ func TestIsRoutePath(t *testing.T) {
 	}
 }
 
+func TestASCIIHost(t *testing.T) {
+	for host, want := range map[string]string{
+		"bücher.example": "xn--bcher-kva.example", "BÜCHER.example:8443": "xn--bcher-kva.example:8443", "app.example": "app.example",
+	} {
+		if got := ASCIIHost(host); got != want {
+			t.Errorf("%s: %q", host, got)
+		}
+	}
+}
+
 func TestIsLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
 		"localhost": true, "LOCALHOST": true, "127.0.0.1": true, "127.255.255.255": true, "::1": true, "::ffff:127.0.0.1": true,
