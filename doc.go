@@ -23,8 +23,8 @@
 // A session ends when it is not used for Options.IdleTimeout, and Options.MaxLifetime
 // after its login. The server enforces both by times inside the sealed session. A
 // session without a refresh token ends with its access token, unless
-// Options.SessionsOutliveTokens is set. A session also ends when the provider refuses a
-// refresh because the grant has ended.
+// Options.SessionsOutliveTokens is set. A session also ends when the provider refuses to
+// refresh it: at once if the grant has ended, and otherwise with the access token.
 //
 // # Revoking sessions
 //
@@ -49,14 +49,18 @@
 //
 // A response that sets a cookie of the package is "no-store". A response to a request
 // with a session is "private" with "Vary: Cookie". Responses to requests without a
-// session are left alone.
+// session are left alone. Requests for images, scripts and other files set no cookie,
+// except behind RequireAuth once the access token has expired: mark nothing public there.
+// A logout clears the browser's cache of the site.
 //
 // # Outages
 //
 // New performs no I/O. While a provider is down, sessions go on, logins answer 502, and
-// both recover by themselves; metadata and keys that are known serve through an outage.
-// While Options.Store fails, protected routes answer 503 with Retry-After, public routes
-// run without a session, and no session is lost.
+// both recover by themselves; metadata and keys that are known serve through an outage. If
+// the provider has not refreshed a session for 24 hours after its access token expired,
+// protected routes answer 503 until it does. While Options.Store fails, protected routes
+// answer 503 with Retry-After, public routes run without a session, and no session is
+// lost.
 //
 // # Replicas
 //

@@ -27,9 +27,9 @@ import (
 //	unknown_provider      400  no provider has the name
 //	cookies_lost          400  the browser does not keep the session cookie
 //	invalid_grant         400  the provider did not accept the code
-//	unauthenticated       401  a form was sent without a session
+//	unauthenticated       401  a form was sent, or HTML requested by a script, without a session
 //	insufficient_user_authentication
-//	                      401  a form was sent, and a [Policy] asks for a new sign-in
+//	                      401  the same with a session, and a [Policy] asks for a new sign-in
 //	forbidden             403  the session does not satisfy a [Policy]
 //	sign_in_refused       403  Options.OnSignIn refused the login
 //	step_up_failed        403  the sign-in does not meet the requested max_age or acr_values

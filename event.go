@@ -21,8 +21,9 @@ const (
 	EventLogout EventKind = "logout"
 	// EventRefresh reports a refresh that brought new tokens.
 	EventRefresh EventKind = "refresh"
-	// EventRefreshFailed reports a refresh that failed. The session has ended if the
-	// provider refused, and goes on without a new token otherwise.
+	// EventRefreshFailed reports a refresh that failed. If the provider says that the grant
+	// has ended, the session has ended, too. If it refuses otherwise, the session ends with
+	// its access token. After any other failure it goes on without a new token.
 	EventRefreshFailed EventKind = "refresh_failed"
 	// EventDenied reports a signed-in user who does not satisfy a [Policy].
 	EventDenied EventKind = "denied"

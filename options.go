@@ -103,16 +103,17 @@ type Options struct {
 
 	// CookieName is the stem of all cookie names: "oauthlogin" by default. Applications on
 	// one host need different ones. The cookies are NAME and, for large sessions, NAME.1 to
-	// NAME.4; NAME.flow.* while a login is pending; NAME.rounds for a minute after one; and
-	// NAME.silent for 30 days, and for 400 after a logout, if [Middleware.SilentLogin] is
-	// used. On https their names begin with "__Host-".
+	// NAME.4; NAME.flow.* while a login is pending, for an hour at most; NAME.rounds for a
+	// minute after a login that soon follows another; and NAME.silent for 30 days, and for
+	// 400 after a logout, if [Middleware.SilentLogin] is used. On https their names begin
+	// with "__Host-".
 	CookieName string
 
 	// ErrorHandler answers requests to the login, callback and logout paths that fail, and
-	// those that [Middleware.Require] refuses or [Middleware.RequireAuth] cannot let through
-	// and whose response a user looks at. The error is an [*Error], and its Status is what
-	// the response should have. It is logged already, and cookies and caching headers are
-	// set. By default a plain page is shown that gives no internals away.
+	// those that [Middleware.Require] refuses or [Middleware.RequireAuth] does not let
+	// through and whose response a user looks at. The error is an [*Error], and its Status
+	// is what the response should have. It is logged already, and cookies and caching
+	// headers are set. By default a plain page is shown that gives no internals away.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
 	// OnEvent, if set, is called for every [Event], for metrics and audit logs. It is
@@ -127,7 +128,8 @@ type Options struct {
 	// HTTPClient calls providers. Only its Transport and its Timeout are used: no redirect
 	// is followed, no cookie is kept, and no response over 1 MiB is read.
 	// [Middleware.Client], which calls APIs and not providers, uses its Transport. By
-	// default it is a client of the package with a timeout of 10 seconds.
+	// default it is a client of the package with a timeout of 10 seconds. A refresh of
+	// tokens may take a minute whatever the Timeout is.
 	HTTPClient *http.Client
 }
 

@@ -3,8 +3,9 @@
 // token endpoint, ID tokens, user info, revocation and logout. It knows neither
 // sessions nor browsers.
 //
-// Error texts contain no tokens, codes or secrets, and of a provider's response
-// nothing but protocol error codes and the issuer that its metadata names.
+// Error texts contain no tokens, codes or secrets, and of a provider's response nothing
+// but protocol error codes, the issuer that its metadata names, and the times and the
+// untrusted audience of an ID token. Only the log shows more, at Debug: see [Description].
 package protocol
 
 import (
