@@ -59,7 +59,7 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 		return roundtrip.Failing{Err: err}.RoundTrip(r)
 	}
 	rec := t.session.current()
-	if m.sessions.grants.Ended(rec) { // while the request goes on: a stream may outlive its session
+	if m.sessions.grants.Ended(rec) || time.Since(rec.created) >= m.sessions.limits.lifetime { // a stream may outlive its session
 		return roundtrip.Failing{Err: ErrNoSession}.RoundTrip(r)
 	}
 	if !roundtrip.SameOriginAsAsked(r) {

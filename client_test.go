@@ -324,6 +324,26 @@ func TestClientAfterLogout(t *testing.T) {
 	})
 }
 
+// A stream that goes on for longer than a session may has no session in the end.
+func TestClientAfterMaxLifetime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newCallApp(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.MaxLifetime = 3 * time.Hour }})
+		a.in(t, func(client *http.Client) {
+			time.Sleep(3*time.Hour - time.Second)
+			a.calls(t, client, "200 yes")
+			time.Sleep(time.Second)
+			resp, err := client.Get("https://api.test/")
+			if err == nil {
+				resp.Body.Close()
+			}
+			if !errors.Is(err, oauthlogin.ErrNoSession) {
+				t.Errorf("after MaxLifetime: %v", err)
+			}
+		})
+	})
+}
+
 // After a 401 the token is refreshed once and the request sent once more, with the
 // same body. A request whose body cannot be replayed is not repeated.
 func TestClientReplays(t *testing.T) {

@@ -87,7 +87,11 @@ func (p *responder) loudly(what string) bool { return p.alarms.Add(what, "") }
 func (p *responder) logFailure(r *http.Request, e *Error) (reference string) {
 	reference = rand.Text()[:8]
 	log := p.log.InfoContext
-	if (e.Status >= http.StatusInternalServerError || errors.Is(e.err, errMisconfigured)) && p.loudly(e.Code) {
+	kind := e.Code
+	if errors.Is(e.err, errPrefixStripped) { // which strangers can cause, and which must not hide what they cannot
+		kind = "prefix"
+	}
+	if (e.Status >= http.StatusInternalServerError || errors.Is(e.err, errMisconfigured)) && p.loudly(kind) {
 		log = p.log.ErrorContext
 	}
 	attrs := []any{"code", e.Code, "provider", e.Provider, "id", reference}

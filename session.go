@@ -33,10 +33,11 @@ type Session struct {
 // FromContext returns the session of the request that ctx belongs to: that of the
 // innermost Middleware if the handler is behind several. There is always one behind
 // [Middleware.RequireAuth], and one behind [Middleware.Handler] if the user is
-// signed in. After [Middleware.SignOut] there is none.
+// signed in. There is none after [Middleware.SignOut], and none while it cannot be told
+// whether the user is signed in: see [Middleware.Session].
 func FromContext(ctx context.Context) (*Session, bool) {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
-	if s == nil || s.over.Load() {
+	if s == nil || s.over.Load() || !s.current().vouchedFor(time.Now()) {
 		return nil, false
 	}
 	return s, true

@@ -192,6 +192,9 @@ func TestOutageOfADay(t *testing.T) {
 		if got := b.Get("/session").Text; got != "false true" {
 			t.Errorf("Session: %s", got)
 		}
+		if got := b.Get("/").Text; got != "home of nobody" {
+			t.Errorf("a public page: %s", got)
+		}
 		if b.Cookies()[apptest.SessionCookie] != before {
 			t.Error("the cookie has changed")
 		}
