@@ -10,7 +10,7 @@ var providerMutants = []mutant{
 	{
 		name: "a login without a nonce is one with an empty nonce", file: "internal/protocol/idtoken.go",
 		old: `if want.Nonce == "" || subtle`, new: "if subtle",
-		packages: "./internal/protocol .", tests: "TestCheckAuthentication|TestProviderOfAnotherKind",
+		packages: "./internal/protocol", tests: "TestCheckAuthentication",
 	},
 	{
 		name: "redirects from the provider are followed", file: "internal/protocol/transport.go",
@@ -30,12 +30,12 @@ var providerMutants = []mutant{
 	{
 		name: "every signing algorithm will do", file: "internal/protocol/jws.go",
 		old: "if slices.Contains(md.value.SigningAlgs, string(alg)) {", new: "if slices.Contains(md.value.SigningAlgs, string(alg)) || true {",
-		packages: "./internal/protocol ./internal/adversarial", tests: "TestAlgorithms|TestAdvertisedAlgorithms|TestSigningAlgorithms",
+		packages: "./internal/protocol ./internal/adversarial", tests: "TestAdvertisedAlgorithms|TestSigningAlgorithms",
 	},
 	{
 		name: "HS256 is used when advertised", file: "internal/protocol/metadata.go",
 		old: "return !slices.Contains(asymmetricAlgs, jose.SignatureAlgorithm(alg))", new: "return false",
-		packages: "./internal/protocol ./internal/adversarial", tests: "TestMetadataRefused|TestSymmetricAlgorithmsAdvertised",
+		packages: "./internal/protocol", tests: "TestMetadataRefused",
 	},
 	{
 		name: "exp is not checked", file: "internal/protocol/idtoken.go",
@@ -51,7 +51,7 @@ var providerMutants = []mutant{
 	{
 		name: "sub may be missing", file: "internal/protocol/idtoken.go",
 		old: `if sub == "" || len(sub) > 255`, new: `if len(sub) > 255`,
-		packages: "./internal/protocol .", tests: "TestClaims|TestSubjects",
+		packages: "./internal/protocol", tests: "TestClaims",
 	},
 	{
 		name: "any further audience is trusted", file: "internal/protocol/idtoken.go",
@@ -61,7 +61,7 @@ var providerMutants = []mutant{
 	{
 		name: "azp is not checked", file: "internal/protocol/idtoken.go",
 		old: `case hasAZP && o.String("azp") != c.OAuth2.ClientID:`, new: "case false:",
-		packages: "./internal/protocol ./internal/adversarial", tests: "TestClaims|TestTrustedAudiences",
+		packages: "./internal/protocol", tests: "TestClaims",
 	},
 	{
 		name: "at_hash is not checked", file: "internal/protocol/idtoken.go",
@@ -96,7 +96,7 @@ var providerMutants = []mutant{
 	{
 		name: "tokens of any type are used", file: "internal/protocol/token.go",
 		old: `if !strings.EqualFold(t.Type, "bearer") {`, new: "if false {",
-		packages: "./internal/protocol", tests: "TestTokenResponses",
+		packages: "./internal/protocol", tests: "TestTokenErrors",
 	},
 	{
 		name: "expires_in that is no number means for ever", file: "internal/protocol/token.go",
@@ -104,9 +104,9 @@ var providerMutants = []mutant{
 		packages: "./internal/protocol .", tests: "TestParseExpiresIn|TestExpiresInOfRefresh",
 	},
 	{
-		name: "keys hold on to the first request", file: "internal/protocol/keys.go",
-		old:      "	set.url = md.JWKSURL\n",
-		new:      "	set.url = md.JWKSURL\n	c.keys.fetch = func(context.Context) (*keySet, time.Duration, error) { return c.fetchKeys(ctx) }\n",
+		name: "metadata holds on to the first request", file: "internal/protocol/metadata.go",
+		old:      "	md, ignored, err := parseMetadata(c.Issuer, body)\n",
+		new:      "	c.published.fetch = func(context.Context) (*metadata, time.Duration, error) { return c.fetchMetadata(ctx) }\n	md, ignored, err := parseMetadata(c.Issuer, body)\n",
 		packages: "./internal/adversarial", tests: "TestDiscoveryKeepsNoRequest",
 	},
 }
