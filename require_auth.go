@@ -61,9 +61,6 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) || !m.admit(w, r) {
 			return
 		}
-		if !m.admit(w, r) {
-			return
-		}
 		s, r, err := m.withSession(w, r, isNoFile)
 		switch {
 		case err != nil:

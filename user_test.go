@@ -240,11 +240,12 @@ func TestUserInfoFails(t *testing.T) {
 	}
 }
 
-// What a provider says of a user is at most 64 KiB.
+// What a provider says of a user is at most 64 KiB, also where a store would keep more.
 func TestClaimsAreBounded(t *testing.T) {
 	t.Parallel()
 	for size, want := range map[int]int{1 << 10: http.StatusOK, 64 << 10: http.StatusInternalServerError} {
-		a := apptest.New(t, apptest.Config{})
+		store := apptest.FileStore(t)
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.Store = store }})
 		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["padding"] = strings.Repeat("a", size) })
 		if resp := a.Browser(t).TryLogin(); resp.StatusCode != want {
 			t.Errorf("%d bytes: %d", size, resp.StatusCode)

@@ -1,0 +1,90 @@
+package main
+
+// gateMutants let in, or lead on, whoever should be kept out.
+var gateMutants = []mutant{
+	{
+		name: "the gate is open", file: "require_auth.go",
+		old: "		case s == nil:\n			m.unauthenticated(w, r)\n			return\n", new: "		case s == nil:\n			next.ServeHTTP(w, r)\n			return\n",
+		tests: "TestRequireAuthAnswers|TestLogin",
+	},
+	{
+		name: "a zero Middleware lets requests through", file: "require_auth.go",
+		old: "		if m.serveOwn(w, r) || !m.admit(w, r) {\n", new: "		if !m.made() {\n			next.ServeHTTP(w, r)\n			return\n		}\n		if m.serveOwn(w, r) || !m.admit(w, r) {\n",
+		tests: "TestUnmadeMiddlewareIsClosed",
+	},
+	{
+		name: "scripts are redirected", file: "internal/browser/browser.go",
+		old: `return mode == "navigate"`, new: "return true",
+		packages: "./internal/browser .", tests: "TestIsNavigation|TestRequireAuthAnswers",
+	},
+	{
+		name: "other sites may log users out", file: "logout.go",
+		old: "if err := m.checkOrigin(r); err != nil {", new: "if err := m.checkOrigin(r); false {",
+		tests: "TestLogoutRefused",
+	},
+	{
+		name: "other sites may send forms", file: "require_auth.go",
+		old: "if m.serveOwn(w, r) || !m.admit(w, r) {", new: "if m.serveOwn(w, r) {",
+		tests: "TestCrossOriginRequests",
+	},
+	{
+		name: "the Host header is the application's origin", file: "crossorigin.go",
+		old: "public.Host = m.paths.PublicHost()", new: "",
+		tests: "TestCrossOriginRequests|TestPublicOriginBehindAProxy",
+	},
+	{
+		name: "the scheme of Origin does not matter", file: "crossorigin.go",
+		old: "origin != \"\" && origin != m.paths.Origin {", new: "false && origin != \"\" {",
+		tests: "TestCrossOriginRequests",
+	},
+	{
+		name: "trusted origins may log users out", file: "logout.go",
+		old: "if err := m.checkOrigin(r); err != nil {", new: "if err := m.checkOrigin(r); err != nil && !m.isTrusted(r) {",
+		tests: "TestCrossOriginOwnPaths",
+	},
+	{
+		name: "a login that the application refuses begins a session", file: "signin.go",
+		old: "	case refusal != nil:\n", new: "	case false:\n",
+		tests: "TestOnSignInRefuses",
+	},
+	{
+		name: "the application may change who signs in", file: "signin.go",
+		old: "	fresh := *rec\n", new: "	fresh := *rec\n	fresh.user.Subject = in.User.Subject\n",
+		tests: "TestOnSignInEnriches",
+	},
+	{
+		name: "refreshes bring back claims that the application has set", file: "refresh.go",
+		old: "		fresh.user = fresh.withAppClaims()\n", new: "",
+		tests: "TestOnSignInEnriches",
+	},
+	{
+		name: "Policy.Allow is not asked", file: "policy.go",
+		old: "case policy.Allow != nil:", new: "case false:",
+		tests: "TestPolicyAllow",
+	},
+	{
+		name: "a logout by GET", file: "logout.go",
+		old: "if r.Method != http.MethodPost {", new: "if false {",
+		tests: "TestLogoutRefused",
+	},
+	{
+		name: "a claim that is missing is granted", file: "policy.go",
+		old: `return forbidden, "claim " + strconv.Quote(name)`, new: `return allowed, ""`,
+		tests: "TestPolicyClaims",
+	},
+	{
+		name: "a policy believes an unverified e-mail address", file: "policy.go",
+		old: "if !u.EmailVerified || !slices.Contains(claimed, u.Email) {", new: "if !slices.Contains(claimed, u.Email) {",
+		tests: "TestPolicyBelievesVerifiedEmailAlone",
+	},
+	{
+		name: "handlers share the claims of cached sessions", file: "record.go",
+		old: "	user.RawClaims = bytes.Clone(user.RawClaims)\n", new: "	_ = bytes.Clone(user.RawClaims)\n",
+		tests: "TestHandlersCannotChangeCachedSessions",
+	},
+	{
+		name: "the token follows redirects to other hosts", file: "internal/roundtrip/roundtrip.go",
+		old: "		if weburl.Origin(r.URL) != origin {\n			return false\n		}\n", new: "		if weburl.Origin(r.URL) != origin {\n			return true\n		}\n",
+		packages: "./internal/roundtrip .", tests: "TestSameOriginAsAsked|TestClientSendsTokenToTheHostAsked",
+	},
+}

@@ -1,0 +1,96 @@
+package main
+
+// loginMutants break the way to the provider and back.
+var loginMutants = []mutant{
+	{
+		name: "state need not be this browser's", file: "callback.go",
+		old:   "	f := m.flows.find(r, name, response.State)\n",
+		new:   "	f := m.flows.find(r, name, response.State)\n	if f == nil {\n		f = &flow{provider: m.providers[0].tag, state: response.State, verifier: protocol.RandomToken(), want: protocol.Authentication{Nonce: protocol.RandomToken(), MaxAge: -1}, started: time.Now(), returnPath: \"/\"}\n	}\n",
+		tests: "TestCallbackRefuses|TestNoCookiesNoLoop",
+	},
+	{
+		name: "a flow is good twice", file: "callback.go",
+		old: "case !m.flows.finish(f):", new: "case m.flows.finish(f) && false:",
+		tests: "TestCallbackAgain",
+	},
+	{
+		name: "a flow never expires", file: "callback.go",
+		old: "case f.expired(time.Now()):", new: "case false:",
+		tests: "TestFlowExpires",
+	},
+	{
+		name: "PKCE is plain", file: "internal/protocol/authorize.go",
+		old: `"code_challenge", oauth2.S256ChallengeFromVerifier(r.Verifier),`, new: `"code_challenge", oauth2.S256ChallengeFromVerifier(r.Verifier)[:0] + r.Verifier,`,
+		packages: "./internal/protocol .", tests: "TestAuthorizationRequest",
+	},
+	{
+		name: "no PKCE", file: "internal/protocol/token.go",
+		old: "		\"code_verifier\", verifier,\n", new: "",
+		packages: "./internal/protocol .", tests: "TestTokenRequests|TestLogin",
+	},
+	{
+		name: "iss of the response is not compared", file: "internal/protocol/response.go",
+		old: "case subtle.ConstantTimeCompare([]byte(resp.Issuer), []byte(c.Issuer)) != 1:", new: "case subtle.ConstantTimeCompare(nil, nil) != 1:",
+		packages: "./internal/protocol .", tests: "TestCheckIssuer|TestCallbackRefuses",
+	},
+	{
+		name: "iss of the response may be missing", file: "internal/protocol/response.go",
+		old: "	case !resp.HasIssuer && !md.IssInResponse:\n", new: "	case !resp.HasIssuer && md != nil:\n",
+		packages: "./internal/protocol .", tests: "TestCheckIssuer|TestCallbackRefuses",
+	},
+	{
+		name: "another provider's redirect URI will do", file: "callback.go",
+		old: "if path != p.callbackPath && len(m.providers) > 1 {", new: "if false {",
+		packages: "./internal/adversarial", tests: "TestMixUp",
+	},
+	{
+		name: "parameters may repeat", file: "internal/protocol/response.go",
+		old: "case len(values) > 1:", new: "case false:",
+		packages: "./internal/protocol .", tests: "TestParseResponse|TestCallbackRefuses",
+	},
+	{
+		name: "HEAD redeems the code", file: "callback.go",
+		old: "if r.Method != http.MethodGet {", new: "if r.Method != http.MethodGet && r.Method != http.MethodHead {",
+		tests: "TestCallbackAnswersGetAlone",
+	},
+	{
+		name: "a script redeems the code", file: "callback.go",
+		old: "if !browser.MayBeResponse(r) {", new: "if !browser.MayBeResponse(r) && false {",
+		tests: "TestCallbackIsANavigation",
+	},
+	{
+		name: "a link of another site chooses the provider", file: "login.go",
+		old: "if len(m.providers) > 1 && browser.IsFromElsewhere(r) {", new: "if len(m.providers) > 1 && browser.IsFromElsewhere(r) && false {",
+		tests: "TestLinkOfAnotherSiteChoosesNoProvider",
+	},
+	{
+		name: "logins are kept until they come back", file: "login.go",
+		old: "	page.Redirect(w, location)\n}\n\n// beginFlow", new: "	m.flows.signedIn.Add(location, string(make([]byte, 1<<14)))\n	page.Redirect(w, location)\n}\n\n// beginFlow",
+		packages: "./internal/adversarial", tests: "TestLoginKeepsNothing",
+	},
+	{
+		name: "// is a return path", file: "internal/weburl/returnpath.go",
+		old: ` || strings.HasPrefix(p, "//")`, new: "",
+		packages: "./internal/weburl", tests: "TestReturnPath",
+	},
+	{
+		name: "a backslash is fine in a return path", file: "internal/weburl/returnpath.go",
+		old: ` || p[i] == '\\' {`, new: " {",
+		packages: "./internal/weburl", tests: "TestReturnPath",
+	},
+	{
+		name: "a return path may be the login path", file: "internal/weburl/paths.go",
+		old: "if u, err := url.ParseRequestURI(path); err != nil || p.isOwn(u.Path) {", new: "if false {",
+		packages: "./internal/weburl .", tests: "TestOwnPathsAreNoReturnPaths|TestReturnPathGuardsConfiguredPaths",
+	},
+	{
+		name: "a login takes its return path unchecked", file: "login.go",
+		old: "	opts.ReturnTo = m.returnPath(r, opts.ReturnTo)\n", new: "	m.returnPath(r, opts.ReturnTo)\n",
+		tests: "TestReturnPathOfEachEntryPoint",
+	},
+	{
+		name: "silent login signs a user in again after the logout", file: "silent.go",
+		old: "return cookie.Value == silentOff || err == nil", new: "return err == nil",
+		tests: "TestSilentLoginStaysOffAfterLogout",
+	},
+}

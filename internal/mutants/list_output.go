@@ -1,0 +1,26 @@
+package main
+
+// outputMutants show what has to stay secret.
+var outputMutants = []mutant{
+	{
+		name: "keys are printed", file: "options.go",
+		old: `"oauthlogin.Options{Providers:%q Keys:[redacted]}", names)`, new: `"oauthlogin.Options{Providers:%q Keys:%q}", names, o.Keys)`,
+		packages: "./internal/adversarial", tests: "TestNoSecrets",
+	},
+	{
+		name: "the token is logged", file: "callback.go",
+		old:      "	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})\n",
+		new:      "	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})\n	m.log.Debug(\"signed in\", \"token\", rec.tokens.access)\n",
+		packages: "./internal/adversarial", tests: "TestNoSecrets",
+	},
+	{
+		name: "an error code is shown as it is", file: "internal/protocol/errors.go",
+		old: `return "unknown"`, new: "return code",
+		packages: "./internal/protocol .", tests: "TestTokenErrors|TestCallbackReflectsNothing",
+	},
+	{
+		name: "errors of transports are shown whole", file: "internal/protocol/errors.go",
+		old: `return "call failed: " + beforeQuote(e.err)`, new: `return "call failed: " + e.err.Error()`,
+		packages: "./internal/protocol", tests: "TestCallErrors",
+	},
+}

@@ -1,0 +1,91 @@
+package main
+
+// sessionMutants break when sessions begin, go on and end.
+var sessionMutants = []mutant{
+	{
+		name: "no idle limit", file: "sessions.go",
+		old: "idle >= s.idle || ", new: "",
+		tests: "TestSessionLimits",
+	},
+	{
+		name: "no absolute limit", file: "sessions.go",
+		old: "age >= l.lifetime || ", new: "",
+		tests: "TestSessionLimits",
+	},
+	{
+		name: "a store keeps the session id at login", file: "gorilla.go",
+		old:   "	if err := v.write(w, r, sessions.NewSession(v.store, v.cookies.Session), sealed, maxAge); err != nil {\n		return err\n	}\n	v.forget(r)\n	return nil\n",
+		new:   "	stored, _ := v.store.New(r, v.cookies.Session)\n	return v.write(w, r, stored, sealed, maxAge)\n",
+		tests: "TestStoreSessionsBeginAndEnd",
+	},
+	{
+		name: "every request refreshes for itself", file: "refresh.go",
+		old: "key := string(old.id[:]) + strconv.FormatUint(old.generation, 36)", new: "key := string(old.id[:]) + strconv.FormatUint(old.generation, 36) + protocol.RandomToken()",
+		tests: "TestOneRefresh",
+	},
+	{
+		name: "refreshed tokens are not kept for late requests", file: "refresh.go",
+		old: "if !grants.Refreshed(fresh, time.Now()) {", new: "if false {",
+		tests: "TestLostResponses|TestLateRequests",
+	},
+	{
+		name: "a refresh stops when its client hangs up", file: "internal/flight/flight.go",
+		old: "detached := context.WithoutCancel(ctx)", new: "detached := ctx",
+		packages: "./internal/flight ./internal/adversarial", tests: "TestCallOutlivesCaller|TestHangUpDuringRefresh",
+	},
+	{
+		name: "a provider that is down ends sessions", file: "refresh.go",
+		old: "	case err != nil:\n		grants.Failed(", new: "	case err != nil:\n		grants.End(old, time.Now())\n		grants.Failed(",
+		tests: "TestOutageOfADay|TestUnseenTokensOutliveAnOutage",
+	},
+	{
+		name: "an outage of a day changes nothing", file: "sessions.go",
+		old: "now.Before(t.expiry.Add(maxOutage))", new: "now.Before(t.expiry.Add(1000*maxOutage))",
+		tests: "TestOutageOfADay",
+	},
+	{
+		name: "invalid_grant does not end the session", file: "internal/protocol/errors.go",
+		old: "		return GrantEnded\n", new: "		return NotRefused\n",
+		packages: "./internal/protocol .", tests: "TestRefusals|TestRefusedRefreshes",
+	},
+	{
+		name: "a refusal in other words does not end the session", file: "internal/protocol/errors.go",
+		old: "	return Refused\n}", new: "	return NotRefused\n}",
+		packages: "./internal/protocol .", tests: "TestRefusals|TestRefusedRefreshes",
+	},
+	{
+		name: "a refusal does not end the session with its access token", file: "refresh.go",
+		old: "return rejected || rec.tokens.expiry.IsZero() || !rec.tokens.valid(time.Now())", new: "return rejected",
+		tests: "TestRefusedRefreshes",
+	},
+	{
+		name: "a refreshed ID token may be another user's", file: "internal/protocol/idtoken.go",
+		old: `case fresh.String("sub") != subject:`, new: "case false:",
+		packages: "./internal/protocol ./internal/adversarial", tests: "TestCheckRefreshed|TestIDTokenOfRefresh",
+	},
+	{
+		name: "a refreshed ID token of another user does not end the session", file: "refresh.go",
+		old: "	case err != nil:\n		return nil, &identityError{err}\n", new: "	case err != nil:\n		return nil, err\n",
+		packages: "./internal/adversarial", tests: "TestIDTokenOfRefresh",
+	},
+	{
+		name: "a refreshed ID token may be another user's while there are no keys", file: "refresh.go",
+		old: "ok && sub != old.user.Subject {", new: "ok && sub != old.user.Subject && false {",
+		tests: "TestRefreshWithoutKeys",
+	},
+	{
+		name: "a session in cookies survives its logout here", file: "logout.go",
+		old: "	return m.sessions.grants.End(rec, time.Now())\n", new: "	return []*record{rec}\n",
+		tests: "TestLogoutDuringARefresh|TestLogoutEndsOneSession",
+	},
+	{
+		name: "a replaced session survives the logout of its successor", file: "callback.go",
+		old: "		rec.extra.lineage = old.Lineage()\n", new: "",
+		tests: "TestReplacedSessionEndsWithItsSuccessor",
+	},
+	{
+		name: "a session does not end with its lineage", file: "internal/memory/ended.go",
+		old: "return id != lineage && e.upTo[lineage] == allGenerations", new: "return id != lineage && false",
+		packages: "./internal/memory", tests: "TestLineage",
+	},
+}
