@@ -46,8 +46,8 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page.NoStore(w)
-	m.hints.loginServed()
-	m.hints.loginBegins(r)
+	m.hints.LoginServed()
+	m.hints.LoginBegins(r)
 	switch {
 	case r.Method == http.MethodHead:
 		return
@@ -91,7 +91,7 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 	}
 	page.NoStore(w)
 	page.NoReferrer(w)
-	m.hints.loginServed()
+	m.hints.LoginServed()
 	opts.ReturnTo = m.returnPath(r, opts.ReturnTo)
 	p := m.providers.byName(opts.Provider)
 	switch {
@@ -135,7 +135,7 @@ func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, 
 // beginFlow sets the cookie of a new flow and returns the URL of its authorization
 // request.
 func (m *Middleware) beginFlow(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flowKind) (location string, err error) {
-	m.hints.loginBegins(r)
+	m.hints.LoginBegins(r)
 	request, err := p.client.AuthorizationRequest(r.Context(), opts.AuthParams)
 	if err != nil {
 		return "", err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/hints"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
@@ -42,7 +43,7 @@ type Middleware struct {
 	flows      *flows
 	events     *reporter
 	responses  *responder
-	hints      *hints
+	hints      *hints.Hints
 	shortLived *seal.Sealer // of what lives minutes: flows, step-ups, logout states
 	// crossOrigin finds unsafe requests of other origins.
 	crossOrigin *http.CrossOriginProtection
@@ -84,8 +85,8 @@ func New(opts Options) (*Middleware, error) {
 	}
 	redirect, _ := url.Parse(opts.Providers[0].OAuth2.RedirectURL) // validated
 	m.paths = &weburl.Paths{Origin: weburl.Origin(redirect), Login: opts.LoginPath, Logout: opts.LogoutPath, Choice: len(m.providers) > 1}
-	m.hints = &hints{paths: m.paths, log: opts.Logger}
-	m.cookies.OnLarge = m.hints.largeCookies
+	m.hints = hints.New(m.paths, opts.Logger)
+	m.cookies.OnLarge = m.hints.LargeCookies
 	var callbacks []string
 	for _, p := range m.providers {
 		callbacks = append(callbacks, p.OAuth2.RedirectURL)

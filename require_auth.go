@@ -112,7 +112,7 @@ func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 		m.responses.fail(w, r, &Error{Code: "internal", Status: http.StatusInternalServerError, err: errPrefixStripped})
 		return
 	}
-	m.hints.redirectedToLogin(r)
+	m.hints.RedirectedToLogin(r)
 	page.NoStore(w)
 	w.Header().Set("Location", m.gateURL(r))
 	w.WriteHeader(http.StatusFound)

@@ -1,4 +1,4 @@
-package oauthlogin
+package hints
 
 import (
 	"net/http"
@@ -11,7 +11,7 @@ import (
 
 // A header of a stranger does not take many times its size in memory.
 func TestForwardedHostsAreNotCollected(t *testing.T) {
-	h := &hints{paths: &weburl.Paths{Origin: "https://app.test"}}
+	h := &Hints{paths: &weburl.Paths{Origin: "https://app.test"}}
 	r := httptest.NewRequest(http.MethodGet, "http://backend.test/login", nil)
 	r.Header.Set("X-Forwarded-Host", strings.Repeat("A,", 100)+"app.test")
 	if n := testing.AllocsPerRun(10, func() { h.hostOf(r) }); n > 10 {

@@ -3,12 +3,44 @@ package oauthlogin
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
 
 	"github.com/oauthlogin/oauthlogin/internal/github"
 )
+
+// Google returns the provider "google", OpenID Connect at accounts.google.com. Without
+// Scopes it requests "openid", "profile" and "email".
+//
+// Google returns a refresh token only to a user's first login here, when the user
+// consents to offline access (access_type=offline, which Google requests). Sessions of
+// later logins end with their access token, after an hour. An application that only wants
+// to know who its users are sets Options.SessionsOutliveTokens. One that calls Google's
+// APIs for longer than an hour sets AuthParams["prompt"] to "consent", for a refresh token
+// and a consent page at every login.
+//
+// The claim hd is the user's Workspace domain: ask for it in a [Policy], since the
+// parameter of that name only chooses among accounts.
+func Google(client *oauth2.Config) Provider {
+	p := Provider{
+		Name: "google", Label: "Google",
+		Issuer:     "https://accounts.google.com",
+		AuthParams: url.Values{"access_type": {"offline"}},
+	}
+	if client == nil {
+		return p
+	}
+	config := *client
+	if config.Scopes == nil {
+		config.Scopes = []string{"openid", "profile", "email"}
+	}
+	config.Scopes = slices.Clone(config.Scopes)
+	p.OAuth2 = &config
+	return p
+}
 
 // GitHub returns the provider "github" for an OAuth app or GitHub App that is
 // registered there. Without Scopes it requests "user:email" only, which together with

@@ -1,4 +1,4 @@
-package oauthlogin_test
+package hints_test
 
 import (
 	"crypto/tls"

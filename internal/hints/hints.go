@@ -1,4 +1,5 @@
-package oauthlogin
+// Package hints names common mistakes of a deployment in the log, where they show.
+package hints
 
 import (
 	"log/slog"
@@ -12,8 +13,8 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
-// hints names common mistakes of a deployment in the log, where they show.
-type hints struct {
+// Hints are what one Middleware has noticed.
+type Hints struct {
 	paths *weburl.Paths
 	log   *slog.Logger
 
@@ -23,9 +24,12 @@ type hints struct {
 	large      atomic.Int64 // when cookies were last too large, in Unix seconds
 }
 
-// loginBegins says when a login begins under another host or scheme than the one that
+// New returns hints for the application at the origin of paths.
+func New(paths *weburl.Paths, log *slog.Logger) *Hints { return &Hints{paths: paths, log: log} }
+
+// LoginBegins says when a login begins under another host or scheme than the one that
 // the provider leads back to. The browser would not send the flow's cookie there.
-func (h *hints) loginBegins(r *http.Request) {
+func (h *Hints) LoginBegins(r *http.Request) {
 	host, hostFits := h.hostOf(r)
 	scheme, schemeFits := h.schemeOf(r)
 	if hostFits && schemeFits {
@@ -48,7 +52,7 @@ func forwarded(r *http.Request, name string) string {
 }
 
 // hostOf returns the host that a request was sent to, and whether it is the public one.
-func (h *hints) hostOf(r *http.Request) (host string, fits bool) {
+func (h *Hints) hostOf(r *http.Request) (host string, fits bool) {
 	public := h.paths.PublicHost()
 	for host := range strings.SplitSeq(forwarded(r, "X-Forwarded-Host"), ",") {
 		if h.isPublic(host) {
@@ -58,7 +62,7 @@ func (h *hints) hostOf(r *http.Request) (host string, fits bool) {
 	return r.Host, h.isPublic(r.Host)
 }
 
-func (h *hints) isPublic(host string) bool {
+func (h *Hints) isPublic(host string) bool {
 	port := ":80"
 	if strings.HasPrefix(h.paths.Origin, "https:") {
 		port = ":443"
@@ -69,7 +73,7 @@ func (h *hints) isPublic(host string) bool {
 // schemeOf returns the scheme that a request was sent with, and whether it can be the
 // public one. Without TLS or X-Forwarded-Proto it cannot be told: a proxy may have
 // ended TLS.
-func (h *hints) schemeOf(r *http.Request) (scheme string, fits bool) {
+func (h *Hints) schemeOf(r *http.Request) (scheme string, fits bool) {
 	public, _, _ := strings.Cut(h.paths.Origin, ":")
 	if protos := forwarded(r, "X-Forwarded-Proto"); protos != "" {
 		first, _, _ := strings.Cut(protos, ",")
@@ -82,15 +86,15 @@ func (h *hints) schemeOf(r *http.Request) (scheme string, fits bool) {
 	return public, true
 }
 
-// loginServed notes that something serves the login path.
-func (h *hints) loginServed() {
+// LoginServed notes that something serves the login path.
+func (h *Hints) LoginServed() {
 	if !h.served.Load() {
 		h.served.Store(true)
 	}
 }
 
-// redirectedToLogin says when redirects lead to a login path that nothing serves.
-func (h *hints) redirectedToLogin(r *http.Request) {
+// RedirectedToLogin says when redirects lead to a login path that nothing serves.
+func (h *Hints) RedirectedToLogin(r *http.Request) {
 	if h.served.Load() || h.redirected.Add(1) != 3 {
 		return
 	}
@@ -99,9 +103,9 @@ func (h *hints) redirectedToLogin(r *http.Request) {
 		"login_path", h.paths.Login)
 }
 
-// largeCookies says, at most once a minute, that cookies are larger than common proxies
+// LargeCookies says, at most once a minute, that cookies are larger than common proxies
 // let pass.
-func (h *hints) largeCookies(r *http.Request, set, sent int) {
+func (h *Hints) LargeCookies(r *http.Request, set, sent int) {
 	now, last := time.Now().Unix(), h.large.Load()
 	if now-last < 60 && last != 0 || !h.large.CompareAndSwap(last, now) {
 		return
