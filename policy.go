@@ -219,10 +219,12 @@ func (p *Policy) authParams() url.Values {
 }
 
 func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, cause error) {
+	p := m.providers.byTag(rec.provider)
+	leadsTo := slices.DeleteFunc(p.client.LogoutOrigins(), func(origin string) bool { return origin == m.paths.Origin })
 	e := &Error{
 		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, err: cause,
-		RetryURL: m.otherAccountURL(rec.user.Provider, m.wayBack(r)), otherAccount: true,
-		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: m.providers.byTag(rec.provider).client.LogoutOrigins()},
+		RetryURL: m.otherAccountURL(p.Name, m.wayBack(r)), otherAccount: true,
+		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: leadsTo},
 	}
 	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
 	m.responses.refuse(w, r, e)
