@@ -716,7 +716,7 @@ func TestPolicyAllow(t *testing.T) {
 // session's provider, and back to what was asked for.
 func TestForbiddenLeadsToAnotherAccount(t *testing.T) {
 	t.Parallel()
-	long := "/guarded?q=" + strings.Repeat("%25", 2700)
+	long := "/guarded?q=" + strings.Repeat("&", 3500)
 	for _, test := range []struct {
 		name, method, path string
 		header             []string
