@@ -226,7 +226,9 @@ func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record,
 		RetryURL: m.otherAccountURL(p.Name, m.wayBack(r)), otherAccount: true,
 		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: leadsTo},
 	}
-	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
+	reported := *e
+	reported.RetryURL = "" // audit logs must not have the query of a request
+	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: &reported})
 	m.responses.refuse(w, r, e)
 }
 
