@@ -186,7 +186,11 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 // complete makes a session of the provider's response.
 func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, response protocol.Response, path string) (*record, *Error) {
 	fail := func(code string, status int, err error) (*record, *Error) {
-		return nil, m.loginError(p, f.returnPath, code, status, err)
+		failed := m.loginError(p, f.returnPath, code, status, err)
+		if code != "access_denied" { // the user's choice, and no failure of the provider
+			failed.RetryURL = m.paths.LoginURL("", f.returnPath)
+		}
+		return nil, failed
 	}
 	// RFC 9700 section 4.4.2.2: a response at another provider's redirect URI is a
 	// mix-up. A router may have cut the path; that matters with several providers only.

@@ -1,11 +1,13 @@
 package oauthlogin_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -641,5 +643,101 @@ func TestEveryErrorIsDescribed(t *testing.T) {
 		if log := a.Log.String(); !strings.Contains(log, `level=DEBUG msg="oauthlogin: the provider describes an error"`) || !strings.Contains(log, "ask your administrator") {
 			t.Errorf("%s: %s", code, log)
 		}
+	}
+}
+
+// The page of a refused login leads to the choice of another account at its provider, and
+// on to where the login was to lead.
+func TestRefusedLoginLeadsToAnotherAccount(t *testing.T) {
+	t.Parallel()
+	a, two := apptest.NewTwoProviders(t, func(o *oauthlogin.Options) {
+		o.OnSignIn = func(_ context.Context, in *oauthlogin.SignIn) error {
+			if in.ReturnTo = "/elsewhere"; in.User.Subject == "bob" {
+				return errNotInvited
+			}
+			in.ReturnTo = "/api/me?q=1"
+			return nil
+		}
+	})
+	b := a.Browser(t)
+	resp := b.Follow("/login?provider=two&return_to=%2Fapi%2Fme%3Fq%3D1")
+	links := resp.Links()
+	if resp.StatusCode != http.StatusForbidden || len(links) != 1 || !strings.Contains(resp.Text, ">Sign in with another account<") || apptest.QueryOf(links[0]).Get("return_to") != "/api/me?q=1" {
+		t.Fatalf("%d %s", resp.StatusCode, resp.Text)
+	}
+	for _, fault := range apptest.PageFaults(resp) {
+		t.Error(fault)
+	}
+	resp = b.Page(a.URL).Link(a.URL + links[0])
+	if got := apptest.QueryOf(resp.Location()).Get("prompt"); got != "select_account" || !strings.HasPrefix(resp.Location(), "https://two.test/authorize?") {
+		t.Errorf("the provider is asked at %s", resp.Location())
+	}
+	two.AutoApprove("carol")
+	if resp = b.FollowOn(resp, ""); resp.Request.URL.RequestURI() != "/api/me?q=1" || apptest.UserOf(t, resp).Subject != "carol" {
+		t.Errorf("came back to %s: %s", resp.Request.URL, resp.Text)
+	}
+}
+
+// The application's own error keeps its URL, and gets none if it has none.
+func TestRefusalOfTheApplicationKeepsItsWay(t *testing.T) {
+	t.Parallel()
+	for retryURL, want := range map[string]string{"": "/", "/plans": "/plans"} {
+		a := asking(t, apptest.Config{}, func(context.Context, *oauthlogin.SignIn) error { return &oauthlogin.Error{RetryURL: retryURL} })
+		resp := a.Browser(t).Follow("/login")
+		if resp.StatusCode != http.StatusForbidden || !slices.Equal(resp.Links(), []string{want}) || strings.Contains(resp.Text, "another account") {
+			t.Errorf("%q: %d %s", retryURL, resp.StatusCode, resp.Text)
+		}
+	}
+}
+
+// A provider that fails leads back to the choice among several.
+func TestFailedProviderLeadsToTheChoice(t *testing.T) {
+	t.Parallel()
+	callback := func(change func(url.Values)) func(*apptest.App, *oauthlogintest.Provider, *apptest.Browser, string) *apptest.Response {
+		return func(_ *apptest.App, _ *oauthlogintest.Provider, b *apptest.Browser, login string) *apptest.Response {
+			return b.Get(apptest.Edited(b.T, b.CallbackURL(login), change))
+		}
+	}
+	token := func(status int, body string) func(*apptest.App, *oauthlogintest.Provider, *apptest.Browser, string) *apptest.Response {
+		return func(_ *apptest.App, two *oauthlogintest.Provider, b *apptest.Browser, login string) *apptest.Response {
+			two.Intercept(oauthlogintest.Token, apptest.RespondWith(status, body))
+			return b.Follow(login)
+		}
+	}
+	for _, test := range []struct {
+		code string
+		get  func(*apptest.App, *oauthlogintest.Provider, *apptest.Browser, string) *apptest.Response
+	}{
+		{"provider_unavailable", func(a *apptest.App, _ *oauthlogintest.Provider, b *apptest.Browser, login string) *apptest.Response {
+			delete(a.Net, "two.test")
+			return b.Get(login)
+		}},
+		{"provider_unavailable", token(503, "")},
+		{"provider_rejected", token(401, `{"error":"invalid_client"}`)},
+		{"invalid_grant", token(400, `{"error":"invalid_grant"}`)},
+		{"authorization_failed", callback(func(q url.Values) { q.Del("code"); q.Set("error", "server_error") })},
+		{"issuer_mismatch", callback(func(q url.Values) { q.Set("iss", "https://evil.test") })},
+	} {
+		t.Run(test.code, func(t *testing.T) {
+			t.Parallel()
+			a, two := apptest.NewTwoProviders(t, nil)
+			b := a.Browser(t)
+			resp := test.get(a, two, b, "/login?provider=two&return_to=%2Fdashboard%3Fq%3D1")
+			events := a.Events.Take()
+			if len(events) != 1 || !strings.Contains(events[0].Err.Error(), test.code) {
+				t.Errorf("events %v", events)
+			}
+			links := resp.Links()
+			if !slices.Equal(links, []string{"/login?return_to=%2Fdashboard%3Fq%3D1"}) {
+				t.Fatalf("%d, links %q", resp.StatusCode, links)
+			}
+			choice := b.Page(a.URL).Link(a.URL + links[0])
+			if len(choice.Links()) != 2 {
+				t.Fatalf("%d %s", choice.StatusCode, choice.Text)
+			}
+			if resp = b.Follow(choice.Links()[0]); resp.Request.URL.RequestURI() != "/dashboard?q=1" || resp.StatusCode != http.StatusOK {
+				t.Errorf("%s: %d", resp.Request.URL, resp.StatusCode)
+			}
+		})
 	}
 }

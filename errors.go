@@ -46,11 +46,16 @@ type Error struct {
 	Status   int    // of the HTTP response
 	Provider string // its name, "" if not known
 	// RetryURL is a local URL that starts the login again with its return path, or leads
-	// on where there is nothing to repeat. It is "" if neither helps.
+	// on where there is nothing to repeat. It is "" if neither helps. With the codes
+	// forbidden and sign_in_refused, the provider lets the user choose another account
+	// (prompt=select_account). After a failure of one of several providers, the user
+	// chooses among them.
 	RetryURL string
 
-	err     error
-	refused bool // by Options.OnSignIn
+	err          error
+	refused      bool          // by Options.OnSignIn
+	otherAccount bool          // RetryURL is of otherAccountURL
+	signOut      *page.SignOut // on the page, nil: none
 }
 
 func (e *Error) Error() string {
@@ -105,13 +110,17 @@ func (p *responder) logFailure(r *http.Request, e *Error) (reference string) {
 // fail answers a request with an error page, or through Options.ErrorHandler.
 func (p *responder) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	page.NoStore(w)
-	page.NoReferrer(w)
+	if page.NoReferrer(w); e.signOut != nil { // also for forms of Options.ErrorHandler
+		page.SameOriginReferrer(w)
+	}
 	reference := p.logFailure(r, e)
 	if p.handler != nil {
 		p.handler(w, r, e)
 		return
 	}
-	page.WriteError(w, page.Error{Code: e.Code, Status: e.Status, Reference: reference, RetryURL: e.RetryURL})
+	page.WriteError(w, page.Error{
+		Code: e.Code, Status: e.Status, Reference: reference, RetryURL: e.RetryURL, OtherAccount: e.otherAccount, SignOut: e.signOut,
+	})
 }
 
 // refuse answers whoever looks at a page as fail does, and a script with the code in

@@ -36,7 +36,8 @@ type Event struct {
 	Kind EventKind
 	// Provider and Subject identify the user. Subject is empty if a login failed.
 	Provider, Subject string
-	// Err says why something failed. It is an [*Error] for EventLogin and EventDenied.
+	// Err says why something failed. It is an [*Error] for EventLogin and EventDenied, and
+	// has no RetryURL for the latter.
 	Err error
 }
 

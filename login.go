@@ -35,8 +35,8 @@ const maxLoginQuery = 32 << 10
 // provider names, or lets the user choose; with several providers, a link on another
 // site does not choose for the user. After the login the browser goes to the
 // local path in the parameter return_to, or to "/" if return_to is missing or leads
-// elsewhere. The only other parameter is step_up, which [Middleware.Require] seals
-// into the URLs that it hands out.
+// elsewhere. The only other parameter is step_up, which the package seals into the URLs
+// that it hands out.
 //
 // Only GET starts a login; HEAD and prefetching do not. The server keeps no state:
 // what the callback needs is sealed in a cookie of its own for each login, of which a
@@ -124,6 +124,7 @@ func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, 
 		failed := m.loginError(p, opts.ReturnTo, "internal", http.StatusInternalServerError, err)
 		if protocol.Unavailable(err) {
 			failed.Code, failed.Status = "provider_unavailable", http.StatusBadGateway
+			failed.RetryURL = m.paths.LoginURL("", opts.ReturnTo) // another provider may work
 			m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
 		}
 		m.responses.fail(w, r, failed)

@@ -64,7 +64,7 @@ type Options struct {
 	// An error refuses the login: the response is a page through ErrorHandler with the code
 	// "sign_in_refused" and status 403, and a session that was there stays. The page does
 	// not show the error; [errors.Is] finds it in that of ErrorHandler and of the [Event].
-	// An [*Error] keeps its Code, its RetryURL and a Status from 400 to 599. After a panic, or
+	// An [*Error] keeps its Code, its RetryURL, also none, and a Status from 400 to 599. After a panic, or
 	// when ctx has ended, the response is 500: together with the calls to the provider,
 	// OnSignIn may take 30 seconds.
 	//

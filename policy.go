@@ -15,6 +15,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
@@ -63,7 +64,8 @@ type Policy struct {
 //
 // A session of another provider, or without the claims or scopes, gets 403: a page
 // through Options.ErrorHandler with the code "forbidden" for whoever looks at one, and
-// {"error":"forbidden"} otherwise. If the user authenticated too long ago or by other
+// {"error":"forbidden"} otherwise. The page has a link that lets the user sign in with
+// another account, and a form that signs out at Options.LogoutPath. If the user authenticated too long ago or by other
 // means than required, a page navigation goes to the provider with max_age, acr_values
 // and prompt=login, whose effect is verified in the new ID token (RFC 9470). Every other
 // request gets 401 with the URL to go to, in a page or in JSON as from RequireAuth.
@@ -217,26 +219,61 @@ func (p *Policy) authParams() url.Values {
 }
 
 func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, cause error) {
-	e := &Error{Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, err: cause}
-	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
+	p := m.providers.byTag(rec.provider)
+	leadsTo := slices.DeleteFunc(p.client.LogoutOrigins(), func(origin string) bool { return origin == m.paths.Origin })
+	e := &Error{
+		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, err: cause,
+		RetryURL: m.otherAccountURL(p.Name, m.wayBack(r)), otherAccount: true,
+		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: leadsTo},
+	}
+	reported := *e
+	reported.RetryURL = "" // audit logs must not have the query of a request
+	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: &reported})
 	m.responses.refuse(w, r, e)
 }
 
 func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, params url.Values) {
 	m.events.report(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
-	if (browser.IsNavigation(r) || browser.IsRefetch(r)) && r.Method == http.MethodGet {
+	if isPageOfItsOwn(r) {
 		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.requestPath(r), AuthParams: params})
 		return
 	}
-	loginURL := m.paths.LoginURL(rec.user.Provider, m.callerPath(r))
-	// Sealed, so that a link cannot ask for parameters other than those of a policy.
+	m.challenge(w, r, "insufficient_user_authentication", m.loginURLWith(params, rec.user.Provider, m.callerPath(r)))
+}
+
+// isPageOfItsOwn reports whether a login can lead back to what a request asks for.
+func isPageOfItsOwn(r *http.Request) bool {
+	return (browser.IsNavigation(r) || browser.IsRefetch(r)) && r.Method == http.MethodGet
+}
+
+// wayBack is the return path of a login that a page asks for in place of a request.
+func (m *Middleware) wayBack(r *http.Request) string {
+	if isPageOfItsOwn(r) {
+		if path := m.requestPath(r); len(m.paths.LoginURL("", path)) <= maxLoginURL {
+			return path
+		}
+	}
+	return m.callerPath(r)
+}
+
+// otherAccountURL is the URL of a login at which the provider lets the user choose the
+// account (OpenID Connect Core section 3.1.2.1): without it, it would sign in the same
+// user again.
+func (m *Middleware) otherAccountURL(provider, returnTo string) string {
+	return m.loginURLWith(url.Values{"prompt": {"select_account"}}, provider, returnTo)
+}
+
+// loginURLWith is the URL of a login with parameters of the authorization request.
+func (m *Middleware) loginURLWith(params url.Values, provider, returnTo string) string {
+	loginURL := m.paths.LoginURL(provider, returnTo)
+	// Sealed, so that a link cannot ask for parameters other than those of the package.
 	if sealed, err := m.shortLived.Seal(stepUpParam, seal.PackText(params.Encode())); err == nil {
 		loginURL += "&" + stepUpParam + "=" + url.QueryEscape(sealed)
 	}
-	m.challenge(w, r, "insufficient_user_authentication", loginURL)
+	return loginURL
 }
 
-// stepUpParam carries the parameters of a policy from stepUp to Login.
+// stepUpParam carries parameters from loginURLWith to Login.
 const stepUpParam = "step_up"
 
 func (m *Middleware) openStepUp(sealed string) (url.Values, error) {

@@ -154,7 +154,7 @@ func TestTwoProvidersAtOnce(t *testing.T) {
 	if a.Provider.Count(oauthlogintest.Token) != 1 || two.Count(oauthlogintest.Token) != 1 {
 		t.Error("a code went elsewhere")
 	}
-	// The page of a failed login goes back to the same provider.
+	// The page of a cancelled login goes back to the same provider.
 	cb := apptest.Edited(t, b.CallbackURL("/login?provider=two&return_to=%2Fdashboard"), func(q url.Values) { q.Set("error", "access_denied") })
 	if links := b.Get(cb).Links(); !slices.Equal(links, []string{"/login?provider=two&return_to=%2Fdashboard"}) {
 		t.Errorf("links %q", links)

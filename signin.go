@@ -119,7 +119,7 @@ func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider,
 	case fault != nil:
 		return nil, "", m.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", fault))
 	case refusal != nil:
-		return nil, "", refused(p, refusal)
+		return nil, "", m.refused(p, f.returnPath, refusal)
 	}
 	fresh := *rec
 	if in.User != nil {
@@ -166,8 +166,9 @@ func (m *Middleware) callOnSignIn(ctx context.Context, in *SignIn) (refusal, fau
 
 // refused is the error of a login that the application refuses. The application's own
 // error may be shared by requests.
-func refused(p *provider, refusal error) *Error {
+func (m *Middleware) refused(p *provider, returnTo string, refusal error) *Error {
 	failed := &Error{Code: "sign_in_refused", Status: http.StatusForbidden, Provider: p.Name, err: refusal, refused: true}
+	failed.RetryURL, failed.otherAccount = m.otherAccountURL(p.Name, m.paths.ReturnPath(returnTo)), true
 	var own *Error
 	switch {
 	case !errors.As(refusal, &own):
@@ -180,7 +181,7 @@ func refused(p *provider, refusal error) *Error {
 		if own.Status >= 400 && own.Status <= 599 {
 			failed.Status = own.Status
 		}
-		failed.RetryURL = own.RetryURL
+		failed.RetryURL, failed.otherAccount = own.RetryURL, false
 	}
 	return failed
 }

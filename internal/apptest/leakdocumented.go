@@ -10,6 +10,8 @@ var Documented = []struct{ Where, Secrets, Why string }{
 	{`^POST /logout: Location to https://provider\.test/end_session$`, `^(id_token|payload of a JWT|nonce|e-mail address|state)$`, "OpenID Connect RP-Initiated Logout section 2, and what the ID token has in it"},
 	{`^request for https://provider\.test/end_session: URL$`, `^(id_token|payload of a JWT|nonce|e-mail address|state)$`, "the same, by the browser"},
 	{`^GET /recent: body$`, `^step_up$`, "a script gets the URL that the user has to go to"},
+	{`^GET /admin: body$`, `^step_up$`, "the user can sign in with another account"},
+	{`^(error forbidden|print of oauthlogin\.Error\b.*)$`, `^step_up$`, "the same, for the page of Options.ErrorHandler"},
 	{`^request for \S+token: body$`, `^(code|code_verifier|refresh_token|client_secret)$`, "RFC 6749 sections 2.3.1, 4.1.3 and 6, RFC 7636 section 4.5"},
 	{`^request for \S+/revoke: body$`, `^refresh_token$`, "RFC 7009 section 2.1"},
 	{`^request for \S+/(token|revoke): Authorization$`, `^client_secret$`, "RFC 6749 section 2.3.1"},

@@ -14,8 +14,13 @@ var (
 )
 
 // PageFaults returns what is wrong with one of the package's own pages: missing
-// or weak headers, anything active or loaded from elsewhere, broken HTML.
-func PageFaults(resp *Response) (faults []string) {
+// or weak headers, anything active or loaded from elsewhere, broken HTML. formsTo are the
+// origins that its forms lead to; none if it has no form.
+func PageFaults(resp *Response, formsTo ...string) (faults []string) {
+	formAction, referrer := "'none'", "no-referrer"
+	if formsTo != nil {
+		formAction, referrer = strings.Join(append([]string{"'self'"}, formsTo...), " "), "same-origin"
+	}
 	header := func(name, want string) {
 		if got := resp.Header.Get(name); got != want {
 			faults = append(faults, name+": "+got)
@@ -27,10 +32,10 @@ func PageFaults(resp *Response) (faults []string) {
 	}
 	sum := sha256.Sum256([]byte(style[1]))
 	header("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		"'; base-uri 'none'; form-action "+formAction+"; frame-ancestors 'none'")
 	header("Content-Type", "text/html; charset=utf-8")
 	header("Cache-Control", "no-store")
-	header("Referrer-Policy", "no-referrer")
+	header("Referrer-Policy", referrer)
 	header("X-Content-Type-Options", "nosniff")
 	header("Location", "")
 	header("Access-Control-Allow-Origin", "")

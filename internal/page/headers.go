@@ -37,6 +37,10 @@ func Private(w http.ResponseWriter) {
 // NoReferrer keeps the URL of a page, which may contain a code, from other sites.
 func NoReferrer(w http.ResponseWriter) { w.Header().Set("Referrer-Policy", "no-referrer") }
 
+// SameOriginReferrer keeps the URL of a page from other sites, and lets browsers name its
+// origin when it posts a form: with no-referrer they send "Origin: null".
+func SameOriginReferrer(w http.ResponseWriter) { w.Header().Set("Referrer-Policy", "same-origin") }
+
 // Redirect answers 303 and writes Location as it is: http.Redirect would clean it
 // after it was checked.
 func Redirect(w http.ResponseWriter, location string) {

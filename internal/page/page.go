@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"regexp"
+	"strings"
 )
 
 const style = `:root{color-scheme:light dark}*{box-sizing:border-box}
@@ -13,6 +15,7 @@ body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;font
 main{width:100%;max-width:27rem;padding:2rem;border-radius:.75rem;background:#fff;box-shadow:0 1px 4px #0003}
 h1{margin:0 0 .5rem;font-size:1.375rem;line-height:1.25}ul{list-style:none;margin:1rem 0 0;padding:0}li+li{margin-top:.5rem}
 .button{display:block;padding:.65rem 1rem;border-radius:.5rem;background:#1d4ed8;color:#fff;text-align:center;text-decoration:none;font-weight:600;overflow-wrap:anywhere}
+button.button{width:100%;font:inherit;font-weight:600;cursor:pointer}.button.second{border:1px solid;background:none;color:inherit}
 .button:focus-visible{outline:3px solid #f59e0b;outline-offset:2px}small{color:#5a6070}main>:last-child{margin-bottom:0}
 @media(prefers-color-scheme:dark){body{color:#e8eaee;background:#14161a}main{background:#1f2329}small{color:#a5adba}}`
 
@@ -39,6 +42,8 @@ func parse(body string) *template.Template {
 var (
 	errorTemplate = parse(`<p>{{.Text}}</p>
 {{with .RetryURL}}<p><a class="button" href="{{.}}">{{$.Retry}}</a></p>{{else}}<p><a class="button" href="/">Home</a></p>{{end}}
+{{with .SignOut}}<form method="post" action="{{.Action}}"><button class="button second">Sign out</button></form>
+<p><a class="button second" href="/">Home</a></p>{{end}}
 <p><small>Reference: {{.Reference}}</small></p>`)
 
 	chooserTemplate = parse(`<p id="with">Choose a provider to sign in with.</p>
@@ -46,7 +51,7 @@ var (
 <li><a class="button" href="{{.URL}}">{{.Label}}</a></li>{{end}}
 </ul>`)
 
-	policy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", styleHash())
+	policy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action %%s; frame-ancestors 'none'", styleHash())
 )
 
 func styleHash() string {
@@ -60,21 +65,56 @@ type Error struct {
 	Status    int
 	Reference string // of the log line
 	RetryURL  string // "": the page leads to /
+	// OtherAccount says that RetryURL lets the user choose another account.
+	OtherAccount bool
+	SignOut      *SignOut // nil: no form
 }
+
+// A SignOut is a form that ends the session.
+type SignOut struct {
+	Action  string
+	LeadsTo []string // origins that the response redirects to
+}
+
+// formAction returns the sources of the form-action directive, which browsers apply to
+// redirects as well.
+func (s *SignOut) formAction() string {
+	if s == nil {
+		return "'none'"
+	}
+	sources := "'self'"
+	for _, origin := range s.LeadsTo {
+		if !hostSource.MatchString(origin) {
+			scheme, _, _ := strings.Cut(origin, ":")
+			origin = scheme + ":"
+		}
+		sources += " " + origin
+	}
+	return sources
+}
+
+// hostSource matches origins that a Content-Security-Policy can name: it has no syntax
+// for IPv6 addresses, and a host may contain a semicolon.
+var hostSource = regexp.MustCompile(`^https?://[a-zA-Z0-9.-]+(:[0-9]+)?$`)
 
 // WriteError writes an error page. It shows a text for the code and nothing of the
 // cause.
 func WriteError(w http.ResponseWriter, e Error) {
 	retry := "Try again"
-	switch e.Code {
-	case "flow_used":
+	switch {
+	case e.OtherAccount:
+		retry = "Sign in with another account"
+	case e.Code == "flow_used":
 		retry = "Continue"
-	case "unauthenticated", "insufficient_user_authentication":
+	case e.Code == "unauthenticated" || e.Code == "insufficient_user_authentication":
 		retry = "Sign in"
 	}
 	title, text := describe(e.Code)
-	write(w, e.Status, errorTemplate, map[string]string{
-		"Title": title, "Text": text, "RetryURL": e.RetryURL, "Retry": retry, "Reference": e.Reference,
+	if NoReferrer(w); e.SignOut != nil {
+		SameOriginReferrer(w)
+	}
+	write(w, e.Status, errorTemplate, e.SignOut.formAction(), map[string]any{
+		"Title": title, "Text": text, "RetryURL": e.RetryURL, "Retry": retry, "Reference": e.Reference, "SignOut": e.SignOut,
 	})
 }
 
@@ -83,18 +123,18 @@ type Choice struct{ Label, URL string }
 
 // WriteChooser writes the page on which a user chooses a provider.
 func WriteChooser(w http.ResponseWriter, choices []Choice) {
-	write(w, http.StatusOK, chooserTemplate, struct {
+	NoReferrer(w)
+	write(w, http.StatusOK, chooserTemplate, "'none'", struct {
 		Title   string
 		Choices []Choice
 	}{"Sign in", choices})
 }
 
-func write(w http.ResponseWriter, status int, page *template.Template, data any) {
+func write(w http.ResponseWriter, status int, page *template.Template, formAction string, data any) {
 	h := w.Header()
 	NoStore(w)
-	NoReferrer(w)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", fmt.Sprintf(policy, formAction))
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	page.Execute(w, data) // fails only when the browser has gone

@@ -180,3 +180,28 @@ func checkPage(t *testing.T, name string, w *httptest.ResponseRecorder, status i
 		t.Errorf("%s: has a style that its policy does not allow", name)
 	}
 }
+
+func TestSignOutForm(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		leadsTo    []string
+		formAction string
+	}{
+		{"here alone", nil, "'self'"},
+		{"to a provider", []string{"https://provider.test:8443", "https://app.test"}, "'self' https://provider.test:8443 https://app.test"},
+		{"to an IPv6 address", []string{"http://[::1]:9"}, "'self' http:"},
+		{"to a hostile host", []string{"https://a.test;script-src"}, "'self' https:"},
+	} {
+		w := httptest.NewRecorder()
+		WriteError(w, Error{Code: "forbidden", Status: 403, RetryURL: "/login", OtherAccount: true, SignOut: &SignOut{Action: `/a"&b`, LeadsTo: tt.leadsTo}})
+		for _, part := range []string{`<form method="post" action="/a%22&amp;b"><button class="button second">Sign out</button>`, `href="/login">Sign in with another account<`, `href="/">Home<`} {
+			if !strings.Contains(w.Body.String(), part) {
+				t.Errorf("%s: lacks %s: %s", tt.name, part, w.Body)
+			}
+		}
+		csp := w.Header().Get("Content-Security-Policy")
+		if !strings.HasSuffix(csp, "; base-uri 'none'; form-action "+tt.formAction+"; frame-ancestors 'none'") || w.Header().Get("Referrer-Policy") != "same-origin" {
+			t.Errorf("%s: %v", tt.name, w.Header())
+		}
+	}
+}

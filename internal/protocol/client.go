@@ -72,6 +72,14 @@ func (c *Client) Ready(ctx context.Context) error {
 	return err
 }
 
+// knownMetadata returns the metadata without reading it, nil if it is not known.
+func (c *Client) knownMetadata() *metadata {
+	if c.static != nil {
+		return c.static
+	}
+	return c.published.known().value
+}
+
 func (c *Client) metadata(ctx context.Context) (*metadata, error) {
 	if c.static != nil {
 		return c.static, nil

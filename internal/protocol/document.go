@@ -84,6 +84,13 @@ func (d *document[V]) get(ctx context.Context) (edition[V], error) {
 	return fresh, err
 }
 
+// known returns the current edition as it is, the zero one if there is none.
+func (d *document[V]) known() edition[V] {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.current
+}
+
 func (d *document[V]) readInBackground(ctx context.Context, since uint64) {
 	d.read(ctx, since, false) // a failure is logged
 	d.mu.Lock()

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 // maxLogoutURL bounds the provider's logout URL, in bytes: some servers refuse longer
@@ -71,6 +73,25 @@ func (c *Client) EndSessionURL(ctx context.Context, idTokenHint, state string) (
 		}
 	}
 	return "", fmt.Errorf("logout URL of over %d bytes", maxLogoutURL)
+}
+
+// LogoutOrigins returns the origins that a browser goes to on its way through
+// [Client.EndSessionURL]; none if the provider has none. It performs no I/O: the issuer's
+// stands for the endpoint's until the metadata is known.
+func (c *Client) LogoutOrigins() (origins []string) {
+	endpoint := c.Issuer
+	if md := c.knownMetadata(); md != nil {
+		endpoint = md.EndSessionURL
+	}
+	if endpoint == "" {
+		return nil
+	}
+	for _, location := range []string{endpoint, c.PostLogoutRedirectURL} {
+		if u, err := url.Parse(location); err == nil && u.Host != "" && !slices.Contains(origins, weburl.Origin(u)) {
+			origins = append(origins, weburl.Origin(u))
+		}
+	}
+	return origins
 }
 
 // ownLogoutParams are the parameters that EndSessionURL sets.
