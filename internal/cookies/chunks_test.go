@@ -16,8 +16,15 @@ import (
 // there, each with one value.
 func joined(name string, lines ...string) (whole, mark string) {
 	values, ambiguous := map[string]string{}, map[string]bool{}
+	pairs := 0
 	for _, line := range lines {
-		for pair := range strings.SplitSeq(line, ";") {
+		if line == "" {
+			continue
+		}
+		for pair := range strings.SplitSeq(strings.TrimSuffix(line, ";"), ";") {
+			if pairs++; pairs > maxPairs {
+				break
+			}
 			cookie, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
 			if other, twice := values[cookie]; ok && twice && other != value {
 				ambiguous[cookie] = true
@@ -27,9 +34,10 @@ func joined(name string, lines ...string) (whole, mark string) {
 			}
 		}
 	}
-	// Two values of any chunk make all of them doubtful, also of one past the end.
+	// Two values of any chunk make all of them doubtful, also of one past the end. So does
+	// one that no browser keeps.
 	for i := range maxChunks {
-		if ambiguous[chunkName(name, i)] {
+		if ambiguous[chunkName(name, i)] || len(values[chunkName(name, i)]) > maxSentBytes {
 			return "", ""
 		}
 	}
@@ -81,6 +89,9 @@ func FuzzReadChunks(f *testing.F) {
 	f.Add(name+"="+long[0], name+"="+long[0]+"; "+name+".1="+long[1]+"; "+name+".2="+long[2]+"; "+name+".4="+long[1]+"; "+name+".4=")
 	f.Add(name+"=1AAAAAAA", name+"=1AAAAAAA") // shorter than a mark
 	f.Add(name+"=;;; ="+name+"; "+name, `"`+name+`"="x"`)
+	f.Add(name+"=1"+markOf(strings.Repeat("x", maxSentBytes))+strings.Repeat("x", maxSentBytes), "")
+	f.Add(strings.Repeat(";", maxPairs-1), name+"="+s.split("value")[0])
+	f.Add(strings.Repeat(";", maxPairs), name+"="+s.split("value")[0])
 	f.Fuzz(func(t *testing.T, first, second string) {
 		value := read(s, first, second)
 		want, mark := joined(name, first, second)
