@@ -15,6 +15,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
@@ -36,7 +37,9 @@ type Policy struct {
 	Claims map[string][]string
 
 	// Scopes all have to be granted. If the provider did not say which scopes it granted,
-	// they are the ones that were requested (RFC 6749 section 5.1).
+	// they are the ones that were requested (RFC 6749 section 5.1). A user whose session
+	// lacks one is asked for it in a login, once: see [Middleware.Require]. One that is not
+	// a scope-token (RFC 6749 section 3.3) cannot be requested or granted.
 	Scopes []string
 
 	// MaxAge is the maximum time since the user authenticated (auth_time), plus one minute
@@ -61,12 +64,19 @@ type Policy struct {
 //
 //	r.With(auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}}))
 //
-// A session of another provider, or without the claims or scopes, gets 403: a page
-// through Options.ErrorHandler with the code "forbidden" for whoever looks at one, and
+// A session of another provider, or without the claims, gets 403: a page through
+// Options.ErrorHandler with the code "forbidden" for whoever looks at one, and
 // {"error":"forbidden"} otherwise. If the user authenticated too long ago or by other
 // means than required, a page navigation goes to the provider with max_age, acr_values
 // and prompt=login, whose effect is verified in the new ID token (RFC 9470). Every other
 // request gets 401 with the URL to go to, in a page or in JSON as from RequireAuth.
+//
+// If a session lacks Scopes alone, a page navigation goes to the session's provider to
+// request them in addition to what the user has granted. Every other request gets 401 as
+// above, with the code "insufficient_scope" (RFC 6750 section 3.1). A session is asked for
+// a scope once: if the provider did not grant it, or the user denied it, the session
+// stays, and a page is the 403 page at once. A script gets 403 with
+// {"error":"insufficient_scope"} and a login_url, for a user who wants to think again.
 //
 // MaxAge and ACR need an OpenID Connect provider: nothing else says when and how a user
 // authenticated, and sessions of other providers are refused.
@@ -87,7 +97,13 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 			verdict, lacks := policy.judge(rec, time.Now())
 			switch {
 			case verdict == stale:
-				m.stepUp(w, r, rec, policy.authParams())
+				m.stepUp(w, r, rec, "insufficient_user_authentication", policy.login(rec, policy.authParams()))
+				return
+			case verdict == narrow:
+				m.stepUp(w, r, rec, "insufficient_scope", policy.login(rec, nil))
+				return
+			case verdict == denied:
+				m.refuseScopes(w, r, rec, policy.login(rec, nil), fmt.Errorf("subject %q was not granted the %s that the policy requires", rec.user.Subject, lacks))
 				return
 			case verdict == forbidden:
 				m.forbid(w, r, rec, fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks))
@@ -143,7 +159,9 @@ type verdict int
 
 const (
 	forbidden verdict = iota
-	stale
+	denied            // scopes that were asked for
+	stale             // and maybe narrow
+	narrow            // scopes are missing alone
 	allowed
 )
 
@@ -165,23 +183,18 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 			return forbidden, "claim " + strconv.Quote(name)
 		}
 	}
-	// GitHub separates granted scopes with commas.
-	var granted []string
-	if len(p.Scopes) > 0 {
-		granted = strings.FieldsFunc(rec.tokens.scope, func(r rune) bool { return r == ' ' || r == ',' })
-	}
-	for _, scope := range p.Scopes {
-		if !slices.Contains(granted, scope) {
-			return forbidden, "scope " + strconv.Quote(scope)
-		}
+	missing := p.missingScopes(rec)
+	if i := slices.IndexFunc(missing, protocol.NoScopeToken); i >= 0 {
+		return forbidden, "scope " + strconv.Quote(missing[i])
 	}
 	switch {
 	case p.never:
 		return forbidden, "sign-in"
-	case p.MaxAge == 0 && len(p.ACR) == 0:
-		return allowed, ""
-	case rec.tokens.id.IsZero():
+	case (p.MaxAge > 0 || len(p.ACR) > 0) && rec.tokens.id.IsZero():
 		return forbidden, "ID token"
+	}
+	if scope, ok := refusedScope(rec, missing); ok {
+		return denied, "scope " + strconv.Quote(scope)
 	}
 	if p.MaxAge > 0 {
 		authTime, ok := known.AuthTime(now)
@@ -191,6 +204,9 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 	}
 	if len(p.ACR) > 0 && !slices.Contains(p.ACR, known.String("acr")) {
 		return stale, ""
+	}
+	if len(missing) > 0 {
+		return narrow, ""
 	}
 	return allowed, ""
 }
@@ -216,37 +232,62 @@ func (p *Policy) authParams() url.Values {
 	return params
 }
 
+// login is what leads from a session to one that satisfies the policy.
+func (p *Policy) login(rec *record, params url.Values) LoginOptions {
+	return LoginOptions{
+		Provider: rec.user.Provider, AuthParams: params,
+		Scopes: union(rec.additionalScopes(), p.missingScopes(rec)),
+	}
+}
+
 func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, cause error) {
 	e := &Error{Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, err: cause}
 	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: e})
 	m.responses.refuse(w, r, e)
 }
 
-func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, params url.Values) {
+func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, code string, opts LoginOptions) {
 	m.events.report(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	if (browser.IsNavigation(r) || browser.IsRefetch(r)) && r.Method == http.MethodGet {
-		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.requestPath(r), AuthParams: params})
+		opts.ReturnTo = m.requestPath(r)
+		m.StartLogin(w, r, opts)
 		return
 	}
-	loginURL := m.paths.LoginURL(rec.user.Provider, m.callerPath(r))
+	m.challenge(w, r, code, m.stepUpURL(r, opts))
+}
+
+// stepUpParam carries the parameters of a policy from stepUp to Login, and its scopes
+// among them.
+const stepUpParam = "step_up"
+
+// stepUpURL is the URL of a login for a request that cannot go through one.
+func (m *Middleware) stepUpURL(r *http.Request, opts LoginOptions) string {
+	params := url.Values{}
+	maps.Copy(params, opts.AuthParams)
+	if len(opts.Scopes) > 0 {
+		params.Set("scope", strings.Join(opts.Scopes, " "))
+	}
+	loginURL := m.paths.LoginURL(opts.Provider, m.callerPath(r))
 	// Sealed, so that a link cannot ask for parameters other than those of a policy.
 	if sealed, err := m.shortLived.Seal(stepUpParam, seal.PackText(params.Encode())); err == nil {
 		loginURL += "&" + stepUpParam + "=" + url.QueryEscape(sealed)
 	}
-	m.challenge(w, r, "insufficient_user_authentication", loginURL)
+	return loginURL
 }
 
-// stepUpParam carries the parameters of a policy from stepUp to Login.
-const stepUpParam = "step_up"
-
-func (m *Middleware) openStepUp(sealed string) (url.Values, error) {
+func (m *Middleware) openStepUp(sealed string) (params url.Values, scopes []string, err error) {
 	packed, _, err := m.shortLived.Open(stepUpParam, sealed)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	query, err := seal.UnpackText(packed)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return url.ParseQuery(query)
+	if params, err = url.ParseQuery(query); err != nil {
+		return nil, nil, err
+	}
+	scopes = strings.Fields(params.Get("scope"))
+	delete(params, "scope")
+	return params, scopes, nil
 }
