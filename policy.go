@@ -72,7 +72,7 @@ type Policy struct {
 // request gets 401 with the URL to go to, in a page or in JSON as from RequireAuth.
 //
 // If a session lacks Scopes alone, a page navigation goes to the session's provider to
-// request them in addition to what the user has granted. Every other request gets 401 as
+// request them in addition to those that logins of the session have added. Every other request gets 401 as
 // above, with the code "insufficient_scope" (RFC 6750 section 3.1). A session is asked for
 // a scope once: if the provider did not grant it, or the user denied it, the session
 // stays, and a page is the 403 page at once. A script gets 403 with
@@ -236,7 +236,7 @@ func (p *Policy) authParams() url.Values {
 func (p *Policy) login(rec *record, params url.Values) LoginOptions {
 	return LoginOptions{
 		Provider: rec.user.Provider, AuthParams: params,
-		Scopes: union(rec.additionalScopes(), p.missingScopes(rec)),
+		Scopes: union(rec.additionalScopes(), p.Scopes),
 	}
 }
 
