@@ -69,7 +69,7 @@ func WriteError(w http.ResponseWriter, e Error) {
 	switch e.Code {
 	case "flow_used":
 		retry = "Continue"
-	case "unauthenticated", "insufficient_user_authentication":
+	case "unauthenticated", "insufficient_user_authentication", "insufficient_scope":
 		retry = "Sign in"
 	}
 	title, text := describe(e.Code)

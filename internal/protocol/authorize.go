@@ -36,7 +36,7 @@ func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values, sc
 		return nil, fmt.Errorf("AuthParams %w", err)
 	}
 	if i := slices.IndexFunc(scopes, NoScopeToken); i >= 0 {
-		return nil, fmt.Errorf("Scopes has %q, which is not a scope-token", scopes[i])
+		return nil, fmt.Errorf("%q is not a scope-token", scopes[i])
 	}
 	md, err := c.metadata(ctx)
 	if err != nil {
