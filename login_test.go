@@ -429,3 +429,34 @@ func TestLoginScopes(t *testing.T) {
 		}
 	})
 }
+
+// Scopes are added to the session of their provider alone, and a provider that gives up is
+// asked again although there is a session.
+func TestLoginScopesWithASession(t *testing.T) {
+	t.Parallel()
+	a, two := apptest.NewTwoProviders(t, nil)
+	provider := "one"
+	a.Routes = func(mux *http.ServeMux) {
+		mux.HandleFunc("/start", func(w http.ResponseWriter, r *http.Request) {
+			a.Auth.StartLogin(w, r, oauthlogin.LoginOptions{Provider: provider, Scopes: []string{"calendar"}})
+		})
+	}
+	b := a.Browser(t)
+	if resp := b.Follow("/login?provider=two&return_to=/dashboard"); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", resp.StatusCode, resp.Text)
+	}
+	a.AuthorizationResponse(func(query url.Values) { query.Set("error", "access_denied") })
+	if resp := b.Follow("/start"); resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.Text, "<h1>Sign-in was cancelled</h1>") {
+		t.Errorf("denied by another provider: %d %s", resp.StatusCode, resp.Text)
+	}
+	provider = "two"
+	two.Intercept(oauthlogintest.Authorization, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+		query := url.Values{"state": {r.URL.Query().Get("state")}, "iss": {two.Issuer()}, "error": {"temporarily_unavailable"}}
+		http.Redirect(w, r, r.URL.Query().Get("redirect_uri")+"?"+query.Encode(), http.StatusSeeOther)
+	})
+	resp := b.Get(b.CallbackURL("/start"))
+	if scope := apptest.QueryOf(resp.Location()).Get("scope"); scope != "openid profile email calendar" {
+		t.Errorf("begun anew: %d to %q", resp.StatusCode, resp.Location())
+	}
+	b.WantUser("/dashboard", "bob")
+}
