@@ -64,7 +64,11 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	m.cookies.Expire(w, name)
 	switch {
 	case f.expired(time.Now()):
-		f.again = f.again || response.Error == "access_denied" // the user has said no
+		denied := response.Error == "access_denied"
+		if denied && m.scopesDenied(w, r, m.providers.byTag(f.provider), f) {
+			return
+		}
+		f.again = f.again || denied // the user has said no
 		m.staleCallback(w, r, f.state, f, "flow_expired")
 		return
 	case !m.flows.finish(f):
@@ -118,9 +122,11 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 		page.Redirect(w, f.returnPath)
 		return
 	}
+	if failed.Code == "access_denied" && !failed.refused && m.scopesDenied(w, r, p, f) {
+		return
+	}
 	if errors.Is(failed, errTookTooLong) && !f.again {
-		stepUp := f.stepUp(p)
-		if rec, _, err := m.sessions.load(r); rec != nil && err == nil && stepUp == nil {
+		if rec, _, err := m.sessions.load(r); rec != nil && err == nil && !f.addsTo(p) {
 			page.Redirect(w, p.landing(m.paths.ReturnPath(f.returnPath))) // signed in in another tab
 			return
 		}
@@ -134,7 +140,7 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 // startAnew begins a login in place of one that took too long, once.
 func (m *Middleware) startAnew(w http.ResponseWriter, r *http.Request, p *provider, f *flow, code string) {
 	m.log.InfoContext(r.Context(), "oauthlogin: a login took too long and starts anew", "code", code, "provider", p.Name)
-	opts := LoginOptions{ReturnTo: m.paths.ReturnPath(f.returnPath), AuthParams: f.stepUp(p)}
+	opts := LoginOptions{ReturnTo: m.paths.ReturnPath(f.returnPath), Scopes: f.scopes, AuthParams: f.stepUp(p)}
 	m.redirectToProvider(w, r, p, opts, restarted)
 }
 
@@ -155,12 +161,18 @@ func (f *flow) stepUp(p *provider) url.Values {
 	return params
 }
 
+// addsTo reports whether a session alone is not what the flow is for.
+func (f *flow) addsTo(p *provider) bool { return len(f.scopes) > 0 || f.stepUp(p) != nil }
+
 // startSession writes the new session.
 func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
 	old, _, _ := m.sessions.load(r) // before start, which deletes it from a store
 	sameUser := old != nil && old.user.Subject == rec.user.Subject && old.provider == rec.provider
 	if sameUser {
 		rec.extra.lineage = old.Lineage()
+	}
+	if sameUser && f.addsTo(p) {
+		rec.ask(old.askedScopes())
 	}
 	if err := m.sessions.start(w, r, rec); err != nil {
 		failed := m.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
@@ -237,9 +249,10 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 		return fail(code, status, err)
 	}
 	if !t.HasScope {
-		t.Scope = strings.Join(p.OAuth2.Scopes, " ") // RFC 6749 section 5.1
+		t.Scope = p.client.Scope(f.scopes...) // RFC 6749 section 5.1
 	}
 	rec := newRecord(p, user, t)
+	rec.ask(f.scopes)
 	rec.extra.userInfo = readInfo
 	return rec, nil
 }

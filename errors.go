@@ -30,6 +30,8 @@ import (
 //	unauthenticated       401  a form was sent, or HTML requested by a script, without a session
 //	insufficient_user_authentication
 //	                      401  the same with a session, and a [Policy] asks for a new sign-in
+//	insufficient_scope    401  the same with a session, and a [Policy] asks for more scopes
+//	                      403  a script's request, after the user or the provider denied them
 //	forbidden             403  the session does not satisfy a [Policy]
 //	sign_in_refused       403  Options.OnSignIn refused the login
 //	step_up_failed        403  the sign-in does not meet the requested max_age or acr_values

@@ -27,7 +27,8 @@ const (
 	EventRefreshFailed EventKind = "refresh_failed"
 	// EventDenied reports a signed-in user who does not satisfy a [Policy].
 	EventDenied EventKind = "denied"
-	// EventStepUp reports a user who is sent to sign in again, for [Middleware.Require].
+	// EventStepUp reports a user who is sent to sign in again, or to grant scopes, for
+	// [Middleware.Require].
 	EventStepUp EventKind = "step_up"
 )
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
@@ -39,8 +40,9 @@ type flow struct {
 	want            protocol.Authentication // that the ID token has to show
 	started         time.Time
 	returnPath      string
-	silent          bool // the user did not ask for it: see Middleware.SilentLogin
-	again           bool // it follows one that took too long
+	silent          bool     // the user did not ask for it: see Middleware.SilentLogin
+	again           bool     // it follows one that took too long
+	scopes          []string // that it requests beside Provider.OAuth2.Scopes
 }
 
 // A flowKind says what begins a login.
@@ -54,12 +56,15 @@ const (
 
 // The tags of a flow's optional fields. They are part of the format: none is ever
 // reused.
-const tagAgain = 1
+const (
+	tagAgain  = iota + 1
+	tagScopes // separated by spaces
+)
 
-func newFlow(p *provider, request *protocol.AuthorizationRequest, returnPath string, kind flowKind) *flow {
+func newFlow(p *provider, request *protocol.AuthorizationRequest, opts LoginOptions, kind flowKind) *flow {
 	return &flow{
 		provider: p.tag, state: request.State, verifier: request.Verifier, want: request.Want,
-		started: time.Now(), returnPath: returnPath, silent: kind == silent, again: kind == restarted,
+		started: time.Now(), returnPath: opts.ReturnTo, silent: kind == silent, again: kind == restarted, scopes: union(nil, opts.Scopes),
 	}
 }
 
@@ -81,6 +86,7 @@ func (f *flow) pack() []byte {
 	if f.again {
 		p.Field(tagAgain, []byte{1})
 	}
+	p.Field(tagScopes, []byte(strings.Join(f.scopes, " ")))
 	return p.Pack()
 }
 
@@ -105,7 +111,14 @@ func unpackFlow(packed []byte) (*flow, error) {
 	}
 	f.want.ACRValues = u.String()
 	f.silent = u.Bool()
-	u.Fields(func(tag uint64, _ []byte) { f.again = f.again || tag == tagAgain })
+	u.Fields(func(tag uint64, value []byte) {
+		switch tag {
+		case tagAgain:
+			f.again = true
+		case tagScopes:
+			f.scopes = append(f.scopes, strings.Fields(string(value))...)
+		}
+	})
 	return f, u.Err()
 }
 

@@ -3,6 +3,7 @@ package oauthlogin
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"math"
 	"net/http"
 	"reflect"
@@ -24,10 +25,13 @@ func sampleFlow() *flow {
 }
 
 func TestFlowsPackExactly(t *testing.T) {
-	check := func(tag providerTag, returnPath, acrValues string, started uint32, maxAge int32, silent bool) bool {
+	check := func(tag providerTag, returnPath, acrValues string, started uint32, maxAge int32, silent bool, scopes uint8) bool {
 		f := sampleFlow()
 		f.provider, f.started, f.returnPath, f.silent = tag, time.Unix(int64(started), 0), returnPath, silent
 		f.want.ACRValues = acrValues
+		for i := range scopes % 8 {
+			f.scopes = append(f.scopes, fmt.Sprint("scope", i))
+		}
 		if maxAge >= 0 {
 			f.want.MaxAge = time.Duration(maxAge) * time.Second
 		}

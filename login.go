@@ -21,6 +21,13 @@ type LoginOptions struct {
 	// ReturnTo is the local path to go to after the login. "", and every path that could
 	// lead elsewhere, is "/".
 	ReturnTo string
+	// Scopes are requested in addition to Provider.OAuth2.Scopes, for this login alone
+	// (incremental authorization). If the provider does not say which scopes it granted,
+	// they count as granted (RFC 6749 section 5.1). If the user is signed in and denies
+	// them, the response is a 403 page with the code "forbidden", and the session stays.
+	// What is not a scope-token (RFC 6749 section 3.3) is an error, as are AuthParams that
+	// the package sets itself.
+	Scopes []string
 	// AuthParams are parameters of the authorization request for this login, in place of
 	// those of the same name in [Provider].AuthParams: login_hint, prompt, max_age. Do not
 	// take them from the request unchecked.
@@ -71,7 +78,7 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 		// A link must not sign the user in at a provider where an attacker has signed in.
 		opts.Provider = ""
 	} else if query.Has(stepUpParam) {
-		if opts.AuthParams, err = m.openStepUp(query.Get(stepUpParam)); err != nil {
+		if opts.AuthParams, opts.Scopes, err = m.openStepUp(query.Get(stepUpParam)); err != nil {
 			invalid(fmt.Errorf("step_up: %w", err))
 			return
 		}
@@ -137,11 +144,11 @@ func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, 
 // request.
 func (m *Middleware) beginFlow(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flowKind) (location string, err error) {
 	m.hints.LoginBegins(r)
-	request, err := p.client.AuthorizationRequest(r.Context(), opts.AuthParams)
+	request, err := p.client.AuthorizationRequest(r.Context(), opts.AuthParams, opts.Scopes...)
 	if err != nil {
 		return "", err
 	}
-	f := newFlow(p, request, opts.ReturnTo, kind)
+	f := newFlow(p, request, opts, kind)
 	if err := m.flows.write(w, r, f); err != nil {
 		return "", err
 	}

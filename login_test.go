@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
@@ -389,4 +390,73 @@ func TestLoginHeaders(t *testing.T) {
 			t.Errorf("%s: %d %v", method, w.Code, w.Header())
 		}
 	}
+}
+
+// LoginOptions.Scopes are requested beside those of the provider, each once, for one login.
+func TestLoginScopes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		var opts oauthlogin.LoginOptions
+		a.Routes = func(mux *http.ServeMux) {
+			mux.HandleFunc("/start", func(w http.ResponseWriter, r *http.Request) { a.Auth.StartLogin(w, r, opts) })
+		}
+		b := a.Browser(t)
+		opts.Scopes = []string{"calendar", "email", "calendar", "https://api.test/mail.read"}
+		resp, params := b.StartLogin("/start")
+		if want := "openid profile email calendar https://api.test/mail.read"; params.Get("scope") != want {
+			t.Errorf("asks for %q, want %q", params.Get("scope"), want)
+		}
+		// One that took too long asks for them again.
+		time.Sleep(6 * time.Minute)
+		anew := b.Get(b.CallbackURL(resp.Location()))
+		if scope := apptest.QueryOf(anew.Location()).Get("scope"); scope != params.Get("scope") {
+			t.Errorf("begun anew, it asks for %q", scope)
+		}
+		if _, params := b.StartLogin("/login?scopes=admin&scope=admin"); params.Get("scope") != "openid profile email" {
+			t.Errorf("another login asks for %q", params.Get("scope"))
+		}
+		// Without a session, a login that is denied is one that was cancelled.
+		a.AuthorizationResponse(func(query url.Values) { query.Set("error", "access_denied") })
+		if resp := b.Follow("/start"); resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.Text, "<h1>Sign-in was cancelled</h1>") {
+			t.Errorf("denied: %d %s", resp.StatusCode, resp.Text)
+		}
+		for _, scope := range []string{"", "a b", "a\tb", `a"b`, `a\b`, "é", "a\x7f"} {
+			opts.Scopes = []string{"calendar", scope}
+			if resp := b.Get("/start"); resp.StatusCode != http.StatusInternalServerError || resp.Location() != "" || len(resp.Cookies()) > 0 {
+				t.Errorf("%q: %d to %q", scope, resp.StatusCode, resp.Location())
+			}
+		}
+	})
+}
+
+// Scopes are added to the session of their provider alone, and a provider that gives up is
+// asked again although there is a session.
+func TestLoginScopesWithASession(t *testing.T) {
+	t.Parallel()
+	a, two := apptest.NewTwoProviders(t, nil)
+	provider := "one"
+	a.Routes = func(mux *http.ServeMux) {
+		mux.HandleFunc("/start", func(w http.ResponseWriter, r *http.Request) {
+			a.Auth.StartLogin(w, r, oauthlogin.LoginOptions{Provider: provider, Scopes: []string{"calendar"}})
+		})
+	}
+	b := a.Browser(t)
+	if resp := b.Follow("/login?provider=two&return_to=/dashboard"); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", resp.StatusCode, resp.Text)
+	}
+	a.AuthorizationResponse(func(query url.Values) { query.Set("error", "access_denied") })
+	if resp := b.Follow("/start"); resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.Text, "<h1>Sign-in was cancelled</h1>") {
+		t.Errorf("denied by another provider: %d %s", resp.StatusCode, resp.Text)
+	}
+	provider = "two"
+	two.Intercept(oauthlogintest.Authorization, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+		query := url.Values{"state": {r.URL.Query().Get("state")}, "iss": {two.Issuer()}, "error": {"temporarily_unavailable"}}
+		http.Redirect(w, r, r.URL.Query().Get("redirect_uri")+"?"+query.Encode(), http.StatusSeeOther)
+	})
+	resp := b.Get(b.CallbackURL("/start"))
+	if scope := apptest.QueryOf(resp.Location()).Get("scope"); scope != "openid profile email calendar" {
+		t.Errorf("begun anew: %d to %q", resp.StatusCode, resp.Location())
+	}
+	b.WantUser("/dashboard", "bob")
 }

@@ -13,10 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/page"
-	"github.com/oauthlogin/oauthlogin/internal/seal"
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
 // A Policy is what [Middleware.Require] asks of a session. All of it has to hold. The
@@ -37,7 +36,9 @@ type Policy struct {
 	Claims map[string][]string
 
 	// Scopes all have to be granted. If the provider did not say which scopes it granted,
-	// they are the ones that were requested (RFC 6749 section 5.1).
+	// they are the ones that were requested (RFC 6749 section 5.1). A user whose session
+	// lacks one is asked for it in a login, once: see [Middleware.Require]. One that is not
+	// a scope-token (RFC 6749 section 3.3) cannot be requested or granted.
 	Scopes []string
 
 	// MaxAge is the maximum time since the user authenticated (auth_time), plus one minute
@@ -62,13 +63,22 @@ type Policy struct {
 //
 //	r.With(auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}}))
 //
-// A session of another provider, or without the claims or scopes, gets 403: a page
-// through Options.ErrorHandler with the code "forbidden" for whoever looks at one, and
+// A session of another provider, or without the claims, gets 403: a page through
+// Options.ErrorHandler with the code "forbidden" for whoever looks at one, and
 // {"error":"forbidden"} otherwise. The page has a link that lets the user sign in with
-// another account, and a form that signs out at Options.LogoutPath. If the user authenticated too long ago or by other
-// means than required, a page navigation goes to the provider with max_age, acr_values
-// and prompt=login, whose effect is verified in the new ID token (RFC 9470). Every other
-// request gets 401 with the URL to go to, in a page or in JSON as from RequireAuth.
+// another account, and a form that signs out at Options.LogoutPath.
+//
+// If the user authenticated too long ago or by other means than required, a page
+// navigation goes to the provider with max_age, acr_values and prompt=login, whose effect
+// is verified in the new ID token (RFC 9470). Every other request gets 401 with the URL to
+// go to, in a page or in JSON as from RequireAuth.
+//
+// If a session lacks Scopes alone, a page navigation goes to the session's provider to
+// request them in addition to those that logins of the session have added. Every other
+// request gets 401 as above, with the code "insufficient_scope" (RFC 6750 section 3.1). A
+// session is asked for a scope once: if the provider did not grant it, or the user denied
+// it, the session stays, and a page is the 403 page at once. A script gets 403 with
+// {"error":"insufficient_scope"} and a login_url, for a user who wants to think again.
 //
 // MaxAge and ACR need an OpenID Connect provider: nothing else says when and how a user
 // authenticated, and sessions of other providers are refused.
@@ -89,14 +99,20 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 			verdict, lacks := policy.judge(rec, time.Now())
 			switch {
 			case verdict == stale:
-				m.stepUp(w, r, rec, policy.authParams())
+				m.stepUp(w, r, rec, "insufficient_user_authentication", policy.login(rec, policy.authParams()))
+				return
+			case verdict == narrow:
+				m.stepUp(w, r, rec, "insufficient_scope", policy.login(rec, nil))
+				return
+			case verdict == denied:
+				m.refuseScopes(w, r, rec, policy.login(rec, nil), fmt.Errorf("subject %q was not granted the %s that the policy requires", rec.user.Subject, lacks))
 				return
 			case verdict == forbidden:
-				m.forbid(w, r, rec, fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks))
+				m.forbid(w, r, rec, m.wayBack(r), fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks))
 				return
 			case policy.Allow != nil:
 				if err := policy.Allow(r.Context(), s); err != nil {
-					m.forbid(w, r, rec, fmt.Errorf("Policy.Allow refuses subject %q: %w", rec.user.Subject, err))
+					m.forbid(w, r, rec, m.wayBack(r), fmt.Errorf("Policy.Allow refuses subject %q: %w", rec.user.Subject, err))
 					return
 				}
 			}
@@ -145,7 +161,9 @@ type verdict int
 
 const (
 	forbidden verdict = iota
-	stale
+	denied            // scopes that were asked for
+	stale             // and maybe narrow
+	narrow            // scopes are missing alone
 	allowed
 )
 
@@ -167,23 +185,18 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 			return forbidden, "claim " + strconv.Quote(name)
 		}
 	}
-	// GitHub separates granted scopes with commas.
-	var granted []string
-	if len(p.Scopes) > 0 {
-		granted = strings.FieldsFunc(rec.tokens.scope, func(r rune) bool { return r == ' ' || r == ',' })
-	}
-	for _, scope := range p.Scopes {
-		if !slices.Contains(granted, scope) {
-			return forbidden, "scope " + strconv.Quote(scope)
-		}
+	missing := p.missingScopes(rec)
+	if i := slices.IndexFunc(missing, protocol.NoScopeToken); i >= 0 {
+		return forbidden, "scope " + strconv.Quote(missing[i])
 	}
 	switch {
 	case p.never:
 		return forbidden, "sign-in"
-	case p.MaxAge == 0 && len(p.ACR) == 0:
-		return allowed, ""
-	case rec.tokens.id.IsZero():
+	case (p.MaxAge > 0 || len(p.ACR) > 0) && rec.tokens.id.IsZero():
 		return forbidden, "ID token"
+	}
+	if scope, ok := refusedScope(rec, missing); ok {
+		return denied, "scope " + strconv.Quote(scope)
 	}
 	if p.MaxAge > 0 {
 		authTime, ok := known.AuthTime(now)
@@ -193,6 +206,9 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 	}
 	if len(p.ACR) > 0 && !slices.Contains(p.ACR, known.String("acr")) {
 		return stale, ""
+	}
+	if len(missing) > 0 {
+		return narrow, ""
 	}
 	return allowed, ""
 }
@@ -218,72 +234,30 @@ func (p *Policy) authParams() url.Values {
 	return params
 }
 
-func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, cause error) {
+// login is what leads from a session to one that satisfies the policy.
+func (p *Policy) login(rec *record, params url.Values) LoginOptions {
+	return LoginOptions{
+		Provider: rec.user.Provider, AuthParams: params,
+		Scopes: union(rec.additionalScopes(), p.Scopes),
+	}
+}
+
+func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, returnTo string, cause error) {
 	p := m.providers.byTag(rec.provider)
 	leadsTo := slices.DeleteFunc(p.client.LogoutOrigins(), func(origin string) bool { return origin == m.paths.Origin })
 	e := &Error{
 		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, err: cause,
-		RetryURL: m.otherAccountURL(p.Name, m.wayBack(r)), otherAccount: true,
+		RetryURL: m.otherAccountURL(p.Name, returnTo), otherAccount: true,
 		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: leadsTo},
 	}
-	reported := *e
-	reported.RetryURL = "" // audit logs must not have the query of a request
-	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: &reported})
+	m.reportDenied(r, rec, e)
 	m.responses.refuse(w, r, e)
 }
 
-func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, params url.Values) {
-	m.events.report(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
-	if isPageOfItsOwn(r) {
-		m.StartLogin(w, r, LoginOptions{Provider: rec.user.Provider, ReturnTo: m.requestPath(r), AuthParams: params})
-		return
-	}
-	m.challenge(w, r, "insufficient_user_authentication", m.loginURLWith(params, rec.user.Provider, m.callerPath(r)))
-}
-
-// isPageOfItsOwn reports whether a login can lead back to what a request asks for.
-func isPageOfItsOwn(r *http.Request) bool {
-	return (browser.IsNavigation(r) || browser.IsRefetch(r)) && r.Method == http.MethodGet
-}
-
-// wayBack is the return path of a login that a page asks for in place of a request.
-func (m *Middleware) wayBack(r *http.Request) string {
-	if isPageOfItsOwn(r) {
-		if path := m.requestPath(r); len(m.paths.LoginURL("", path)) <= maxLoginURL {
-			return path
-		}
-	}
-	return m.callerPath(r)
-}
-
-// otherAccountURL is the URL of a login at which the provider lets the user choose the
-// account (OpenID Connect Core section 3.1.2.1): without it, it would sign in the same
-// user again.
-func (m *Middleware) otherAccountURL(provider, returnTo string) string {
-	return m.loginURLWith(url.Values{"prompt": {"select_account"}}, provider, returnTo)
-}
-
-// loginURLWith is the URL of a login with parameters of the authorization request.
-func (m *Middleware) loginURLWith(params url.Values, provider, returnTo string) string {
-	loginURL := m.paths.LoginURL(provider, returnTo)
-	// Sealed, so that a link cannot ask for parameters other than those of the package.
-	if sealed, err := m.shortLived.Seal(stepUpParam, seal.PackText(params.Encode())); err == nil {
-		loginURL += "&" + stepUpParam + "=" + url.QueryEscape(sealed)
-	}
-	return loginURL
-}
-
-// stepUpParam carries parameters from loginURLWith to Login.
-const stepUpParam = "step_up"
-
-func (m *Middleware) openStepUp(sealed string) (url.Values, error) {
-	packed, _, err := m.shortLived.Open(stepUpParam, sealed)
-	if err != nil {
-		return nil, err
-	}
-	query, err := seal.UnpackText(packed)
-	if err != nil {
-		return nil, err
-	}
-	return url.ParseQuery(query)
+// reportDenied reports an error without its RetryURL, as audit logs must not have the query
+// of a request.
+func (m *Middleware) reportDenied(r *http.Request, rec *record, e *Error) {
+	reported := *e
+	reported.RetryURL = ""
+	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: &reported})
 }

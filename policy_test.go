@@ -143,6 +143,21 @@ func TestPolicyBelievesVerifiedEmailAlone(t *testing.T) {
 	}
 }
 
+// wantScopes fails the test unless /guarded lets the browser in, or asks the provider for
+// the scopes and runs no handler.
+func wantScopes(t *testing.T, a *apptest.App, b *apptest.Browser, scopes []string, allowed bool) {
+	t.Helper()
+	if allowed || slices.Contains(scopes, "") { // which no request can name
+		wantGuarded(t, a, b, allowed)
+		return
+	}
+	resp := b.Get("/guarded")
+	requested := strings.Fields(apptest.QueryOf(resp.Location()).Get("scope"))
+	if resp.StatusCode != http.StatusSeeOther || a.Called("/guarded") > 0 || slices.ContainsFunc(scopes, func(scope string) bool { return !slices.Contains(requested, scope) }) {
+		t.Errorf("%d to %q, handler ran %d times", resp.StatusCode, resp.Location(), a.Called("/guarded"))
+	}
+}
+
 // RFC 6749 section 5.1: the granted scopes are those of the token response, and
 // the requested ones if it names none.
 func TestPolicyScopes(t *testing.T) {
@@ -192,7 +207,7 @@ func TestPolicyScopes(t *testing.T) {
 				test.refresh(a)
 				time.Sleep(59*time.Minute + 30*time.Second)
 			}
-			wantGuarded(t, a, b, test.allowed)
+			wantScopes(t, a, b, test.required, test.allowed)
 			if test.refresh != nil && a.Provider.Count(oauthlogintest.Token) != 2 {
 				t.Error("there was no refresh")
 			}
@@ -212,7 +227,7 @@ func TestPolicyScopesWithCommas(t *testing.T) {
 			a.GuardBy(oauthlogin.Policy{Scopes: []string{"profile", "read:user"}})
 			b := a.Browser(t)
 			b.Login("/dashboard")
-			wantGuarded(t, a, b, allowed)
+			wantScopes(t, a, b, []string{"profile", "read:user"}, allowed)
 		})
 	}
 }
@@ -842,5 +857,232 @@ func TestForbiddenThroughErrorHandler(t *testing.T) {
 	}
 	if resp = b.Get("/logout"); resp.Header.Get("Referrer-Policy") != "no-referrer" {
 		t.Errorf("another code: %q", resp.Header.Get("Referrer-Policy"))
+	}
+}
+
+// narrowly makes the provider's configuration one without the scope email, which it
+// grants to whoever asks.
+func narrowly(with apptest.Config) apptest.Config {
+	change := with.Change
+	with.Change = func(o *oauthlogin.Options) {
+		if change != nil {
+			change(o)
+		}
+		o.Providers[0].OAuth2.Scopes = []string{"openid", "profile"}
+	}
+	return with
+}
+
+// A scope that is missing is requested once, in addition to the others, and stays.
+func TestScopesAreAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		grant any // scope of the response that grants email; false: as the provider does
+	}{
+		{"and named", false},
+		{"and not named", nil},
+		{"and separated by commas", "profile,email"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+				a, b := apptest.SignedIn(t, narrowly(with))
+				a.GuardBy(oauthlogin.Policy{Scopes: []string{"profile", "email"}})
+				if test.grant != false {
+					a.Provider.EditTokenResponse(func(resp map[string]any) {
+						if resp["scope"] = test.grant; test.grant == nil {
+							delete(resp, "scope")
+						}
+					})
+				}
+				a.Events.Take()
+				resp, params := b.StartLogin(guardedPath)
+				if params.Get("scope") != "openid profile email" || params.Has("prompt") || params.Has("max_age") || a.Called("/guarded") > 0 {
+					t.Errorf("asks for %v", params)
+				}
+				if resp := b.FollowOn(b.Get(b.CallbackURL(resp.Location())), ""); resp.Text != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
+					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+				}
+				// A refresh that names none leaves them, and so does one that names them.
+				a.Provider.EditTokenResponse(func(resp map[string]any) { delete(resp, "scope") })
+				for range 2 {
+					time.Sleep(59*time.Minute + 30*time.Second)
+					wantGuarded(t, a, b, true)
+					if test.grant != nil {
+						a.Provider.EditTokenResponse(nil)
+					}
+				}
+				// A login for something else asks for them again.
+				a.GuardBy(oauthlogin.Policy{MaxAge: time.Minute})
+				if _, params := b.StartLogin("/guarded"); params.Get("scope") != "openid profile email" || params.Get("max_age") != "60" {
+					t.Errorf("a step-up asks for %v", params)
+				}
+				if _, params := b.StartLogin("/login"); params.Get("scope") != "openid profile" {
+					t.Errorf("a login asks for %v", params)
+				}
+				a.Events.Want(t, "step_up test/alice", "login test/alice", "refresh test/alice", "refresh test/alice", "step_up test/alice")
+			})
+		})
+	}
+}
+
+// A provider that grants less is asked once: then the page is forbidden, and the session
+// stays. What a session has already been granted is not lost.
+func TestScopesThatAreNotGranted(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a, b := apptest.SignedIn(t, narrowly(with))
+		email, admin := oauthlogin.Policy{Scopes: []string{"email"}}, oauthlogin.Policy{Scopes: []string{"admin"}}
+		a.GuardBy(email)
+		if resp := b.Follow("/guarded"); resp.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s", resp.StatusCode, resp.Text)
+		}
+		a.GuardBy(admin)
+		a.Events.Take()
+		if _, params := b.StartLogin("/guarded"); params.Get("scope") != "openid profile email admin" {
+			t.Errorf("asks for %v", params)
+		}
+		before := a.Provider.Count(oauthlogintest.Authorization)
+		if resp := b.Follow("/guarded"); resp.StatusCode != http.StatusForbidden || resp.Request.URL.Path != "/guarded" || !strings.Contains(resp.Text, "<h1>No access</h1>") {
+			t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+		}
+		a.Events.Want(t, "step_up test/alice", "step_up test/alice", "login test/alice", "denied test/alice forbidden")
+		a.Restart(t)
+		wantRefusedScope := func() {
+			t.Helper()
+			if resp := b.Get("/guarded"); resp.StatusCode != http.StatusForbidden || resp.Location() != "" {
+				t.Errorf("%d to %q", resp.StatusCode, resp.Location())
+			}
+		}
+		wantRefusedScope()
+		// Neither a refresh nor a login for something else begins again.
+		time.Sleep(59*time.Minute + 30*time.Second)
+		wantRefusedScope()
+		a.GuardBy(oauthlogin.Policy{Scopes: []string{"email"}, MaxAge: time.Minute})
+		if resp := b.Follow("/guarded"); resp.StatusCode != http.StatusOK {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
+		}
+		a.GuardBy(admin)
+		wantRefusedScope()
+		if asked := a.Provider.Count(oauthlogintest.Authorization) - before; asked != 2 {
+			t.Errorf("sent to the provider %d times", asked)
+		}
+		// A user who signs in anew is asked anew.
+		b.Login("/dashboard")
+		b.StartLogin("/guarded")
+	})
+}
+
+// A user who denies the scopes gets the forbidden page at once, keeps the session, and is
+// not asked again.
+func TestScopesThatAreDenied(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]time.Duration{"in time": 0, "too late": 6 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+				a, b := apptest.SignedIn(t, narrowly(with))
+				a.GuardBy(oauthlogin.Policy{Scopes: []string{"email"}})
+				a.Events.Take()
+				a.AuthorizationResponse(func(query url.Values) { query.Set("error", "access_denied") })
+				callback := b.CallbackURL("/guarded")
+				time.Sleep(late)
+				resp := b.Get(callback)
+				if resp.StatusCode != http.StatusForbidden || !strings.Contains(resp.Text, "<h1>No access</h1>") {
+					t.Errorf("%d %s", resp.StatusCode, resp.Text)
+				}
+				if links := resp.Links(); len(links) != 2 || apptest.QueryOf(links[0]).Get("return_to") != "/guarded" || links[1] != "/" {
+					t.Errorf("links %q", links)
+				}
+				a.Events.Want(t, "step_up test/alice", "login test/ access_denied", "denied test/alice forbidden")
+				b.WantUser("/dashboard", "alice")
+				a.Restart(t)
+				wantGuarded(t, a, b, false)
+				if n := a.Provider.Count(oauthlogintest.Authorization); n != 2 {
+					t.Errorf("sent to the provider %d times", n)
+				}
+				// Scripts are told, and have a way for a user who thinks again.
+				script := b.Get("/guarded", apptest.AsScript...)
+				var body map[string]string
+				if err := json.Unmarshal([]byte(script.Text), &body); err != nil || script.StatusCode != http.StatusForbidden || len(body) != 2 || body["error"] != "insufficient_scope" {
+					t.Fatalf("%d %s", script.StatusCode, script.Text)
+				}
+				a.Events.Want(t, "denied test/alice forbidden", "denied test/alice insufficient_scope")
+				a.Provider.Intercept(oauthlogintest.Authorization, nil)
+				if resp := b.Follow(body["login_url"]); resp.Text != "guarded page for alice" {
+					t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+				}
+			})
+		})
+	}
+}
+
+// RFC 6750 section 3.1: a script gets a challenge and the URL of the login, and a form a
+// page. A session that is too old as well goes through one login.
+func TestScopesForScripts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := apptest.SignedIn(t, narrowly(apptest.Config{}))
+		a.GuardBy(oauthlogin.Policy{Scopes: []string{"email"}})
+		resp := b.Get(guardedPath, apptest.AsScript...)
+		var body map[string]string
+		if err := json.Unmarshal([]byte(resp.Text), &body); err != nil || resp.StatusCode != http.StatusUnauthorized || len(body) != 2 || body["error"] != "insufficient_scope" ||
+			resp.Header.Get("WWW-Authenticate") != `Cookie realm="oauthlogin", error="insufficient_scope"` || resp.Header.Get("Cache-Control") != "no-store" || a.Called("/guarded") > 0 {
+			t.Fatalf("%d %v %s", resp.StatusCode, resp.Header, resp.Text)
+		}
+		_, plain := b.StartLogin("/login")
+		if _, params := b.StartLogin(body["login_url"]); params.Get("scope") != "openid profile email" || len(params) != len(plain) {
+			t.Errorf("login_url leads to %v", params)
+		}
+		form := b.Do(b.Request(http.MethodPost, "/guarded", nil, sentForm...))
+		if links := form.Links(); form.StatusCode != http.StatusUnauthorized || !strings.Contains(form.Text, "<h1>One more permission is needed</h1>") || len(links) != 1 || !strings.HasPrefix(links[0], "/login?return_to=%2Fedit&step_up=") {
+			t.Errorf("a form: %d %s", form.StatusCode, form.Text)
+		}
+		a.GuardBy(oauthlogin.Policy{Scopes: []string{"email"}, MaxAge: time.Minute})
+		time.Sleep(3 * time.Minute)
+		before := a.Provider.Count(oauthlogintest.Authorization)
+		if _, params := b.StartLogin("/guarded"); params.Get("scope") != "openid profile email" || params.Get("max_age") != "60" || params.Get("prompt") != "login" {
+			t.Errorf("a session that is too old: %v", params)
+		}
+		if resp := b.Follow("/guarded"); resp.StatusCode != http.StatusOK || a.Provider.Count(oauthlogintest.Authorization) != before+1 {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
+		}
+		if resp := b.Follow(body["login_url"]); resp.Text != "guarded page for alice" || resp.Request.URL.RequestURI() != guardedPath {
+			t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+		}
+	})
+}
+
+// Only what scopes alone can mend leads to the provider.
+func TestScopesComeLast(t *testing.T) {
+	t.Parallel()
+	for name, policy := range map[string]oauthlogin.Policy{
+		"a claim is missing":        {Scopes: []string{"email"}, Claims: map[string][]string{"role": {"admin"}}},
+		"no ACR can be requested":   {Scopes: []string{"email"}, ACR: []string{""}},
+		"a scope with a space":      {Scopes: []string{"email", "a b"}},
+		"a scope with a quote":      {Scopes: []string{`"email"`}},
+		"a scope that is not ASCII": {Scopes: []string{"é"}},
+	} {
+		a, b := apptest.SignedIn(t, narrowly(apptest.Config{}))
+		a.GuardBy(policy)
+		if resp := b.Get("/guarded"); resp.StatusCode != http.StatusForbidden || resp.Location() != "" {
+			t.Errorf("%s: %d to %q", name, resp.StatusCode, resp.Location())
+		}
+	}
+}
+
+// GitHub names granted scopes with commas, and those of before among them.
+func TestScopesAtGitHub(t *testing.T) {
+	t.Parallel()
+	a, g := apptest.NewGitHub(t, "github.com", "api.github.com", "")
+	a.GuardBy(oauthlogin.Policy{Scopes: []string{"user:email", "repo"}})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	g.Token = apptest.JSON(200, `{"access_token":"`+apptest.GitHubToken+`","scope":"repo,user:email","token_type":"bearer"}`)
+	if resp := b.Follow("/guarded"); resp.StatusCode != http.StatusOK {
+		t.Errorf("%s: %d %s", resp.Request.URL, resp.StatusCode, resp.Text)
+	}
+	asked := g.Requests["/login/oauth/authorize"]
+	if len(asked) != 2 || asked[1].Form.Get("scope") != "user:email repo" {
+		t.Errorf("asked %d times, last for %q", len(asked), asked[len(asked)-1].Form.Get("scope"))
 	}
 }

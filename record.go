@@ -44,6 +44,7 @@ type extra struct {
 	deviceKey []byte
 	lineage   memory.ID      // of the sessions that this one replaced in its browser; zero: none
 	userInfo  bool           // its claims come from user info too
+	asked     string         // scopes that logins requested beside Provider.OAuth2.Scopes
 	unknown   []unknownField // of a later version
 }
 
@@ -63,6 +64,7 @@ const (
 	tagDeviceKey
 	tagLineage
 	tagUserInfo
+	tagAsked // scopes, granted or not, separated by spaces
 )
 
 func newRecord(p *provider, user User, t *protocol.Tokens) *record {
@@ -129,6 +131,7 @@ func (rec *record) packExtra(p *seal.Packer) {
 	if x.userInfo {
 		p.Field(tagUserInfo, []byte{1})
 	}
+	p.Field(tagAsked, []byte(x.asked))
 	for _, field := range x.unknown {
 		p.Field(field.tag, field.value)
 	}
@@ -201,6 +204,8 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 		fixed(x.lineage[:])
 	case tagUserInfo:
 		x.userInfo = true
+	case tagAsked:
+		x.asked = string(value)
 	default:
 		x.unknown = append(x.unknown, unknownField{tag, value})
 	}
@@ -224,7 +229,7 @@ func (rec *record) Bytes() int {
 	u, t, x := &rec.user, &rec.tokens, &rec.extra
 	n := fixed + len(u.Subject) + len(u.Name) + len(u.Email) + len(u.RawClaims) +
 		len(t.access) + len(t.tokenType) + t.refresh.Size() + t.id.Size() + len(t.scope) +
-		len(x.issuer) + len(x.sid) + len(x.appClaims) + len(x.deviceKey)
+		len(x.issuer) + len(x.sid) + len(x.appClaims) + len(x.deviceKey) + len(x.asked)
 	for _, field := range x.unknown {
 		n += len(field.value)
 	}

@@ -47,7 +47,7 @@ func sameForm(rec *record) *record {
 
 func TestRecordsPackExactly(t *testing.T) {
 	check := func(id memory.ID, tag providerTag, generation uint64, subject, name, email string, verified bool, claims string, fromIDToken bool, access, refresh, idToken, scope string, times [4]uint32,
-		issuer, sid, tokenType string, appClaims, deviceKey []byte, userMark, sidMark [8]byte, unknown map[uint16][]byte,
+		issuer, sid, tokenType, asked string, appClaims, deviceKey []byte, userMark, sidMark [8]byte, unknown map[uint16][]byte,
 	) bool {
 		at := func(i int) time.Time { return time.Unix(int64(times[i]), 0) }
 		user := User{Subject: subject, Name: name, Email: email, EmailVerified: verified}
@@ -69,7 +69,7 @@ func TestRecordsPackExactly(t *testing.T) {
 			rec.tokens.id = seal.NewToken("e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln")
 		}
 		if times[3]%2 == 0 {
-			rec.extra = extra{issuer: issuer, sid: sid, userMark: userMark, sidMark: sidMark}
+			rec.extra = extra{issuer: issuer, sid: sid, asked: asked, userMark: userMark, sidMark: sidMark}
 			if len(appClaims) > 0 {
 				rec.extra.appClaims = appClaims
 			}
@@ -77,7 +77,7 @@ func TestRecordsPackExactly(t *testing.T) {
 				rec.extra.deviceKey = deviceKey
 			}
 			for _, tag := range slices.Sorted(maps.Keys(unknown)) {
-				if tag > tagUserInfo && len(unknown[tag]) > 0 {
+				if tag > tagAsked && len(unknown[tag]) > 0 {
 					rec.extra.unknown = append(rec.extra.unknown, unknownField{uint64(tag), unknown[tag]})
 				}
 			}
@@ -119,6 +119,7 @@ func TestExtraFields(t *testing.T) {
 		{"mark of the user", func(rec *record) { rec.extra.userMark = mark }, 2 + 8},
 		{"mark of the provider's session", func(rec *record) { rec.extra.sidMark = mark }, 2 + 8},
 		{"device key", func(rec *record) { rec.extra.deviceKey = []byte{0, 1} }, 2 + 2},
+		{"scopes", func(rec *record) { rec.extra.asked = "mail calendar" }, 2 + 13},
 		{"unknown", func(rec *record) { rec.extra.unknown = []unknownField{{120, []byte("x")}, {121, []byte("y")}} }, 4 + 2},
 	} {
 		rec := smallRecord()
@@ -200,8 +201,8 @@ func TestRecordBytes(t *testing.T) {
 	text := strings.Repeat("x", 1000)
 	large.user = User{Subject: text, Name: text, Email: text, RawClaims: []byte(text)}
 	large.tokens = tokens{access: text, refresh: seal.NewToken(text), id: seal.NewToken(text), scope: text, tokenType: text}
-	large.extra = extra{issuer: text, sid: text, appClaims: []byte(text), deviceKey: []byte(text), unknown: []unknownField{{99, []byte(text)}}}
-	if n := large.Bytes(); n < 14*1000 || n > 15*1000 || small.Bytes() > 1000 {
+	large.extra = extra{issuer: text, sid: text, appClaims: []byte(text), deviceKey: []byte(text), asked: text, unknown: []unknownField{{99, []byte(text)}}}
+	if n := large.Bytes(); n < 15*1000 || n > 16*1000 || small.Bytes() > 1000 {
 		t.Errorf("%d and %d bytes", n, small.Bytes())
 	}
 }

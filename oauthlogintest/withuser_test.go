@@ -137,7 +137,7 @@ func TestWithUserAtPolicies(t *testing.T) {
 		{"the provider", alice, oauthlogin.Policy{Providers: []string{"id"}}, 200},
 		{"another provider", alice, oauthlogin.Policy{Providers: []string{"hub"}}, 403},
 		{"a scope that is configured", alice, oauthlogin.Policy{Scopes: []string{"calendar"}}, 200},
-		{"another scope", alice, oauthlogin.Policy{Scopes: []string{"mail"}}, 403},
+		{"another scope", alice, oauthlogin.Policy{Scopes: []string{"mail"}}, 401},
 		{"MaxAge and ACR", admin, oauthlogin.Policy{MaxAge: time.Minute, ACR: []string{"phr"}}, 200},
 		{"another ACR", admin, oauthlogin.Policy{ACR: []string{"phrh"}}, 401},
 		{"MaxAge without auth_time", alice, oauthlogin.Policy{MaxAge: time.Minute}, 401},

@@ -106,7 +106,7 @@ func WriteError(w http.ResponseWriter, e Error) {
 		retry = "Sign in with another account"
 	case e.Code == "flow_used":
 		retry = "Continue"
-	case e.Code == "unauthenticated" || e.Code == "insufficient_user_authentication":
+	case e.Code == "unauthenticated" || e.Code == "insufficient_user_authentication" || e.Code == "insufficient_scope":
 		retry = "Sign in"
 	}
 	title, text := describe(e.Code)

@@ -17,6 +17,8 @@ func describe(code string) (title, text string) {
 		return "Please sign in", "You are not signed in, so nothing was changed. After signing in you come back and can try again."
 	case "insufficient_user_authentication":
 		return "Please confirm your sign-in", "This asks for a more recent or a stronger sign-in than yours, so nothing was changed. After signing in you come back and can try again."
+	case "insufficient_scope":
+		return "One more permission is needed", "This needs a permission at the sign-in provider that you have not given yet, so nothing was changed. After giving it you come back and can try again."
 	case "flow_used":
 		return "Sign-in is already complete", "This sign-in was completed earlier, or was opened twice."
 	case "cookies_lost":

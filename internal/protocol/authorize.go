@@ -29,10 +29,14 @@ type AuthorizationRequest struct {
 // AuthorizationRequest returns a new authorization request (RFC 6749 section 4.1.1,
 // OpenID Connect Core section 3.1.2.1). params take the place of parameters of the
 // same name in Registration.AuthParams. Parameters that this package sets itself are
-// refused. If there is no usable metadata, [Unavailable] is true for the error.
-func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values) (*AuthorizationRequest, error) {
+// refused, and so is a scope beside those of Registration.OAuth2 that is not a scope-token.
+// If there is no usable metadata, [Unavailable] is true for the error.
+func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values, scopes ...string) (*AuthorizationRequest, error) {
 	if err := CheckParams(params); err != nil {
 		return nil, fmt.Errorf("AuthParams %w", err)
+	}
+	if i := slices.IndexFunc(scopes, NoScopeToken); i >= 0 {
+		return nil, fmt.Errorf("%q is not a scope-token", scopes[i])
 	}
 	md, err := c.metadata(ctx)
 	if err != nil {
@@ -62,8 +66,8 @@ func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values) (*
 		"client_id", c.OAuth2.ClientID, "redirect_uri", c.OAuth2.RedirectURL, "response_type", "code", "state", r.State,
 		"code_challenge", oauth2.S256ChallengeFromVerifier(r.Verifier), "code_challenge_method", "S256",
 	}
-	if len(c.OAuth2.Scopes) > 0 {
-		own = append(own, "scope", strings.Join(c.OAuth2.Scopes, " "))
+	if scope := c.Scope(scopes...); scope != "" {
+		own = append(own, "scope", scope)
 	}
 	if c.Issuer != "" {
 		r.Want.Nonce = RandomToken()
@@ -75,6 +79,23 @@ func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values) (*
 	}
 	r.URL = u.String() // not as metadata writes it, which may need escapes
 	return r, nil
+}
+
+// Scope is what the scope parameter of an authorization request has with more scopes
+// beside those of Registration.OAuth2.
+func (c *Client) Scope(more ...string) string {
+	scopes := slices.Clip(c.OAuth2.Scopes)
+	for _, scope := range more {
+		if !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return strings.Join(scopes, " ")
+}
+
+// NoScopeToken reports whether scope is not a scope-token (RFC 6749 section 3.3).
+func NoScopeToken(scope string) bool {
+	return scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
 // ownParams are the parameters of the authorization request that carry its

@@ -1,0 +1,177 @@
+package oauthlogin
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/oauthlogin/oauthlogin/internal/browser"
+	"github.com/oauthlogin/oauthlogin/internal/page"
+	"github.com/oauthlogin/oauthlogin/internal/seal"
+)
+
+// stepUp sends a user to a login that asks for more than the session shows.
+func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, code string, opts LoginOptions) {
+	m.events.report(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
+	if isPageOfItsOwn(r) {
+		opts.ReturnTo = m.requestPath(r)
+		m.StartLogin(w, r, opts)
+		return
+	}
+	m.challenge(w, r, code, m.loginURLWith(opts, m.callerPath(r)))
+}
+
+// isPageOfItsOwn reports whether a login can lead back to what a request asks for.
+func isPageOfItsOwn(r *http.Request) bool {
+	return (browser.IsNavigation(r) || browser.IsRefetch(r)) && r.Method == http.MethodGet
+}
+
+// wayBack is the return path of a login that a page asks for in place of a request.
+func (m *Middleware) wayBack(r *http.Request) string {
+	if isPageOfItsOwn(r) {
+		if path := m.requestPath(r); len(m.paths.LoginURL("", path)) <= maxLoginURL {
+			return path
+		}
+	}
+	return m.callerPath(r)
+}
+
+// otherAccountURL is the URL of a login at which the provider lets the user choose the
+// account (OpenID Connect Core section 3.1.2.1): without it, it would sign in the same
+// user again.
+func (m *Middleware) otherAccountURL(provider, returnTo string) string {
+	return m.loginURLWith(LoginOptions{Provider: provider, AuthParams: url.Values{"prompt": {"select_account"}}}, returnTo)
+}
+
+// stepUpParam carries the parameters of a login from loginURLWith to Login, and its scopes
+// among them.
+const stepUpParam = "step_up"
+
+// loginURLWith is the URL of a login with parameters and scopes of its own.
+func (m *Middleware) loginURLWith(opts LoginOptions, returnTo string) string {
+	params := url.Values{}
+	maps.Copy(params, opts.AuthParams)
+	if len(opts.Scopes) > 0 {
+		params.Set("scope", strings.Join(opts.Scopes, " "))
+	}
+	loginURL := m.paths.LoginURL(opts.Provider, returnTo)
+	// Sealed, so that a link cannot ask for parameters other than those of the package.
+	if sealed, err := m.shortLived.Seal(stepUpParam, seal.PackText(params.Encode())); err == nil {
+		loginURL += "&" + stepUpParam + "=" + url.QueryEscape(sealed)
+	}
+	return loginURL
+}
+
+func (m *Middleware) openStepUp(sealed string) (params url.Values, scopes []string, err error) {
+	packed, _, err := m.shortLived.Open(stepUpParam, sealed)
+	if err != nil {
+		return nil, nil, err
+	}
+	query, err := seal.UnpackText(packed)
+	if err != nil {
+		return nil, nil, err
+	}
+	if params, err = url.ParseQuery(query); err != nil {
+		return nil, nil, err
+	}
+	scopes = strings.Fields(params.Get("scope"))
+	delete(params, "scope")
+	return params, scopes, nil
+}
+
+// grantedScopes are those that the provider has granted. RFC 6749 section 3.3 separates
+// them by spaces, GitHub by commas.
+func (rec *record) grantedScopes() []string {
+	return strings.FieldsFunc(rec.tokens.scope, func(r rune) bool { return r == ' ' || r == ',' })
+}
+
+// askedScopes are those that logins of the session have requested in addition to
+// Provider.OAuth2.Scopes, whether they were granted or not.
+func (rec *record) askedScopes() []string { return strings.Fields(rec.extra.asked) }
+
+// ask notes that scopes were requested.
+func (rec *record) ask(scopes []string) {
+	rec.extra.asked = strings.Join(union(rec.askedScopes(), scopes), " ")
+}
+
+// additionalScopes are those that the next login of the session has to request again, so
+// that they are not lost. A provider may also grant what it does not let a client request.
+func (rec *record) additionalScopes() []string {
+	granted := rec.grantedScopes()
+	return slices.DeleteFunc(rec.askedScopes(), func(scope string) bool { return !slices.Contains(granted, scope) })
+}
+
+// union returns the scopes of both, each once, in their order.
+func union(a, b []string) (scopes []string) {
+	for _, scope := range slices.Concat(a, b) {
+		if !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
+}
+
+// missingScopes returns the scopes of the policy that were not granted.
+func (p *Policy) missingScopes(rec *record) (missing []string) {
+	if len(p.Scopes) == 0 {
+		return nil
+	}
+	granted := rec.grantedScopes()
+	for _, scope := range p.Scopes {
+		if !slices.Contains(granted, scope) {
+			missing = append(missing, scope)
+		}
+	}
+	return missing
+}
+
+// refusedScope returns one of the missing scopes that a login has requested in vain.
+func refusedScope(rec *record, missing []string) (scope string, ok bool) {
+	asked := rec.askedScopes()
+	i := slices.IndexFunc(missing, func(scope string) bool { return slices.Contains(asked, scope) })
+	if i < 0 {
+		return "", false
+	}
+	return missing[i], true
+}
+
+// refuseScopes answers a request whose scopes a login has requested in vain. A page gets no
+// second login by itself, and a script the way to one that the user may want.
+func (m *Middleware) refuseScopes(w http.ResponseWriter, r *http.Request, rec *record, opts LoginOptions, cause error) {
+	if browser.ShowsPage(r) {
+		m.forbid(w, r, rec, m.wayBack(r), cause)
+		return
+	}
+	e := &Error{
+		Code: "insufficient_scope", Status: http.StatusForbidden, Provider: rec.user.Provider,
+		RetryURL: m.loginURLWith(opts, m.callerPath(r)), err: cause,
+	}
+	m.reportDenied(r, rec, e)
+	m.responses.logFailure(r, e)
+	page.NoStore(w)
+	page.JSON(w, e.Status, map[string]string{"error": e.Code, "login_url": e.RetryURL})
+}
+
+// scopesDenied answers a login that requested additional scopes and was denied, and reports
+// whether it has: the session stays, and remembers that it was asked. Without a session
+// there is nothing to add to.
+func (m *Middleware) scopesDenied(w http.ResponseWriter, r *http.Request, p *provider, f *flow) bool {
+	if len(f.scopes) == 0 {
+		return false
+	}
+	rec, _, err := m.sessions.load(r)
+	if err != nil || rec == nil || rec.provider != f.provider {
+		return false
+	}
+	asked := *rec
+	asked.ask(f.scopes)
+	if err := m.sessions.save(w, r, &asked); err != nil {
+		m.log.WarnContext(r.Context(), "oauthlogin: remembering denied scopes failed; the next request asks for them again", "error", err)
+	}
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: m.loginError(p, f.returnPath, "access_denied", http.StatusBadRequest, nil)})
+	m.forbid(w, r, rec, m.paths.ReturnPath(f.returnPath), fmt.Errorf("the user or the provider denied the scopes %q", f.scopes))
+	return true
+}
