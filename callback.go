@@ -174,6 +174,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	if sameUser && f.addsTo(p) {
 		rec.ask(old.askedScopes())
 	}
+	rec.extra.userMark = m.sessions.grants.MarkOf(rec.UserID())
 	if err := m.sessions.start(w, r, rec); err != nil {
 		failed := m.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
 		if errors.Is(err, cookies.ErrTooLarge) || errors.Is(err, errTooLargeForStore) {

@@ -31,7 +31,8 @@
 // [Middleware.Logout] and [Middleware.SignOut] end a session and revoke its refresh
 // token at the provider. With Options.Store the session ends everywhere. Without it the
 // whole session is in cookies, and a copy of them stays valid until a limit ends it,
-// except on the instance that saw the logout.
+// except on the instance that saw the logout. [Middleware.SignOutUser] ends all sessions
+// of a user, on its instance.
 //
 // # Key rotation
 //

@@ -2,12 +2,14 @@ package oauthlogin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
@@ -65,6 +67,27 @@ func (m *Middleware) SignOut(w http.ResponseWriter, r *http.Request) {
 	if m.made() {
 		m.endSession(w, r, "")
 	}
+}
+
+// SignOutUser ends all sessions of a user that have begun so far, of any browser: for
+// administrators, and for a password that has leaked. A login right after it stands.
+//
+// It works on this instance and until it restarts: other instances do not learn of it. It
+// revokes no token.
+func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) error {
+	switch {
+	case !m.made():
+		return errNotMade
+	case issuer == "" || subject == "":
+		return errors.New("oauthlogin: SignOutUser needs an issuer and a subject: see User.Issuer and User.Subject")
+	}
+	m.sessions.grants.EndUser(memory.UserIDOf(issuer, subject), time.Now())
+	name := ""
+	if i := slices.IndexFunc(m.providers, func(p *provider) bool { return p.issuer == issuer }); i >= 0 {
+		name = m.providers[i].Name
+	}
+	m.events.report(ctx, Event{Kind: EventLogout, Provider: name, Subject: subject})
+	return nil
 }
 
 // endSession returns where to go: through the provider to returnTo, or returnTo itself

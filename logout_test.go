@@ -706,3 +706,61 @@ func TestSignOutClearsTheCache(t *testing.T) {
 		}
 	}
 }
+
+// All sessions of a user that have begun so far are over, and a login right after that
+// stands: order decides, and no clock.
+func TestSignOutUser(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		phone, laptop, other := a.SignIn(t, "alice"), a.SignIn(t, "alice"), a.SignIn(t, "bob")
+		late := a.Browser(t)
+		a.Provider.AutoApprove("alice")
+		callback := late.CallbackURL("/login")
+		a.Events.Take()
+		for _, arguments := range [][2]string{{"", ""}, {a.Provider.Issuer(), ""}, {"", "alice"}} {
+			if a.Auth.SignOutUser(t.Context(), arguments[0], arguments[1]) == nil {
+				t.Errorf("%q: no error", arguments)
+			}
+		}
+		if err := a.Auth.SignOutUser(t.Context(), a.Provider.Issuer(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		a.Events.Want(t, "logout test/alice")
+		late.Get(callback)
+		for name, in := range map[*apptest.Browser]string{phone: "", laptop: "", other: "bob", late: "alice"} {
+			name.WantUser("/api/me", in)
+		}
+		if got := phone.Get("/").Text; got != "home of nobody" {
+			t.Error(got)
+		}
+		// An old cookie stays out, and the new session goes on through refreshes.
+		time.Sleep(2 * time.Hour)
+		late.WantUser("/api/me", "alice")
+		a.WantRefreshes(t, 1)
+		laptop.WantUser("/api/me", "")
+		laptop.Login("/dashboard")
+		laptop.WantUser("/api/me", "alice")
+	})
+	if (&oauthlogin.Middleware{}).SignOutUser(t.Context(), "https://provider.test", "alice") == nil {
+		t.Error("a zero Middleware signs users out")
+	}
+}
+
+// A refresh under way does not bring back a session that has been ended for its user.
+func TestSignOutUserDuringRefresh(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a, b := apptest.SignedIn(t, with)
+		time.Sleep(time.Hour)
+		a.SlowTokens(5 * time.Second)
+		go func() {
+			time.Sleep(2 * time.Second)
+			a.Auth.SignOutUser(t.Context(), a.Provider.Issuer(), "alice")
+		}()
+		if resp := b.Get("/dashboard"); resp.StatusCode != http.StatusFound {
+			t.Errorf("the request that refreshes: %d", resp.StatusCode)
+		}
+		b.WantUser("/api/me", "")
+	})
+}

@@ -39,7 +39,7 @@ type extra struct {
 	issuer    string          // of the user, where it is not the provider's
 	sid       string          // of the ID token at the login: OpenID Connect Back-Channel Logout
 	appClaims json.RawMessage // an object of the application, which refreshes leave alone
-	userMark  [8]byte         // of sign-outs everywhere that came before the login; zero: none
+	userMark  memory.Mark     // of sign-outs everywhere that came before the login; zero: none
 	sidMark   [8]byte
 	deviceKey []byte
 	lineage   memory.ID      // of the sessions that this one replaced in its browser; zero: none
@@ -211,7 +211,7 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 	}
 }
 
-// SessionID, Lineage, Generation and Bytes make a record a [memory.Record].
+// SessionID, Lineage, Generation, UserID, Mark and Bytes make a record a [memory.Record].
 
 func (rec *record) SessionID() memory.ID { return rec.id }
 
@@ -223,6 +223,12 @@ func (rec *record) Lineage() memory.ID {
 }
 
 func (rec *record) Generation() uint64 { return rec.generation }
+
+func (rec *record) UserID() memory.UserID {
+	return memory.UserIDOf(rec.user.Issuer, rec.user.Subject)
+}
+
+func (rec *record) Mark() memory.Mark { return rec.extra.userMark }
 
 func (rec *record) Bytes() int {
 	const fixed = 512 // of the struct and what holds it, roughly

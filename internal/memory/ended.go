@@ -18,6 +18,7 @@ const (
 type ended struct {
 	upTo  map[ID]uint64 // the last generation that has ended
 	order []endedAt     // the oldest in front
+	users marks
 }
 
 type endedAt struct {
@@ -44,6 +45,9 @@ func (e *ended) add(id ID, generation uint64, now time.Time, lifetime time.Durat
 }
 
 func hasEnded[R Record](e *ended, rec R) bool {
+	if e.users.has(rec) {
+		return true
+	}
 	if len(e.upTo) == 0 {
 		return false
 	}

@@ -19,6 +19,9 @@ type Record interface {
 	// with: its own ID if it replaced none.
 	Lineage() ID
 	Generation() uint64
+	UserID() UserID
+	// Mark is what MarkOf returned for the user when the session began.
+	Mark() Mark
 }
 
 // Grants is what one instance knows of sessions beyond what their cookies say:

@@ -10,6 +10,8 @@ type testRecord struct {
 	id, lineage ID
 	generation  uint64
 	token       string
+	user        UserID
+	mark        Mark
 }
 
 func (r *testRecord) SessionID() ID { return r.id }
@@ -20,6 +22,10 @@ func (r *testRecord) Lineage() ID {
 	}
 	return r.id
 }
+
+func (r *testRecord) UserID() UserID { return r.user }
+
+func (r *testRecord) Mark() Mark { return r.mark }
 
 func (r *testRecord) Generation() uint64 { return r.generation }
 

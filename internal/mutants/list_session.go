@@ -3,6 +3,11 @@ package main
 // sessionMutants break when sessions begin, go on and end.
 var sessionMutants = []mutant{
 	{
+		name: "users are not signed out everywhere", file: "internal/memory/users.go",
+		old: "return ok && mark != rec.Mark()", new: "return ok && mark != rec.Mark() && false",
+		packages: "./internal/memory .", tests: "TestEndUser|TestSignOutUser",
+	},
+	{
 		name: "no idle limit", file: "sessions.go",
 		old: "idle >= s.idle || ", new: "",
 		tests: "TestSessionLimits",

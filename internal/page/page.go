@@ -82,15 +82,16 @@ func (s *SignOut) formAction() string {
 	if s == nil {
 		return "'none'"
 	}
-	sources := "'self'"
+	var sources strings.Builder
+	sources.WriteString("'self'")
 	for _, origin := range s.LeadsTo {
 		if !hostSource.MatchString(origin) {
 			scheme, _, _ := strings.Cut(origin, ":")
 			origin = scheme + ":"
 		}
-		sources += " " + origin
+		sources.WriteString(" " + origin)
 	}
-	return sources
+	return sources.String()
 }
 
 // hostSource matches origins that a Content-Security-Policy can name: it has no syntax
