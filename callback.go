@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -144,26 +142,6 @@ func (m *Middleware) startAnew(w http.ResponseWriter, r *http.Request, p *provid
 	m.redirectToProvider(w, r, p, opts, restarted)
 }
 
-// stepUp returns the parameters of a flow that a [Policy] has asked for, nil if none
-// has: those that are not of every login at the provider.
-func (f *flow) stepUp(p *provider) url.Values {
-	params := url.Values{}
-	if maxAge := strconv.FormatInt(int64(f.want.MaxAge/time.Second), 10); f.want.MaxAge >= 0 && maxAge != p.AuthParams.Get("max_age") {
-		params.Set("max_age", maxAge)
-	}
-	if f.want.ACRValues != "" && f.want.ACRValues != strings.Join(p.AuthParams["acr_values"], " ") {
-		params.Set("acr_values", f.want.ACRValues)
-	}
-	if len(params) == 0 {
-		return nil
-	}
-	params.Set("prompt", "login")
-	return params
-}
-
-// addsTo reports whether a session alone is not what the flow is for.
-func (f *flow) addsTo(p *provider) bool { return len(f.scopes) > 0 || f.stepUp(p) != nil }
-
 // startSession writes the new session.
 func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
 	old, _, _ := m.sessions.load(r) // before start, which deletes it from a store
@@ -275,27 +253,6 @@ func (m *Middleware) alarmAbout(r *http.Request, response protocol.Response) {
 func (m *Middleware) logDescription(ctx context.Context, provider string, response protocol.Response) {
 	m.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", provider,
 		"error", protocol.ErrorCode(response.Error), "description", protocol.Description(response.Description))
-}
-
-// authorizationError is the error of an authorization response (RFC 6749 section 4.1.2.1).
-func authorizationError(code string) error {
-	err := fmt.Errorf("authorization endpoint responded with error %q", protocol.ErrorCode(code))
-	if slices.Contains([]string{"invalid_scope", "unauthorized_client", "invalid_client"}, code) {
-		return fmt.Errorf("%w: %w", err, errMisconfigured)
-	}
-	return err
-}
-
-// classify tells a provider that cannot be reached from one whose response is wrong,
-// and both from a code that should not have been sent.
-func classify(err error) (code string, status int) {
-	switch {
-	case protocol.RefusesCode(err):
-		return "invalid_grant", http.StatusBadRequest
-	case protocol.Unavailable(err):
-		return "provider_unavailable", http.StatusBadGateway
-	}
-	return "provider_rejected", http.StatusBadGateway
 }
 
 // staleCallback answers a callback that signs no user in. Without a session it redirects

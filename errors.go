@@ -3,13 +3,16 @@ package oauthlogin
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
 // An Error says why a request to the login, callback or logout path failed, or why
@@ -76,6 +79,27 @@ func (e *Error) Unwrap() error { return e.err }
 
 // errMisconfigured marks an error that every login meets until the configuration changes.
 var errMisconfigured = errors.New("check the client's registration and scopes")
+
+// authorizationError is the error of an authorization response (RFC 6749 section 4.1.2.1).
+func authorizationError(code string) error {
+	err := fmt.Errorf("authorization endpoint responded with error %q", protocol.ErrorCode(code))
+	if slices.Contains([]string{"invalid_scope", "unauthorized_client", "invalid_client"}, code) {
+		return fmt.Errorf("%w: %w", err, errMisconfigured)
+	}
+	return err
+}
+
+// classify tells a provider that cannot be reached from one whose response is wrong,
+// and both from a code that should not have been sent.
+func classify(err error) (code string, status int) {
+	switch {
+	case protocol.RefusesCode(err):
+		return "invalid_grant", http.StatusBadRequest
+	case protocol.Unavailable(err):
+		return "provider_unavailable", http.StatusBadGateway
+	}
+	return "provider_rejected", http.StatusBadGateway
+}
 
 // A responder answers requests that fail.
 type responder struct {

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/page"
@@ -81,6 +83,26 @@ func (m *Middleware) openStepUp(sealed string) (params url.Values, scopes []stri
 	delete(params, "scope")
 	return params, scopes, nil
 }
+
+// stepUp returns the parameters of a flow that a [Policy] has asked for, nil if none
+// has: those that are not of every login at the provider.
+func (f *flow) stepUp(p *provider) url.Values {
+	params := url.Values{}
+	if maxAge := strconv.FormatInt(int64(f.want.MaxAge/time.Second), 10); f.want.MaxAge >= 0 && maxAge != p.AuthParams.Get("max_age") {
+		params.Set("max_age", maxAge)
+	}
+	if f.want.ACRValues != "" && f.want.ACRValues != strings.Join(p.AuthParams["acr_values"], " ") {
+		params.Set("acr_values", f.want.ACRValues)
+	}
+	if len(params) == 0 {
+		return nil
+	}
+	params.Set("prompt", "login")
+	return params
+}
+
+// addsTo reports whether a session alone is not what the flow is for.
+func (f *flow) addsTo(p *provider) bool { return len(f.scopes) > 0 || f.stepUp(p) != nil }
 
 // grantedScopes are those that the provider has granted. RFC 6749 section 3.3 separates
 // them by spaces, GitHub by commas.
