@@ -30,7 +30,9 @@ type Policy struct {
 	// Claims names claims of [User].RawClaims and, for each, the accepted values: one of
 	// them has to be the claim, or an element of it if the claim is a list. A name with dots
 	// is a path into objects, such as "realm_access.roles", unless a claim has that whole
-	// name. Claims that are numbers or booleans are compared as they are written in JSON. The claim "email" counts
+	// name. Claims that are numbers or booleans are compared as they are written in JSON. If
+	// the session has no such claim and its login did not read user info, that is read once
+	// a session: some providers have groups there alone. The claim "email" counts
 	// only if the provider has verified it: see [User].EmailVerified. With several
 	// providers, Providers has to say whose claims are believed.
 	Claims map[string][]string
@@ -95,6 +97,9 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return m.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := m.fromContext(r.Context())
+			if policy.needsUserInfo(s.current()) && s.Token() != nil {
+				r, s = m.withUserInfo(w, r, s)
+			}
 			rec := s.current()
 			verdict, lacks := policy.judge(rec, time.Now())
 			switch {
@@ -182,6 +187,9 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 			has = rec.user.verifiedEmail(has)
 		}
 		if !slices.ContainsFunc(has, func(v string) bool { return slices.Contains(values, v) }) {
+			if known.HasAt(name) {
+				return forbidden, "value of the claim " + strconv.Quote(name)
+			}
 			return forbidden, "claim " + strconv.Quote(name)
 		}
 	}

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
@@ -457,4 +459,127 @@ func TestPolicyAllow(t *testing.T) {
 			t.Errorf("asked about a session without the role: %d", resp.StatusCode)
 		}
 	})
+}
+
+var admins = oauthlogin.Policy{Claims: map[string][]string{"realm_access.groups": {"admin"}}}
+
+func inGroup(claims map[string]any, group string) {
+	claims["realm_access"] = map[string]any{"groups": []string{group}}
+}
+
+// A provider such as Okta has groups at user info alone. A session whose login has not
+// read it does so when a policy names such a claim, once.
+func TestPolicyReadsUserInfo(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a := apptest.New(t, with)
+		a.Provider.EditUserInfo(func(claims map[string]any) { inGroup(claims, "admin"); claims["name"] = "Not Signed" })
+		a.GuardBy(admins)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		reads := func(want int) {
+			t.Helper()
+			if n := a.Provider.Count(oauthlogintest.UserInfo); n != want {
+				t.Errorf("read %d times, want %d", n, want)
+			}
+		}
+		reads(0)
+		cookies := b.Cookies()
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() {
+				if w := a.Ask(t.Context(), cookies, "/guarded"); w.Code != http.StatusOK {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+			})
+		}
+		all.Wait()
+		reads(1)
+		wantGuarded(t, a, b, true)
+		a.Restart(t)
+		wantGuarded(t, a, b, true)
+		reads(1)
+		if got := userAt(b, "/api/me"); got.Name == "Not Signed" || got.Subject != "alice" {
+			t.Errorf("%+v", got)
+		}
+		a.Provider.EditUserInfo(func(claims map[string]any) { inGroup(claims, "staff") })
+		time.Sleep(2 * time.Hour) // all claims are of one age
+		wantGuarded(t, a, b, false)
+		reads(2)
+	})
+}
+
+// Whatever comes of it, user info is asked once a session, and never goes before what is
+// signed.
+func TestPolicyReadsUserInfoInVain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		signed  string // group of the ID token
+		edit    func(claims map[string]any)
+		respond func(http.ResponseWriter, *http.Request, http.HandlerFunc)
+		reads   int
+		log     string
+	}{
+		"no such claim":       {"", nil, nil, 1, `lacks the claim`},
+		"another value":       {"", func(claims map[string]any) { inGroup(claims, "staff") }, nil, 1, `lacks the value of the claim`},
+		"another value, sent": {"staff", func(claims map[string]any) { inGroup(claims, "admin") }, nil, 0, `lacks the value of the claim`},
+		"another subject":     {"", func(claims map[string]any) { inGroup(claims, "admin"); claims["sub"] = "bob" }, nil, 1, `lacks the claim`},
+		"an outage":           {"", nil, apptest.RespondWith(503, ""), 1, `lacks the claim`},
+		"a refusal":           {"", nil, apptest.RespondWith(403, `{}`), 1, `lacks the claim`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+				a := apptest.New(t, with)
+				a.Provider.EditIDToken(func(_, claims map[string]any) {
+					if tt.signed != "" {
+						inGroup(claims, tt.signed)
+					}
+				})
+				a.Provider.EditUserInfo(tt.edit)
+				if tt.respond != nil {
+					a.Provider.Intercept(oauthlogintest.UserInfo, tt.respond)
+				}
+				a.GuardBy(admins)
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				for range 3 {
+					wantGuarded(t, a, b, false)
+				}
+				if n := a.Provider.Count(oauthlogintest.UserInfo); n != tt.reads {
+					t.Errorf("read %d times, want %d", n, tt.reads)
+				}
+				if !b.SignedIn() || !strings.Contains(a.Log.String(), tt.log+` \"realm_access.groups`) {
+					t.Errorf("signed in: %t, log %s", b.SignedIn(), a.Log)
+				}
+			})
+		})
+	}
+}
+
+// What a refreshed ID token has taken away, user info must not bring back. A claim of the
+// protocol, such as nonce, is none of those.
+func TestPolicyReadsNoUserInfoAfterLosingClaims(t *testing.T) {
+	t.Parallel()
+	for _, taken := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			a.Provider.EditUserInfo(func(claims map[string]any) { inGroup(claims, "admin") })
+			a.Provider.EditIDToken(func(_, claims map[string]any) { claims["team"] = "sales" })
+			a.GuardBy(admins)
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			a.Provider.EditIDToken(func(_, claims map[string]any) {
+				delete(claims, "nonce")
+				if claims["team"] = "sales"; taken {
+					delete(claims, "team")
+				}
+			})
+			time.Sleep(2 * time.Hour)
+			b.Get("/dashboard")
+			a.WantRefreshes(t, 1)
+			a.Restart(t)
+			wantGuarded(t, a, b, !taken)
+		})
+	}
 }

@@ -45,6 +45,7 @@ type extra struct {
 	lineage   memory.ID      // of the sessions that this one replaced in its browser; zero: none
 	userInfo  bool           // its claims come from user info too
 	asked     string         // scopes that logins requested beside Provider.OAuth2.Scopes
+	settled   bool           // a refresh took a claim away, which user info must not bring back
 	unknown   []unknownField // of a later version
 }
 
@@ -65,6 +66,7 @@ const (
 	tagLineage
 	tagUserInfo
 	tagAsked // scopes, granted or not, separated by spaces
+	tagSettled
 )
 
 func newRecord(p *provider, user User, t *protocol.Tokens) *record {
@@ -132,6 +134,9 @@ func (rec *record) packExtra(p *seal.Packer) {
 		p.Field(tagUserInfo, []byte{1})
 	}
 	p.Field(tagAsked, []byte(x.asked))
+	if x.settled {
+		p.Field(tagSettled, []byte{1})
+	}
 	for _, field := range x.unknown {
 		p.Field(field.tag, field.value)
 	}
@@ -202,6 +207,8 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 		x.deviceKey = value
 	case tagLineage:
 		fixed(x.lineage[:])
+	case tagSettled:
+		x.settled = true
 	case tagUserInfo:
 		x.userInfo = true
 	case tagAsked:

@@ -77,7 +77,7 @@ func TestRecordsPackExactly(t *testing.T) {
 				rec.extra.deviceKey = deviceKey
 			}
 			for _, tag := range slices.Sorted(maps.Keys(unknown)) {
-				if tag > tagAsked && len(unknown[tag]) > 0 {
+				if tag > tagSettled && len(unknown[tag]) > 0 {
 					rec.extra.unknown = append(rec.extra.unknown, unknownField{uint64(tag), unknown[tag]})
 				}
 			}

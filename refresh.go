@@ -59,13 +59,18 @@ func (m *Middleware) refreshIfDue(w http.ResponseWriter, r *http.Request, s *Ses
 	if err := m.refreshes.refresh(r.Context(), s, old, false); err != nil {
 		return r, err
 	}
-	// A session of its own: other goroutines may read the one before.
-	rec := s.current()
+	m.renew(w, r, s.current())
+	r, _ = m.carryOn(r, s)
+	return r, nil
+}
+
+// carryOn returns a request with the latest record of a session, in a Session of its own:
+// other goroutines may read the one before.
+func (m *Middleware) carryOn(r *http.Request, s *Session) (*http.Request, *Session) {
 	ctx := &sessionContext{Context: r.Context()}
-	ctx.session.init(m, s.request, rec)
+	ctx.session.init(m, s.request, s.current())
 	ctx.session.over, ctx.session.refreshed = s.over, true
-	m.renew(w, r, rec)
-	return r.WithContext(ctx), nil
+	return r.WithContext(ctx), &ctx.session
 }
 
 // maxWait is how long a request waits for a refresh, in the middleware and in its clients
@@ -224,6 +229,7 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 	case err != nil:
 		return nil, &identityError{err}
 	default:
+		fresh.extra.settled = old.extra.settled || user.lacksClaimOf(&old.user)
 		fresh.user = user
 		fresh.user = fresh.withAppClaims()
 	}

@@ -367,7 +367,7 @@ func TestForbiddenPageSignsOut(t *testing.T) {
 			t.Parallel()
 			a := apptest.New(t, apptest.Config{Change: test.change})
 			a.Provider.EditDiscovery(func(doc map[string]any) { doc["end_session_endpoint"] = test.endpoint })
-			a.GuardBy(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})
+			a.GuardBy(oauthlogin.Policy{Allow: func(context.Context, *oauthlogin.Session) error { return errors.New("not today") }})
 			b := a.Browser(t)
 			b.Login("/dashboard")
 			if test.restart {

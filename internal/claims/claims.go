@@ -96,6 +96,19 @@ func (o Object) Values(name string) (values []string) {
 	return values
 }
 
+// HasAt reports whether there is a claim of that name or path: see At.
+func (o Object) HasAt(name string) bool {
+	if o.Has(name) {
+		return true
+	}
+	for end := strings.LastIndexByte(name, '.'); end >= 0; end = strings.LastIndexByte(name[:end], '.') {
+		if inner, err := Parse(o[name[:end]]); err == nil && inner.HasAt(name[end+1:]) {
+			return true
+		}
+	}
+	return false
+}
+
 // At returns the values of a claim that a policy names: the member of that whole name, or
 // else the one at the path whose segments dots separate, such as realm_access.roles. A
 // member of a path may have dots in its name as well. Longer names go first.
