@@ -558,7 +558,7 @@ func TestPolicyReadsUserInfoInVain(t *testing.T) {
 }
 
 // What a refreshed ID token has taken away, user info must not bring back. A claim of the
-// protocol, such as nonce, is none of those.
+// protocol, such as at_hash, is none of those.
 func TestPolicyReadsNoUserInfoAfterLosingClaims(t *testing.T) {
 	t.Parallel()
 	for _, taken := range []bool{true, false} {
@@ -570,7 +570,7 @@ func TestPolicyReadsNoUserInfoAfterLosingClaims(t *testing.T) {
 			b := a.Browser(t)
 			b.Login("/dashboard")
 			a.Provider.EditIDToken(func(_, claims map[string]any) {
-				delete(claims, "nonce")
+				delete(claims, "at_hash")
 				if claims["team"] = "sales"; taken {
 					delete(claims, "team")
 				}

@@ -96,8 +96,7 @@ func (f *refreshes) refresh(ctx context.Context, s *Session, old *record, reject
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errLate)
 	defer cancel()
-	key := string(old.id[:]) + strconv.FormatUint(old.generation, 36)
-	rec, err := f.flights.Do(ctx, key, func(ctx context.Context) (*record, error) {
+	rec, err := f.flights.Do(ctx, old.successor(), func(ctx context.Context) (*record, error) {
 		return f.refreshOnce(ctx, s.request, old, rejected)
 	})
 	switch {
@@ -109,6 +108,11 @@ func (f *refreshes) refresh(ctx context.Context, s *Session, old *record, reject
 	}
 	s.adopt(rec)
 	return nil
+}
+
+// successor names the next generation of a session, of which there is one.
+func (rec *record) successor() string {
+	return string(rec.id[:]) + strconv.FormatUint(rec.generation, 36)
 }
 
 // adoptLate gives s the tokens of a refresh that was late, if they have come.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -184,8 +183,13 @@ func (u *User) lacksClaimOf(before *User) bool {
 // once for each session, whatever comes of it, and returns the request that carries the
 // session on.
 func (m *Middleware) withUserInfo(w http.ResponseWriter, r *http.Request, s *Session) (*http.Request, *Session) {
-	if m.refreshes.readUserInfo(r.Context(), s, s.current()) != nil { // late, or the session has ended
-		return r, s
+	for range 2 { // a refresh may have been quicker
+		if m.refreshes.readUserInfo(r.Context(), s, s.current()) != nil { // late, or the session has ended
+			return r, s
+		}
+		if s.current().extra.userInfo {
+			break
+		}
 	}
 	if isNoFile(r) {
 		m.renew(w, r, s.current())
@@ -197,13 +201,12 @@ func (m *Middleware) withUserInfo(w http.ResponseWriter, r *http.Request, s *Ses
 func (f *refreshes) readUserInfo(ctx context.Context, s *Session, old *record) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errLate)
 	defer cancel()
-	key := "user info " + string(old.id[:]) + strconv.FormatUint(old.generation, 36)
-	rec, err := f.flights.Do(ctx, key, func(ctx context.Context) (*record, error) {
+	rec, err := f.flights.Do(ctx, old.successor(), func(ctx context.Context) (*record, error) {
 		latest, ended := f.sessions.grants.Latest(old)
 		switch {
 		case ended:
 			return nil, errSessionEnded
-		case latest.extra.userInfo:
+		case latest.generation > old.generation:
 			return latest, nil
 		}
 		fresh := *latest
