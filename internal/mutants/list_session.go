@@ -3,6 +3,11 @@ package main
 // sessionMutants break when sessions begin, go on and end.
 var sessionMutants = []mutant{
 	{
+		name: "user info brings back a claim that a refresh took away", file: "user.go",
+		old: "rec.extra.userInfo || rec.extra.settled ||", new: "rec.extra.userInfo ||",
+		packages: ". ./internal/adversarial", tests: "TestPolicyReadsNoUserInfoAfterLosingClaims|TestRemovedGroupIsGoneAfterRefresh",
+	},
+	{
 		name: "users are not signed out everywhere", file: "internal/memory/users.go",
 		old: "return ok && mark != rec.Mark()", new: "return ok && mark != rec.Mark() && false",
 		packages: "./internal/memory .", tests: "TestEndUser|TestSignOutUser",
@@ -25,7 +30,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "every request refreshes for itself", file: "refresh.go",
-		old: "key := string(old.id[:]) + strconv.FormatUint(old.generation, 36)", new: "key := string(old.id[:]) + strconv.FormatUint(old.generation, 36) + protocol.RandomToken()",
+		old: "rec, err := f.flights.Do(ctx, old.successor(), func(ctx context.Context) (*record, error) {\n		return", new: "rec, err := f.flights.Do(ctx, old.successor()+protocol.RandomToken(), func(ctx context.Context) (*record, error) {\n		return",
 		tests: "TestOneRefresh",
 	},
 	{
