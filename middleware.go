@@ -127,10 +127,11 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 		if m.serveOwn(w, r) {
 			return
 		}
-		_, r, err := m.withSession(w, r, opensPage)
+		s, r, err := m.withSession(w, r, opensPage)
 		if err != nil && m.responses.loudly("store") {
 			m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request goes on without a session", "error", err)
 		}
+		s.doubt()
 		next.ServeHTTP(w, r)
 	})
 }
@@ -186,7 +187,7 @@ var errNotMade = errors.New("oauthlogin: the Middleware was not made by New")
 func (m *Middleware) withSession(w http.ResponseWriter, r *http.Request, mayRenew func(*http.Request) bool) (*Session, *http.Request, error) {
 	s, known, err := m.known(r)
 	if known {
-		if other, _ := FromContext(r.Context()); other != s { // of a Middleware in between
+		if other, _ := r.Context().Value(sessionKey{}).(*Session); other != s { // of a Middleware in between
 			r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
 		}
 	} else if s, r, err = m.load(w, r); err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,11 +22,11 @@ type Session struct {
 	refreshed bool          // for this request, whose response has the new tokens
 	due       atomic.Bool   // its cookie has to be renewed
 	ended     atomic.Bool
+	doubtful  atomic.Bool   // the provider has not vouched for it for too long
 	over      *atomic.Bool // ended, of this or of the session of the same request before it
 
-	mu        sync.Mutex
-	record    *record   // never changed, only replaced
-	impatient time.Time // until then, nothing waits for a refresh again
+	record    atomic.Pointer[record] // never changed, only replaced
+	impatient atomic.Int64           // in Unix nanoseconds: until then, nothing waits for a refresh again
 }
 
 // FromContext returns the session of the request that ctx belongs to: that of the
@@ -37,7 +36,7 @@ type Session struct {
 // whether the user is signed in: see [Middleware.Session].
 func FromContext(ctx context.Context) (*Session, bool) {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
-	if s == nil || s.over.Load() || !s.current().vouchedFor(time.Now()) {
+	if s == nil || s.over.Load() || s.doubtful.Load() {
 		return nil, false
 	}
 	return s, true
@@ -71,7 +70,8 @@ func (m *Middleware) Session(r *http.Request) (*Session, error) {
 
 // init fills in a new Session, which must not be copied afterwards.
 func (s *Session) init(m *Middleware, r *http.Request, rec *record) {
-	s.User, s.owner, s.request, s.record, s.over = rec.ownUser(), m, r, rec, &s.ended
+	s.User, s.owner, s.request, s.over = rec.ownUser(), m, r, &s.ended
+	s.record.Store(rec)
 }
 
 // Token returns a copy of the access token with its expiry, and never the refresh
@@ -109,31 +109,28 @@ func (s *Session) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("provider", s.User.Provider), slog.String("subject", s.User.Subject))
 }
 
-func (s *Session) current() *record {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.record
+func (s *Session) current() *record { return s.record.Load() }
+
+// doubt hides the session from [FromContext] if the provider has not vouched for it for
+// too long. RequireAuth does not need it: it refreshes such a session, or responds 503.
+func (s *Session) doubt() {
+	if s != nil && !s.current().vouchedFor(time.Now()) {
+		s.doubtful.Store(true)
+	}
 }
 
 // waitsNoMore notes that the request has waited for a refresh for as long as one may.
-func (s *Session) waitsNoMore(until time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.impatient = until
-}
+func (s *Session) waitsNoMore(until time.Time) { s.impatient.Store(until.UnixNano()) }
 
-func (s *Session) mayWait(now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !now.Before(s.impatient)
-}
+func (s *Session) mayWait(now time.Time) bool { return now.UnixNano() >= s.impatient.Load() }
 
 // adopt replaces the tokens by those of a later generation.
 func (s *Session) adopt(rec *record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if rec.generation > s.record.generation {
-		s.record = rec
+	for {
+		old := s.record.Load()
+		if rec.generation <= old.generation || s.record.CompareAndSwap(old, rec) {
+			return
+		}
 	}
 }
 

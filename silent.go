@@ -57,6 +57,7 @@ func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
 		if s == nil && err == nil && m.startSilentLogin(w, r) {
 			return
 		}
+		s.doubt()
 		next.ServeHTTP(w, r)
 	})
 }
