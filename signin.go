@@ -125,8 +125,9 @@ func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider,
 	if in.User != nil {
 		changed, err := in.User.changes(&rec.user)
 		if err == nil && len(changed) > 0 {
-			fresh.extra.appClaims, err = json.Marshal(changed)
-			fresh.user = fresh.withAppClaims()
+			if fresh.extra.appClaims, err = json.Marshal(changed); err == nil {
+				fresh.user, err = fresh.withAppClaims()
+			}
 		}
 		if err == nil && len(fresh.user.RawClaims)+len(fresh.extra.appClaims)+len(fresh.tokens.access)+fresh.tokens.id.Size() > maxClaims {
 			err = errClaimsTooLarge
@@ -186,20 +187,24 @@ func (m *Middleware) refused(p *provider, returnTo string, refusal error) *Error
 	return failed
 }
 
-// withAppClaims returns the user of a record with what the application has set.
-func (rec *record) withAppClaims() User {
+// withAppClaims returns the user of a record with what the application has set. An error
+// means that there is no such user: without it, the provider's word would stand.
+func (rec *record) withAppClaims() (User, error) {
 	if len(rec.extra.appClaims) == 0 {
-		return rec.user
+		return rec.user, nil
 	}
 	set, err := claims.Parse(rec.extra.appClaims)
 	if err != nil {
-		return rec.user
+		return User{}, err
 	}
 	known, err := claims.Parse(rec.user.RawClaims)
 	if err != nil { // Identify may have written none
 		known = claims.Object{}
 	}
-	user := rec.user.with(claims.Overlay(known, set))
+	user, err := rec.user.with(claims.Overlay(known, set))
+	if err != nil {
+		return User{}, err
+	}
 	user.Subject = rec.user.Subject // of Identify, which need not be in the claims
 	if !slices.ContainsFunc([]string{"name", "preferred_username"}, set.Has) {
 		user.Name = rec.user.Name
@@ -207,5 +212,5 @@ func (rec *record) withAppClaims() User {
 	if !slices.ContainsFunc([]string{"email", "email_verified"}, set.Has) {
 		user.Email, user.EmailVerified = rec.user.Email, rec.user.EmailVerified
 	}
-	return user
+	return user, nil
 }

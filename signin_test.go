@@ -385,3 +385,27 @@ func TestOnSignInRefusesSilently(t *testing.T) {
 		a.Events.Want(t)
 	})
 }
+
+// Claims that JSON writes longer than the provider has must not undo what the application
+// has set.
+func TestOnSignInIsNotUndoneByLongClaims(t *testing.T) {
+	t.Parallel()
+	with := apptest.Config{Change: func(opts *oauthlogin.Options) {
+		apptest.PlainOAuth(opts)
+		opts.Providers[0].Identify = func(context.Context, *http.Client) (oauthlogin.User, error) {
+			return oauthlogin.User{Subject: "mallory", Email: "boss@example.com", EmailVerified: true, RawClaims: json.RawMessage(
+				`{"email":"boss@example.com","email_verified":true,"bio":"` + strings.Repeat("<", 12_000) + `"}`)}, nil
+		}
+	}}
+	a := asking(t, with, func(_ context.Context, in *oauthlogin.SignIn) error {
+		in.User.EmailVerified = false
+		return nil
+	})
+	a.GuardBy(oauthlogin.Policy{Claims: map[string][]string{"email": {"boss@example.com"}}})
+	b := a.Browser(t)
+	resp := b.Get(b.CallbackURL("/login"))
+	if got := b.Get("/guarded").Text; resp.StatusCode != http.StatusInternalServerError || b.SignedIn() || strings.HasPrefix(got, "guarded page") {
+		t.Errorf("%d, then %.80s", resp.StatusCode, got)
+	}
+	a.Events.Want(t, "login test/ session_too_large")
+}
