@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/flight"
@@ -46,7 +47,8 @@ func (in *SignIn) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(in)
 
 // SetClaim sets a claim in RawClaims to a value as [json.Marshal] writes it, in place of
 // all claims whose names differ in case alone. Within Options.OnSignIn the claim goes into
-// the session. Elsewhere u is a copy, and the claim has no effect on later requests.
+// the session. Elsewhere u is a copy, and the claim has no effect on later requests. An
+// email that differs from Email is not verified, unless email_verified is set after it.
 //
 // SetClaim returns an error and changes nothing if the value cannot be JSON, if the claims
 // would be over 64 KiB, or if name is one of the protocol's, such as sub: those say what
@@ -59,13 +61,13 @@ func (u *User) SetClaim(name string, value any) error {
 	if err != nil {
 		return fmt.Errorf("oauthlogin: claim %q: %w", name, err)
 	}
+	name, set := u.setting(name, text)
 	known := claims.Object{}
 	if len(u.RawClaims) > 0 {
 		if known, err = claims.Parse(u.RawClaims); err != nil {
 			return fmt.Errorf("oauthlogin: RawClaims: %w", err)
 		}
 	}
-	set := claims.Object{name: text}
 	known = claims.Overlay(known, set)
 	raw, err := json.Marshal(known)
 	switch {
@@ -84,6 +86,27 @@ func (u *User) SetClaim(name string, value any) error {
 	return nil
 }
 
+// setting returns the claims that SetClaim sets: an e-mail address and its verification are
+// never mixed, also for readers that ignore case in names.
+func (u *User) setting(name string, text json.RawMessage) (string, claims.Object) {
+	set := claims.Object{name: text}
+	switch {
+	case strings.EqualFold(name, "email"):
+		set = claims.Object{"email": text}
+		if set.String("email") != u.Email {
+			set["email_verified"] = json.RawMessage("false")
+		}
+		return "email", set
+	case strings.EqualFold(name, "email_verified"):
+		set = claims.Object{"email_verified": text}
+		if email, err := json.Marshal(u.Email); err == nil && u.Email != "" {
+			set["email"] = email
+		}
+		return "email_verified", set
+	}
+	return name, set
+}
+
 // changes returns what the application has changed of a user, as claims.
 func (u *User) changes(before *User) (claims.Object, error) {
 	changed := maps.Clone(u.set)
@@ -99,7 +122,8 @@ func (u *User) changes(before *User) (claims.Object, error) {
 	if u.Name != before.Name {
 		err = errors.Join(set("name", u.Name), set("preferred_username", u.Name))
 	}
-	if u.Email != before.Email || u.EmailVerified != before.EmailVerified {
+	// Both or neither: a refresh may bring another address.
+	if changed.Has("email") || changed.Has("email_verified") || u.Email != before.Email || u.EmailVerified != before.EmailVerified {
 		err = errors.Join(err, set("email", u.Email), set("email_verified", u.EmailVerified))
 	}
 	return changed, err

@@ -409,3 +409,52 @@ func TestOnSignInIsNotUndoneByLongClaims(t *testing.T) {
 	}
 	a.Events.Want(t, "login test/ session_too_large")
 }
+
+// An address and its verification are never mixed: neither at the login nor by a refresh.
+func TestSetClaimKeepsEmailAndVerificationTogether(t *testing.T) {
+	t.Parallel()
+	const own, foreign = "mallory@example.com", "boss@example.com"
+	for _, tt := range []struct {
+		name          string
+		email         string // of the login
+		verified      bool
+		set           map[string]any
+		want          string
+		nowVerified   bool
+		refreshed     string // of the refresh, verified or not
+		freshVerified bool
+	}{
+		{"another address", own, true, map[string]any{"email": foreign}, foreign, false, own, true},
+		{"the same address, which is not verified", foreign, false, map[string]any{"email": foreign}, foreign, false, own, true},
+		{"the same verification", own, true, map[string]any{"email_verified": true}, own, true, foreign, false},
+		{"another case", own, true, map[string]any{"Email": foreign}, foreign, false, own, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := asking(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 10 * time.Minute}}, func(_ context.Context, in *oauthlogin.SignIn) (err error) {
+				for name, value := range tt.set {
+					err = errors.Join(err, in.User.SetClaim(name, value))
+				}
+				return err
+			})
+			says := func(email string, verified bool) {
+				a.Provider.EditIDToken(func(_, claims map[string]any) { claims["email"], claims["email_verified"] = email, verified })
+			}
+			says(tt.email, tt.verified)
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			for range 2 {
+				u := userAt(b, "/api/me")
+				var got struct {
+					Email    string
+					Verified bool `json:"email_verified"`
+				}
+				if err := u.Claims(&got); err != nil || u.Email != tt.want || u.EmailVerified != tt.nowVerified || got.Email != tt.want || got.Verified != tt.nowVerified {
+					t.Errorf("%s: %q %v, claims %+v: %v", tt.name, u.Email, u.EmailVerified, got, err)
+				}
+				says(tt.refreshed, tt.freshVerified)
+				time.Sleep(9*time.Minute + 30*time.Second)
+				b.Get("/dashboard")
+			}
+		})
+	}
+}
