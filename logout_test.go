@@ -764,3 +764,22 @@ func TestSignOutUserDuringRefresh(t *testing.T) {
 		b.WantUser("/api/me", "")
 	})
 }
+
+// A login that OnSignIn has let in before its user was signed out everywhere is over too.
+func TestSignOutUserDuringOnSignIn(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		disabled := false
+		var a *apptest.App
+		a = asking(t, with, func(ctx context.Context, in *oauthlogin.SignIn) error {
+			if disabled {
+				return errNotInvited
+			}
+			disabled = true // by an administrator, while the hook goes on
+			return a.Auth.SignOutUser(ctx, in.User.Issuer, in.User.Subject)
+		})
+		b := a.Browser(t)
+		b.Get(b.CallbackURL("/login"))
+		b.WantUser("/api/me", "")
+	})
+}
