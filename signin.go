@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/flight"
@@ -22,8 +23,8 @@ type SignIn struct {
 	// [User.SetClaim] go into the session, and stay until the next login, whatever
 	// refreshes bring. Provider, Issuer and Subject cannot be changed.
 	User *User
-	// Previous is the session that this browser had until now, nil if it had none: for
-	// linking accounts. It is a copy.
+	// Previous is the session that this browser had until now, nil if it had none, or if
+	// it cannot be told: see [Middleware.Session]. It is a copy, for linking accounts.
 	Previous *Session
 	// Client sends the new access token with every request. It refreshes no token, and has
 	// the limits of the client of [Provider].Identify.
@@ -134,7 +135,7 @@ func (u *User) changes(before *User) (claims.Object, error) {
 func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider, f *flow, rec *record) (*record, string, *Error) {
 	user := rec.ownUser()
 	in := &SignIn{User: &user, ReturnTo: f.returnPath, Client: &http.Client{Transport: p.transport.WithToken(rec.tokens.access)}}
-	if previous, _, _ := m.sessions.load(r); previous != nil {
+	if previous, _, _ := m.sessions.load(r); previous != nil && previous.vouchedFor(time.Now()) {
 		in.Previous = &Session{}
 		in.Previous.init(m, r, previous)
 	}

@@ -458,3 +458,25 @@ func TestSetClaimKeepsEmailAndVerificationTogether(t *testing.T) {
 		})
 	}
 }
+
+// An account is not linked to a session that the provider has stopped vouching for.
+func TestOnSignInSeesNoSessionAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var previous []bool
+		with := apptest.Config{Change: func(opts *oauthlogin.Options) { opts.IdleTimeout = 100 * time.Hour }}
+		a := asking(t, with, func(_ context.Context, in *oauthlogin.SignIn) error {
+			previous = append(previous, in.Previous != nil)
+			return nil
+		})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(24 * time.Hour)
+		b.Get(b.CallbackURL("/login"))
+		time.Sleep(25*time.Hour + time.Minute) // an hour of the token, and a day
+		b.Get(b.CallbackURL("/login"))
+		if fmt.Sprint(previous) != "[false true false]" {
+			t.Errorf("previous sessions: %v", previous)
+		}
+	})
+}
