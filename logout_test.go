@@ -783,3 +783,34 @@ func TestSignOutUserDuringOnSignIn(t *testing.T) {
 		b.WantUser("/api/me", "")
 	})
 }
+
+// Instances that each sign a user out everywhere let the user in again: at once where the
+// login is, and elsewhere as soon as clocks cannot be why the session looks younger.
+func TestSignOutUserOnSeveralInstances(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		other := a.Replica(t, nil)
+		here, old := a.Auth, a.SignIn(t, "alice")
+		for _, instance := range []*oauthlogin.Middleware{here, other} {
+			instance.SignOutUser(t.Context(), a.Provider.Issuer(), "alice")
+		}
+		b := a.SignIn(t, "alice")
+		for _, tt := range []struct {
+			after time.Duration
+			at    *oauthlogin.Middleware
+			want  string
+		}{{0, here, "alice"}, {0, other, ""}, {6 * time.Minute, other, ""}, {0, here, "alice"}} {
+			time.Sleep(tt.after)
+			a.Auth = tt.at
+			b.WantUser("/api/me", tt.want)
+		}
+		a.Auth = here
+		b.Get(b.CallbackURL("/login"))
+		for _, instance := range []*oauthlogin.Middleware{here, other} {
+			a.Auth = instance
+			b.WantUser("/api/me", "alice")
+			old.WantUser("/api/me", "")
+		}
+	})
+}
