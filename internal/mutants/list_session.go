@@ -4,7 +4,7 @@ package main
 var sessionMutants = []mutant{
 	{
 		name: "users are not signed out everywhere", file: "internal/memory/users.go",
-		old: "return ok && latest.mark != rec.Mark()", new: "return false && latest.mark != rec.Mark()",
+		old: "return ok && latest.mark != rec.Mark()", new: "return false && ok && latest.mark != rec.Mark()",
 		packages: "./internal/memory .", tests: "TestEndUser|TestSignOutUser",
 	},
 	{
