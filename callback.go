@@ -152,7 +152,6 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	if sameUser && f.addsTo(p) {
 		rec.ask(old.askedScopes())
 	}
-	rec.extra.userMark = m.sessions.grants.MarkOf(rec.UserID())
 	if err := m.sessions.start(w, r, rec); err != nil {
 		failed := m.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
 		if errors.Is(err, cookies.ErrTooLarge) || errors.Is(err, errTooLargeForStore) {
@@ -233,6 +232,8 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	rec := newRecord(p, user, t)
 	rec.ask(f.scopes)
 	rec.extra.userInfo = readInfo
+	// Before OnSignIn, which decides by what it knows before a sign-out everywhere.
+	rec.extra.userMark = m.sessions.grants.MarkOf(rec.UserID())
 	return rec, nil
 }
 

@@ -70,10 +70,12 @@ func (m *Middleware) SignOut(w http.ResponseWriter, r *http.Request) {
 }
 
 // SignOutUser ends all sessions of a user that have begun so far, of any browser: for
-// administrators, and for a password that has leaked. A login right after it stands.
+// administrators, and for a password that has leaked. A login right after it stands, but not
+// one that Options.OnSignIn was asked about before.
 //
 // It works on this instance and until it restarts: other instances do not learn of it. It
-// revokes no token.
+// revokes no token. An instance that has signed a user out lets in logins of other instances
+// from five minutes later on, as clocks may differ.
 func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) error {
 	switch {
 	case !m.made():

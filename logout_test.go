@@ -764,3 +764,53 @@ func TestSignOutUserDuringRefresh(t *testing.T) {
 		b.WantUser("/api/me", "")
 	})
 }
+
+// A login that OnSignIn has let in before its user was signed out everywhere is over too.
+func TestSignOutUserDuringOnSignIn(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		disabled := false
+		var a *apptest.App
+		a = asking(t, with, func(ctx context.Context, in *oauthlogin.SignIn) error {
+			if disabled {
+				return errNotInvited
+			}
+			disabled = true // by an administrator, while the hook goes on
+			return a.Auth.SignOutUser(ctx, in.User.Issuer, in.User.Subject)
+		})
+		b := a.Browser(t)
+		b.Get(b.CallbackURL("/login"))
+		b.WantUser("/api/me", "")
+	})
+}
+
+// Instances that each sign a user out everywhere let the user in again: at once where the
+// login is, and elsewhere as soon as clocks cannot be why the session looks younger.
+func TestSignOutUserOnSeveralInstances(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		other := a.Replica(t, nil)
+		here, old := a.Auth, a.SignIn(t, "alice")
+		for _, instance := range []*oauthlogin.Middleware{here, other} {
+			instance.SignOutUser(t.Context(), a.Provider.Issuer(), "alice")
+		}
+		b := a.SignIn(t, "alice")
+		for _, tt := range []struct {
+			after time.Duration
+			at    *oauthlogin.Middleware
+			want  string
+		}{{0, here, "alice"}, {0, other, ""}, {6 * time.Minute, other, ""}, {0, here, "alice"}} {
+			time.Sleep(tt.after)
+			a.Auth = tt.at
+			b.WantUser("/api/me", tt.want)
+		}
+		a.Auth = here
+		b.Get(b.CallbackURL("/login"))
+		for _, instance := range []*oauthlogin.Middleware{here, other} {
+			a.Auth = instance
+			b.WantUser("/api/me", "alice")
+			old.WantUser("/api/me", "")
+		}
+	})
+}

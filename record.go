@@ -218,7 +218,7 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 	}
 }
 
-// SessionID, Lineage, Generation, UserID, Mark and Bytes make a record a [memory.Record].
+// SessionID, Lineage, Generation, Begun, UserID, Mark and Bytes make a record a [memory.Record].
 
 func (rec *record) SessionID() memory.ID { return rec.id }
 
@@ -234,6 +234,8 @@ func (rec *record) Generation() uint64 { return rec.generation }
 func (rec *record) UserID() memory.UserID {
 	return memory.UserIDOf(rec.user.Issuer, rec.user.Subject)
 }
+
+func (rec *record) Begun() time.Time { return rec.created }
 
 func (rec *record) Mark() memory.Mark { return rec.extra.userMark }
 

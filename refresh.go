@@ -194,8 +194,8 @@ func (f *refreshes) end(ctx context.Context, p *provider, old *record, err error
 	return nil, errGrantEnded
 }
 
-// An identityError is a refresh that brought the tokens of another user, or an ID token
-// that does not verify.
+// An identityError is a refresh that brought the tokens of another user, an ID token that
+// does not verify, or claims that are too large for a login.
 type identityError struct{ err error }
 
 func (e *identityError) Error() string { return e.err.Error() }
@@ -235,7 +235,9 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 	default:
 		fresh.extra.settled = old.extra.settled || user.lacksClaimOf(&old.user)
 		fresh.user = user
-		fresh.user = fresh.withAppClaims()
+		if fresh.user, err = fresh.withAppClaims(); err != nil {
+			return nil, &identityError{fmt.Errorf("claims of Options.OnSignIn: %w", err)}
+		}
 	}
 	if fresh.tokens.id.IsZero() {
 		fresh.tokens.id = old.tokens.id
@@ -278,5 +280,5 @@ func (p *provider) refreshedUser(ctx context.Context, old *record, t *protocol.T
 			updated, _ = claims.Merge(claims.OfLogin(last, known), info)
 		}
 	}
-	return old.user.with(updated), nil
+	return old.user.with(updated) // what is too large for a login ends the session: old claims must not stay
 }

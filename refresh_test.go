@@ -715,3 +715,24 @@ func TestEndOfTheGrantLeavesPendingLogins(t *testing.T) {
 		}
 	})
 }
+
+// A session does not keep the claims of its login because those of a refresh are too large.
+func TestRefreshBoundsClaims(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := apptest.FileStore(t)
+		a := apptest.New(t, apptest.Config{
+			Provider: oauthlogintest.Config{AccessTokenTTL: 10 * time.Minute},
+			Change:   func(opts *oauthlogin.Options) { opts.Store = store },
+		})
+		a.GuardBy(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})
+		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["groups"] = "admin" })
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["padding"] = strings.Repeat("a", 64<<10) })
+		time.Sleep(9*time.Minute + 30*time.Second)
+		if got := b.Get("/guarded"); got.StatusCode == http.StatusOK || b.SignedIn() {
+			t.Errorf("%d: %.80s", got.StatusCode, got.Text)
+		}
+	})
+}

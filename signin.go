@@ -9,6 +9,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/flight"
@@ -21,8 +23,8 @@ type SignIn struct {
 	// [User.SetClaim] go into the session, and stay until the next login, whatever
 	// refreshes bring. Provider, Issuer and Subject cannot be changed.
 	User *User
-	// Previous is the session that this browser had until now, nil if it had none: for
-	// linking accounts. It is a copy.
+	// Previous is the session that this browser had until now, nil if it had none, or if
+	// it cannot be told: see [Middleware.Session]. It is a copy, for linking accounts.
 	Previous *Session
 	// Client sends the new access token with every request. It refreshes no token, and has
 	// the limits of the client of [Provider].Identify.
@@ -46,7 +48,8 @@ func (in *SignIn) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(in)
 
 // SetClaim sets a claim in RawClaims to a value as [json.Marshal] writes it, in place of
 // all claims whose names differ in case alone. Within Options.OnSignIn the claim goes into
-// the session. Elsewhere u is a copy, and the claim has no effect on later requests.
+// the session. Elsewhere u is a copy, and the claim has no effect on later requests. An
+// email that differs from Email is not verified, unless email_verified is set after it.
 //
 // SetClaim returns an error and changes nothing if the value cannot be JSON, if the claims
 // would be over 64 KiB, or if name is one of the protocol's, such as sub: those say what
@@ -59,13 +62,13 @@ func (u *User) SetClaim(name string, value any) error {
 	if err != nil {
 		return fmt.Errorf("oauthlogin: claim %q: %w", name, err)
 	}
+	name, set := u.setting(name, text)
 	known := claims.Object{}
 	if len(u.RawClaims) > 0 {
 		if known, err = claims.Parse(u.RawClaims); err != nil {
 			return fmt.Errorf("oauthlogin: RawClaims: %w", err)
 		}
 	}
-	set := claims.Object{name: text}
 	known = claims.Overlay(known, set)
 	raw, err := json.Marshal(known)
 	switch {
@@ -84,6 +87,27 @@ func (u *User) SetClaim(name string, value any) error {
 	return nil
 }
 
+// setting returns the claims that SetClaim sets: an e-mail address and its verification are
+// never mixed, also for readers that ignore case in names.
+func (u *User) setting(name string, text json.RawMessage) (string, claims.Object) {
+	set := claims.Object{name: text}
+	switch {
+	case strings.EqualFold(name, "email"):
+		set = claims.Object{"email": text}
+		if set.String("email") != u.Email {
+			set["email_verified"] = json.RawMessage("false")
+		}
+		return "email", set
+	case strings.EqualFold(name, "email_verified"):
+		set = claims.Object{"email_verified": text}
+		if email, err := json.Marshal(u.Email); err == nil && u.Email != "" {
+			set["email"] = email
+		}
+		return "email_verified", set
+	}
+	return name, set
+}
+
 // changes returns what the application has changed of a user, as claims.
 func (u *User) changes(before *User) (claims.Object, error) {
 	changed := maps.Clone(u.set)
@@ -99,7 +123,8 @@ func (u *User) changes(before *User) (claims.Object, error) {
 	if u.Name != before.Name {
 		err = errors.Join(set("name", u.Name), set("preferred_username", u.Name))
 	}
-	if u.Email != before.Email || u.EmailVerified != before.EmailVerified {
+	// Both or neither: a refresh may bring another address.
+	if changed.Has("email") || changed.Has("email_verified") || u.Email != before.Email || u.EmailVerified != before.EmailVerified {
 		err = errors.Join(err, set("email", u.Email), set("email_verified", u.EmailVerified))
 	}
 	return changed, err
@@ -110,7 +135,7 @@ func (u *User) changes(before *User) (claims.Object, error) {
 func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider, f *flow, rec *record) (*record, string, *Error) {
 	user := rec.ownUser()
 	in := &SignIn{User: &user, ReturnTo: f.returnPath, Client: &http.Client{Transport: p.transport.WithToken(rec.tokens.access)}}
-	if previous, _, _ := m.sessions.load(r); previous != nil {
+	if previous, _, _ := m.sessions.load(r); previous != nil && previous.vouchedFor(time.Now()) {
 		in.Previous = &Session{}
 		in.Previous.init(m, r, previous)
 	}
@@ -125,8 +150,9 @@ func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider,
 	if in.User != nil {
 		changed, err := in.User.changes(&rec.user)
 		if err == nil && len(changed) > 0 {
-			fresh.extra.appClaims, err = json.Marshal(changed)
-			fresh.user = fresh.withAppClaims()
+			if fresh.extra.appClaims, err = json.Marshal(changed); err == nil {
+				fresh.user, err = fresh.withAppClaims()
+			}
 		}
 		if err == nil && len(fresh.user.RawClaims)+len(fresh.extra.appClaims)+len(fresh.tokens.access)+fresh.tokens.id.Size() > maxClaims {
 			err = errClaimsTooLarge
@@ -186,20 +212,24 @@ func (m *Middleware) refused(p *provider, returnTo string, refusal error) *Error
 	return failed
 }
 
-// withAppClaims returns the user of a record with what the application has set.
-func (rec *record) withAppClaims() User {
+// withAppClaims returns the user of a record with what the application has set. An error
+// means that there is no such user: without it, the provider's word would stand.
+func (rec *record) withAppClaims() (User, error) {
 	if len(rec.extra.appClaims) == 0 {
-		return rec.user
+		return rec.user, nil
 	}
 	set, err := claims.Parse(rec.extra.appClaims)
 	if err != nil {
-		return rec.user
+		return User{}, err
 	}
 	known, err := claims.Parse(rec.user.RawClaims)
 	if err != nil { // Identify may have written none
 		known = claims.Object{}
 	}
-	user := rec.user.with(claims.Overlay(known, set))
+	user, err := rec.user.with(claims.Overlay(known, set))
+	if err != nil {
+		return User{}, err
+	}
 	user.Subject = rec.user.Subject // of Identify, which need not be in the claims
 	if !slices.ContainsFunc([]string{"name", "preferred_username"}, set.Has) {
 		user.Name = rec.user.Name
@@ -207,5 +237,5 @@ func (rec *record) withAppClaims() User {
 	if !slices.ContainsFunc([]string{"email", "email_verified"}, set.Has) {
 		user.Email, user.EmailVerified = rec.user.Email, rec.user.EmailVerified
 	}
-	return user
+	return user, nil
 }

@@ -385,3 +385,98 @@ func TestOnSignInRefusesSilently(t *testing.T) {
 		a.Events.Want(t)
 	})
 }
+
+// Claims that JSON writes longer than the provider has must not undo what the application
+// has set.
+func TestOnSignInIsNotUndoneByLongClaims(t *testing.T) {
+	t.Parallel()
+	with := apptest.Config{Change: func(opts *oauthlogin.Options) {
+		apptest.PlainOAuth(opts)
+		opts.Providers[0].Identify = func(context.Context, *http.Client) (oauthlogin.User, error) {
+			return oauthlogin.User{Subject: "mallory", Email: "boss@example.com", EmailVerified: true, RawClaims: json.RawMessage(
+				`{"email":"boss@example.com","email_verified":true,"bio":"` + strings.Repeat("<", 12_000) + `"}`)}, nil
+		}
+	}}
+	a := asking(t, with, func(_ context.Context, in *oauthlogin.SignIn) error {
+		in.User.EmailVerified = false
+		return nil
+	})
+	a.GuardBy(oauthlogin.Policy{Claims: map[string][]string{"email": {"boss@example.com"}}})
+	b := a.Browser(t)
+	resp := b.Get(b.CallbackURL("/login"))
+	if got := b.Get("/guarded").Text; resp.StatusCode != http.StatusInternalServerError || b.SignedIn() || strings.HasPrefix(got, "guarded page") {
+		t.Errorf("%d, then %.80s", resp.StatusCode, got)
+	}
+	a.Events.Want(t, "login test/ session_too_large")
+}
+
+// An address and its verification are never mixed: neither at the login nor by a refresh.
+func TestSetClaimKeepsEmailAndVerificationTogether(t *testing.T) {
+	t.Parallel()
+	const own, foreign = "mallory@example.com", "boss@example.com"
+	for _, tt := range []struct {
+		name          string
+		email         string // of the login
+		verified      bool
+		set           map[string]any
+		want          string
+		nowVerified   bool
+		refreshed     string // of the refresh, verified or not
+		freshVerified bool
+	}{
+		{"another address", own, true, map[string]any{"email": foreign}, foreign, false, own, true},
+		{"the same address, which is not verified", foreign, false, map[string]any{"email": foreign}, foreign, false, own, true},
+		{"the same verification", own, true, map[string]any{"email_verified": true}, own, true, foreign, false},
+		{"another case", own, true, map[string]any{"Email": foreign}, foreign, false, own, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := asking(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 10 * time.Minute}}, func(_ context.Context, in *oauthlogin.SignIn) (err error) {
+				for name, value := range tt.set {
+					err = errors.Join(err, in.User.SetClaim(name, value))
+				}
+				return err
+			})
+			says := func(email string, verified bool) {
+				a.Provider.EditIDToken(func(_, claims map[string]any) { claims["email"], claims["email_verified"] = email, verified })
+			}
+			says(tt.email, tt.verified)
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			for range 2 {
+				u := userAt(b, "/api/me")
+				var got struct {
+					Email    string
+					Verified bool `json:"email_verified"`
+				}
+				if err := u.Claims(&got); err != nil || u.Email != tt.want || u.EmailVerified != tt.nowVerified || got.Email != tt.want || got.Verified != tt.nowVerified {
+					t.Errorf("%s: %q %v, claims %+v: %v", tt.name, u.Email, u.EmailVerified, got, err)
+				}
+				says(tt.refreshed, tt.freshVerified)
+				time.Sleep(9*time.Minute + 30*time.Second)
+				b.Get("/dashboard")
+			}
+		})
+	}
+}
+
+// An account is not linked to a session that the provider has stopped vouching for.
+func TestOnSignInSeesNoSessionAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var previous []bool
+		with := apptest.Config{Change: func(opts *oauthlogin.Options) { opts.IdleTimeout = 100 * time.Hour }}
+		a := asking(t, with, func(_ context.Context, in *oauthlogin.SignIn) error {
+			previous = append(previous, in.Previous != nil)
+			return nil
+		})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		time.Sleep(24 * time.Hour)
+		b.Get(b.CallbackURL("/login"))
+		time.Sleep(25*time.Hour + time.Minute) // an hour of the token, and a day
+		b.Get(b.CallbackURL("/login"))
+		if fmt.Sprint(previous) != "[false true false]" {
+			t.Errorf("previous sessions: %v", previous)
+		}
+	})
+}

@@ -138,15 +138,19 @@ func newUser(c claims.Object, raw json.RawMessage) User {
 	}
 }
 
-// with returns u with other claims. It returns u if they are too large.
-func (u User) with(c claims.Object) User {
+// with returns u with other claims. As JSON escapes them they can be six times as long as
+// the provider wrote them.
+func (u User) with(c claims.Object) (User, error) {
 	raw, err := json.Marshal(c)
-	if err != nil || len(raw) > maxClaims {
-		return u
+	if err != nil {
+		return User{}, err
+	}
+	if len(raw) > maxClaims {
+		return User{}, fmt.Errorf("%w: %d bytes, at most %d", errClaimsTooLarge, len(raw), maxClaims)
 	}
 	user := newUser(c, raw)
 	user.Provider, user.Issuer = u.Provider, u.Issuer
-	return user
+	return user, nil
 }
 
 // needsUserInfo reports whether user info may have a claim that the policy names and the

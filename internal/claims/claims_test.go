@@ -2,9 +2,11 @@ package claims
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -207,5 +209,21 @@ func TestOverlay(t *testing.T) {
 	o, own := parse(t, `{"Roles":1,"roles":2,"name":"x"}`), parse(t, `{"ROLES":3,"n":4}`)
 	if got := Overlay(o, own); !equal(got, parse(t, `{"ROLES":3,"name":"x","n":4}`)) || len(o) != 3 || len(own) != 2 {
 		t.Errorf("%s", got)
+	}
+}
+
+// User info cannot stand in front of what a policy reads inside a signed claim.
+func TestMergeKeepsSignedPaths(t *testing.T) {
+	signed := Object{"realm_access": json.RawMessage(`{"roles":["user"]}`), "none": json.RawMessage(`{}`)}
+	info := Object{
+		"realm_access.roles": json.RawMessage(`["admin"]`), "Realm_Access.roles": json.RawMessage(`["admin"]`),
+		"none.roles": json.RawMessage(`["admin"]`), "other.roles": json.RawMessage(`["x"]`),
+		strings.Repeat("a.", 1<<20): json.RawMessage(`1`), // takes no quadratic time
+	}
+	merged, _ := Merge(signed, info)
+	for name, want := range map[string]string{"realm_access.roles": "[user]", "Realm_Access.roles": "[]", "none.roles": "[]", "other.roles": "[x]"} {
+		if got := fmt.Sprint(merged.At(name)); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
 	}
 }

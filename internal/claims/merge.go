@@ -33,13 +33,31 @@ func Merge(signed, info Object) (merged Object, changed bool) {
 	}
 	merged = Object{}
 	for name, value := range info {
-		if !taken[folded(name)] {
+		if !leadsInto(name, taken) {
 			merged[name] = value
 			changed = true
 		}
 	}
 	maps.Copy(merged, signed)
 	return merged, changed
+}
+
+// leadsInto reports whether a name, or the beginning of one that [Object.At] reads as a
+// path, is among the folded names. It takes longer paths than a policy has for such ones,
+// as each dot costs time.
+func leadsInto(name string, names map[string]bool) bool {
+	const maxDots = 32
+	name = folded(name)
+	dots := 0
+	for i, c := range name {
+		if c != '.' {
+			continue
+		}
+		if dots++; dots > maxDots || names[name[:i]] {
+			return true
+		}
+	}
+	return names[name]
 }
 
 // Overlay returns o with the members of own in place of all whose names differ from theirs

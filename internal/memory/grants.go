@@ -19,6 +19,7 @@ type Record interface {
 	// with: its own ID if it replaced none.
 	Lineage() ID
 	Generation() uint64
+	Begun() time.Time
 	UserID() UserID
 	// Mark is what MarkOf returned for the user when the session began.
 	Mark() Mark

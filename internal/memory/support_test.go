@@ -25,6 +25,8 @@ func (r *testRecord) Lineage() ID {
 
 func (r *testRecord) UserID() UserID { return r.user }
 
+func (r *testRecord) Begun() time.Time { return time.Time{} }
+
 func (r *testRecord) Mark() Mark { return r.mark }
 
 func (r *testRecord) Generation() uint64 { return r.generation }

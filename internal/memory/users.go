@@ -23,33 +23,41 @@ type Mark [8]byte
 // take about 5 MiB. The oldest go first.
 const maxMarks = 1 << 16
 
+// maxClockSkew is how far clocks of instances may differ, in seconds.
+const maxClockSkew = 5 * 60
+
 // marks are the latest sign-outs everywhere, by user. A session of another mark than its
-// user's is over: order decides, and no clock.
+// user's is over: order decides, and no clock. Other instances have marks of their own, so
+// that a session which is later by any clock goes on.
 type marks struct {
-	of    map[UserID]Mark
-	order []markedAt // the oldest in front
+	of    map[UserID]marked
+	order []markedUser // the oldest in front
 }
 
-type markedAt struct {
-	user UserID
+type marked struct {
 	mark Mark
-	at   time.Time
+	at   int64 // Unix seconds
+}
+
+type markedUser struct {
+	user UserID
+	marked
 }
 
 func (m *marks) put(user UserID, now time.Time, lifetime time.Duration) {
 	if m.of == nil {
-		m.of = map[UserID]Mark{}
+		m.of = map[UserID]marked{}
 	}
-	for len(m.order) > 0 && (len(m.order) >= maxMarks || now.Sub(m.order[0].at) > lifetime) {
-		if first := m.order[0]; m.of[first.user] == first.mark { // not of a later one
+	for len(m.order) > 0 && (len(m.order) >= maxMarks || now.Sub(time.Unix(m.order[0].at, 0)) > lifetime) {
+		if first := m.order[0]; m.of[first.user] == first.marked { // not of a later one
 			delete(m.of, first.user)
 		}
 		m.order = m.order[1:]
 	}
-	var mark Mark
-	rand.Read(mark[:])
-	m.of[user] = mark
-	m.order = append(m.order, markedAt{user, mark, now})
+	latest := marked{at: now.Unix()}
+	rand.Read(latest.mark[:])
+	m.of[user] = latest
+	m.order = append(m.order, markedUser{user, latest})
 }
 
 // has reports whether a session began before the latest sign-out of its user everywhere.
@@ -57,8 +65,8 @@ func (m *marks) has(rec Record) bool {
 	if len(m.of) == 0 {
 		return false
 	}
-	mark, ok := m.of[rec.UserID()]
-	return ok && mark != rec.Mark()
+	latest, ok := m.of[rec.UserID()]
+	return ok && latest.mark != rec.Mark() && rec.Begun().Unix() <= latest.at+maxClockSkew
 }
 
 // EndUser ends all sessions of a user that have begun so far.
@@ -72,5 +80,5 @@ func (g *Grants[R]) EndUser(user UserID, now time.Time) {
 func (g *Grants[R]) MarkOf(user UserID) Mark {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.ended.users.of[user]
+	return g.ended.users.of[user].mark
 }

@@ -54,8 +54,13 @@ var gateMutants = []mutant{
 	},
 	{
 		name: "refreshes bring back claims that the application has set", file: "refresh.go",
-		old: "		fresh.user = fresh.withAppClaims()\n", new: "",
+		old: "if fresh.user, err = fresh.withAppClaims(); err != nil {", new: "if _, err = fresh.withAppClaims(); err != nil {",
 		tests: "TestOnSignInEnriches",
+	},
+	{
+		name: "refreshes verify another address of the application", file: "signin.go",
+		old: `changed.Has("email") || changed.Has("email_verified") || `, new: "",
+		tests: "TestSetClaimKeepsEmailAndVerificationTogether",
 	},
 	{
 		name: "Policy.Allow is not asked", file: "policy.go",

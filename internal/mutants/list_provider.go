@@ -84,6 +84,11 @@ var providerMutants = []mutant{
 		packages: "./internal/claims ./internal/adversarial", tests: "TestMerge|FuzzUserInfo",
 	},
 	{
+		name: "user info stands in front of a path into signed claims", file: "internal/claims/merge.go",
+		old: "dots > maxDots || names[name[:i]]", new: "dots > maxDots || false && names[name[:i]]",
+		packages: "./internal/claims", tests: "TestMergeKeepsSignedPaths",
+	},
+	{
 		name: `email_verified may be the string "true"`, file: "internal/claims/claims.go",
 		old: `{ return string(o[name]) == "true" }`, new: `{ return string(o[name]) == "true" || o.String(name) == "true" }`,
 		packages: "./internal/claims .", tests: "TestMembers|TestUserInfoClaims",

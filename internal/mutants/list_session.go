@@ -9,7 +9,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "users are not signed out everywhere", file: "internal/memory/users.go",
-		old: "return ok && mark != rec.Mark()", new: "return ok && mark != rec.Mark() && false",
+		old: "return ok && latest.mark != rec.Mark()", new: "return false && ok && latest.mark != rec.Mark()",
 		packages: "./internal/memory .", tests: "TestEndUser|TestSignOutUser",
 	},
 	{
