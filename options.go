@@ -53,8 +53,8 @@ type Options struct {
 	// answer 503 and no session ends.
 	//
 	// Stores built on securecookie refuse values over 4,096 bytes unless they are told
-	// otherwise, for example with FilesystemStore.MaxLength(0), and cookies older than 30
-	// days. A [sessions.CookieStore] is refused, because it keeps nothing on the server.
+	// otherwise, for example with FilesystemStore.MaxLength(0), and values older than 30
+	// days: for a longer MaxLifetime, call FilesystemStore.MaxAge with its seconds. A [sessions.CookieStore] is refused, because it keeps nothing on the server.
 	Store sessions.Store
 
 	// OnSignIn, if set, is called once for each login, those of SilentLogin included, after

@@ -15,8 +15,9 @@ import (
 //	b.SignIn("alice")        // ends at /dashboard
 //
 // Any name will do for a user: see Config.Users. SignIn fails the test if the login
-// does not get to the sign-in page or if the application does not accept it. It
-// replaces whoever was signed in in this browser.
+// does not get to the sign-in page or if the application does not accept it: to test a
+// login that the application refuses, see [Provider.AutoApprove]. It replaces whoever
+// was signed in in this browser.
 func (b *Browser) SignIn(user string) *Response {
 	t := b.site.t
 	t.Helper()
@@ -73,6 +74,9 @@ const maxExcerpt = 500
 // where says in a message where a browser is.
 func (r *Response) where() string {
 	body := r.Body
+	if _, afterHead, ok := strings.Cut(body, "</head>"); ok {
+		body = afterHead
+	}
 	if len(body) > maxExcerpt {
 		body = body[:maxExcerpt] + " …"
 	}

@@ -21,9 +21,10 @@ type Config struct {
 	Clients []Client
 
 	// Users are the users on the sign-in page, until [Provider.SetUser] changes
-	// them. Nil means alice, bob and carol.
+	// them. Nil means alice, bob and carol, with verified e-mail addresses
+	// at example.com.
 	// The page accepts any other name too, and signs in a user with that name as
-	// Subject and Name.
+	// Subject and Name, and without an e-mail address.
 	Users []User
 
 	// Lifetimes of what the provider issues. Zero means the default. A negative

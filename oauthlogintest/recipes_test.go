@@ -1,0 +1,53 @@
+package oauthlogintest_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+// The test that README.md shows.
+func TestDashboard(t *testing.T) {
+	alice := runShop(t).SignIn("alice")
+	if resp := alice.Navigate("/dashboard"); resp.Status != 200 || !strings.Contains(resp.Body, "Hello, Alice") {
+		t.Errorf("%d: %s", resp.Status, resp.Body)
+	}
+}
+
+// A login that Options.OnSignIn refuses is seen with AutoApprove, and fails SignIn
+// with what the page says.
+func TestRefusedLogin(t *testing.T) {
+	t.Parallel()
+	run := func(t testing.TB) *oauthlogintest.Site {
+		return oauthlogintest.Run(t, oauthlogintest.Config{}, func(base string, p *oauthlogintest.Provider) http.Handler {
+			auth, err := oauthlogin.New(oauthlogin.Options{
+				Keys:       [][]byte{[]byte("a key of 32 bytes or more for tests")},
+				Providers:  []oauthlogin.Provider{p.Registration(base)},
+				HTTPClient: p.HTTPClient(),
+				OnSignIn: func(_ context.Context, in *oauthlogin.SignIn) error {
+					if !in.User.EmailVerified || !strings.HasSuffix(in.User.Email, "@example.com") {
+						return errors.New("e-mail domain is not allowed")
+					}
+					return nil
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return auth.Handler(http.NotFoundHandler())
+		})
+	}
+	site := run(t)
+	site.SignIn("alice")
+	site.Provider.SetUser(oauthlogintest.User{Subject: "eve", Email: "eve@example.org", EmailVerified: true})
+	site.Provider.AutoApprove("eve")
+	if resp := site.Browser().Navigate("/login"); resp.Status != http.StatusForbidden {
+		t.Errorf("%d: %s", resp.Status, resp.Body)
+	}
+	wantFatal(t, func(t testing.TB) { run(t).SignIn("eve") }, "did not accept the login", "with status 403", "You cannot sign in here</h1>")
+}
