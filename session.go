@@ -22,7 +22,7 @@ type Session struct {
 	refreshed bool          // for this request, whose response has the new tokens
 	due       atomic.Bool   // its cookie has to be renewed
 	ended     atomic.Bool
-	doubtful  atomic.Bool   // the provider has not vouched for it for too long
+	doubtful  atomic.Bool  // the provider has not vouched for it for too long
 	over      *atomic.Bool // ended, of this or of the session of the same request before it
 
 	record    atomic.Pointer[record] // never changed, only replaced

@@ -216,12 +216,10 @@ func (f *refreshes) readUserInfo(ctx context.Context, s *Session, old *record) e
 		fresh := *latest
 		fresh.generation++
 		fresh.extra.userInfo = true
-		user, err := f.providers.byTag(latest.provider).laterUser(ctx, latest)
-		if err != nil {
-			f.log.WarnContext(ctx, "oauthlogin: reading user info for a policy failed; the claims stay as they were", "provider", latest.user.Provider, "error", err)
-		} else {
+		if user, err := f.providers.byTag(latest.provider).laterUser(ctx, latest); err == nil {
 			fresh.user = user
-			fresh.user = fresh.withAppClaims()
+		} else {
+			f.log.WarnContext(ctx, "oauthlogin: reading user info for a policy failed; the claims stay as they were", "provider", latest.user.Provider, "error", err)
 		}
 		if !f.sessions.grants.Refreshed(&fresh, time.Now()) {
 			return nil, errSessionEnded
@@ -249,5 +247,9 @@ func (p *provider) laterUser(ctx context.Context, rec *record) (User, error) {
 		return User{}, err
 	}
 	merged, _ := claims.Merge(known, info)
-	return rec.user.with(merged), nil
+	later := *rec
+	if later.user, err = rec.user.with(merged); err != nil {
+		return User{}, err
+	}
+	return later.withAppClaims()
 }
