@@ -38,7 +38,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	page.NoStore(w)
 	page.NoReferrer(w)
 	if r.Method != http.MethodGet {
-		m.methodNotAllowed(w, r, "GET")
+		m.responses.methodNotAllowed(w, r, "GET")
 		return
 	}
 	if !browser.MayBeResponse(r) {
@@ -109,7 +109,7 @@ var errTookTooLong = errors.New("the provider has given the login up")
 func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *provider, f *flow, failed *Error) {
 	if f.silent && failed.refused {
 		m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
-		m.pauseSilentLogin(w, r) // until the user asks for it
+		m.silent.pause(w, r) // until the user asks for it
 	}
 	if f.isQuiet(failed) {
 		log := m.log.DebugContext
@@ -153,7 +153,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 		rec.ask(old.askedScopes())
 	}
 	if err := m.sessions.start(w, r, rec); err != nil {
-		failed := m.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
+		failed := m.responses.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
 		if errors.Is(err, cookies.ErrTooLarge) || errors.Is(err, errTooLargeForStore) {
 			failed.Code, failed.RetryURL = "session_too_large", "" // it would be as large again
 		}
@@ -161,7 +161,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	}
 	m.flows.countRound(w, r, rec, old != nil)
 	if !f.silent {
-		m.resumeSilentLogin(w, r)
+		m.silent.resume(w, r)
 	}
 	switch {
 	case sameUser: // it ends with this one
@@ -176,7 +176,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 // complete makes a session of the provider's response.
 func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, response protocol.Response, path string) (*record, *Error) {
 	fail := func(code string, status int, err error) (*record, *Error) {
-		failed := m.loginError(p, f.returnPath, code, status, err)
+		failed := m.responses.loginError(p, f.returnPath, code, status, err)
 		if code != "access_denied" { // the user's choice, and no failure of the provider
 			failed.RetryURL = m.paths.LoginURL("", f.returnPath)
 		}
@@ -194,7 +194,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 		return fail("issuer_mismatch", http.StatusBadRequest, err)
 	}
 	if response.HasError {
-		m.logDescription(ctx, p.Name, response)
+		m.events.logDescription(ctx, p.Name, response)
 	}
 	switch {
 	case response.Error == "access_denied":
@@ -213,7 +213,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	}
 	user, readInfo, err := p.authenticate(ctx, t, f.want)
 	if errors.Is(err, protocol.ErrInsufficient) {
-		failed := m.loginError(p, f.returnPath, "step_up_failed", http.StatusForbidden, err)
+		failed := m.responses.loginError(p, f.returnPath, "step_up_failed", http.StatusForbidden, err)
 		failed.RetryURL = f.returnPath // which asks for the step-up again
 		return nil, failed
 	}
@@ -246,13 +246,13 @@ func (m *Middleware) alarmAbout(r *http.Request, response protocol.Response) {
 		return
 	}
 	m.log.ErrorContext(r.Context(), "oauthlogin: every login may fail", "error", err)
-	m.logDescription(r.Context(), "", response)
+	m.events.logDescription(r.Context(), "", response)
 }
 
 // logDescription logs how an authorization response describes an error, at Debug alone:
 // it may be a stranger's text.
-func (m *Middleware) logDescription(ctx context.Context, provider string, response protocol.Response) {
-	m.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", provider,
+func (p *reporter) logDescription(ctx context.Context, provider string, response protocol.Response) {
+	p.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", provider,
 		"error", protocol.ErrorCode(response.Error), "description", protocol.Description(response.Description))
 }
 
@@ -267,7 +267,7 @@ func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state
 	returnPath = m.paths.ReturnPath(returnPath)
 	rec, _, err := m.sessions.load(r)
 	if err != nil {
-		m.unavailable(w, r, err)
+		m.responses.unavailable(w, r, err)
 		return
 	}
 	switch {
@@ -284,6 +284,6 @@ func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state
 	case code == "flow_used":
 		m.responses.fail(w, r, &Error{Code: code, Status: http.StatusBadRequest, Provider: p.Name, RetryURL: returnPath})
 	default:
-		m.responses.fail(w, r, m.loginError(p, returnPath, code, http.StatusBadRequest, nil))
+		m.responses.fail(w, r, m.responses.loginError(p, returnPath, code, http.StatusBadRequest, nil))
 	}
 }

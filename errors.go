@@ -13,6 +13,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 // An Error says why a request to the login, callback or logout path failed, or why
@@ -106,6 +107,7 @@ type responder struct {
 	handler func(http.ResponseWriter, *http.Request, error) // Options.ErrorHandler
 	log     *slog.Logger
 	alarms  memory.Recent // error codes
+	paths   *weburl.Paths
 }
 
 // loudly reports whether it is time to log what as an error again: once a minute, because

@@ -59,10 +59,10 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodHead:
 		return
 	case r.Method != http.MethodGet:
-		m.methodNotAllowed(w, r, "GET, HEAD")
+		m.responses.methodNotAllowed(w, r, "GET, HEAD")
 		return
 	case browser.IsPrefetch(r):
-		m.challenge(w, r, "unauthenticated", m.paths.LoginURL("", "/"))
+		m.responses.challenge(w, r, "unauthenticated", m.paths.LoginURL("", "/"))
 		return
 	}
 	invalid := func(err error) {
@@ -99,7 +99,7 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 	page.NoStore(w)
 	page.NoReferrer(w)
 	m.hints.LoginServed()
-	opts.ReturnTo = m.returnPath(r, opts.ReturnTo)
+	opts.ReturnTo = m.returns.returnPath(r, opts.ReturnTo)
 	p := m.providers.byName(opts.Provider)
 	switch {
 	case p == nil && opts.Provider != "":
@@ -116,7 +116,7 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 		// A session that cannot be told is as good as one: it did not get lost.
 		if rec, _, err := m.sessions.load(r); rec == nil && err == nil {
 			m.cookies.Expire(w, m.cookies.Rounds)
-			m.responses.fail(w, r, m.loginError(p, opts.ReturnTo, "cookies_lost", http.StatusBadRequest, errors.New("login after login, and no session")))
+			m.responses.fail(w, r, m.responses.loginError(p, opts.ReturnTo, "cookies_lost", http.StatusBadRequest, errors.New("login after login, and no session")))
 			return
 		}
 	}
@@ -128,7 +128,7 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flowKind) {
 	location, err := m.beginFlow(w, r, p, opts, kind)
 	if err != nil {
-		failed := m.loginError(p, opts.ReturnTo, "internal", http.StatusInternalServerError, err)
+		failed := m.responses.loginError(p, opts.ReturnTo, "internal", http.StatusInternalServerError, err)
 		if protocol.Unavailable(err) {
 			failed.Code, failed.Status = "provider_unavailable", http.StatusBadGateway
 			failed.RetryURL = m.paths.LoginURL("", opts.ReturnTo) // another provider may work
@@ -153,16 +153,16 @@ func (m *Middleware) beginFlow(w http.ResponseWriter, r *http.Request, p *provid
 		return "", err
 	}
 	if f.returnPath != opts.ReturnTo {
-		m.logDropped(r, opts.ReturnTo)
+		m.returns.logDropped(r, opts.ReturnTo)
 	}
 	return request.URL, nil
 }
 
 // returnPath is the return path that an application or a link asks for.
-func (m *Middleware) returnPath(r *http.Request, given string) string {
-	path := m.paths.ReturnPath(given)
+func (b *returnPaths) returnPath(r *http.Request, given string) string {
+	path := b.paths.ReturnPath(given)
 	if path == "/" {
-		m.logDropped(r, given)
+		b.logDropped(r, given)
 	}
 	return path
 }
@@ -177,11 +177,11 @@ func (m *Middleware) choose(w http.ResponseWriter, returnTo string) {
 }
 
 // loginError is an error of a login that can be started again.
-func (m *Middleware) loginError(p *provider, returnTo, code string, status int, err error) *Error {
-	return &Error{Code: code, Status: status, Provider: p.Name, RetryURL: m.paths.LoginURL(p.Name, returnTo), err: err}
+func (p *responder) loginError(at *provider, returnTo, code string, status int, err error) *Error {
+	return &Error{Code: code, Status: status, Provider: at.Name, RetryURL: p.paths.LoginURL(at.Name, returnTo), err: err}
 }
 
-func (m *Middleware) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow string) {
+func (p *responder) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow string) {
 	w.Header().Set("Allow", allow)
-	m.responses.fail(w, r, &Error{Code: "method_not_allowed", Status: http.StatusMethodNotAllowed, err: fmt.Errorf("method %q; allowed: %s", browser.Printable(r.Method), allow)})
+	p.fail(w, r, &Error{Code: "method_not_allowed", Status: http.StatusMethodNotAllowed, err: fmt.Errorf("method %q; allowed: %s", browser.Printable(r.Method), allow)})
 }

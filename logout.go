@@ -48,14 +48,14 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method != http.MethodPost {
-		m.methodNotAllowed(w, r, "POST")
+		m.responses.methodNotAllowed(w, r, "POST")
 		return
 	}
 	if err := m.checkOrigin(r); err != nil { // Options.TrustedOrigins do not sign users out
 		m.responses.fail(w, r, crossOriginError(err))
 		return
 	}
-	returnTo := m.returnPath(r, logoutReturnTo(w, r))
+	returnTo := m.returns.returnPath(r, logoutReturnTo(w, r))
 	page.NoReferrer(w)
 	page.Redirect(w, m.endSession(w, r, returnTo))
 }
@@ -101,7 +101,7 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 	m.cookies.Clear(w, r)
 	// The back button must not show what the user saw (W3C Clear Site Data section 3.1).
 	w.Header().Set("Clear-Site-Data", `"cache"`)
-	m.pauseSilentLogin(w, r) // or the next page would sign the user in again
+	m.silent.pause(w, r) // or the next page would sign the user in again
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)
 	defer cancel()

@@ -44,12 +44,13 @@ type Middleware struct {
 	events     *reporter
 	responses  *responder
 	hints      *hints.Hints
+	returns    *returnPaths
 	shortLived *seal.Sealer // of what lives minutes: flows, step-ups, logout states
 	// crossOrigin finds unsafe requests of other origins.
 	crossOrigin *http.CrossOriginProtection
 	transport   http.RoundTripper // of calls to users' APIs
 	serving     atomic.Bool       // a request has come in
-	silent      atomic.Bool       // SilentLogin is in use
+	silent      silentLogins
 }
 
 // New makes a Middleware. It performs no I/O, so the application starts even if a
@@ -85,6 +86,9 @@ func New(opts Options) (*Middleware, error) {
 	}
 	redirect, _ := url.Parse(opts.Providers[0].OAuth2.RedirectURL) // validated
 	m.paths = &weburl.Paths{Origin: weburl.Origin(redirect), Login: opts.LoginPath, Logout: opts.LogoutPath, Choice: len(m.providers) > 1}
+	m.returns = &returnPaths{paths: m.paths, log: opts.Logger}
+	m.responses.paths = m.paths
+	m.silent.cookies = m.cookies
 	m.hints = hints.New(m.paths, opts.Logger)
 	m.cookies.OnLarge = m.hints.LargeCookies
 	var callbacks []string

@@ -113,11 +113,11 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 				m.refuseScopes(w, r, rec, policy.login(rec, nil), fmt.Errorf("subject %q was not granted the %s that the policy requires", rec.user.Subject, lacks))
 				return
 			case verdict == forbidden:
-				m.forbid(w, r, rec, m.wayBack(r), fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks))
+				m.forbid(w, r, rec, m.returns.wayBack(r), fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks))
 				return
 			case policy.Allow != nil:
 				if err := policy.Allow(r.Context(), s); err != nil {
-					m.forbid(w, r, rec, m.wayBack(r), fmt.Errorf("Policy.Allow refuses subject %q: %w", rec.user.Subject, err))
+					m.forbid(w, r, rec, m.returns.wayBack(r), fmt.Errorf("Policy.Allow refuses subject %q: %w", rec.user.Subject, err))
 					return
 				}
 			}
@@ -258,14 +258,14 @@ func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record,
 		RetryURL: m.otherAccountURL(p.Name, returnTo), otherAccount: true,
 		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: leadsTo},
 	}
-	m.reportDenied(r, rec, e)
+	m.events.denied(r, rec, e)
 	m.responses.refuse(w, r, e)
 }
 
-// reportDenied reports an error without its RetryURL, as audit logs must not have the query
+// denied reports an error without its RetryURL, as audit logs must not have the query
 // of a request.
-func (m *Middleware) reportDenied(r *http.Request, rec *record, e *Error) {
+func (p *reporter) denied(r *http.Request, rec *record, e *Error) {
 	reported := *e
 	reported.RetryURL = ""
-	m.events.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: &reported})
+	p.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: &reported})
 }

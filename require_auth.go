@@ -3,6 +3,7 @@ package oauthlogin
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -64,7 +65,7 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 		s, r, err := m.withSession(w, r, isNoFile)
 		switch {
 		case err != nil:
-			m.unavailable(w, r, err)
+			m.responses.unavailable(w, r, err)
 			return
 		case s == nil:
 			m.unauthenticated(w, r)
@@ -86,7 +87,7 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		case err != nil && !rec.vouchedFor(time.Now()):
-			m.unavailable(w, r, fmt.Errorf("%w: %w", errNotVouchedFor, err))
+			m.responses.unavailable(w, r, fmt.Errorf("%w: %w", errNotVouchedFor, err))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -99,7 +100,7 @@ func isNoFile(r *http.Request) bool { return !browser.IsFile(r) }
 // unauthenticated answers a request without a session.
 func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 	if !browser.IsNavigation(r) && !browser.IsRefetch(r) {
-		m.challenge(w, r, "unauthenticated", m.paths.LoginURL("", m.callerPath(r)))
+		m.responses.challenge(w, r, "unauthenticated", m.paths.LoginURL("", m.returns.callerPath(r)))
 		return
 	}
 	// Without __Host-, a cookie of a longer path survives every login: the browser would
@@ -114,7 +115,7 @@ func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 	}
 	m.hints.RedirectedToLogin(r)
 	page.NoStore(w)
-	w.Header().Set("Location", m.gateURL(r))
+	w.Header().Set("Location", m.returns.gateURL(r))
 	w.WriteHeader(http.StatusFound)
 }
 
@@ -123,46 +124,52 @@ func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 var errPrefixStripped = errors.New("a proxy strips a prefix off the path of Options.LoginPath or RedirectURL, so that the login leads to itself; " +
 	"have it pass the path on as it is, or put the prefix back in front of Middleware.Handler (README.md, Behind a proxy)")
 
+// returnPaths are where logins lead back to, and a log of those that are dropped.
+type returnPaths struct {
+	paths *weburl.Paths
+	log   *slog.Logger
+}
+
 // maxLoginURL is the length, in bytes, of a login URL that servers take: most refuse
 // request lines over 8 KiB.
 const maxLoginURL = 8000
 
 // gateURL is the URL of a login that leads back to what was asked for. Escapes can make
 // it three times as long.
-func (m *Middleware) gateURL(r *http.Request) string {
-	path := m.requestPath(r)
-	if loginURL := m.paths.LoginURL("", path); len(loginURL) <= maxLoginURL {
+func (b *returnPaths) gateURL(r *http.Request) string {
+	path := b.requestPath(r)
+	if loginURL := b.paths.LoginURL("", path); len(loginURL) <= maxLoginURL {
 		return loginURL
 	}
-	m.logDropped(r, path)
-	return m.paths.LoginURL("", "/")
+	b.logDropped(r, path)
+	return b.paths.LoginURL("", "/")
 }
 
 // callerPath is the return path of a login that a script has to ask for.
-func (m *Middleware) callerPath(r *http.Request) string {
-	path := m.paths.Caller(r)
+func (b *returnPaths) callerPath(r *http.Request) string {
+	path := b.paths.Caller(r)
 	switch {
-	case len(m.paths.LoginURL("", path)) > maxLoginURL:
-		m.logDropped(r, path)
+	case len(b.paths.LoginURL("", path)) > maxLoginURL:
+		b.logDropped(r, path)
 		return "/"
-	case path == "/" && m.paths.Page(r) == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-		m.logDropped(r, r.URL.RequestURI())
+	case path == "/" && b.paths.Page(r) == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		b.logDropped(r, r.URL.RequestURI())
 	}
 	return path
 }
 
 // requestPath is the return path of a request.
-func (m *Middleware) requestPath(r *http.Request) string {
-	path := m.paths.Request(r)
+func (b *returnPaths) requestPath(r *http.Request) string {
+	path := b.paths.Request(r)
 	if path == "/" {
-		m.logDropped(r, r.URL.RequestURI())
+		b.logDropped(r, r.URL.RequestURI())
 	}
 	return path
 }
 
 // logDropped says that a return path was not kept. A query may contain secrets, and
 // what is not a path of the application is an attacker's text.
-func (m *Middleware) logDropped(r *http.Request, given string) {
+func (b *returnPaths) logDropped(r *http.Request, given string) {
 	if given == "" || given == "/" {
 		return
 	}
@@ -171,13 +178,13 @@ func (m *Middleware) logDropped(r *http.Request, given string) {
 	if path = path[:min(len(path), 64)]; weburl.ReturnPath(path) != path {
 		path = "[not a path of the application]"
 	}
-	m.log.DebugContext(r.Context(), "oauthlogin: return path dropped", "path", browser.Printable(weburl.Shown(path)), "bytes", len(given))
+	b.log.DebugContext(r.Context(), "oauthlogin: return path dropped", "path", browser.Printable(weburl.Shown(path)), "bytes", len(given))
 }
 
 // challenge answers a request that cannot follow a redirect to the login page, with 401
 // and the way there: a redirected fetch fails without saying why, a redirected
 // WebSocket or event stream dies silently, and a redirected form is lost.
-func (m *Middleware) challenge(w http.ResponseWriter, r *http.Request, code, loginURL string) {
+func (p *responder) challenge(w http.ResponseWriter, r *http.Request, code, loginURL string) {
 	page.NoStore(w)
 	// RFC 9110 section 15.5.2 wants a challenge. Browsers do not prompt for this one.
 	scheme := `Cookie realm="oauthlogin"`
@@ -189,7 +196,7 @@ func (m *Middleware) challenge(w http.ResponseWriter, r *http.Request, code, log
 		w.Header().Set("HX-Redirect", loginURL)
 	}
 	if browser.ShowsPage(r) {
-		m.responses.fail(w, r, &Error{Code: code, Status: http.StatusUnauthorized, RetryURL: loginURL, err: errors.New("the request cannot go through a login")})
+		p.fail(w, r, &Error{Code: code, Status: http.StatusUnauthorized, RetryURL: loginURL, err: errors.New("the request cannot go through a login")})
 		return
 	}
 	page.JSON(w, http.StatusUnauthorized, map[string]string{"error": code, "login_url": loginURL})
@@ -200,11 +207,11 @@ const retryAfter = "5"
 
 // unavailable answers a request of which it cannot be told whether its user is signed
 // in. It sets no cookie and expires none.
-func (m *Middleware) unavailable(w http.ResponseWriter, r *http.Request, err error) {
+func (p *responder) unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Retry-After", retryAfter)
 	e := &Error{Code: "unavailable", Status: http.StatusServiceUnavailable, err: err}
-	if path := m.paths.Request(r); path != "/" || r.URL.Path == "/" {
+	if path := p.paths.Request(r); path != "/" || r.URL.Path == "/" {
 		e.RetryURL = path
 	}
-	m.responses.refuse(w, r, e)
+	p.refuse(w, r, e)
 }

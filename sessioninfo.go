@@ -33,7 +33,7 @@ func (m *Middleware) SessionInfo(w http.ResponseWriter, r *http.Request) {
 		m.cookies.UnsetAll(w)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		m.methodNotAllowed(w, r, "GET, HEAD")
+		m.responses.methodNotAllowed(w, r, "GET, HEAD")
 		return
 	}
 	page.NoStore(w)

@@ -139,10 +139,10 @@ func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider,
 		in.Previous = &Session{}
 		in.Previous.init(m, r, previous)
 	}
-	refusal, fault := m.callOnSignIn(ctx, in)
+	refusal, fault := callOnSignIn(ctx, m.opts.OnSignIn, in)
 	switch {
 	case fault != nil:
-		return nil, "", m.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", fault))
+		return nil, "", m.responses.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", fault))
 	case refusal != nil:
 		return nil, "", m.refused(p, f.returnPath, refusal)
 	}
@@ -158,7 +158,7 @@ func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider,
 			err = errClaimsTooLarge
 		}
 		if err != nil {
-			failed := m.loginError(p, f.returnPath, "session_too_large", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", err))
+			failed := m.responses.loginError(p, f.returnPath, "session_too_large", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", err))
 			failed.RetryURL = "" // it would be as large again
 			return nil, "", failed
 		}
@@ -168,7 +168,7 @@ func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider,
 
 // callOnSignIn tells a refusal from a hook that panics, or that takes longer than ctx. It
 // does not wait for the latter.
-func (m *Middleware) callOnSignIn(ctx context.Context, in *SignIn) (refusal, fault error) {
+func callOnSignIn(ctx context.Context, hook func(context.Context, *SignIn) error, in *SignIn) (refusal, fault error) {
 	type outcome struct{ refusal, fault error }
 	done := make(chan outcome, 1)
 	go func() {
@@ -176,7 +176,7 @@ func (m *Middleware) callOnSignIn(ctx context.Context, in *SignIn) (refusal, fau
 		defer func() { done <- result }()
 		result.refusal, result.fault = func() (refusal, fault error) {
 			defer flight.Recover(&fault)
-			return m.opts.OnSignIn(ctx, in), nil
+			return hook(ctx, in), nil
 		}()
 	}()
 	select {

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
+	"github.com/oauthlogin/oauthlogin/internal/cookies"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
@@ -47,7 +49,7 @@ const (
 func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
 	// What a logout does must not change under the requests that are running.
 	if m.made() && !m.serving.Load() {
-		m.silent.Store(true)
+		m.silent.inUse.Store(true)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.serveOwn(w, r) {
@@ -69,7 +71,7 @@ func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bo
 		return false
 	}
 	// A frame would lead through the provider, which no provider allows.
-	if !browser.IsDocument(r) || m.silentLoginPaused(r) {
+	if !browser.IsDocument(r) || m.silent.paused(r) {
 		return false
 	}
 	returnTo := m.paths.Request(r)
@@ -85,18 +87,24 @@ func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bo
 	}
 	// Before it is known how it ends: a browser that never comes back from the provider
 	// is not sent there again at once.
-	m.setSilent(w, strconv.FormatInt(time.Now().Add(silentPause).Unix(), 10))
+	m.silent.set(w, strconv.FormatInt(time.Now().Add(silentPause).Unix(), 10))
 	page.NoReferrer(w)
 	page.Redirect(w, location)
 	return true
+}
+
+// silentLogins is when a browser is not sent to the provider.
+type silentLogins struct {
+	cookies *cookies.Scheme
+	inUse   atomic.Bool // SilentLogin is
 }
 
 // silentOff is the value of the cookie after a logout. Any other is the time, in
 // seconds since 1970, until which silent logins pause.
 const silentOff = "off"
 
-func (m *Middleware) silentLoginPaused(r *http.Request) bool {
-	cookie, err := r.Cookie(m.cookies.Silent)
+func (s *silentLogins) paused(r *http.Request) bool {
+	cookie, err := r.Cookie(s.cookies.Silent)
 	if err != nil {
 		return false
 	}
@@ -106,26 +114,26 @@ func (m *Middleware) silentLoginPaused(r *http.Request) bool {
 
 // pauseSilentLogin keeps SilentLogin from signing a browser in again after its logout:
 // also one that has not been on such a page yet. Without SilentLogin there is no cookie.
-func (m *Middleware) pauseSilentLogin(w http.ResponseWriter, r *http.Request) {
+func (s *silentLogins) pause(w http.ResponseWriter, r *http.Request) {
 	known := false
-	if cookie, err := r.Cookie(m.cookies.Silent); err == nil {
+	if cookie, err := r.Cookie(s.cookies.Silent); err == nil {
 		_, err := strconv.ParseInt(cookie.Value, 10, 64)
 		known = err == nil || cookie.Value == silentOff
 	}
-	if known || m.silent.Load() {
-		m.cookies.Set(w, m.cookies.Silent, silentOff, int(silentOffAge/time.Second))
+	if known || s.inUse.Load() {
+		s.cookies.Set(w, s.cookies.Silent, silentOff, int(silentOffAge/time.Second))
 	}
 }
 
 // resumeSilentLogin ends the pause when the user signs in on purpose.
-func (m *Middleware) resumeSilentLogin(w http.ResponseWriter, r *http.Request) {
-	if cookie, err := r.Cookie(m.cookies.Silent); err == nil && cookie.Value == silentOff {
-		m.setSilent(w, "0")
+func (s *silentLogins) resume(w http.ResponseWriter, r *http.Request) {
+	if cookie, err := r.Cookie(s.cookies.Silent); err == nil && cookie.Value == silentOff {
+		s.set(w, "0")
 	}
 }
 
-func (m *Middleware) setSilent(w http.ResponseWriter, value string) {
-	m.cookies.Set(w, m.cookies.Silent, value, int(silentCookieAge/time.Second))
+func (s *silentLogins) set(w http.ResponseWriter, value string) {
+	s.cookies.Set(w, s.cookies.Silent, value, int(silentCookieAge/time.Second))
 }
 
 // isQuiet reports whether a failed login is passed over: the user did not ask for it,

@@ -19,11 +19,11 @@ import (
 func (m *Middleware) stepUp(w http.ResponseWriter, r *http.Request, rec *record, code string, opts LoginOptions) {
 	m.events.report(r.Context(), Event{Kind: EventStepUp, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	if isPageOfItsOwn(r) {
-		opts.ReturnTo = m.requestPath(r)
+		opts.ReturnTo = m.returns.requestPath(r)
 		m.StartLogin(w, r, opts)
 		return
 	}
-	m.challenge(w, r, code, m.loginURLWith(opts, m.callerPath(r)))
+	m.responses.challenge(w, r, code, m.loginURLWith(opts, m.returns.callerPath(r)))
 }
 
 // isPageOfItsOwn reports whether a login can lead back to what a request asks for.
@@ -32,13 +32,13 @@ func isPageOfItsOwn(r *http.Request) bool {
 }
 
 // wayBack is the return path of a login that a page asks for in place of a request.
-func (m *Middleware) wayBack(r *http.Request) string {
+func (b *returnPaths) wayBack(r *http.Request) string {
 	if isPageOfItsOwn(r) {
-		if path := m.requestPath(r); len(m.paths.LoginURL("", path)) <= maxLoginURL {
+		if path := b.requestPath(r); len(b.paths.LoginURL("", path)) <= maxLoginURL {
 			return path
 		}
 	}
-	return m.callerPath(r)
+	return b.callerPath(r)
 }
 
 // otherAccountURL is the URL of a login at which the provider lets the user choose the
@@ -164,14 +164,14 @@ func refusedScope(rec *record, missing []string) (scope string, ok bool) {
 // second login by itself, and a script the way to one that the user may want.
 func (m *Middleware) refuseScopes(w http.ResponseWriter, r *http.Request, rec *record, opts LoginOptions, cause error) {
 	if browser.ShowsPage(r) {
-		m.forbid(w, r, rec, m.wayBack(r), cause)
+		m.forbid(w, r, rec, m.returns.wayBack(r), cause)
 		return
 	}
 	e := &Error{
 		Code: "insufficient_scope", Status: http.StatusForbidden, Provider: rec.user.Provider,
-		RetryURL: m.loginURLWith(opts, m.callerPath(r)), err: cause,
+		RetryURL: m.loginURLWith(opts, m.returns.callerPath(r)), err: cause,
 	}
-	m.reportDenied(r, rec, e)
+	m.events.denied(r, rec, e)
 	m.responses.logFailure(r, e)
 	page.NoStore(w)
 	page.JSON(w, e.Status, map[string]string{"error": e.Code, "login_url": e.RetryURL})
@@ -193,7 +193,7 @@ func (m *Middleware) scopesDenied(w http.ResponseWriter, r *http.Request, p *pro
 	if err := m.sessions.save(w, r, &asked); err != nil {
 		m.log.WarnContext(r.Context(), "oauthlogin: remembering denied scopes failed; the next request asks for them again", "error", err)
 	}
-	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: m.loginError(p, f.returnPath, "access_denied", http.StatusBadRequest, nil)})
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: m.responses.loginError(p, f.returnPath, "access_denied", http.StatusBadRequest, nil)})
 	m.forbid(w, r, rec, m.paths.ReturnPath(f.returnPath), fmt.Errorf("the user or the provider denied the scopes %q", f.scopes))
 	return true
 }
