@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -164,6 +167,31 @@ func TestErrorHandler(t *testing.T) {
 			resp := tt.get(a, a.Browser(t))
 			if calls != 1 || resp.StatusCode != http.StatusTeapot || resp.Text != "custom page" {
 				t.Errorf("%d calls: %d %s", calls, resp.StatusCode, resp.Text)
+			}
+		})
+	}
+}
+
+// What makes every login fail is an error in the log, at most once a minute. What one login or a
+// stranger can cause is none.
+func TestMisconfigurationIsAnError(t *testing.T) {
+	t.Parallel()
+	for code, alarms := range map[string]bool{
+		"invalid_scope": true, "unauthorized_client": true, "invalid_client": true,
+		"access_denied": false, "login_required": false, "server_error": false, "own_error": false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			a.AuthorizationResponse(func(q url.Values) { q.Set("error", code) })
+			b := a.Browser(t)
+			errorsAfter := func(wait time.Duration) int {
+				time.Sleep(wait)
+				b.Get(b.CallbackURL("/login"))
+				return strings.Count(a.Log.String(), "level=ERROR")
+			}
+			want := map[bool][]int{true: {1, 1, 2}, false: {0, 0, 0}}[alarms]
+			if got := []int{errorsAfter(0), errorsAfter(30 * time.Second), errorsAfter(2 * time.Minute)}; !slices.Equal(got, want) {
+				t.Errorf("%s: %d errors, want %d: %s", code, got, want, a.Log)
 			}
 		})
 	}
