@@ -85,7 +85,7 @@ var loginMutants = []mutant{
 	},
 	{
 		name: "a login takes its return path unchecked", file: "login.go",
-		old: "	opts.ReturnTo = m.returns.returnPath(r, opts.ReturnTo)\n", new: "	m.returnPath(r, opts.ReturnTo)\n",
+		old: "	opts.ReturnTo = m.returns.returnPath(r, opts.ReturnTo)\n", new: "	m.returns.returnPath(r, opts.ReturnTo)\n",
 		tests: "TestReturnPathOfEachEntryPoint",
 	},
 	{

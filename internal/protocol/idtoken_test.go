@@ -380,6 +380,7 @@ func TestCheckAuthentication(t *testing.T) {
 		{"a nonce by the name Nonce", object{"Nonce": "n"}, Authentication{"n", -1, ""}, false, false},
 		{"a nonce that is a list", object{"nonce": []string{"n"}}, Authentication{"n", -1, ""}, false, false},
 		{"no nonce asked for", object{"nonce": ""}, Authentication{"", -1, ""}, false, false},
+		{"no nonce asked for, and one that is a number", object{"nonce": 5}, Authentication{"", -1, ""}, false, false},
 		{"another nonce and too long ago", at(time.Hour), Authentication{"m", 0, ""}, false, false},
 		{"recent", at(10 * time.Second), Authentication{"n", 0, ""}, true, false},
 		{"within the leeway", at(90 * time.Second), Authentication{"n", time.Minute, ""}, true, false},
