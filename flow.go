@@ -204,9 +204,8 @@ func (fs *flows) write(w http.ResponseWriter, r *http.Request, f *flow) error {
 	return nil
 }
 
-// seal drops a return path with which the flow fits no cookie, or not the room that
-// there is: one that is long and random. Where there is no room without it either, it
-// stays.
+// seal drops a return path that is too long and random for the flow to fit a cookie, or
+// to fit the room that is left. The path stays if dropping it would not make enough room.
 func (fs *flows) seal(name string, f *flow, room int) (string, error) {
 	sealed, err := fs.sealer.Seal(name, f.pack())
 	fits := cookies.Fits(name, sealed)
