@@ -91,9 +91,12 @@ func authorizationError(code string) error {
 }
 
 // classify tells a provider that cannot be reached from one whose response is wrong,
-// and both from a code that should not have been sent.
+// both from a code that should not have been sent, and all from a fault on this side.
 func classify(err error) (code string, status int) {
+	var credential *protocol.CredentialError
 	switch {
+	case errors.As(err, &credential):
+		return "internal", http.StatusInternalServerError
 	case protocol.RefusesCode(err):
 		return "invalid_grant", http.StatusBadRequest
 	case protocol.Unavailable(err):

@@ -2,6 +2,9 @@ package oauthlogin_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
@@ -251,4 +255,43 @@ func ExampleOptions_onSignIn() {
 	}
 	auth := mustNew(opts)
 	_ = auth.Require(oauthlogin.Policy{Claims: map[string][]string{"role": {"admin"}}})
+}
+
+// readKey stands for os.ReadFile, pem.Decode and x509.ParsePKCS8PrivateKey.
+func readKey(string) crypto.Signer {
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), exampleKey[:32])
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// The key is made once, with
+//
+//	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.pem
+//
+// and the JWK Set that this prints is registered at the provider.
+func ExamplePrivateKeyJWT() {
+	key := readKey("client.pem")
+
+	opts := exampleOptions()
+	opts.Providers[0].OAuth2.ClientSecret = ""
+	opts.Providers[0].ClientAssertion = oauthlogin.PrivateKeyJWT("my-app", "k1", key)
+	mustNew(opts)
+
+	jwks, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
+		{Key: key.Public(), KeyID: "k1", Algorithm: "ES256", Use: "sig"},
+	}})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(string(jwks))
+	// Output: {"keys":[{"use":"sig","kty":"EC","kid":"k1","crv":"P-256","alg":"ES256","x":"WHP9RBqvLWC0it7FENHCdS-9gJMd-K6bCXyGvO2hL70","y":"gXxo3PnigMfvdmNfVRPlqBjYUJmJc1KOB5Qj0AoWuVw"}]}
+}
+
+func ExampleAssertionFile() {
+	opts := exampleOptions()
+	opts.Providers[0].OAuth2.ClientSecret = ""
+	opts.Providers[0].ClientAssertion = oauthlogin.AssertionFile("/var/run/secrets/tokens/login")
+	mustNew(opts)
 }

@@ -54,6 +54,15 @@ type Provider struct {
 	// no redirect. A user without Subject is refused; Provider and Issuer are filled in.
 	Identify func(ctx context.Context, client *http.Client) (User, error)
 
+	// ClientAssertion authenticates the client in place of OAuth2.ClientSecret (RFC 7521
+	// section 4.2): [PrivateKeyJWT] with a key, [AssertionFile] with a token of the
+	// platform, or a function that makes what the provider documents. It is called once for
+	// each request that authenticates the client, concurrently, with the audience to put
+	// into the assertion: Issuer or, at a plain OAuth 2.0 provider, the token endpoint. It
+	// may take as long as a request to the provider. If it fails, logins fail with the code
+	// "internal", and sessions go on.
+	ClientAssertion func(ctx context.Context, audience string) (string, error)
+
 	// AuthParams are additional parameters of the authorization request, such as
 	// access_type=offline or prompt=consent. Parameters that the package sets itself are
 	// refused. With max_age or acr_values the ID token must show that the provider did as
@@ -140,6 +149,9 @@ func (p *Provider) validate() (faults []error) {
 		endpoint = p.OAuth2.Endpoint
 		if p.OAuth2.ClientID == "" {
 			fault("OAuth2.ClientID is empty")
+		}
+		if p.OAuth2.ClientSecret != "" && p.ClientAssertion != nil {
+			fault("ClientAssertion is set, and so is OAuth2.ClientSecret; a client authenticates in one way")
 		}
 		if u, wrong := checkRedirect(p.OAuth2.RedirectURL); wrong != "" {
 			fault("OAuth2.RedirectURL %q %s", weburl.Shown(p.OAuth2.RedirectURL), wrong)

@@ -39,7 +39,7 @@ func newProvider(config Provider, transport *protocol.Transport, log *slog.Logge
 		p.postLogoutPath = cmp.Or(u.Path, "/")
 	}
 	p.client = protocol.NewClient(protocol.Registration{
-		Issuer: p.Issuer, OAuth2: p.OAuth2, AuthParams: p.AuthParams,
+		Issuer: p.Issuer, OAuth2: p.OAuth2, ClientAssertion: p.ClientAssertion, AuthParams: p.AuthParams,
 		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL, LogoutParams: p.LogoutParams,
 	}, transport, p.log)
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", config.Name, p.issuer, config.OAuth2.ClientID))

@@ -19,6 +19,10 @@ func invalidGrant(description string) *oauthError {
 	return &oauthError{Code: "invalid_grant", Description: description}
 }
 
+func invalidClient(description string) *oauthError {
+	return &oauthError{Code: "invalid_client", Description: description, status: http.StatusUnauthorized}
+}
+
 func writeOAuthError(w http.ResponseWriter, err *oauthError) {
 	status := cmp.Or(err.status, http.StatusBadRequest)
 	if status == http.StatusUnauthorized {
@@ -47,11 +51,13 @@ func (p *Provider) authenticatedForm(r *http.Request) (*Client, url.Values, *oau
 }
 
 // authenticateClient authenticates the client with client_secret_basic or
-// client_secret_post but not both, or with none if the client has no secret (RFC
-// 6749 section 2.3).
+// client_secret_post but not both, with private_key_jwt if it has a public key, or with
+// none if the client has neither (RFC 6749 section 2.3).
 func (p *Provider) authenticateClient(r *http.Request) (*Client, *oauthError) {
-	invalidClient := &oauthError{Code: "invalid_client", Description: "client authentication failed", status: http.StatusUnauthorized}
-
+	invalidClient := invalidClient("client authentication failed")
+	if r.PostForm.Has("client_assertion") || r.PostForm.Has("client_assertion_type") {
+		return p.clientByAssertion(r)
+	}
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if r.Header.Get("Authorization") != "" {
 		if secret != "" {
@@ -70,7 +76,7 @@ func (p *Provider) authenticateClient(r *http.Request) (*Client, *oauthError) {
 		id, secret = decodedID, decodedSecret
 	}
 	client := p.client(id)
-	if client == nil || subtle.ConstantTimeCompare([]byte(secret), []byte(client.Secret)) != 1 {
+	if client == nil || client.PublicKey != nil || subtle.ConstantTimeCompare([]byte(secret), []byte(client.Secret)) != 1 {
 		return nil, invalidClient
 	}
 	return client, nil

@@ -2,6 +2,7 @@ package oauthlogintest
 
 import (
 	"cmp"
+	"crypto"
 	"errors"
 	"fmt"
 	"net/url"
@@ -53,9 +54,16 @@ type Client struct {
 	ID string
 
 	// Secret authenticates the client, by client_secret_basic or
-	// client_secret_post. A client without a secret is public and uses the
-	// method none.
+	// client_secret_post. A client without a Secret and a PublicKey is public and uses
+	// the method none.
 	Secret string
+
+	// PublicKey authenticates the client by private_key_jwt, in place of a Secret: an
+	// *ecdsa.PublicKey, *rsa.PublicKey or ed25519.PublicKey. The Provider takes an
+	// assertion only with its own issuer as the single audience, the type
+	// client-authentication+jwt, a lifetime of five minutes at most, and a jti that it has
+	// not seen before.
+	PublicKey crypto.PublicKey
 
 	// RedirectURIs and PostLogoutRedirectURIs are the values allowed for
 	// redirect_uri and post_logout_redirect_uri, compared as strings. Each must
@@ -130,6 +138,9 @@ func (c Config) validate() error {
 			fault("Clients[%d].ID %q is empty or a duplicate", i, client.ID)
 		}
 		seen[client.ID] = true
+		if client.PublicKey != nil && client.Secret != "" {
+			fault("Clients[%d] has a Secret and a PublicKey; a client authenticates in one way", i)
+		}
 		for _, uri := range slices.Concat(client.RedirectURIs, client.PostLogoutRedirectURIs) {
 			// RFC 6749 section 3.1.2: absolute, without a fragment.
 			if u, err := url.Parse(uri); err != nil || !u.IsAbs() || u.Fragment != "" {

@@ -15,6 +15,7 @@ func TestConfigFaults(t *testing.T) {
 		Clients: []oauthlogintest.Client{
 			{},
 			{ID: "a", RedirectURIs: []string{"/relative"}},
+			{ID: "b", Secret: "s", PublicKey: struct{}{}},
 			{ID: "a", PostLogoutRedirectURIs: []string{"https://a.example/#fragment"}},
 		},
 		Users: []oauthlogintest.User{{}},
@@ -22,7 +23,7 @@ func TestConfigFaults(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"Issuer", "Clients[0].ID", `"/relative"`, "Clients[2].ID", "#fragment", "Users[0].Subject"} {
+	for _, want := range []string{"Issuer", "Clients[0].ID", `"/relative"`, "Clients[2] has a Secret and a PublicKey", "Clients[3].ID", "#fragment", "Users[0].Subject"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error does not mention %s:\n%v", want, err)
 		}

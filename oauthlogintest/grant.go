@@ -60,6 +60,7 @@ type store struct {
 	codes    map[string]*authorizationCode
 	access   map[string]accessToken
 	refresh  map[string]*refreshToken
+	seen     map[string]time.Time // jti of JWTs that are good once, with their ends
 	swept    time.Time
 }
 
@@ -73,15 +74,27 @@ func (s *store) update(now time.Time, f func()) {
 		s.codes = map[string]*authorizationCode{}
 		s.access = map[string]accessToken{}
 		s.refresh = map[string]*refreshToken{}
+		s.seen = map[string]time.Time{}
 	}
 	if now.Sub(s.swept) >= time.Minute {
 		s.swept = now
 		maps.DeleteFunc(s.sessions, func(_ string, v session) bool { return !now.Before(v.expires) })
 		maps.DeleteFunc(s.codes, func(_ string, v *authorizationCode) bool { return !now.Before(v.expires) })
 		maps.DeleteFunc(s.access, func(_ string, v accessToken) bool { return v.revoked || !now.Before(v.expires) })
+		maps.DeleteFunc(s.seen, func(_ string, end time.Time) bool { return !now.Before(end) })
 		maps.DeleteFunc(s.refresh, func(_ string, v *refreshToken) bool { return v.revoked || !now.Before(v.expires) })
 	}
 	f()
+}
+
+// firstUse reports whether it is asked about the id of a JWT for the first time.
+func (s *store) firstUse(now time.Time, id string, end time.Time) (first bool) {
+	s.update(now, func() {
+		_, used := s.seen[id]
+		s.seen[id] = end
+		first = !used
+	})
+	return first
 }
 
 // redeemCode returns the grant of a code and marks the code as used.

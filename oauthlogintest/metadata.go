@@ -19,6 +19,9 @@ var supportedScopes = []string{"openid", "profile", "email", "offline_access"}
 // section 3, RFC 8414 section 2 and RFC 9207 section 3.
 func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 	clientAuthMethods := []string{"client_secret_basic", "client_secret_post", "none"}
+	if p.hasPublicKeys() {
+		clientAuthMethods = append(clientAuthMethods, "private_key_jwt")
+	}
 	grantTypes := []string{"authorization_code"}
 	if !p.config.NoRefreshTokens {
 		grantTypes = append(grantTypes, "refresh_token")
@@ -50,6 +53,10 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"request_parameter_supported":                    false,
 		// The default is true (OpenID Connect Discovery 1.0 section 3).
 		"request_uri_parameter_supported": false,
+	}
+	if p.hasPublicKeys() { // RFC 8414 section 2
+		doc["token_endpoint_auth_signing_alg_values_supported"] = assertionAlgs
+		doc["revocation_endpoint_auth_signing_alg_values_supported"] = assertionAlgs
 	}
 	edit(p.hook().mapDiscovery, doc)
 	writeJSON(w, http.StatusOK, doc)

@@ -15,6 +15,7 @@
 //	gate            requests that claim to be something else, and refusals
 //	provider        a provider that is down or hostile: metadata, issuers, user info
 //	tokenendpoint   a token endpoint that refuses, redirects, breaks or says too much
+//	clientauth      client assertions that are misused, and where they end up
 //	tokens          forged ID tokens, algorithms, and claims that are coerced
 //	keys            keys that rotate, disappear or cannot be read
 //	refreshes       a provider that responds to a refresh with something else
@@ -89,7 +90,8 @@
 //	  CVE-2026-55185; MinIO CVE-2026-33322; nebula-mesh CVE-2026-48058 CVE-2026-55512;
 //	  net/url CVE-2025-61726; NeuVector CVE-2025-66001; Nezha CVE-2026-53523; Nhost
 //	  CVE-2026-41574; nosurf CVE-2025-46721; Octo STS CVE-2025-52477; OmniAuth
-//	  CVE-2015-9284; OpenBao CVE-2026-33758; OpenFGA CVE-2026-55689; OpenRun
+//	  CVE-2015-9284; OAuth 2.0 and OpenID Connect CVE-2025-27370 CVE-2025-27371;
+//	  OpenBao CVE-2026-33758; OpenFGA CVE-2026-55689; OpenRun
 //	  CVE-2026-55252; Oxia CVE-2026-40946; passport-oauth2 CVE-2021-41580
 //	  GHSA-f794-r6xc-hf3v; PocketBase CVE-2024-38351; Probo CVE-2026-49820; SFTPGo
 //	  CVE-2024-52801; Skupper CVE-2024-6535; Spring Security CVE-2021-22119;

@@ -140,7 +140,7 @@ func TestHybridAnswer(t *testing.T) {
 // RFC 9126, RFC 8705, RFC 9449, RFC 7591, RFC 9101, OpenID Connect Session
 // Management, WebFinger and the rest: metadata may advertise what it likes, and
 // nothing of it is called or sent. The OpenID Foundation's
-// oidcc-client-test-mtls-endpoint-aliases, oidcc-client-test-dynamic-registration,
+// oidcc-client-test-dynamic-registration,
 // oidcc-client-test-discovery-webfinger-acct, oidcc-client-test-discovery-webfinger-url,
 // oidcc-client-test-request-uri-signed-rs256, oidcc-client-test-request-uri-signed-none,
 // oidcc-client-test-session-management, oidcc-client-test-userinfo-bearer-body,

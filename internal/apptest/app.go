@@ -2,6 +2,7 @@ package apptest
 
 import (
 	"cmp"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -37,6 +38,7 @@ type App struct {
 	T      *testing.T // of the test that made it
 	server *httptest.Server
 	record *record // of NewAttacked
+	key    crypto.Signer
 
 	mu      sync.Mutex
 	calls   map[string]int // of handlers, by path
@@ -48,6 +50,7 @@ type Config struct {
 	Origin   string                    // "": https://app.test
 	Provider oauthlogintest.Config     // the application is registered beside its clients
 	KeyAlg   string                    // of the provider; "": ES256, whose keys are quick to make
+	Key      crypto.Signer             // of the client, for private_key_jwt; nil: it has a secret
 	Change   func(*oauthlogin.Options) // before oauthlogin.New; nil: nothing
 }
 
@@ -61,7 +64,7 @@ func New(t *testing.T, with Config) *App {
 	a.URL, a.Net = with.Origin, Network{}
 	a.Wire = &Wire{base: a.Net}
 	with.Provider.Issuer = cmp.Or(with.Provider.Issuer, "https://provider.test")
-	with.Provider.Clients = append([]oauthlogintest.Client{registration(a.URL)}, with.Provider.Clients...)
+	with.Provider.Clients = append([]oauthlogintest.Client{with.registration(a.URL)}, with.Provider.Clients...)
 	var err error
 	if a.Provider, err = oauthlogintest.New(with.Provider); err != nil {
 		t.Fatal(err)
@@ -80,7 +83,7 @@ func NewTLS(t *testing.T, with Config) *App {
 	a := newApp(t)
 	a.server = httptest.NewUnstartedServer(Audited(t, true, a))
 	a.URL = "https://" + a.server.Listener.Addr().String()
-	with.Provider.Clients = append([]oauthlogintest.Client{registration(a.URL)}, with.Provider.Clients...)
+	with.Provider.Clients = append([]oauthlogintest.Client{with.registration(a.URL)}, with.Provider.Clients...)
 	a.Provider = oauthlogintest.Start(with.Provider)
 	a.start(with)
 	a.server.StartTLS()
@@ -99,11 +102,15 @@ func newApp(t *testing.T) *App {
 
 const clientSecret = "s3cret-of-the-app"
 
-func registration(origin string) oauthlogintest.Client {
-	return oauthlogintest.Client{
+func (with *Config) registration(origin string) oauthlogintest.Client {
+	client := oauthlogintest.Client{
 		ID: "app", Secret: clientSecret,
 		RedirectURIs: []string{origin + "/auth/callback"}, PostLogoutRedirectURIs: []string{origin + "/"},
 	}
+	if with.Key != nil {
+		client.Secret, client.PublicKey = "", with.Key.Public()
+	}
+	return client
 }
 
 func (a *App) start(with Config) {
@@ -111,6 +118,7 @@ func (a *App) start(with Config) {
 	a.T.Cleanup(a.Provider.Close)
 	a.Provider.SetKeyAlg(cmp.Or(with.KeyAlg, "ES256"))
 	a.Provider.AutoApprove("alice")
+	a.key = with.Key
 	a.Opts = a.options()
 	if with.Change != nil {
 		with.Change(&a.Opts)
@@ -133,6 +141,10 @@ func (a *App) options() oauthlogin.Options {
 		Keys:    [][]byte{Key(1)},
 		Logger:  slog.New(slog.NewTextHandler(a.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OnEvent: a.Events.Add,
+	}
+	if a.key != nil {
+		p := &opts.Providers[0]
+		p.OAuth2.ClientSecret, p.ClientAssertion = "", oauthlogin.PrivateKeyJWT("app", "k1", a.key)
 	}
 	if a.Wire != nil {
 		opts.HTTPClient = &http.Client{Transport: a.Wire}

@@ -4,4 +4,4 @@ import "slices"
 
 // mutants are the breakages that matter most: each takes away something that
 // SECURITY.md or the documentation promises.
-var mutants = slices.Concat(loginMutants, providerMutants, cookieMutants, gateMutants, sessionMutants, outputMutants)
+var mutants = slices.Concat(loginMutants, providerMutants, cookieMutants, gateMutants, sessionMutants, outputMutants, profileMutants)

@@ -25,6 +25,12 @@ type Registration struct {
 	// plain OAuth 2.0 one, whose endpoints are in OAuth2.Endpoint.
 	Issuer string
 	OAuth2 *oauth2.Config
+	// ClientAssertion makes the assertion that authenticates the client, in place of a
+	// secret (RFC 7521 section 4.2). It gets the audience that the provider expects.
+	ClientAssertion func(ctx context.Context, audience string) (string, error)
+	// ClientSecret makes the client_secret of each request, which goes into the body. It
+	// takes the place of that in OAuth2.
+	ClientSecret func(ctx context.Context) (string, error)
 	// AuthParams are additional parameters of every authorization request.
 	AuthParams url.Values
 	// TrustedAudiences are the audiences, besides the client ID, that an ID token

@@ -27,7 +27,7 @@ func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
 	if err != nil || md.RevocationURL == "" {
 		return err
 	}
-	resp, err := c.clientRequest(ctx, c.transport, md, md.RevocationURL,
+	resp, secrets, err := c.post(ctx, c.transport, md, md.RevocationURL,
 		"token", refreshToken,
 		"token_type_hint", "refresh_token",
 	)
@@ -36,7 +36,7 @@ func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
 	}
 	if resp.StatusCode != http.StatusOK {
 		if body, err := ReadBody(resp); err == nil {
-			c.logDescription(ctx, "revocation", resp.Header.Get("Content-Type"), body, refreshToken)
+			c.logDescription(ctx, "revocation", resp.Header.Get("Content-Type"), body, secrets...)
 		}
 		return fmt.Errorf("revoke refresh token: %w", StatusError(resp.StatusCode))
 	}

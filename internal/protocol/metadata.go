@@ -24,6 +24,7 @@ type metadata struct {
 	SigningAlgs                               []string
 	AuthMethods                               []string // nil: not said
 	IssInResponse                             bool
+	aliases                                   claims.Object // of endpoints, for clients with a certificate
 }
 
 // asymmetricAlgs are the signature algorithms that are accepted at all, whatever
@@ -43,6 +44,9 @@ func (c *Client) fetchMetadata(ctx context.Context) (*metadata, time.Duration, e
 	md, ignored, err := parseMetadata(c.Issuer, body)
 	if len(ignored) > 0 {
 		c.log.WarnContext(ctx, "oauthlogin: metadata members of a wrong type are ignored", "members", ignored)
+	}
+	if err == nil && (c.transport.hasCertificate || md.onlyMutualTLS(c)) {
+		err = md.useAliases(c.Issuer)
 	}
 	if err != nil {
 		return nil, 0, err
@@ -101,6 +105,9 @@ func parseMetadata(issuer string, body []byte) (md *metadata, ignored []string, 
 	}
 	if !member(doc, "authorization_response_iss_parameter_supported", &md.IssInResponse) {
 		ignored = append(ignored, "authorization_response_iss_parameter_supported")
+	}
+	if !member(doc, "mtls_endpoint_aliases", &md.aliases) {
+		ignored = append(ignored, "mtls_endpoint_aliases")
 	}
 	if len(md.SigningAlgs) == 0 {
 		md.SigningAlgs = []string{string(jose.RS256)} // OpenID Connect Core section 3.1.3.7, 7

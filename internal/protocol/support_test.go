@@ -248,3 +248,8 @@ func mustJSON(v any) []byte {
 	}
 	return b
 }
+
+// debugLog is a log that the provider keeps, of every level.
+func debugLog(p *fakeProvider) *slog.Logger {
+	return slog.New(slog.NewTextHandler(p, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}

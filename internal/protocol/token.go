@@ -8,15 +8,11 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"github.com/oauthlogin/oauthlogin/internal/claims"
-	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 // Tokens is a successful response of the token endpoint (RFC 6749 section 5.1).
@@ -69,7 +65,7 @@ func (c *Client) tokenRequest(ctx context.Context, t *Transport, params ...strin
 		return nil, err
 	}
 	sent := time.Now()
-	resp, err := c.clientRequest(ctx, t, md, md.TokenURL, params...)
+	resp, secrets, err := c.post(ctx, t, md, md.TokenURL, params...)
 	if err != nil {
 		return nil, err
 	}
@@ -79,61 +75,13 @@ func (c *Client) tokenRequest(ctx context.Context, t *Transport, params ...strin
 	}
 	tokens, err := parseTokens(resp.StatusCode, resp.Header.Get("Content-Type"), body, sent)
 	if err != nil {
-		c.logDescription(ctx, "token", resp.Header.Get("Content-Type"), body, secrets(params)...)
+		c.logDescription(ctx, "token", resp.Header.Get("Content-Type"), body, secrets...)
 		return nil, later(err, resp.Header)
 	}
 	if c.Issuer == "" {
 		tokens.ID = ""
 	}
 	return tokens, nil
-}
-
-// secrets returns the values of parameters that must not be shown.
-func secrets(params []string) (values []string) {
-	for i := 1; i < len(params); i += 2 {
-		if slices.Contains([]string{"code", "code_verifier", "refresh_token"}, params[i-1]) {
-			values = append(values, params[i])
-		}
-	}
-	return values
-}
-
-// clientRequest posts a form, of alternating names and values, as the client, which
-// authenticates in one way (RFC 6749 section 2.3).
-func (c *Client) clientRequest(ctx context.Context, t *Transport, md *metadata, endpoint string, params ...string) (*http.Response, error) {
-	inParams := md.authStyle(c.OAuth2) == oauth2.AuthStyleInParams
-	if inParams {
-		params = append(params, "client_id", c.OAuth2.ClientID)
-		if c.OAuth2.ClientSecret != "" {
-			params = append(params, "client_secret", c.OAuth2.ClientSecret)
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(weburl.Encode(params...)))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	if !inParams {
-		req.SetBasicAuth(url.QueryEscape(c.OAuth2.ClientID), url.QueryEscape(c.OAuth2.ClientSecret))
-	}
-	return t.do(req)
-}
-
-// authStyle decides how the client authenticates at the token endpoint. The
-// detection of x/oauth2 would send a code twice.
-func (md *metadata) authStyle(config *oauth2.Config) oauth2.AuthStyle {
-	switch {
-	case config.ClientSecret == "":
-		return oauth2.AuthStyleInParams
-	case config.Endpoint.AuthStyle != oauth2.AuthStyleAutoDetect:
-		return config.Endpoint.AuthStyle
-	case len(md.AuthMethods) > 0 && !slices.Contains(md.AuthMethods, "client_secret_basic") &&
-		slices.Contains(md.AuthMethods, "client_secret_post"):
-		return oauth2.AuthStyleInParams
-	}
-	// RFC 8414 section 2: client_secret_basic unless metadata says otherwise.
-	return oauth2.AuthStyleInHeader
 }
 
 // parseTokens reads a response of the token endpoint (RFC 6749 sections 5.1, 5.2).

@@ -42,12 +42,14 @@ type Transport struct {
 	base    http.RoundTripper
 	timeout time.Duration // http.Client.Timeout would take a goroutine for each request
 	token   string        // the access token to send; "": none
+	// hasCertificate says that base presents a client certificate (RFC 8705).
+	hasCertificate bool
 }
 
 // NewBounded returns a Transport over base. Its timeout is that of custom, which
 // may be nil, and 10 seconds without one.
 func NewBounded(base http.RoundTripper, custom *http.Client) *Transport {
-	t := &Transport{base: base, timeout: requestTimeout}
+	t := &Transport{base: base, timeout: requestTimeout, hasCertificate: presentsCertificate(base)}
 	if custom != nil && custom.Timeout > 0 {
 		t.timeout = custom.Timeout
 	}

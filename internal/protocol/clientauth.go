@@ -1,0 +1,161 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin/internal/flight"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
+)
+
+// post sends a form, of alternating names and values, to an endpoint at which the client
+// authenticates. secrets are the values in it that must not be shown.
+func (c *Client) post(ctx context.Context, t *Transport, md *metadata, endpoint string, params ...string) (resp *http.Response, secrets []string, err error) {
+	credential, err := c.authenticate(ctx, t.timeout, md)
+	if err != nil {
+		return nil, nil, err
+	}
+	params = append(slices.Clip(params), credential.params...)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(weburl.Encode(params...)))
+	if err != nil {
+		return nil, nil, errMalformed // the error would quote the URL
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	if credential.basic {
+		req.SetBasicAuth(url.QueryEscape(c.OAuth2.ClientID), url.QueryEscape(c.OAuth2.ClientSecret))
+	}
+	resp, err = t.do(req)
+	return resp, secretsOf(params), err
+}
+
+// secretParams are the parameters whose values must not be shown.
+var secretParams = []string{"code", "code_verifier", "refresh_token", "token", "client_secret", "client_assertion"}
+
+func secretsOf(params []string) (values []string) {
+	for i := 1; i < len(params); i += 2 {
+		if slices.Contains(secretParams, params[i-1]) {
+			values = append(values, params[i])
+		}
+	}
+	return values
+}
+
+// A credential is how one request authenticates the client, in one way alone (RFC 6749
+// section 2.3).
+type credential struct {
+	params []string // in the body
+	basic  bool     // with the secret of Registration.OAuth2
+}
+
+// authenticate returns a credential for one request: assertions are not used twice.
+func (c *Client) authenticate(ctx context.Context, timeout time.Duration, md *metadata) (credential, error) {
+	id := []string{"client_id", c.OAuth2.ClientID}
+	switch {
+	case c.ClientAssertion != nil:
+		assertion, err := callBounded(ctx, timeout, func(ctx context.Context) (string, error) { return c.ClientAssertion(ctx, c.audience(md)) })
+		if err != nil {
+			return credential{}, &CredentialError{"assertion", err}
+		}
+		// RFC 7521 section 4.2. The client_id has to be there, because the sub of an
+		// assertion that a platform has issued is not the client.
+		return credential{params: append(id, "client_assertion_type", assertionType, "client_assertion", assertion)}, nil
+	case c.ClientSecret != nil:
+		secret, err := callBounded(ctx, timeout, c.ClientSecret)
+		if err != nil {
+			return credential{}, &CredentialError{"secret", err}
+		}
+		return credential{params: append(id, "client_secret", secret)}, nil
+	case md.authStyle(c.OAuth2) != oauth2.AuthStyleInParams:
+		return credential{basic: true}, nil
+	case c.OAuth2.ClientSecret != "":
+		return credential{params: append(id, "client_secret", c.OAuth2.ClientSecret)}, nil
+	}
+	return credential{params: id}, nil
+}
+
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" // RFC 7523 section 2.2
+
+// audience returns what names the provider in a client assertion: its issuer, as RFC
+// 10070 requires. A token endpoint as the audience would let a provider name the endpoint
+// of another one in its metadata and use the assertion there (CVE-2025-27370). It stands
+// in where there is no issuer, or only a template of issuers.
+func (c *Client) audience(md *metadata) string {
+	if c.Issuer == "" || strings.Contains(c.Issuer, "{") {
+		return md.TokenURL
+	}
+	return c.Issuer
+}
+
+// authStyle decides how the client authenticates at the token endpoint. The
+// detection of x/oauth2 would send a code twice.
+func (md *metadata) authStyle(config *oauth2.Config) oauth2.AuthStyle {
+	switch {
+	case config.ClientSecret == "":
+		return oauth2.AuthStyleInParams
+	case config.Endpoint.AuthStyle != oauth2.AuthStyleAutoDetect:
+		return config.Endpoint.AuthStyle
+	case len(md.AuthMethods) > 0 && !slices.Contains(md.AuthMethods, "client_secret_basic") &&
+		slices.Contains(md.AuthMethods, "client_secret_post"):
+		return oauth2.AuthStyleInParams
+	}
+	// RFC 8414 section 2: client_secret_basic unless metadata says otherwise.
+	return oauth2.AuthStyleInHeader
+}
+
+// A CredentialError is a failure to make the client's own credential. It says nothing
+// about the provider, the grant or the user.
+type CredentialError struct {
+	kind string
+	err  error
+}
+
+func (e *CredentialError) Error() string { return "make client " + e.kind + ": " + e.err.Error() }
+
+// Is looks into the cause. There is no Unwrap: what failed is the application's, and its
+// error must not pass for one of the provider's.
+func (e *CredentialError) Is(target error) bool { return errors.Is(e.err, target) }
+
+// maxCredential bounds a credential that an application makes, in bytes.
+const maxCredential = 64 << 10
+
+// callBounded calls a function of the application, which may take as long as a request
+// to the provider. It does not wait for one that ignores its context.
+func callBounded(ctx context.Context, timeout time.Duration, f func(context.Context) (string, error)) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	type outcome struct {
+		text string
+		err  error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		result := outcome{err: errors.New("the function ended its goroutine")}
+		defer func() { done <- result }()
+		result.text, result.err = func() (text string, err error) {
+			defer flight.Recover(&err)
+			return f(ctx)
+		}()
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case result := <-done:
+		switch {
+		case result.err != nil:
+			return "", CallFailed(result.err) // whose text has no URL
+		case result.text == "":
+			return "", errors.New("the function returned nothing")
+		case len(result.text) > maxCredential:
+			return "", errors.New("the function returned over 64 KiB")
+		}
+		return result.text, nil
+	}
+}
