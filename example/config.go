@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +17,9 @@ type config struct {
 	redirectURL   string                            // "" means the default
 	sessionSecret string                            // "" means a random key
 	provider      func(redirectURL string) provider // nil means the demo provider
+	clientKey     crypto.Signer                     // nil means a client secret, or none
+	clientKeyID   string
+	jwks          string // the public key, as the provider is told
 }
 
 // A kind is a kind of provider that the environment can select.
@@ -37,14 +41,14 @@ var (
 			title:     "the OpenID Connect provider in OAUTH_ISSUER",
 			selectors: []string{"OAUTH_ISSUER"},
 			required:  []string{"OAUTH_CLIENT_ID"},
-			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_SCOPES"},
+			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_KEY", "OAUTH_CLIENT_KEY_ID", "OAUTH_SCOPES"},
 			provider:  openIDProvider,
 		},
 		{
 			title:     "the plain OAuth 2.0 provider in OAUTH_AUTH_URL, OAUTH_TOKEN_URL and OAUTH_USERINFO_URL",
 			selectors: []string{"OAUTH_AUTH_URL", "OAUTH_TOKEN_URL", "OAUTH_USERINFO_URL"},
 			required:  []string{"OAUTH_AUTH_URL", "OAUTH_TOKEN_URL", "OAUTH_USERINFO_URL", "OAUTH_CLIENT_ID"},
-			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_SCOPES"},
+			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_KEY", "OAUTH_CLIENT_KEY_ID", "OAUTH_SCOPES"},
 			provider:  plainProvider,
 		},
 		{
@@ -69,6 +73,17 @@ func readConfig(env getenv) (config, error) {
 	}
 	if n := len(cfg.sessionSecret); n > 0 && n < 32 {
 		fault("SESSION_SECRET has %d bytes; at least 32 random bytes are required (try: openssl rand -hex 32)", n)
+	}
+
+	if path := env("OAUTH_CLIENT_KEY"); path != "" {
+		var err error
+		cfg.clientKeyID = env("OAUTH_CLIENT_KEY_ID")
+		if cfg.clientKey, err = readClientKey(path); err == nil {
+			cfg.jwks, err = jwks(cfg.clientKey, cfg.clientKeyID)
+		}
+		if err != nil {
+			fault("OAUTH_CLIENT_KEY: %w (try: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.pem)", err)
+		}
 	}
 
 	chosen := demoKind

@@ -25,7 +25,15 @@
 //
 //	OAUTH_CLIENT_ID
 //	OAUTH_CLIENT_SECRET  unset for a public client
+//	OAUTH_CLIENT_KEY     a PEM file with a private key (EC, RSA or Ed25519), in place of the secret
+//	OAUTH_CLIENT_KEY_ID  its kid, if the provider knows several keys
 //	OAUTH_SCOPES         separated by spaces; default for an issuer: openid profile email
+//
+// With a key the client authenticates by private_key_jwt. Make one with
+//
+//	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.pem
+//
+// The example prints the JWK Set that has to be registered at the provider.
 //
 // For GitHub, set only its client registration:
 //
@@ -93,6 +101,10 @@ func run(ctx context.Context) error {
 		slog.Info("no provider is configured; using the demo provider, where any user name works", "issuer", demo.issuer)
 	}
 
+	if cfg.clientKey != nil {
+		p.login.ClientAssertion = oauthlogin.PrivateKeyJWT(p.login.OAuth2.ClientID, cfg.clientKeyID, cfg.clientKey)
+	}
+
 	auth, err := oauthlogin.New(oauthlogin.Options{
 		Providers: []oauthlogin.Provider{p.login},
 		Keys:      [][]byte{key},
@@ -115,6 +127,9 @@ func run(ctx context.Context) error {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		// No WriteTimeout: it would cut off event streams.
+	}
+	if cfg.jwks != "" {
+		fmt.Fprintln(os.Stderr, "Register this JWK Set for the client at the provider:", cfg.jwks)
 	}
 	fmt.Println("Listening on", address)
 	return serve(ctx, server, listener)

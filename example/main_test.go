@@ -337,6 +337,11 @@ func TestConfigFaults(t *testing.T) {
 		{"half of GitHub", map[string]string{"GITHUB_CLIENT_ID": "app"}, []string{"GITHUB_CLIENT_SECRET is not set"}},
 		{"the other half", map[string]string{"GITHUB_CLIENT_SECRET": "secret"}, []string{"GITHUB_CLIENT_ID is not set"}},
 		{"a registration without a provider", map[string]string{"OAUTH_CLIENT_ID": "app"}, []string{"OAUTH_CLIENT_ID is set", "demo provider", "OAUTH_ISSUER"}},
+		{"a key that is not there", map[string]string{"OAUTH_ISSUER": "https://op.example", "OAUTH_CLIENT_ID": "app", "OAUTH_CLIENT_KEY": "/none.pem"}, []string{"OAUTH_CLIENT_KEY: open /none.pem", "openssl genpkey"}},
+		{"a key without a provider", map[string]string{"OAUTH_CLIENT_KEY": "client.pem"}, []string{"OAUTH_CLIENT_KEY is set", "demo provider"}},
+		{"a key and a secret", map[string]string{
+			"OAUTH_ISSUER": "https://op.example", "OAUTH_CLIENT_ID": "app", "OAUTH_CLIENT_SECRET": "x", "OAUTH_CLIENT_KEY": writeKey(t, "EC PRIVATE KEY"),
+		}, []string{"Options.Providers[0].ClientAssertion is set, and so is OAuth2.ClientSecret"}},
 		{"a relative redirect URI", map[string]string{"OAUTH_REDIRECT_URI": "/auth/callback"}, []string{`OAUTH_REDIRECT_URI "/auth/callback"`}},
 		{"user info over http", map[string]string{
 			"OAUTH_AUTH_URL": "https://op.example/a", "OAUTH_TOKEN_URL": "https://op.example/t",
