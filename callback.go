@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
+	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
@@ -206,6 +207,8 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	case response.Code == "":
 		return fail("invalid_request", http.StatusBadRequest, errors.New("callback has neither code nor error"))
 	}
+	// Before the provider says who signs in: what it ends from now on ends this login as well.
+	moment := m.sessions.grants.Moment()
 	t, err := p.client.Exchange(ctx, response.Code, f.verifier)
 	if err != nil {
 		code, status := classify(err)
@@ -232,8 +235,10 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	rec := newRecord(p, user, t)
 	rec.ask(f.scopes)
 	rec.extra.userInfo = readInfo
-	// Before OnSignIn, which decides by what it knows before a sign-out everywhere.
-	rec.extra.userMark = m.sessions.grants.MarkOf(rec.UserID())
+	if signed, err := claims.Parse(rec.tokens.id.Payload()); err == nil { // verified
+		rec.extra.sid = signed.String("sid")
+	}
+	rec.markAt(moment, m.sessions.grants)
 	return rec, nil
 }
 

@@ -17,7 +17,9 @@ const (
 	// belongs to no login nor a [Middleware.SilentLogin] that signed no user in, unless
 	// Options.OnSignIn refused it.
 	EventLogin EventKind = "login"
-	// EventLogout reports a session that its user or a handler has ended.
+	// EventLogout reports a session that its user or a handler has ended, and all sessions of
+	// a user, or of a session at the provider, that [Middleware.SignOutUser] or
+	// [Middleware.BackChannelLogout] has ended.
 	EventLogout EventKind = "logout"
 	// EventRefresh reports a refresh that brought new tokens.
 	EventRefresh EventKind = "refresh"
@@ -35,7 +37,8 @@ const (
 // An Event is something that happened to one user's sign-in. It contains no secret.
 type Event struct {
 	Kind EventKind
-	// Provider and Subject identify the user. Subject is empty if a login failed.
+	// Provider and Subject identify the user. Subject is empty if a login failed, and if a
+	// provider ends a session without naming the user.
 	Provider, Subject string
 	// Err says why something failed. It is an [*Error] for EventLogin and EventDenied, and
 	// has no RetryURL for the latter.

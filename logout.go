@@ -3,6 +3,7 @@ package oauthlogin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -83,7 +84,9 @@ func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) er
 	case issuer == "" || subject == "":
 		return errors.New("oauthlogin: SignOutUser needs an issuer and a subject: see User.Issuer and User.Subject")
 	}
-	m.sessions.grants.EndUser(memory.UserIDOf(issuer, subject), time.Now())
+	if err := m.sessions.endAll(ctx, memory.OwnerOf(memory.OfUser, issuer, subject)); err != nil {
+		return fmt.Errorf("oauthlogin: sign out user: %w", err)
+	}
 	name := ""
 	if i := slices.IndexFunc(m.providers, func(p *provider) bool { return p.issuer == issuer }); i >= 0 {
 		name = m.providers[i].Name

@@ -51,6 +51,8 @@ type Middleware struct {
 	transport   http.RoundTripper // of calls to users' APIs
 	serving     atomic.Bool       // a request has come in
 	silent      silentLogins
+	// logoutTokens are those of BackChannelLogout.
+	logoutTokens logoutTokens
 }
 
 // New makes a Middleware. It performs no I/O, so the application starts even if a
@@ -81,11 +83,14 @@ func New(opts Options) (*Middleware, error) {
 		transport:   protocol.NewTransport(opts.HTTPClient),
 	}
 	bounded := protocol.NewBounded(m.transport, opts.HTTPClient)
+	m.logoutTokens = logoutTokens{accepted: memory.Recent{MaxAge: protocol.LogoutTokenLifetime, Max: maxLogoutTokens}}
 	for _, config := range opts.Providers {
-		m.providers = append(m.providers, newProvider(config, bounded, opts.Logger))
+		m.providers = append(m.providers, newProvider(config, opts.backChannelPath(), bounded, opts.Logger))
 	}
 	redirect, _ := url.Parse(opts.Providers[0].OAuth2.RedirectURL) // validated
-	m.paths = &weburl.Paths{Origin: weburl.Origin(redirect), Login: opts.LoginPath, Logout: opts.LogoutPath, Choice: len(m.providers) > 1}
+	m.paths = &weburl.Paths{
+		Origin: weburl.Origin(redirect), Login: opts.LoginPath, Logout: opts.LogoutPath, BackChannel: opts.backChannelPath(), Choice: len(m.providers) > 1,
+	}
 	m.returns = &returnPaths{paths: m.paths, log: opts.Logger}
 	m.responses.paths = m.paths
 	m.silent.cookies = m.cookies
@@ -118,8 +123,8 @@ func (m *Middleware) Format(f fmt.State, _ rune) {
 // LogValue keeps keys and sessions out of logs.
 func (m *Middleware) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
 
-// Handler serves the login, callback and logout paths and the way back from the
-// provider's logout. It gives every other request to next, with the session in its
+// Handler serves the login, callback and logout paths, [Middleware.BackChannelLogout] and
+// the way back from the provider's logout. It gives every other request to next, with the session in its
 // context if the user is signed in: see [FromContext]. Handler never rejects a
 // request; [Middleware.RequireAuth] does.
 //
@@ -156,6 +161,8 @@ func (m *Middleware) serveOwn(w http.ResponseWriter, r *http.Request) bool {
 		m.Login(w, r)
 	case path == m.paths.Logout:
 		m.Logout(w, r)
+	case path == m.paths.BackChannel:
+		m.BackChannelLogout(w, r)
 	case slices.Contains(m.paths.Callbacks, path):
 		m.Callback(w, r)
 	default:

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gorilla/sessions"
@@ -91,7 +92,8 @@ type Options struct {
 	SessionsOutliveTokens bool
 
 	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login" and "/logout"
-	// by default. The callback's path is that of the provider's RedirectURL.
+	// by default. The callback's path is that of the provider's RedirectURL. Providers send
+	// logout tokens to LogoutPath + "/backchannel": see [Middleware.BackChannelLogout].
 	LoginPath, LogoutPath string
 
 	// TrustedOrigins are other origins whose pages may send unsafe requests: see
@@ -190,8 +192,11 @@ func (o *Options) validate() error {
 			faults.add("%s %q is not a clean absolute path", p.field, p.path)
 		}
 	}
-	if o.LoginPath == o.LogoutPath {
+	switch o.LoginPath {
+	case o.LogoutPath:
 		faults.add("LoginPath and LogoutPath are both %q", o.LoginPath)
+	case o.backChannelPath():
+		faults.add("LoginPath %q is the path of LogoutPath at which providers send logout tokens", o.LoginPath)
 	}
 	o.validateTrustedOrigins(&faults)
 	o.validateProviders(&faults)
@@ -238,6 +243,11 @@ func (o *Options) validateSessions(faults *faultList) {
 	if !cookies.IsStem(o.CookieName) {
 		faults.add("CookieName %q is not a cookie name of 1 to 64 letters, digits, '-' and '_'", o.CookieName)
 	}
+}
+
+// backChannelPath is where Handler mounts BackChannelLogout.
+func (o *Options) backChannelPath() string {
+	return strings.TrimSuffix(o.LogoutPath, "/") + "/backchannel"
 }
 
 type ownPath struct{ field, path string }
@@ -297,6 +307,9 @@ func (o *Options) validateRedirects(faults *faultList) {
 			if u.Path == own.path {
 				faults.add("Providers[%d].OAuth2.RedirectURL has the path of Options.%s, %q", i, own.field, u.Path)
 			}
+		}
+		if u.Path == o.backChannelPath() {
+			faults.add("Providers[%d].OAuth2.RedirectURL has the path below Options.LogoutPath at which providers send logout tokens, %q", i, u.Path)
 		}
 	}
 }

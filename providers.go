@@ -28,7 +28,7 @@ type provider struct {
 // What was sealed for one is worthless to another, whatever keys they share.
 type providerTag [8]byte
 
-func newProvider(config Provider, transport *protocol.Transport, log *slog.Logger) *provider {
+func newProvider(config Provider, backChannelPath string, transport *protocol.Transport, log *slog.Logger) *provider {
 	p := &provider{Provider: config, issuer: config.userIssuer(), transport: transport, log: log.With("provider", config.Name)}
 	redirect, _ := url.Parse(config.OAuth2.RedirectURL) // validated
 	p.callbackPath = redirect.Path
@@ -41,6 +41,7 @@ func newProvider(config Provider, transport *protocol.Transport, log *slog.Logge
 	p.client = protocol.NewClient(protocol.Registration{
 		Issuer: p.Issuer, OAuth2: p.OAuth2, ClientAssertion: p.ClientAssertion, AuthParams: p.AuthParams,
 		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL, LogoutParams: p.LogoutParams,
+		BackChannelLogoutURI: weburl.Origin(redirect) + backChannelPath,
 	}, transport, p.log)
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", config.Name, p.issuer, config.OAuth2.ClientID))
 	copy(p.tag[:], sum[:])

@@ -40,7 +40,7 @@ type extra struct {
 	sid       string          // of the ID token at the login: OpenID Connect Back-Channel Logout
 	appClaims json.RawMessage // an object of the application, which refreshes leave alone
 	userMark  memory.Mark     // of sign-outs everywhere that came before the login; zero: none
-	sidMark   [8]byte
+	sidMark   memory.Mark     // the same for sid
 	deviceKey []byte
 	lineage   memory.ID      // of the sessions that this one replaced in its browser; zero: none
 	userInfo  bool           // its claims come from user info too
@@ -218,7 +218,7 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 	}
 }
 
-// SessionID, Lineage, Generation, Begun, UserID, Mark and Bytes make a record a [memory.Record].
+// SessionID, Lineage, Generation, Begun, Owner and Bytes make a record a [memory.Record].
 
 func (rec *record) SessionID() memory.ID { return rec.id }
 
@@ -231,13 +231,26 @@ func (rec *record) Lineage() memory.ID {
 
 func (rec *record) Generation() uint64 { return rec.generation }
 
-func (rec *record) UserID() memory.UserID {
-	return memory.UserIDOf(rec.user.Issuer, rec.user.Subject)
-}
-
 func (rec *record) Begun() time.Time { return rec.created }
 
-func (rec *record) Mark() memory.Mark { return rec.extra.userMark }
+func (rec *record) Owner(kind memory.OwnerKind) (owner memory.Owner, mark memory.Mark, ok bool) {
+	switch {
+	case kind == memory.OfUser:
+		return memory.OwnerOf(kind, rec.user.Issuer, rec.user.Subject), rec.extra.userMark, true
+	case rec.extra.sid != "":
+		return memory.OwnerOf(kind, rec.user.Issuer, rec.extra.sid), rec.extra.sidMark, true
+	}
+	return memory.Owner{}, memory.Mark{}, false
+}
+
+// markAt gives a record the marks of a login that took a moment.
+func (rec *record) markAt(at memory.Moment, grants *memory.Grants[*record]) {
+	owner, _, _ := rec.Owner(memory.OfUser)
+	rec.extra.userMark = grants.MarkOf(owner, at)
+	if owner, _, ok := rec.Owner(memory.OfSID); ok {
+		rec.extra.sidMark = grants.MarkOf(owner, at)
+	}
+}
 
 func (rec *record) Bytes() int {
 	const fixed = 512 // of the struct and what holds it, roughly

@@ -181,6 +181,14 @@ func (s *activeSessions) save(w http.ResponseWriter, r *http.Request, rec *recor
 	return err
 }
 
+// endAll ends all sessions of an owner that have begun so far: a user's, or those of one
+// session at the provider. An error means that this could not be recorded, and that the
+// sessions may go on.
+func (s *activeSessions) endAll(_ context.Context, owner memory.Owner) error {
+	s.grants.EndAll(owner, time.Now())
+	return nil
+}
+
 // persistTimeout bounds what a store may take to keep refreshed tokens.
 const persistTimeout = 10 * time.Second
 

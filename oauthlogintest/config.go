@@ -70,6 +70,9 @@ type Client struct {
 	// be an absolute URI without a fragment.
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
+
+	// BackChannelLogoutURI is where [Provider.LogOut] sends logout tokens; "": nowhere.
+	BackChannelLogoutURI string
 }
 
 // A User is a user who can sign in at a [Provider].
@@ -141,10 +144,14 @@ func (c Config) validate() error {
 		if client.PublicKey != nil && client.Secret != "" {
 			fault("Clients[%d] has a Secret and a PublicKey; a client authenticates in one way", i)
 		}
-		for _, uri := range slices.Concat(client.RedirectURIs, client.PostLogoutRedirectURIs) {
+		uris := slices.Concat(client.RedirectURIs, client.PostLogoutRedirectURIs)
+		if client.BackChannelLogoutURI != "" {
+			uris = append(uris, client.BackChannelLogoutURI)
+		}
+		for _, uri := range uris {
 			// RFC 6749 section 3.1.2: absolute, without a fragment.
 			if u, err := url.Parse(uri); err != nil || !u.IsAbs() || u.Fragment != "" {
-				fault("Clients[%d]: redirect URI %q must be an absolute URI without a fragment", i, uri)
+				fault("Clients[%d]: URI %q must be an absolute URI without a fragment", i, uri)
 			}
 		}
 	}

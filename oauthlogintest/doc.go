@@ -40,7 +40,8 @@
 //
 // It implements the authorization code grant of OAuth 2.0 (RFC 6749) with PKCE (RFC
 // 7636) and issuer identification (RFC 9207), token revocation (RFC 7009), OpenID
-// Connect Core 1.0, Discovery 1.0 and RP-Initiated Logout 1.0.
+// Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0 and
+// Back-Channel Logout 1.0 ([Provider.LogOut]).
 //
 // Anyone who can reach a Provider can sign in as any user. Never use one to
 // protect real data.

@@ -10,6 +10,7 @@ type hooks struct {
 	mapIDToken       func(header, claims map[string]any)
 	signWith         func(header, claims map[string]any) string
 	mapUserInfo      func(map[string]any)
+	mapLogoutToken   func(header, claims map[string]any)
 	autoApprove      string
 	forgetUsers      bool
 }
@@ -45,6 +46,12 @@ func (p *Provider) EditTokenResponse(f func(resp map[string]any)) {
 // signature is still made with [Provider.SigningKey]. A nil f removes the hook.
 func (p *Provider) EditIDToken(f func(header, claims map[string]any)) {
 	p.setHook(func(h *hooks) { h.mapIDToken = f })
+}
+
+// EditLogoutToken calls f to change the JOSE header and the claims of each logout token
+// before it is signed, as [Provider.EditIDToken] does. A nil f removes the hook.
+func (p *Provider) EditLogoutToken(f func(header, claims map[string]any)) {
+	p.setHook(func(h *hooks) { h.mapLogoutToken = f })
 }
 
 // SignWith calls f to sign and serialize each ID token. f receives the header

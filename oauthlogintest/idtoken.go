@@ -36,13 +36,18 @@ func (p *Provider) idToken(g *grant, scopes []string, nonce, accessToken string,
 	if hooks.signWith != nil {
 		return hooks.signWith(header, claims)
 	}
+	return key.signAs(header, claims, g.client.Secret)
+}
+
+// signAs signs as the header's alg says if that is none or HS256, and otherwise with k.
+func (k *signingKey) signAs(header, claims map[string]any, clientSecret string) string {
 	switch header["alg"] {
 	case "none":
 		return signJWT(header, claims, unsigned)
 	case "HS256":
-		return signJWT(header, claims, signHS256(g.client.Secret))
+		return signJWT(header, claims, signHS256(clientSecret))
 	}
-	return signJWT(header, claims, key.sign)
+	return signJWT(header, claims, k.sign)
 }
 
 // jwtAccessToken returns a JWT access token (RFC 9068 section 2.2).

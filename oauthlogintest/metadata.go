@@ -34,6 +34,8 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"jwks_uri":                                       p.endpointURL(jwksPath),
 		"revocation_endpoint":                            p.endpointURL(revocationPath),
 		"end_session_endpoint":                           p.endpointURL(endSessionPath),
+		"backchannel_logout_supported":                   true,
+		"backchannel_logout_session_supported":           true,
 		"scopes_supported":                               slices.Clone(supportedScopes),
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       []string{"query"},

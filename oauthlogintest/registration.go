@@ -15,14 +15,15 @@ const (
 	defaultClientID     = "app"
 	defaultClientSecret = "secret"
 	callbackPath        = "/auth/callback"
+	backChannelPath     = "/logout/backchannel"
 )
 
 // Registration returns the Provider as an application at base configures it. base
 // is an origin, such as "https://app.test".
 //
 // Without Config.Clients, it registers base first: the client is "app" with the
-// secret "secret", the redirect URI is base + "/auth/callback", and the post-logout
-// redirect URI is base + "/". Otherwise it returns the first of Config.Clients
+// secret "secret", the redirect URI is base + "/auth/callback", the post-logout
+// redirect URI is base + "/", and logout tokens go to base + "/logout/backchannel". Otherwise it returns the first of Config.Clients
 // with a redirect URI at base. The scopes are openid, profile and email.
 //
 // Registration panics if base is not registered and cannot be: only one origin
@@ -54,6 +55,7 @@ func (p *Provider) clientAt(base string) *Client {
 		p.clients = []*Client{{
 			ID: defaultClientID, Secret: defaultClientSecret,
 			RedirectURIs: []string{base + callbackPath}, PostLogoutRedirectURIs: []string{base + "/"},
+			BackChannelLogoutURI: base + backChannelPath,
 		}}
 	}
 	i := slices.IndexFunc(p.clients, func(c *Client) bool { return firstAt(base, c.RedirectURIs) != "" })

@@ -24,12 +24,15 @@ func (a *App) SignIn(t *testing.T, subject string) *Browser {
 // if the page is not shown.
 func (b *Browser) UserAt(path string) string {
 	b.T.Helper()
+	user, _ := b.user(path)
+	return user.Subject
+}
+
+func (b *Browser) user(path string) (user oauthlogin.User, ok bool) {
+	b.T.Helper()
 	resp := b.Get(path)
-	var user oauthlogin.User
-	if resp.StatusCode == http.StatusOK && json.Unmarshal([]byte(resp.Text), &user) == nil {
-		return user.Subject
-	}
-	return ""
+	ok = resp.StatusCode == http.StatusOK && json.Unmarshal([]byte(resp.Text), &user) == nil
+	return user, ok
 }
 
 // WantUser fails the test unless UserAt is subject.

@@ -18,7 +18,8 @@ const (
 type ended struct {
 	upTo  map[ID]uint64 // the last generation that has ended
 	order []endedAt     // the oldest in front
-	users marks
+	marks [ownerKinds]marks
+	seq   uint64 // of the latest mark
 }
 
 type endedAt struct {
@@ -45,8 +46,13 @@ func (e *ended) add(id ID, generation uint64, now time.Time, lifetime time.Durat
 }
 
 func hasEnded[R Record](e *ended, rec R) bool {
-	if e.users.has(rec) {
-		return true
+	for kind := range e.marks {
+		if len(e.marks[kind].of) == 0 { // naming the owner takes time
+			continue
+		}
+		if owner, mark, ok := rec.Owner(OwnerKind(kind)); ok && e.marks[kind].hasEnded(owner, mark, rec.Begun()) {
+			return true
+		}
 	}
 	if len(e.upTo) == 0 {
 		return false

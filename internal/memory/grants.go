@@ -20,9 +20,9 @@ type Record interface {
 	Lineage() ID
 	Generation() uint64
 	Begun() time.Time
-	UserID() UserID
-	// Mark is what MarkOf returned for the user when the session began.
-	Mark() Mark
+	// Owner returns the owner of a kind, and what MarkOf returned for it when the session
+	// began. ok is false if the session has none of that kind.
+	Owner(kind OwnerKind) (owner Owner, mark Mark, ok bool)
 }
 
 // Grants is what one instance knows of sessions beyond what their cookies say:

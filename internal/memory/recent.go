@@ -1,19 +1,21 @@
 package memory
 
 import (
+	"cmp"
 	"hash/maphash"
 	"sync"
 	"time"
 )
 
-// maxRecent bounds the names that a Recent remembers. It remembers the last half of
-// them for MaxAge at least.
+// maxRecent bounds the names that a Recent without a Max remembers.
 const maxRecent = 2048
 
 // A Recent remembers names for a while, with a value each. Like a Cache it keeps
-// two generations.
+// two generations. Of at most Max names, 2,048 by default, it remembers the last half for
+// MaxAge at least.
 type Recent struct {
 	MaxAge time.Duration
+	Max    int
 
 	mu         sync.Mutex
 	young, old map[uint64]string // by hash
@@ -29,7 +31,7 @@ func (r *Recent) Add(name, value string) bool {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if age := now.Sub(r.since); age > r.MaxAge || len(r.young) >= maxRecent/2 {
+	if age := now.Sub(r.since); age > r.MaxAge || len(r.young) >= cmp.Or(r.Max, maxRecent)/2 {
 		r.young, r.old, r.since = r.old, r.young, now
 		clear(r.young)
 		if age > 2*r.MaxAge {

@@ -10,8 +10,12 @@ type testRecord struct {
 	id, lineage ID
 	generation  uint64
 	token       string
-	user        UserID
-	mark        Mark
+	owners      [ownerKinds]*testOwner
+}
+
+type testOwner struct {
+	Owner
+	mark Mark
 }
 
 func (r *testRecord) SessionID() ID { return r.id }
@@ -23,11 +27,14 @@ func (r *testRecord) Lineage() ID {
 	return r.id
 }
 
-func (r *testRecord) UserID() UserID { return r.user }
+func (r *testRecord) Owner(kind OwnerKind) (Owner, Mark, bool) {
+	if o := r.owners[kind]; o != nil {
+		return o.Owner, o.mark, true
+	}
+	return Owner{}, Mark{}, false
+}
 
 func (r *testRecord) Begun() time.Time { return time.Time{} }
-
-func (r *testRecord) Mark() Mark { return r.mark }
 
 func (r *testRecord) Generation() uint64 { return r.generation }
 

@@ -37,6 +37,8 @@ type Registration struct {
 	// may have.
 	TrustedAudiences      []string
 	PostLogoutRedirectURL string
+	// BackChannelLogoutURI is where the provider can send logout tokens, for the log.
+	BackChannelLogoutURI string
 	// LogoutParams are additional parameters of the provider's logout URL.
 	LogoutParams url.Values
 }

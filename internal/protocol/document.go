@@ -17,7 +17,7 @@ const (
 	minAge            = 5 * time.Minute  // however soon Cache-Control lets it expire
 	maxWait           = 25 * time.Hour   // from then on a use waits for the read
 	readAgainPause    = time.Minute      // after a failed read of a known document
-	discoveryCooldown = 5 * time.Second  // after a failed first read of metadata
+	discoveryCooldown = 5 * time.Second  // after a failed first read of metadata, or one for a stranger
 	askPause          = 30 * time.Second // after a read out of turn
 )
 
@@ -36,14 +36,24 @@ type document[V any] struct {
 
 	mu       sync.Mutex
 	current  edition[V]
-	started  uint64    // reads
-	due      time.Time // to be read again in the background
-	overdue  time.Time // to be waited for
-	failed   time.Time // the last read, if it failed
-	err      error     // of that read
-	reading  bool      // in the background
-	askAgain time.Time // out of turn, not before
+	started  uint64       // reads
+	due      time.Time    // to be read again in the background
+	overdue  time.Time    // to be waited for
+	failed   time.Time    // the last read, if it failed
+	err      error        // of that read
+	reading  bool         // in the background
+	askAgain [2]time.Time // out of turn, not before; by asker
 }
+
+// An asker is what a document is read out of turn for. Each has a pause of its own:
+// strangers can send logout tokens, and must not keep ID tokens from being verified.
+type asker int
+
+const (
+	idTokens asker = iota
+	logoutTokens
+	noOne // it is the document's turn
+)
 
 // An edition is a document as one read brought it.
 type edition[V any] struct {
@@ -77,7 +87,7 @@ func (d *document[V]) get(ctx context.Context) (edition[V], error) {
 	case paused:
 		return old, err
 	}
-	fresh, err := d.read(ctx, old.seq, false)
+	fresh, err := d.read(ctx, old.seq, noOne)
 	if err != nil && known {
 		return old, nil
 	}
@@ -92,16 +102,16 @@ func (d *document[V]) known() edition[V] {
 }
 
 func (d *document[V]) readInBackground(ctx context.Context, since uint64) {
-	d.read(ctx, since, false) // a failure is logged
+	d.read(ctx, since, noOne) // a failure is logged
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.reading = false
 }
 
 // read returns an edition after the one with the number since, reading the
-// document if there is none yet. ask says that a token could not be verified with
-// the earlier edition.
-func (d *document[V]) read(ctx context.Context, since uint64, ask bool) (edition[V], error) {
+// document if there is none yet. from says for which token, if the earlier edition
+// cannot verify it.
+func (d *document[V]) read(ctx context.Context, since uint64, from asker) (edition[V], error) {
 	for {
 		e, err := d.flight.Do(ctx, "", func(ctx context.Context) (edition[V], error) {
 			d.mu.Lock()
@@ -112,7 +122,7 @@ func (d *document[V]) read(ctx context.Context, since uint64, ask bool) (edition
 			d.started++
 			seq := d.started
 			d.mu.Unlock()
-			return d.readOnce(ctx, seq, ask)
+			return d.readOnce(ctx, seq, from)
 		})
 		if err != nil || e.seq > since {
 			return e, err
@@ -120,7 +130,7 @@ func (d *document[V]) read(ctx context.Context, since uint64, ask bool) (edition
 	}
 }
 
-func (d *document[V]) readOnce(ctx context.Context, seq uint64, ask bool) (_ edition[V], err error) {
+func (d *document[V]) readOnce(ctx context.Context, seq uint64, from asker) (_ edition[V], err error) {
 	defer func() {
 		if err == nil {
 			return
@@ -146,8 +156,8 @@ func (d *document[V]) readOnce(ctx context.Context, seq uint64, ask bool) (_ edi
 	now := time.Now()
 	d.current, d.err = edition[V]{value, seq}, nil
 	d.due, d.overdue = now.Add(max(age, minAge)), now.Add(maxWait)
-	if ask {
-		d.askAgain = now.Add(askPause)
+	if from != noOne {
+		d.askAgain[from] = now.Add(askPause)
 	}
 	return d.current, nil
 }
@@ -161,10 +171,31 @@ func (d *document[V]) mark() uint64 {
 
 // mayAsk reports whether the document may be read out of turn, for a token that
 // its current edition cannot verify.
-func (d *document[V]) mayAsk() bool {
+func (d *document[V]) mayAsk(from asker) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return !time.Now().Before(d.askAgain)
+	return !time.Now().Before(d.askAgain[from])
+}
+
+// readAgain reads the document out of turn. For strangers it does not ask an endpoint that
+// has just failed.
+func (d *document[V]) readAgain(ctx context.Context, since uint64, from asker) (edition[V], error) {
+	if from == logoutTokens {
+		if err := d.failedJustNow(); err != nil {
+			return edition[V]{}, err
+		}
+	}
+	return d.read(ctx, since, from)
+}
+
+// failedJustNow returns the error of the last read if it failed in the last seconds.
+func (d *document[V]) failedJustNow() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Now().Before(d.failed.Add(discoveryCooldown)) {
+		return d.err
+	}
+	return nil
 }
 
 // outdate makes the next use wait for a read.

@@ -337,14 +337,14 @@ func TestLateUses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, c, _ := rotated(t)
-		asked, err := c.keys.read(t.Context(), 1, true)
+		asked, err := c.keys.read(t.Context(), 1, idTokens)
 		if err != nil || asked.seq != 2 {
 			t.Fatal(asked.seq, err)
 		}
-		if c.keys.mayAsk() {
+		if c.keys.mayAsk(idTokens) {
 			t.Error("the next ask need not wait")
 		}
-		if again, err := c.keys.read(t.Context(), 1, true); err != nil || again.seq != 2 {
+		if again, err := c.keys.read(t.Context(), 1, idTokens); err != nil || again.seq != 2 {
 			t.Errorf("read again: %d, %v", again.seq, err)
 		}
 	})

@@ -448,7 +448,7 @@ func TestRefusedAudienceIsNamed(t *testing.T) {
 		{[]string{}, `the audience "?"`},
 	} {
 		o, _ := claims.Parse(mustJSON(object{"iss": testIssuer, "sub": "alice", "aud": tt.aud, "azp": "app"}))
-		if err := c.checkParties(o); err == nil || !strings.Contains(err.Error(), tt.shows) || !strings.Contains(err.Error(), "TrustedAudiences") || strings.Contains(err.Error(), "@") {
+		if err := c.checkIssued("ID token", o, time.Now()); err == nil || !strings.Contains(err.Error(), tt.shows) || !strings.Contains(err.Error(), "TrustedAudiences") || strings.Contains(err.Error(), "@") {
 			t.Errorf("%v: %v", tt.aud, err)
 		}
 	}

@@ -93,15 +93,17 @@ func (t *signedJWT) verify(set *keySet) (payload []byte, ok bool) {
 	return nil, false
 }
 
-// verifyJWT verifies the signature of a JWT by the provider's keys.
-func (c *Client) verifyJWT(ctx context.Context, raw string, types ...string) (*signedJWT, json.RawMessage, error) {
-	t, err := parseJWT(raw, types...)
+// verifySignature verifies the signature of a JWT by the provider's keys, and returns
+// the payload.
+func (c *Client) verifySignature(ctx context.Context, t *signedJWT, from asker) (json.RawMessage, error) {
+	md, err := c.accepting(ctx, t.alg, from)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	md, err := c.accepting(ctx, t.alg)
-	if err != nil {
-		return nil, nil, err
+	if from == logoutTokens && c.keys.known().seq == 0 {
+		if err := c.keys.failedJustNow(); err != nil {
+			return nil, &keysError{err}
+		}
 	}
 	mark := c.keys.mark()
 	keys, err := c.keys.get(ctx)
@@ -111,21 +113,21 @@ func (c *Client) verifyJWT(ctx context.Context, raw string, types ...string) (*s
 	}
 	for err == nil {
 		if payload, ok := t.verify(keys.value); ok {
-			return t, payload, nil
+			return payload, nil
 		}
 		// OpenID Connect Core section 10.1.1: the provider may have rotated its
 		// keys. Not if these were asked for after the token had come.
-		if keys.seq > mark || !c.keys.mayAsk() {
-			return nil, nil, errSignature
+		if keys.seq > mark || !c.keys.mayAsk(from) {
+			return nil, errSignature
 		}
-		keys, err = c.keys.read(ctx, keys.seq, true)
+		keys, err = c.keys.readAgain(ctx, keys.seq, from)
 	}
-	return nil, nil, &keysError{err}
+	return nil, &keysError{err}
 }
 
 // accepting returns the metadata if it lists the algorithm of a token. It asks for
 // the metadata again if it does not: the algorithm may be new.
-func (c *Client) accepting(ctx context.Context, alg jose.SignatureAlgorithm) (*metadata, error) {
+func (c *Client) accepting(ctx context.Context, alg jose.SignatureAlgorithm, from asker) (*metadata, error) {
 	mark := c.published.mark()
 	md, err := c.published.get(ctx)
 	if err != nil {
@@ -135,10 +137,10 @@ func (c *Client) accepting(ctx context.Context, alg jose.SignatureAlgorithm) (*m
 		if slices.Contains(md.value.SigningAlgs, string(alg)) {
 			return md.value, nil
 		}
-		if md.seq > mark || !c.published.mayAsk() {
+		if md.seq > mark || !c.published.mayAsk(from) {
 			return nil, errors.New("signed with an algorithm that the provider's metadata does not list")
 		}
-		if md, err = c.published.read(ctx, md.seq, true); err != nil {
+		if md, err = c.published.readAgain(ctx, md.seq, from); err != nil {
 			return nil, &keysError{&metadataError{c.Issuer, err}}
 		}
 	}

@@ -25,6 +25,7 @@ type metadata struct {
 	AuthMethods                               []string // nil: not said
 	IssInResponse                             bool
 	aliases                                   claims.Object // of endpoints, for clients with a certificate
+	BackChannelLogout                         bool
 }
 
 // asymmetricAlgs are the signature algorithms that are accepted at all, whatever
@@ -50,6 +51,10 @@ func (c *Client) fetchMetadata(ctx context.Context) (*metadata, time.Duration, e
 	}
 	if err != nil {
 		return nil, 0, err
+	}
+	if md.BackChannelLogout && c.BackChannelLogoutURI != "" { // Back-Channel Logout section 2.1
+		c.log.DebugContext(ctx, "oauthlogin: the provider supports back-channel logout; it needs this registered as backchannel_logout_uri, with backchannel_logout_session_required",
+			"backchannel_logout_uri", c.BackChannelLogoutURI)
 	}
 	return md, age, nil
 }
@@ -108,6 +113,9 @@ func parseMetadata(issuer string, body []byte) (md *metadata, ignored []string, 
 	}
 	if !member(doc, "mtls_endpoint_aliases", &md.aliases) {
 		ignored = append(ignored, "mtls_endpoint_aliases")
+	}
+	if !member(doc, "backchannel_logout_supported", &md.BackChannelLogout) {
+		ignored = append(ignored, "backchannel_logout_supported")
 	}
 	if len(md.SigningAlgs) == 0 {
 		md.SigningAlgs = []string{string(jose.RS256)} // OpenID Connect Core section 3.1.3.7, 7

@@ -1,0 +1,120 @@
+package memory
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"time"
+)
+
+// An OwnerKind is what sessions belong to.
+type OwnerKind int
+
+const (
+	// OfUser is a provider's user.
+	OfUser OwnerKind = iota
+	// OfSID is a user's session at the provider, which ID tokens name in sid.
+	OfSID
+	ownerKinds
+)
+
+// An Owner stands for a user, or for a session at a provider. All sessions that belong to
+// one can end together.
+type Owner struct {
+	kind OwnerKind
+	id   [16]byte
+}
+
+// OwnerOf returns the owner that an issuer names by sub or sid. It differs for every kind,
+// issuer and name.
+func OwnerOf(kind OwnerKind, issuer, name string) Owner {
+	o := Owner{kind: kind}
+	var short [512]byte // most names need no allocation
+	text := append(short[:0], byte(kind))
+	text = append(append(text, issuer...), 0) // an issuer contains no NUL
+	sum := sha256.Sum256(append(text, name...))
+	copy(o.id[:], sum[:])
+	return o
+}
+
+// A Mark says after which end of all its owner's sessions a session began; zero: after
+// none.
+type Mark [8]byte
+
+// maxMarks bounds the owners whose sessions are remembered to have ended. Users take
+// about 6 MiB, and sessions at the provider, of which a busy provider ends many, about 12
+// MiB. The oldest go first.
+var maxMarks = [ownerKinds]int{OfUser: 1 << 16, OfSID: 1 << 17}
+
+// maxClockSkew is how far clocks of instances may differ, in seconds.
+const maxClockSkew = 5 * 60
+
+// marks are the latest ends of all sessions of owners of one kind. A session of another
+// mark than its owner's is over: order decides, and no clock. Other instances have marks
+// of their own, so that a session which is later by any clock goes on.
+type marks struct {
+	of    map[[16]byte]marked
+	order []markedOwner // the oldest in front
+}
+
+type marked struct {
+	mark Mark
+	at   int64  // Unix seconds
+	seq  uint64 // among all ends
+}
+
+type markedOwner struct {
+	id [16]byte
+	marked
+}
+
+func (m *marks) put(owner Owner, seq uint64, now time.Time, lifetime time.Duration) {
+	if m.of == nil {
+		m.of = map[[16]byte]marked{}
+	}
+	for len(m.order) > 0 && (len(m.order) >= maxMarks[owner.kind] || now.Sub(time.Unix(m.order[0].at, 0)) > lifetime) {
+		if first := m.order[0]; m.of[first.id] == first.marked { // not of a later one
+			delete(m.of, first.id)
+		}
+		m.order = m.order[1:]
+	}
+	latest := marked{at: now.Unix(), seq: seq}
+	rand.Read(latest.mark[:])
+	m.of[owner.id] = latest
+	m.order = append(m.order, markedOwner{owner.id, latest})
+}
+
+// hasEnded reports whether a session that began at a time, with a mark, began before the
+// latest end of its owner's sessions.
+func (m *marks) hasEnded(owner Owner, mark Mark, begun time.Time) bool {
+	latest, ok := m.of[owner.id]
+	return ok && latest.mark != mark && begun.Unix() <= latest.at+maxClockSkew
+}
+
+// EndAll ends all sessions of an owner that have begun so far.
+func (g *Grants[R]) EndAll(owner Owner, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ended.seq++
+	g.ended.marks[owner.kind].put(owner, g.ended.seq, now, g.lifetime)
+}
+
+// A Moment tells ends of an owner's sessions that came before from those that come after.
+type Moment uint64
+
+// Moment returns the present one. A login takes it before it asks the provider for tokens.
+func (g *Grants[R]) Moment() Moment {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Moment(g.ended.seq)
+}
+
+// MarkOf returns the mark of a session of the owner whose login took the moment. If its
+// sessions have ended since, the session is over from the start.
+func (g *Grants[R]) MarkOf(owner Owner, at Moment) Mark {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if latest := g.ended.marks[owner.kind].of[owner.id]; latest.seq <= uint64(at) {
+		return latest.mark
+	}
+	return Mark{}
+}
