@@ -17,7 +17,7 @@ import (
 
 const (
 	// maxLogoutTokens bounds the logout tokens that are remembered to have come, of which
-	// the last half are remembered for as long as they are accepted. They take about 5 MiB.
+	// the last half are remembered for as long as they are accepted. They take about 7 MiB.
 	maxLogoutTokens = 1 << 17
 	// backChannelTimeout bounds what a provider waits for its own keys.
 	backChannelTimeout = 10 * time.Second

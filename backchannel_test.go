@@ -46,7 +46,8 @@ func wantBackChannel(t *testing.T, what string, w *httptest.ResponseRecorder, st
 }
 
 // OpenID Connect Back-Channel Logout sections 2.4 and 2.7: sid names a session, also
-// beside sub, and sub alone means all of the user's.
+// beside sub, and sub alone means all of the user's. The OpenID Foundation's
+// oidcc-client-test-rp-backchannel-rpinitlogout.
 func TestBackChannelLogout(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -105,8 +106,8 @@ func TestBackChannelLogout(t *testing.T) {
 	}
 }
 
-// Section 2.6, and what oidcc-client-test-rp-backchannel-* expect: exactly 400. One row
-// of each kind shows that it is checked; TestLogoutTokens of internal/protocol has more.
+// Section 2.6: exactly 400. One row of each kind shows that it is checked; TestLogoutTokens
+// of internal/protocol has more.
 func TestBackChannelLogoutRefusesTokens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -122,6 +123,8 @@ func TestBackChannelLogoutRefusesTokens(t *testing.T) {
 		signed := func(alg string) func(header, claims map[string]any) { return apptest.JOSE("alg", alg) }
 		for _, tt := range []struct{ name, token string }{
 			{"an ID token", idToken},
+			// oidcc-client-test-rp-backchannel-rpinitlogout-alg-none,
+			// oidcc-client-test-rp-backchannel-rpinitlogout-wrong-alg.
 			{"alg none", issue(signed("none"))},
 			{"alg HS256 by the client secret", issue(signed("HS256"))},
 			{"alg RS256 by another key", issue(signed("RS256"))},
@@ -130,8 +133,10 @@ func TestBackChannelLogoutRefusesTokens(t *testing.T) {
 			{"an unknown key", issue(apptest.JOSE("kid", "other"))},
 			{"typ of an access token", issue(apptest.JOSE("typ", "at+jwt"))},
 			{"a critical header", issue(apptest.JOSE("crit", []string{"exp"}))},
+			// oidcc-client-test-rp-backchannel-rpinitlogout-wrong-iss.
 			{"another issuer", issue(apptest.Claim("iss", "https://evil.test"))},
 			{"no issuer", issue(apptest.Without("iss"))},
+			// oidcc-client-test-rp-backchannel-rpinitlogout-wrong-aud.
 			{"another client", issue(apptest.Claim("aud", "other"))},
 			{"no aud", issue(apptest.Without("aud"))},
 			{"a second audience", issue(apptest.Claim("aud", []string{clientID, "other"}))},
@@ -141,9 +146,12 @@ func TestBackChannelLogoutRefusesTokens(t *testing.T) {
 			{"no iat", issue(apptest.Without("iat"))},
 			{"from the future", issue(apptest.Claim("iat", now+600))},
 			{"an hour old", issue(apptest.Claim("iat", now-3600))},
+			// oidcc-client-test-rp-backchannel-rpinitlogout-no-event,
+			// oidcc-client-test-rp-backchannel-rpinitlogout-wrong-event.
 			{"no events", issue(apptest.Without("events"))},
 			{"another event", issue(apptest.Claim("events", map[string]any{"http://schemas.openid.net/event/frontchannel-logout": map[string]any{}}))},
 			{"an event that is no object", issue(apptest.Claim("events", map[string]any{"http://schemas.openid.net/event/backchannel-logout": true}))},
+			// oidcc-client-test-rp-backchannel-rpinitlogout-with-nonce.
 			{"a nonce", issue(apptest.Claim("nonce", "n"))},
 			{"a nonce that is null", issue(apptest.Claim("nonce", nil))},
 			{"no jti", issue(apptest.Without("jti"))},

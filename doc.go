@@ -34,6 +34,10 @@
 // except on the instance that saw the logout. [Middleware.SignOutUser] ends all sessions
 // of a user, on its instance.
 //
+// A provider ends sessions through [Middleware.BackChannelLogout], on the instance that
+// gets its request. Front-channel logout is not supported: it needs session cookies in
+// frames of other sites, which browsers do not send, and proves nothing of who asks.
+//
 // # Key rotation
 //
 // Put the new key in front of Options.Keys on every instance, and remove the old one

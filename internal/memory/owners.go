@@ -41,7 +41,7 @@ func OwnerOf(kind OwnerKind, issuer, name string) Owner {
 type Mark [8]byte
 
 // maxMarks bounds the owners whose sessions are remembered to have ended. Users take
-// about 6 MiB, and sessions at the provider, of which a busy provider ends many, about 12
+// about 8 MiB, and sessions at the provider, of which a busy provider ends many, about 16
 // MiB. The oldest go first.
 var maxMarks = [ownerKinds]int{OfUser: 1 << 16, OfSID: 1 << 17}
 
@@ -53,7 +53,7 @@ const maxClockSkew = 5 * 60
 // of their own, so that a session which is later by any clock goes on.
 type marks struct {
 	of    map[[16]byte]marked
-	order []markedOwner // the oldest in front
+	order []endOfAll // the oldest in front
 }
 
 type marked struct {
@@ -62,17 +62,21 @@ type marked struct {
 	seq  uint64 // among all ends
 }
 
-type markedOwner struct {
-	id [16]byte
-	marked
+type endOfAll struct {
+	id  [16]byte
+	seq uint64
 }
 
 func (m *marks) put(owner Owner, seq uint64, now time.Time, lifetime time.Duration) {
 	if m.of == nil {
 		m.of = map[[16]byte]marked{}
 	}
-	for len(m.order) > 0 && (len(m.order) >= maxMarks[owner.kind] || now.Sub(time.Unix(m.order[0].at, 0)) > lifetime) {
-		if first := m.order[0]; m.of[first.id] == first.marked { // not of a later one
+	for len(m.order) > 0 {
+		first := m.order[0]
+		if latest := m.of[first.id]; latest.seq == first.seq { // and no later end
+			if len(m.order) < maxMarks[owner.kind] && now.Sub(time.Unix(latest.at, 0)) <= lifetime {
+				break
+			}
 			delete(m.of, first.id)
 		}
 		m.order = m.order[1:]
@@ -80,7 +84,7 @@ func (m *marks) put(owner Owner, seq uint64, now time.Time, lifetime time.Durati
 	latest := marked{at: now.Unix(), seq: seq}
 	rand.Read(latest.mark[:])
 	m.of[owner.id] = latest
-	m.order = append(m.order, markedOwner{owner.id, latest})
+	m.order = append(m.order, endOfAll{owner.id, seq})
 }
 
 // hasEnded reports whether a session that began at a time, with a mark, began before the

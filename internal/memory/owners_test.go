@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -40,11 +41,18 @@ func testEndAll(t *testing.T, kind OwnerKind) {
 	if m := &g.ended.marks[kind]; len(m.of) != 1 || len(m.order) != 1 {
 		t.Errorf("%d owners are remembered", len(m.of))
 	}
-	for range maxMarks[kind] + 1 {
+	for range 10 {
 		g.EndAll(alice, now.Add(lifetime+time.Second))
 	}
-	if n := len(g.ended.marks[kind].order); n != maxMarks[kind] || !g.Ended(after) || g.Ended(other) {
-		t.Errorf("%d ends are remembered", n)
+	for n := range maxMarks[kind] {
+		if n == 10 {
+			g.EndAll(alice, now.Add(lifetime+time.Second))
+		}
+		g.EndAll(OwnerOf(kind, "https://b.test", fmt.Sprint(n)), now.Add(lifetime+time.Second))
+	}
+	m := &g.ended.marks[kind]
+	if len(m.order) != maxMarks[kind] || len(m.of) > maxMarks[kind] || !g.Ended(after) || g.Ended(other) {
+		t.Errorf("%d ends of %d owners are remembered", len(m.order), len(m.of))
 	}
 }
 
