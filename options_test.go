@@ -162,6 +162,10 @@ func TestNewRefuses(t *testing.T) {
 		{"a login path that is the logout path", loginPath("/logout"), "Options.LoginPath "},
 		{"a login path that is the callback's", loginPath("/auth/callback"), redirectURL},
 		{"a logout path that is the callback's", func(o *oauthlogin.Options) { o.LogoutPath = "/auth/callback" }, redirectURL},
+		{"a login path at which providers send logout tokens", loginPath("/logout/backchannel"), "Options.LoginPath "},
+		{"a callback at which providers send logout tokens", func(o *oauthlogin.Options) {
+			o.LogoutPath, first(o).OAuth2.RedirectURL = "/bye/", "https://app.example/bye/backchannel"
+		}, redirectURL},
 		{"a login path that is the whole site", loginPath("/"), "Options.LoginPath "},
 		{"a relative login path", loginPath("login"), "Options.LoginPath "},
 		{"a login path with a query", loginPath("/login?x=1"), "Options.LoginPath "},
@@ -439,12 +443,13 @@ func TestUnmadeMiddlewareIsClosed(t *testing.T) {
 			"Login":               http.HandlerFunc(auth.Login),
 			"Callback":            http.HandlerFunc(auth.Callback),
 			"Logout":              http.HandlerFunc(auth.Logout),
+			"BackChannelLogout":   http.HandlerFunc(auth.BackChannelLogout),
 			"StartLogin": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				auth.StartLogin(w, r, oauthlogin.LoginOptions{ReturnTo: "/dashboard"})
 			}),
 		} {
 			for _, method := range []string{http.MethodGet, http.MethodPost} {
-				for _, path := range []string{"/", "/dashboard", "/login", "/auth/callback?code=c&state=s", "/logout"} {
+				for _, path := range []string{"/", "/dashboard", "/login", "/auth/callback?code=c&state=s", "/logout", "/logout/backchannel"} {
 					w := httptest.NewRecorder()
 					handler.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 					if w.Code != http.StatusInternalServerError || w.Header().Get("Location") != "" || w.Header().Get("Set-Cookie") != "" {

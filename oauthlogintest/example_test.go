@@ -47,6 +47,24 @@ func runShop(t testing.TB) *oauthlogintest.Site {
 	})
 }
 
+// The provider ends a session, and then all sessions of a user.
+func ExampleProvider_LogOut() {
+	t := newExampleTest() // the *testing.T of a test
+	defer t.end()
+
+	site := runShop(t)
+	phone, laptop := site.SignIn("alice"), site.SignIn("alice")
+	phone.SignOutAtProvider()
+	fmt.Println(phone.Fetch("/dashboard").Status, laptop.Fetch("/dashboard").Status)
+	if err := site.Provider.LogOut("alice"); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println(laptop.Fetch("/dashboard").Status)
+	// Output:
+	// 401 200
+	// 401
+}
+
 // A test signs users in and looks at pages.
 func Example() {
 	t := newExampleTest() // the *testing.T of a test

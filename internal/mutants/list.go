@@ -4,4 +4,13 @@ import "slices"
 
 // mutants are the breakages that matter most: each takes away something that
 // SECURITY.md or the documentation promises.
-var mutants = slices.Concat(loginMutants, providerMutants, cookieMutants, gateMutants, sessionMutants, outputMutants, profileMutants)
+var mutants = slices.Concat(
+	backChannelMutants,
+	cookieMutants,
+	gateMutants,
+	loginMutants,
+	outputMutants,
+	profileMutants,
+	providerMutants,
+	sessionMutants,
+)

@@ -8,9 +8,9 @@ var sessionMutants = []mutant{
 		packages: ". ./internal/adversarial", tests: "TestPolicyReadsNoUserInfoAfterLosingClaims|TestRemovedGroupIsGoneAfterRefresh",
 	},
 	{
-		name: "users are not signed out everywhere", file: "internal/memory/users.go",
-		old: "return ok && latest.mark != rec.Mark()", new: "return false && ok && latest.mark != rec.Mark()",
-		packages: "./internal/memory .", tests: "TestEndUser|TestSignOutUser",
+		name: "users are not signed out everywhere", file: "internal/memory/owners.go",
+		old: "return ok && latest.mark != mark", new: "return false && ok && latest.mark != mark",
+		packages: "./internal/memory .", tests: "TestEndAll|TestSignOutUser",
 	},
 	{
 		name: "no idle limit", file: "sessions.go",
