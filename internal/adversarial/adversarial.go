@@ -31,6 +31,7 @@
 //	races           requests that overlap or arrive late
 //	soak            an hour of everything at once
 //	fuzz            what browsers send
+//	fuzz_logouttoken  logout tokens
 //	fuzz_provider   what providers send
 //	index           the list of advisories below, and this list
 //
