@@ -6,12 +6,19 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync"
 
 	"golang.org/x/sync/singleflight"
 )
 
 // A Group shares calls that return a V. The zero Group is ready to use.
-type Group[V any] struct{ calls singleflight.Group }
+type Group[V any] struct {
+	calls singleflight.Group
+
+	mu      sync.Mutex
+	running int
+	idle    chan struct{} // closed when none is running; nil: Idle does not wait
+}
 
 // Do returns the result of fn, or of the call for key that is already running.
 //
@@ -22,6 +29,8 @@ type Group[V any] struct{ calls singleflight.Group }
 func (g *Group[V]) Do(ctx context.Context, key string, fn func(context.Context) (V, error)) (V, error) {
 	detached := context.WithoutCancel(ctx)
 	result := g.calls.DoChan(key, func() (_ any, err error) {
+		g.count(1)
+		defer g.count(-1)
 		defer Recover(&err)
 		return fn(detached)
 	})
@@ -32,6 +41,36 @@ func (g *Group[V]) Do(ctx context.Context, key string, fn func(context.Context) 
 	case r := <-result:
 		v, _ := r.Val.(V) // nil after a panic
 		return v, r.Err
+	}
+}
+
+func (g *Group[V]) count(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.running += n
+	if g.running == 0 && g.idle != nil {
+		close(g.idle)
+		g.idle = nil
+	}
+}
+
+// Idle waits until no call is running, or returns the error of ctx.
+func (g *Group[V]) Idle(ctx context.Context) error {
+	g.mu.Lock()
+	if g.running == 0 {
+		g.mu.Unlock()
+		return nil
+	}
+	if g.idle == nil {
+		g.idle = make(chan struct{})
+	}
+	idle := g.idle
+	g.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -45,7 +45,10 @@ func (e *ended) add(id ID, generation uint64, now time.Time, lifetime time.Durat
 	e.order = append(e.order, endedAt{id, generation, now})
 }
 
-func hasEnded[R Record](e *ended, rec R) bool {
+func hasEnded[R Record](e *ended, rec R) bool { return e.superseded(rec) || e.has(rec) }
+
+// superseded reports whether all sessions of an owner have ended since rec's began.
+func (e *ended) superseded(rec Record) bool {
 	for kind := range e.marks {
 		if len(e.marks[kind].of) == 0 { // naming the owner takes time
 			continue
@@ -54,6 +57,11 @@ func hasEnded[R Record](e *ended, rec R) bool {
 			return true
 		}
 	}
+	return false
+}
+
+// has reports whether rec's session, or its lineage, has ended.
+func (e *ended) has(rec Record) bool {
 	if len(e.upTo) == 0 {
 		return false
 	}

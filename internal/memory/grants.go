@@ -130,25 +130,36 @@ func (g *Grants[R]) Refreshed(rec R, now time.Time) bool {
 // Failed keeps the refresh of rec's tokens from being tried again for a while: two
 // seconds at first, twice as long each time, a minute at most, and as long as the
 // provider asks to wait.
-func (g *Grants[R]) Failed(rec R, err error, now time.Time, wait time.Duration) {
+//
+// It returns how often it has failed in a row, and the pause.
+func (g *Grants[R]) Failed(rec R, err error, now time.Time, wait time.Duration) (failures int, pause time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if hasEnded(&g.ended, rec) {
-		return
+	s := g.failing(rec)
+	if s == nil {
+		return 0, wait
 	}
-	s := &grant[R]{record: rec}
+	s.failures++
+	pause = max(wait, min(time.Minute, time.Second<<min(s.failures, 6)))
+	s.err, s.retryAt = err, now.Add(pause)
+	g.put(s, now)
+	return s.failures, pause
+}
+
+// failing returns what is known of rec's generation, nil if that is over. It needs the lock.
+func (g *Grants[R]) failing(rec R) *grant[R] {
+	if hasEnded(&g.ended, rec) {
+		return nil
+	}
 	if e := g.live[rec.SessionID()]; e != nil {
 		switch known := e.Value.(*grant[R]); {
 		case known.record.Generation() > rec.Generation():
-			return
+			return nil
 		case known.record.Generation() == rec.Generation():
-			s = known
+			return known
 		}
 	}
-	s.failures++
-	s.err = err
-	s.retryAt = now.Add(max(wait, min(time.Minute, time.Second<<min(s.failures, 6))))
-	g.put(s, now)
+	return &grant[R]{record: rec}
 }
 
 // Refusal returns why a refresh of rec's tokens is not to be tried now, nil if it may be.

@@ -54,12 +54,16 @@ const maxClockSkew = 5 * 60
 type marks struct {
 	of    map[[16]byte]marked
 	order []endOfAll // the oldest in front
+	// agreed says that no instance has marks of its own.
+	agreed bool
 }
 
 type marked struct {
 	mark Mark
 	at   int64  // Unix seconds
 	seq  uint64 // among all ends
+	// foreign says that another instance has made it: seq says only when this one learned of it.
+	foreign bool
 }
 
 type endOfAll struct {
@@ -67,7 +71,7 @@ type endOfAll struct {
 	seq uint64
 }
 
-func (m *marks) put(owner Owner, seq uint64, now time.Time, lifetime time.Duration) {
+func (m *marks) put(owner Owner, end marked, now time.Time, lifetime time.Duration) {
 	if m.of == nil {
 		m.of = map[[16]byte]marked{}
 	}
@@ -81,25 +85,32 @@ func (m *marks) put(owner Owner, seq uint64, now time.Time, lifetime time.Durati
 		}
 		m.order = m.order[1:]
 	}
-	latest := marked{at: now.Unix(), seq: seq}
-	rand.Read(latest.mark[:])
-	m.of[owner.id] = latest
-	m.order = append(m.order, endOfAll{owner.id, seq})
+	m.of[owner.id] = end
+	m.order = append(m.order, endOfAll{owner.id, end.seq})
 }
 
 // hasEnded reports whether a session that began at a time, with a mark, began before the
 // latest end of its owner's sessions.
 func (m *marks) hasEnded(owner Owner, mark Mark, begun time.Time) bool {
 	latest, ok := m.of[owner.id]
-	return ok && latest.mark != mark && begun.Unix() <= latest.at+maxClockSkew
+	return ok && latest.mark != mark && (m.agreed || begun.Unix() <= latest.at+maxClockSkew)
 }
 
-// EndAll ends all sessions of an owner that have begun so far.
-func (g *Grants[R]) EndAll(owner Owner, now time.Time) {
+// EndAll ends all sessions of an owner that have begun so far. It returns the mark of those
+// that begin from now on.
+func (g *Grants[R]) EndAll(owner Owner, now time.Time) (mark Mark) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	rand.Read(mark[:])
+	g.endAll(owner, marked{mark: mark, at: now.Unix()}, now)
+	return mark
+}
+
+// endAll needs the lock.
+func (g *Grants[R]) endAll(owner Owner, end marked, now time.Time) {
 	g.ended.seq++
-	g.ended.marks[owner.kind].put(owner, g.ended.seq, now, g.lifetime)
+	end.seq = g.ended.seq
+	g.ended.marks[owner.kind].put(owner, end, now, g.lifetime)
 }
 
 // A Moment tells ends of an owner's sessions that came before from those that come after.
@@ -117,7 +128,7 @@ func (g *Grants[R]) Moment() Moment {
 func (g *Grants[R]) MarkOf(owner Owner, at Moment) Mark {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if latest := g.ended.marks[owner.kind].of[owner.id]; latest.seq <= uint64(at) {
+	if latest := g.ended.marks[owner.kind].of[owner.id]; latest.foreign || latest.seq <= uint64(at) {
 		return latest.mark
 	}
 	return Mark{}

@@ -56,6 +56,14 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*Tokens, err
 	)
 }
 
+type fenceKey struct{}
+
+// WithFence returns a context in which a token request is sent only if fence, called right
+// before, returns nil.
+func WithFence(ctx context.Context, fence func() error) context.Context {
+	return context.WithValue(ctx, fenceKey{}, fence)
+}
+
 // tokenRequest sends one request to the token endpoint, and never a second:
 // oauth2.Config.Exchange tries client authentication methods in turn with the same
 // code, and refuses or misreads values of expires_in that providers send.
@@ -63,6 +71,11 @@ func (c *Client) tokenRequest(ctx context.Context, t *Transport, params ...strin
 	md, err := c.metadata(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if fence, ok := ctx.Value(fenceKey{}).(func() error); ok {
+		if err := fence(); err != nil {
+			return nil, err
+		}
 	}
 	sent := time.Now()
 	resp, secrets, err := c.post(ctx, t, md, md.TokenURL, params...)

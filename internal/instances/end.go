@@ -1,0 +1,155 @@
+package instances
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/memory"
+)
+
+// endTimeout bounds what a request waits for other instances to be told of an end.
+const endTimeout = time.Second
+
+// errContended means that a key changed each time it was to be written.
+var errContended = fmt.Errorf("%w: a key changes too often", ErrAway)
+
+// End ends rec's session and those that it replaced, here at once and at all instances. It
+// returns their latest records, that of rec's session first; none if the session was over
+// before. What the Coordinator does not take is tried again until it does.
+func (s *Sessions[R]) End(ctx context.Context, rec R, now time.Time) (latest []R) {
+	latest = s.Grants.End(rec, now)
+	if s.engine == nil || len(latest) == 0 {
+		return latest
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	s.endKey(ctx, rec.SessionID(), rec.Begun().Add(s.lifetime).Sub(now))
+	if lineage := rec.Lineage(); lineage != rec.SessionID() { // sessions of which may have begun later
+		s.endKey(ctx, lineage, s.lifetime)
+	}
+	return latest
+}
+
+func (s *Sessions[R]) endKey(ctx context.Context, id memory.ID, ttl time.Duration) {
+	key := sessionKey(id)
+	end := func(ctx context.Context) error {
+		_, err := s.replace(ctx, key, ttl, func(old []byte) []byte {
+			if isEnd(old) {
+				return nil
+			}
+			return endValue
+		})
+		return err
+	}
+	if end(ctx) != nil {
+		s.jobs.add(key, end)
+	}
+}
+
+// replace puts what to returns in place of what a key has, and tells all instances. It
+// leaves a key alone for which to returns nil. It returns what the key had before.
+func (s *Sessions[R]) replace(ctx context.Context, key string, ttl time.Duration, to func(old []byte) []byte) (old []byte, err error) {
+	const attempts = 4
+	for range attempts {
+		values, err := s.engine.load(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		value := to(values[0])
+		if value == nil {
+			return values[0], nil
+		}
+		if swapped, err := s.engine.swap(ctx, key, values[0], value, ttl, true); swapped || err != nil {
+			return values[0], err
+		}
+	}
+	return nil, errContended
+}
+
+// EndAll ends all sessions of an owner that have begun so far. An error means that other
+// instances do not know of it yet: they will when the Coordinator responds again.
+func (s *Sessions[R]) EndAll(ctx context.Context, owner memory.Owner, now time.Time) error {
+	mark := s.Grants.EndAll(owner, now)
+	if s.engine == nil {
+		return nil
+	}
+	s.start()
+	key := ownerKey(owner)
+	write := func(ctx context.Context) error {
+		_, err := s.replace(ctx, key, s.lifetime, func(old []byte) []byte {
+			if bytes.Equal(old, mark[:]) {
+				return nil
+			}
+			return mark[:]
+		})
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	err := write(ctx)
+	if err != nil {
+		s.jobs.add(key, write)
+	}
+	return err
+}
+
+// learnMark takes over the mark that all instances agree on. One that the Coordinator has
+// not taken yet stays.
+func (s *Sessions[R]) learnMark(owner memory.Owner, value []byte, now time.Time) {
+	var mark memory.Mark
+	if len(value) != len(mark) || s.jobs.has(ownerKey(owner)) {
+		return
+	}
+	copy(mark[:], value)
+	s.Grants.SetMark(owner, mark, now)
+}
+
+// Begin learns the marks of a session that begins now, before the application decides on
+// the login: MarkOf returns them. While the Coordinator is away, MarkOf returns those that
+// this instance knows.
+func (s *Sessions[R]) Begin(ctx context.Context, rec R, now time.Time) {
+	if s.engine == nil {
+		return
+	}
+	s.start()
+	keys := keysOf(rec)
+	e := s.known.begin(rec.SessionID(), keys, now)
+	// The session's own key has a new random name: only marks can be there.
+	values, err := s.engine.load(ctx, keys[1:]...)
+	if err != nil {
+		return
+	}
+	i := 0
+	for owner := range memory.OwnersOf(rec) {
+		s.learnMark(owner, values[i], now)
+		i++
+	}
+	s.known.looked(rec.SessionID(), e, keys)
+}
+
+// Once claims what may happen once for ttl, and keeps a value with it. It reports false if
+// another instance, or this one, has claimed it before. An error means that it cannot be
+// told.
+func (s *Sessions[R]) Once(ctx context.Context, key string, value []byte, ttl time.Duration) (first bool, err error) {
+	if s.engine == nil {
+		return true, nil
+	}
+	return s.engine.swap(ctx, key, nil, value, ttl, false)
+}
+
+// Value returns the value of a key, nil if there is none.
+func (s *Sessions[R]) Value(ctx context.Context, key string) ([]byte, error) {
+	if s.engine == nil {
+		return nil, nil
+	}
+	return s.engine.Value(ctx, key)
+}
+
+// Later does what the Coordinator has not taken, until do returns nil.
+func (s *Sessions[R]) Later(name string, do func(context.Context) error) {
+	if s.engine != nil {
+		s.jobs.add(name, do)
+	}
+}

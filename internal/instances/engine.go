@@ -1,0 +1,170 @@
+// Package instances is what the instances of an application agree on through a
+// Coordinator: the newest tokens of sessions, whose turn it is to refresh them, which
+// sessions have ended, and what may happen once. Without a Coordinator it is what one
+// instance remembers.
+package instances
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/flight"
+)
+
+// A Coordinator is what package oauthlogin calls by the same name, and documents.
+type Coordinator interface {
+	Load(ctx context.Context, keys ...string) ([][]byte, error)
+	Swap(ctx context.Context, key string, old, new []byte, ttl time.Duration, tell bool) (bool, error)
+	Watch(ctx context.Context, ready func(), changed func(key string)) error
+}
+
+const (
+	// callTimeout bounds one call.
+	callTimeout = time.Second
+	// pause is how long no call is tried after one that failed: a Coordinator that is away
+	// must not cost each request a timeout.
+	pause = 100 * time.Millisecond
+)
+
+// ErrAway means that the Coordinator has not responded, and what it holds is not known.
+var ErrAway = errors.New("the Coordinator does not respond")
+
+// An Engine calls a Coordinator, bounded in time, and knows when it was last heard.
+type Engine struct {
+	coordinator Coordinator
+	log         *slog.Logger
+
+	mu       sync.Mutex
+	failing  bool // the last call that ended has failed
+	trying   bool // one call tries whether it still does
+	retryAt  time.Time
+	heard    time.Time // when it last responded
+	watching bool      // and so hears it now
+	loudAt   time.Time // when the log may say again that it is away
+}
+
+// NewEngine returns an Engine that has not called c yet.
+func NewEngine(c Coordinator, log *slog.Logger) *Engine {
+	return &Engine{coordinator: c, log: log, heard: time.Now()}
+}
+
+// Value returns the value of a key, nil if there is none.
+func (e *Engine) Value(ctx context.Context, key string) ([]byte, error) {
+	values, err := e.load(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return values[0], nil
+}
+
+// Swap replaces the value of a key, which no instance is told of.
+func (e *Engine) Swap(ctx context.Context, key string, old, to []byte, ttl time.Duration) (bool, error) {
+	return e.swap(ctx, key, old, to, ttl, false)
+}
+
+func (e *Engine) load(ctx context.Context, keys ...string) (values [][]byte, err error) {
+	err = e.call(ctx, func(ctx context.Context) (err error) {
+		values, err = e.coordinator.Load(ctx, keys...)
+		if err == nil && len(values) != len(keys) {
+			err = fmt.Errorf("%d values for %d keys", len(values), len(keys))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
+func (e *Engine) swap(ctx context.Context, key string, old, to []byte, ttl time.Duration, tell bool) (swapped bool, err error) {
+	err = e.call(ctx, func(ctx context.Context) (err error) {
+		swapped, err = e.coordinator.Swap(ctx, key, old, to, max(ttl, time.Second), tell)
+		return err
+	})
+	return swapped && err == nil, err
+}
+
+// call ends when its own time is over, and not with the request that needs it: what is
+// written must not depend on a client that hangs up.
+func (e *Engine) call(ctx context.Context, do func(context.Context) error) error {
+	if !e.mayTry(time.Now()) {
+		return ErrAway
+	}
+	deadline := time.Now().Add(callTimeout)
+	if sooner, ok := ctx.Deadline(); ok && sooner.Before(deadline) {
+		deadline = sooner
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	err := func() (err error) {
+		defer flight.Recover(&err)
+		return do(ctx)
+	}()
+	e.tried(ctx, err, time.Now())
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	return nil
+}
+
+func (e *Engine) mayTry(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.failing {
+		return true
+	}
+	if e.trying || now.Before(e.retryAt) {
+		return false
+	}
+	e.trying = true
+	return true
+}
+
+// loudEvery is how often the log says that the Coordinator is away.
+const loudEvery = time.Minute
+
+func (e *Engine) tried(ctx context.Context, err error, now time.Time) {
+	e.mu.Lock()
+	back := e.failing && err == nil
+	loud := err != nil && !now.Before(e.loudAt)
+	e.failing, e.trying = err != nil, false
+	switch {
+	case err == nil:
+		e.heard = now
+	default:
+		e.retryAt = now.Add(pause)
+	}
+	if loud {
+		e.loudAt = now.Add(loudEvery)
+	}
+	e.mu.Unlock()
+	switch {
+	case loud:
+		e.log.ErrorContext(ctx, "oauthlogin: Options.Coordinator does not respond", "error", err)
+	case back:
+		e.log.InfoContext(ctx, "oauthlogin: Options.Coordinator responds again")
+	}
+}
+
+// lastHeard returns when the Coordinator was last known to respond.
+func (e *Engine) lastHeard(now time.Time) time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.watching {
+		return now
+	}
+	return e.heard
+}
+
+func (e *Engine) watches(yes bool, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if yes || e.watching {
+		e.heard = now
+	}
+	e.watching = yes
+}

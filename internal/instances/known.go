@@ -1,0 +1,153 @@
+package instances
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/memory"
+)
+
+const (
+	// knownFor is how long an instance relies on what it was told about a session.
+	knownFor = 10 * time.Minute
+	// maxKnown bounds the sessions that are known. They take about 20 MiB.
+	maxKnown = 1 << 16
+	// maxStale bounds the keys that are known to have changed. They take about 12 MiB.
+	maxStale = 1 << 17
+)
+
+// known are the sessions of which this instance knows that they have not ended and have
+// no newer tokens: since it looked, and until it hears that one of their keys has changed.
+type known struct {
+	mu      sync.RWMutex
+	hearing bool // every change is heard
+	of      map[memory.ID]*knowledge
+	by      map[string][]memory.ID   // what depends on a key
+	waits   map[string]chan struct{} // closed when a key changes
+	// stale are keys that have changed, as this instance has heard, and that it has not
+	// read since. They live in two generations.
+	stale, staleBefore map[string]struct{}
+}
+
+type knowledge struct {
+	keys  []string
+	since time.Time
+	sure  bool // the look has ended, and nothing has changed meanwhile
+}
+
+// has reports whether a session is known.
+func (k *known) has(id memory.ID, now time.Time) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	e := k.of[id]
+	return e != nil && e.sure && now.Sub(e.since) < knownFor
+}
+
+// begin notes that a session is being looked at, nil if changes are not heard.
+func (k *known) begin(id memory.ID, keys []string, now time.Time) *knowledge {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.hearing {
+		return nil
+	}
+	if len(k.of) >= maxKnown {
+		k.forget()
+	}
+	e := &knowledge{keys: keys, since: now}
+	k.of[id] = e
+	for _, key := range keys {
+		if !slices.Contains(k.by[key], id) {
+			k.by[key] = append(k.by[key], id)
+		}
+	}
+	return e
+}
+
+// looked ends what begin began: what was read is known if nothing has changed meanwhile.
+func (k *known) looked(id memory.ID, e *knowledge, keys []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if e != nil && k.of[id] != e { // a key has changed, perhaps after it was read
+		return
+	}
+	if e != nil {
+		e.sure = true
+	}
+	for _, key := range keys {
+		delete(k.stale, key)
+		delete(k.staleBefore, key)
+	}
+}
+
+// isStale reports whether one of the keys has changed since it was read.
+func (k *known) isStale(keys []string) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for _, key := range keys {
+		_, young := k.stale[key]
+		_, old := k.staleBefore[key]
+		if young || old {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *known) changed(key string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, id := range k.by[key] {
+		delete(k.of, id)
+	}
+	delete(k.by, key)
+	if len(k.stale) >= maxStale/2 {
+		k.staleBefore, k.stale = k.stale, nil
+	}
+	if k.stale == nil {
+		k.stale = map[string]struct{}{}
+	}
+	k.stale[key] = struct{}{}
+	if c := k.waits[key]; c != nil {
+		close(c)
+		delete(k.waits, key)
+	}
+}
+
+// change returns a channel that is closed when a key has changed.
+func (k *known) change(key string) <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := k.waits[key]
+	if c == nil {
+		if k.waits == nil {
+			k.waits = map[string]chan struct{}{}
+		}
+		c = make(chan struct{})
+		k.waits[key] = c
+	}
+	return c
+}
+
+// ignore forgets a channel of change.
+func (k *known) ignore(key string, c <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if (<-chan struct{})(k.waits[key]) == c {
+		delete(k.waits, key)
+	}
+}
+
+// hears notes whether every change is heard from now on. Either way, nothing is known
+// any more.
+func (k *known) hears(yes bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.hearing = yes
+	k.forget()
+}
+
+// forget needs the lock.
+func (k *known) forget() {
+	k.of, k.by = map[memory.ID]*knowledge{}, map[string][]memory.ID{}
+}

@@ -1,0 +1,304 @@
+package instances
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// lease is how long a lock outlives an instance that dies.
+	lease = 10 * time.Second
+	// renewEvery is how often an instance that lives renews it.
+	renewEvery = 3 * time.Second
+	// lookAgain is when an instance that waits looks whether the refresh has ended, if it was
+	// not told.
+	lookAgain = 300 * time.Millisecond
+	// longestTurn bounds what a refresh waits for others.
+	longestTurn = 75 * time.Second
+	// failedTag begins the value of a lock after a refresh has failed; how often it did
+	// follows.
+	failedTag = 'F'
+	// ownerBytes is the length of an owner's value, its tag included.
+	ownerBytes = 17
+	ownerTag   = 'L'
+)
+
+var (
+	// ErrEnded means that the session has ended meanwhile.
+	ErrEnded = errors.New("session has ended")
+	// ErrPaused means that the refresh has failed at another instance a moment ago.
+	ErrPaused = errors.New("the refresh has just failed at another instance")
+	// ErrNotOurTurn means that another instance may have taken over the refresh.
+	ErrNotOurTurn = errors.New("this instance was held up, and another one may refresh the session")
+)
+
+// A Turn is the right of this instance alone to refresh the tokens of a session. It ends
+// with Keep, Refused or Failed.
+type Turn[R Record] struct {
+	s     *Sessions[R]
+	old   R
+	key   string // of the lock
+	owner []byte
+	value []byte // of the session's key when the turn began
+
+	confirmed atomic.Int64 // when the lock was last known to be held, since begun
+	begun     time.Time
+	stop      chan struct{}
+	stopped   sync.Once
+}
+
+// Turn waits until this instance alone may refresh rec's tokens. It returns no Turn if
+// another instance has refreshed them meanwhile, and that instance's record.
+func (s *Sessions[R]) Turn(ctx context.Context, rec R) (*Turn[R], R, error) {
+	t := &Turn[R]{s: s, old: rec}
+	if s.engine == nil {
+		return t, rec, nil
+	}
+	s.start()
+	t.begun, t.key, t.stop = time.Now(), lockKey(rec.SessionID()), make(chan struct{})
+	t.owner = make([]byte, ownerBytes)
+	rand.Read(t.owner)
+	t.owner[0] = ownerTag
+	ctx, cancel := context.WithTimeoutCause(ctx, longestTurn, ErrNotOurTurn)
+	defer cancel()
+	latest, held, err := t.acquire(ctx)
+	switch {
+	case err != nil, !held:
+		return nil, latest, err
+	}
+	s.workers.run(t.renew)
+	return t, rec, nil
+}
+
+// acquire waits for the lock, or for another instance's result.
+func (t *Turn[R]) acquire(ctx context.Context) (latest R, held bool, err error) {
+	session := sessionKey(t.old.SessionID())
+	for free := true; ; {
+		if free {
+			asked := time.Since(t.begun)
+			if _, err = t.s.engine.swap(ctx, t.key, nil, t.owner, lease, false); err != nil {
+				return t.old, false, err
+			}
+			t.confirmed.Store(int64(asked))
+		}
+		changed := t.s.known.change(session)
+		latest, lock, err := t.look(ctx)
+		held = bytes.Equal(lock, t.owner)
+		switch {
+		case err != nil || latest.Generation() > t.old.Generation():
+			t.s.known.ignore(session, changed)
+			if held {
+				t.release(ctx)
+			}
+			return latest, false, err
+		case held:
+			t.s.known.ignore(session, changed)
+			return latest, true, nil
+		case len(lock) > 0 && lock[0] == failedTag:
+			t.s.known.ignore(session, changed)
+			return latest, false, t.paused(lock)
+		}
+		free = len(lock) == 0 // given back meanwhile
+		if !free {
+			err = t.wait(ctx, changed)
+		}
+		t.s.known.ignore(session, changed)
+		if err != nil {
+			return latest, false, err
+		}
+	}
+}
+
+func (t *Turn[R]) wait(ctx context.Context, changed <-chan struct{}) error {
+	again := time.NewTimer(lookAgain)
+	defer again.Stop()
+	select {
+	case <-changed:
+	case <-again.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// look reads what became of the session, after the lock has been asked for.
+func (t *Turn[R]) look(ctx context.Context) (latest R, lock []byte, err error) {
+	now := time.Now()
+	keys := keysOf(t.old)
+	id := t.old.SessionID()
+	e := t.s.known.begin(id, keys, now)
+	values, err := t.s.engine.load(ctx, append(keys, t.key)...)
+	if err != nil {
+		return t.old, nil, err
+	}
+	t.value, lock = values[0], values[len(keys)]
+	t.s.learn(ctx, t.old, keys, values[:len(keys)], now)
+	t.s.known.looked(id, e, keys)
+	latest, ended := t.s.Grants.Latest(t.old)
+	if ended {
+		return latest, lock, ErrEnded
+	}
+	return latest, lock, nil
+}
+
+// paused keeps this instance from trying as well, for as long as the one that has tried.
+func (t *Turn[R]) paused(lock []byte) error {
+	failures, _ := strconv.Atoi(string(lock[1:]))
+	t.s.Grants.FailedElsewhere(t.old, failures, ErrPaused, time.Now())
+	return ErrPaused
+}
+
+// renew keeps the lock while the provider takes its time.
+func (t *Turn[R]) renew() {
+	ticker := time.NewTicker(renewEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-t.stop:
+			return
+		case <-t.s.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		asked := time.Since(t.begun)
+		held, err := t.s.engine.swap(t.s.ctx, t.key, t.owner, t.owner, lease, false)
+		switch {
+		case err != nil: // it may still be held
+		case !held:
+			return
+		default:
+			t.confirmed.Store(int64(asked))
+		}
+	}
+}
+
+// Check returns an error if this instance was held up for so long that another one may be
+// refreshing the session. It is called right before the refresh token is sent.
+func (t *Turn[R]) Check() error {
+	if t.stop == nil || time.Since(t.begun)-time.Duration(t.confirmed.Load()) < lease/2 {
+		return nil
+	}
+	return ErrNotOurTurn
+}
+
+// Keep keeps the refreshed record, here at once and for all instances, and returns the
+// record that counts: another instance may have refreshed as well. It reports that the
+// session has ended meanwhile, so that its tokens must not be used. revoke is called for
+// tokens of which that becomes known only later.
+func (t *Turn[R]) Keep(ctx context.Context, fresh R, revoke func(context.Context)) (latest R, ended bool) {
+	if t.stop != nil && !t.s.known.has(fresh.SessionID(), time.Now()) { // it may have ended meanwhile
+		t.look(ctx)
+	}
+	if !t.s.Grants.Refreshed(fresh, time.Now()) {
+		t.end(ctx)
+		return fresh, true
+	}
+	if t.stop == nil {
+		return fresh, false
+	}
+	key := sessionKey(fresh.SessionID())
+	sealed, err := t.s.codec.Seal(key, fresh)
+	if err != nil { // the browser gets it from this instance
+		t.s.log.ErrorContext(ctx, "oauthlogin: refreshed tokens cannot be kept for other instances", "error", err)
+		t.end(ctx)
+		return fresh, false
+	}
+	value := append([]byte{unseenTag}, sealed...)
+	if latest, ended, err = t.write(ctx, key, value, fresh); err == nil {
+		t.end(ctx)
+		return latest, ended
+	}
+	t.s.jobs.add(key, func(ctx context.Context) error {
+		_, ended, err := t.write(ctx, key, value, fresh)
+		if err != nil {
+			return err
+		}
+		if ended {
+			revoke(ctx)
+		}
+		t.end(ctx)
+		return nil
+	})
+	return fresh, false
+}
+
+// write tells all instances of a refreshed record, unless the session has ended or another
+// instance was faster.
+func (t *Turn[R]) write(ctx context.Context, key string, value []byte, fresh R) (latest R, ended bool, err error) {
+	const attempts = 4
+	old := t.value
+	for range attempts {
+		swapped, err := t.s.engine.swap(ctx, key, old, value, t.s.idle, true)
+		if swapped || err != nil {
+			return fresh, false, err
+		}
+		values, err := t.s.engine.load(ctx, key)
+		if err != nil {
+			return fresh, false, err
+		}
+		if old = values[0]; isEnd(old) {
+			t.s.Grants.End(fresh, time.Now())
+			return fresh, true, nil
+		}
+		if other, _, ok := t.s.open(key, old); ok && other.Generation() >= fresh.Generation() {
+			return other, !t.s.Grants.Refreshed(other, time.Now()), nil
+		}
+	}
+	return fresh, false, errContended
+}
+
+// Refused ends the session whose refresh token the provider has refused, unless another
+// instance has newer tokens, which it returns.
+func (t *Turn[R]) Refused(ctx context.Context) (latest R, ended bool, err error) {
+	defer t.end(ctx)
+	if t.stop != nil {
+		if latest, _, err = t.look(ctx); err != nil && !errors.Is(err, ErrEnded) {
+			return latest, false, fmt.Errorf("the provider refuses the refresh token, and %w", err)
+		}
+	}
+	if !t.s.Grants.Spend(t.old, time.Now()) {
+		latest, _ = t.s.Grants.Latest(t.old)
+		return latest, false, nil
+	}
+	if t.stop != nil {
+		ctx, cancel := context.WithTimeout(ctx, endTimeout)
+		defer cancel()
+		t.s.endKey(ctx, t.old.SessionID(), time.Until(t.old.Begun().Add(t.s.lifetime)))
+	}
+	return t.old, true, nil
+}
+
+// Failed keeps all instances from trying again for a while.
+func (t *Turn[R]) Failed(ctx context.Context, err error, wait time.Duration) {
+	now := time.Now()
+	failures, pause := t.s.Grants.Failed(t.old, err, now, wait)
+	if t.stop == nil {
+		return
+	}
+	t.stopped.Do(func() { close(t.stop) })
+	value := append([]byte{failedTag}, strconv.Itoa(failures)...)
+	t.s.engine.swap(ctx, t.key, t.owner, value, pause, false)
+}
+
+// GiveUp ends a turn in which nothing was sent.
+func (t *Turn[R]) GiveUp(ctx context.Context) { t.end(ctx) }
+
+// end gives the lock back. One that is not given back ages.
+func (t *Turn[R]) end(ctx context.Context) {
+	if t.stop == nil {
+		return
+	}
+	t.stopped.Do(func() { close(t.stop) })
+	t.release(ctx)
+}
+
+func (t *Turn[R]) release(ctx context.Context) {
+	t.s.engine.swap(ctx, t.key, t.owner, nil, lease, false)
+}

@@ -1,0 +1,110 @@
+package memory
+
+import (
+	"iter"
+	"time"
+)
+
+// This file is what Grants has for instances that agree on sessions with others.
+
+// Kind returns what kind of owner o is.
+func (o Owner) Kind() OwnerKind { return o.kind }
+
+// ID names the owner among those of its kind.
+func (o Owner) ID() string { return string(o.id[:]) }
+
+// OwnersOf returns what a session belongs to, in a fixed order, with the marks it began with.
+func OwnersOf(rec Record) iter.Seq2[Owner, Mark] {
+	return func(yield func(Owner, Mark) bool) {
+		for kind := range ownerKinds {
+			if owner, mark, ok := rec.Owner(kind); ok && !yield(owner, mark) {
+				return
+			}
+		}
+	}
+}
+
+// Agree says that all instances have the same marks. No clock tells any more which
+// sessions began before an end of all their owner's.
+func (g *Grants[R]) Agree() {
+	for kind := range g.ended.marks {
+		g.ended.marks[kind].agreed = true
+	}
+}
+
+// HasEnded reports whether rec's session has ended by itself, and not with all of its
+// owner's. Such an end is for good.
+func (g *Grants[R]) HasEnded(rec R) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ended.has(rec)
+}
+
+// Superseded reports whether rec's session began with another mark than the last one
+// known of an owner.
+func (g *Grants[R]) Superseded(rec R) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ended.superseded(rec)
+}
+
+// SetMark takes over the mark of an owner that another instance has made.
+func (g *Grants[R]) SetMark(owner Owner, mark Mark, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ended.marks[owner.kind].of[owner.id].mark != mark {
+		g.endAll(owner, marked{mark: mark, at: now.Unix(), foreign: true}, now)
+	}
+}
+
+// AllEnded returns the sessions and lineages that have ended, with what is left of their
+// lifetimes. Those of which a later generation may go on are not among them.
+func (g *Grants[R]) AllEnded(now time.Time) iter.Seq2[ID, time.Duration] {
+	g.mu.Lock()
+	order := g.ended.order // which is only ever appended to
+	g.mu.Unlock()
+	return func(yield func(ID, time.Duration) bool) {
+		for _, e := range order {
+			if left := e.at.Add(g.lifetime).Sub(now); e.generation == allGenerations && left > 0 && !yield(e.id, left) {
+				return
+			}
+		}
+	}
+}
+
+// A LiveMark is the mark of an owner, and for how long sessions from before it can live.
+type LiveMark struct {
+	Owner Owner
+	Mark  Mark
+	Left  time.Duration
+}
+
+// AllMarks returns the latest marks of all owners.
+func (g *Grants[R]) AllMarks(now time.Time) (marks []LiveMark) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for kind := range ownerKinds {
+		for id, latest := range g.ended.marks[kind].of {
+			if left := time.Unix(latest.at, 0).Add(g.lifetime).Sub(now); left > 0 {
+				marks = append(marks, LiveMark{Owner{kind, id}, latest.mark, left})
+			}
+		}
+	}
+	return marks
+}
+
+// pausedFor is how long a refresh that has failed at another instance is not tried here.
+// Only that instance knows when it may be tried again.
+const pausedFor = time.Second
+
+// FailedElsewhere notes that the refresh of rec's tokens has failed at another instance,
+// for the nth time in a row.
+func (g *Grants[R]) FailedElsewhere(rec R, n int, err error, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := g.failing(rec); s != nil {
+		s.failures = max(s.failures, n)
+		s.err, s.retryAt = err, now.Add(pausedFor)
+		g.put(s, now)
+	}
+}
