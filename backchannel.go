@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/flight"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
@@ -126,14 +127,27 @@ func (m *Middleware) acceptLogoutToken(ctx context.Context, p *provider, raw str
 	}
 	id := string(p.tag[:]) + token.ID
 	_, err = m.logoutTokens.flights.Do(ctx, id, func(ctx context.Context) (struct{}, error) {
-		// A token that could not be recorded has not been used.
-		if m.logoutTokens.accepted.Value(id) != "" {
+		// A token that could not be recorded has not been used: it is looked for before, and
+		// claimed afterwards.
+		key := instances.Key(instances.KindJTI, id)
+		used, err := m.sessions.grants.Value(ctx, key)
+		switch {
+		case err != nil:
+			return struct{}{}, fmt.Errorf("look for the logout token: %w", err)
+		case used != nil || m.logoutTokens.accepted.Value(id) != "":
 			return struct{}{}, errTokenUsed
 		}
 		if err := m.sessions.endAll(ctx, ownerIn(&token)); err != nil {
 			return struct{}{}, fmt.Errorf("record the end of sessions: %w", err)
 		}
 		m.logoutTokens.accepted.Add(id, "1")
+		claim := func(ctx context.Context) error {
+			_, err := m.sessions.grants.Once(ctx, key, []byte("1"), protocol.LogoutTokenLifetime)
+			return err
+		}
+		if claim(ctx) != nil { // or a token that comes again would end a later login
+			m.sessions.grants.Later(key, claim)
+		}
 		m.events.report(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: token.Subject})
 		return struct{}{}, nil
 	})
@@ -163,7 +177,7 @@ func (p *responder) refuseProvider(w http.ResponseWriter, r *http.Request, e *Er
 	text := "the logout token is not accepted"
 	if e.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
-		text = "the logout token cannot be verified at the moment"
+		text = "the logout token cannot be processed at the moment"
 	}
 	reference := p.logFailure(r, e)
 	page.JSON(w, e.Status, map[string]string{"error": e.Code, "error_description": text + "; reference " + reference + " in the application's log"})

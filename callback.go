@@ -70,7 +70,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		f.again = f.again || denied // the user has said no
 		m.staleCallback(w, r, f.state, f, "flow_expired")
 		return
-	case !m.flows.finish(f):
+	case !m.flows.finish(r.Context(), f):
 		m.staleCallback(w, r, f.state, f, "flow_used")
 		return
 	}
@@ -168,7 +168,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	case sameUser: // it ends with this one
 		m.sessions.grants.Replace(old, time.Now())
 	case old != nil: // a slow response that carries its cookie must not bring it back
-		m.sessions.grants.End(old, time.Now())
+		m.sessions.grants.End(r.Context(), old, time.Now())
 	}
 	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	return nil
@@ -238,6 +238,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	if signed, err := claims.Parse(rec.tokens.id.Payload()); err == nil { // verified
 		rec.extra.sid = signed.String("sid")
 	}
+	m.sessions.grants.Begin(ctx, rec, time.Now())
 	rec.markAt(moment, m.sessions.grants)
 	return rec, nil
 }
@@ -265,7 +266,7 @@ func (p *reporter) logDescription(ctx context.Context, provider string, response
 // only for a silent flow whose cookie came back: a browser without cookies would go
 // round for ever.
 func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state string, f *flow, code string) {
-	p, returnPath := m.providers.byCallback(r.URL.Path), m.flows.finished.Value(state)
+	p, returnPath := m.providers.byCallback(r.URL.Path), m.flows.returnPathOf(r.Context(), state)
 	if f != nil {
 		p, returnPath = m.providers.byTag(f.provider), f.returnPath
 	}

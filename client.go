@@ -58,9 +58,9 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 	if err := t.ctx.Err(); err != nil {
 		return roundtrip.Failing{Err: err}.RoundTrip(r)
 	}
-	rec := t.session.current()
-	if m.sessions.grants.Ended(rec) || time.Since(rec.created) >= m.sessions.limits.lifetime { // a stream may outlive its session
-		return roundtrip.Failing{Err: ErrNoSession}.RoundTrip(r)
+	rec, err := t.latest(ctx)
+	if err != nil {
+		return roundtrip.Failing{Err: err}.RoundTrip(r)
 	}
 	if !roundtrip.SameOriginAsAsked(r) {
 		return t.send(ctx, r, "")
@@ -101,6 +101,22 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 		m.sessions.grants.Accepted(fresh)
 	}
 	return resp, err
+}
+
+// latest returns the session's latest record: a stream may outlive its session, and
+// another instance may have refreshed its tokens.
+func (t *sessionTransport) latest(ctx context.Context) (*record, error) {
+	sessions := t.session.owner.sessions
+	rec := t.session.current()
+	latest, ended, err := sessions.grants.Check(ctx, rec, time.Now())
+	switch {
+	case err != nil:
+		return nil, noToken(err)
+	case ended || time.Since(rec.created) >= sessions.limits.lifetime:
+		return nil, ErrNoSession
+	}
+	t.session.adopt(latest)
+	return t.session.current(), nil
 }
 
 // rejectedPause is how long a refreshed token that an API rejects is not refreshed again.

@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
@@ -128,25 +130,57 @@ type flows struct {
 	providers providers
 	cookies   *cookies.Scheme
 	sealer    *seal.Sealer
-	finished  memory.Recent // states, with return paths
-	signedIn  memory.Recent // provider and subject
+	finished  memory.Recent   // states, with return paths
+	sessions  *activeSessions // through which other instances know finished states
+	signedIn  memory.Recent   // provider and subject
 }
 
-func newFlows(providers providers, scheme *cookies.Scheme, sealer *seal.Sealer) *flows {
+func newFlows(providers providers, scheme *cookies.Scheme, sealer *seal.Sealer, sessions *activeSessions) *flows {
 	return &flows{
-		providers: providers, cookies: scheme, sealer: sealer,
+		providers: providers, cookies: scheme, sealer: sealer, sessions: sessions,
 		finished: memory.Recent{MaxAge: flowLifetime}, signedIn: memory.Recent{MaxAge: roundsAge},
 	}
 }
 
-// finish reports whether a flow comes back for the first time.
-func (fs *flows) finish(f *flow) bool {
+// finish reports whether a flow comes back for the first time, at any instance.
+func (fs *flows) finish(ctx context.Context, f *flow) bool {
 	const longest = 512 // bytes of a return path that is remembered
 	returnPath := f.returnPath
 	if len(returnPath) > longest {
 		returnPath = "/"
 	}
-	return fs.finished.Add(f.state, returnPath)
+	if !fs.finished.Add(f.state, returnPath) {
+		return false
+	}
+	if !fs.sessions.grants.Coordinated() {
+		return true
+	}
+	key := instances.Key(instances.KindState, f.state)
+	sealed, err := fs.sessions.shared.Seal(key, seal.PackText(returnPath))
+	if err != nil {
+		return true
+	}
+	first, err := fs.sessions.grants.Once(ctx, key, []byte(sealed), flowLifetime)
+	return first || err != nil // this instance decides alone: the provider refuses a code that comes twice
+}
+
+// returnPathOf returns the return path of a login that has come back before, "" if it is
+// not known.
+func (fs *flows) returnPathOf(ctx context.Context, state string) string {
+	if path := fs.finished.Value(state); path != "" || state == "" {
+		return path
+	}
+	key := instances.Key(instances.KindState, state)
+	sealed, err := fs.sessions.grants.Value(ctx, key)
+	if err != nil || sealed == nil {
+		return ""
+	}
+	packed, _, err := fs.sessions.shared.Open(key, string(sealed))
+	if err != nil {
+		return ""
+	}
+	path, _ := seal.UnpackText(packed)
+	return path
 }
 
 // cookieName names the cookie of the flow with this state, and gives nothing of the

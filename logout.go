@@ -40,6 +40,9 @@ const (
 // the browser's cache of this origin, so that the back button does not show protected
 // pages.
 //
+// With everywhere=1 in the form, all sessions of the user end that have begun so far: see
+// [Middleware.SignOutUser].
+//
 // Logout accepts POST only, and not from other origins, those of Options.TrustedOrigins
 // included: see [http.CrossOriginProtection]. The origin that counts as the application's
 // own is that of RedirectURL, whatever Host says. A page with a Content-Security-Policy has to allow the
@@ -56,9 +59,9 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 		m.responses.fail(w, r, crossOriginError(err))
 		return
 	}
-	returnTo := m.returns.returnPath(r, logoutReturnTo(w, r))
+	form := readLogoutForm(w, r)
 	page.NoReferrer(w)
-	page.Redirect(w, m.endSession(w, r, returnTo))
+	page.Redirect(w, m.endSession(w, r, m.returns.returnPath(r, form.returnTo), form.everywhere))
 }
 
 // SignOut ends the session of a request from within a handler, for example when an
@@ -66,7 +69,7 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 // user to the provider. Call it before the handler writes its response.
 func (m *Middleware) SignOut(w http.ResponseWriter, r *http.Request) {
 	if m.made() {
-		m.endSession(w, r, "")
+		m.endSession(w, r, "", false)
 	}
 }
 
@@ -97,7 +100,7 @@ func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) er
 
 // endSession returns where to go: through the provider to returnTo, or returnTo itself
 // when there is no provider to tell, or no way to come back.
-func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo string) string {
+func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo string, everywhere bool) string {
 	ended := m.endHere(r)
 	ranOut := m.sessions.ranOut(r) // before the store forgets it
 	m.sessions.vault.forget(r)
@@ -108,6 +111,12 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)
 	defer cancel()
+	if everywhere && len(ended) > 0 {
+		user, _, _ := ended[0].Owner(memory.OfUser)
+		if err := m.sessions.endAll(ctx, user); err != nil {
+			m.log.WarnContext(ctx, "oauthlogin: other instances do not know yet that a user has signed out everywhere", "subject", ended[0].user.Subject, "error", err)
+		}
+	}
 	for i, rec := range ended {
 		p := m.providers.byTag(rec.provider)
 		if i == 0 { // the others are the same user's, from before
@@ -145,7 +154,7 @@ func (m *Middleware) endHere(r *http.Request) []*record {
 	} else if rec, _, _ = m.sessions.load(r); rec == nil {
 		return nil
 	}
-	return m.sessions.grants.End(rec, time.Now())
+	return m.sessions.grants.End(r.Context(), rec, time.Now())
 }
 
 // logoutState is the name that the state of a logout is sealed under.
@@ -190,17 +199,24 @@ func (m *Middleware) afterLogout(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// logoutReturnTo returns return_to if there is exactly one. A form that cannot be read
-// does not keep the user signed in.
-func logoutReturnTo(w http.ResponseWriter, r *http.Request) string {
+// A logoutForm is what a logout request may say.
+type logoutForm struct {
+	returnTo   string
+	everywhere bool
+}
+
+// readLogoutForm takes return_to if there is exactly one, in the query or the body. A form
+// that cannot be read does not keep the user signed in.
+func readLogoutForm(w http.ResponseWriter, r *http.Request) (form logoutForm) {
 	query, _ := url.ParseQuery(r.URL.RawQuery[:min(len(r.URL.RawQuery), maxLogoutBody)])
 	values := query["return_to"]
 	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutBody)
 	if r.ParseForm() == nil {
 		values = append(values, r.PostForm["return_to"]...)
+		form.everywhere = slices.Contains(r.PostForm["everywhere"], "1")
 	}
-	if len(values) != 1 {
-		return ""
+	if len(values) == 1 {
+		form.returnTo = values[0]
 	}
-	return values[0]
+	return form
 }

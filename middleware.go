@@ -70,6 +70,10 @@ func New(opts Options) (*Middleware, error) {
 	if err != nil {
 		return nil, fmt.Errorf("oauthlogin: %w", err)
 	}
+	shared, err := seal.New(opts.Keys, "coordinator", 0)
+	if err != nil {
+		return nil, fmt.Errorf("oauthlogin: %w", err)
+	}
 	opts.Keys = nil // the sealers have what they need
 
 	m := &Middleware{
@@ -104,11 +108,33 @@ func New(opts Options) (*Middleware, error) {
 			m.paths.AfterLogout = append(m.paths.AfterLogout, p.postLogoutPath)
 		}
 	}
-	m.sessions = newActiveSessions(&opts, m.providers, m.cookies, sessionSealer)
+	m.sessions = newActiveSessions(&opts, m.providers, m.cookies, sessionSealer, shared)
 	m.refreshes = &refreshes{providers: m.providers, sessions: m.sessions, events: m.events, log: opts.Logger, before: opts.RefreshBefore}
-	m.flows = newFlows(m.providers, m.cookies, shortLived)
+	m.flows = newFlows(m.providers, m.cookies, shortLived, m.sessions)
 	m.log.Debug("oauthlogin: ready", "login_path", opts.LoginPath, "logout_path", opts.LogoutPath, "callbacks", callbacks)
 	return m, nil
+}
+
+// closeTimeout bounds what Close waits for.
+const closeTimeout = 3 * time.Second
+
+// Close lets refreshes of tokens that are under way end and be saved, for three seconds at
+// most, and then ends everything that runs in the background: what Options.Coordinator is
+// watched with, and what it has not taken yet. Call it after the server's Shutdown. Without a
+// Coordinator nothing runs in the background, and Close may be left out. The error says that
+// a refresh was still under way.
+func (m *Middleware) Close() error {
+	if !m.made() {
+		return errNotMade
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	err := m.refreshes.flights.Idle(ctx)
+	m.sessions.grants.Close(ctx)
+	if err != nil {
+		return fmt.Errorf("oauthlogin: close: a refresh of tokens is still under way after %v", closeTimeout)
+	}
+	return nil
 }
 
 // Format keeps keys and sessions out of whatever prints a Middleware.
@@ -138,7 +164,7 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 		}
 		s, r, err := m.withSession(w, r, opensPage)
 		if err != nil && m.responses.loudly("store") {
-			m.log.WarnContext(r.Context(), "oauthlogin: Options.Store failed; the request goes on without a session", "error", err)
+			m.log.WarnContext(r.Context(), "oauthlogin: it cannot be told whether users are signed in; requests go on without a session", "error", err)
 		}
 		s.doubt()
 		next.ServeHTTP(w, r)

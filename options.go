@@ -91,6 +91,13 @@ type Options struct {
 	// token, because afterwards nothing says whether the provider still knows the user.
 	SessionsOutliveTokens bool
 
+	// Coordinator is what the instances of an application agree through: one refreshes a
+	// session's tokens for all, and a session that has ended at one has ended at all of them.
+	// By default each instance is for itself, and cookie sessions can be signed out for
+	// nothing by a provider that rotates refresh tokens. Call [Middleware.Close] at the end. A
+	// Coordinator sees hashes and sealed values alone.
+	Coordinator Coordinator
+
 	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login" and "/logout"
 	// by default. The callback's path is that of the provider's RedirectURL. Providers send
 	// logout tokens to LogoutPath + "/backchannel": see [Middleware.BackChannelLogout].
@@ -175,6 +182,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CookieName == "" {
 		o.CookieName = defaultCookieName
+	}
+	if store, ok := o.Store.(*coordinatorStore); ok && o.Coordinator == nil {
+		o.Coordinator = store.coordinator
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

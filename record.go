@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
@@ -218,7 +219,8 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 	}
 }
 
-// SessionID, Lineage, Generation, Begun, Owner and Bytes make a record a [memory.Record].
+// SessionID, Lineage, Generation, Begun, TokenExpiry, Owner and Bytes make a record an
+// [instances.Record].
 
 func (rec *record) SessionID() memory.ID { return rec.id }
 
@@ -233,6 +235,8 @@ func (rec *record) Generation() uint64 { return rec.generation }
 
 func (rec *record) Begun() time.Time { return rec.created }
 
+func (rec *record) TokenExpiry() time.Time { return rec.tokens.expiry }
+
 func (rec *record) Owner(kind memory.OwnerKind) (owner memory.Owner, mark memory.Mark, ok bool) {
 	switch {
 	case kind == memory.OfUser:
@@ -244,7 +248,7 @@ func (rec *record) Owner(kind memory.OwnerKind) (owner memory.Owner, mark memory
 }
 
 // markAt gives a record the marks of a login that took a moment.
-func (rec *record) markAt(at memory.Moment, grants *memory.Grants[*record]) {
+func (rec *record) markAt(at memory.Moment, grants *instances.Sessions[*record]) {
 	owner, _, _ := rec.Owner(memory.OfUser)
 	rec.extra.userMark = grants.MarkOf(owner, at)
 	if owner, _, ok := rec.Owner(memory.OfSID); ok {

@@ -12,6 +12,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/flight"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
@@ -139,31 +140,50 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 		return latest, nil
 	}
 	p := f.providers.byTag(old.provider)
-	if err := grants.Refusal(old, time.Now()); err != nil {
-		if endsSession(err, old, rejected) {
-			return f.end(ctx, p, old, err)
-		}
-		return nil, err
+	refused := grants.Refusal(old, time.Now())
+	if refused != nil && !endsSession(refused, old, rejected) {
+		return nil, refused
 	}
-	fresh, err := p.refresh(ctx, old)
+	turn, latest, err := grants.Turn(ctx, old)
+	switch {
+	case errors.Is(err, instances.ErrEnded):
+		return nil, errSessionEnded
+	case err != nil:
+		return nil, err
+	case turn == nil: // another instance has refreshed
+		return latest, nil
+	case refused != nil:
+		return f.end(ctx, turn, p, old, refused)
+	}
+	fresh, err := p.refresh(protocol.WithFence(ctx, turn.Check), old)
 	switch {
 	case err != nil && endsSession(err, old, rejected):
-		return f.end(ctx, p, old, err)
+		return f.end(ctx, turn, p, old, err)
+	case errors.Is(err, instances.ErrNotOurTurn):
+		turn.GiveUp(ctx)
+		return nil, err
 	case err != nil:
-		grants.Failed(old, err, time.Now(), protocol.RetryAfter(err))
+		turn.Failed(ctx, err, protocol.RetryAfter(err))
 		f.events.report(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
 		return nil, err
 	}
-	if !grants.Refreshed(fresh, time.Now()) {
-		// Signed out while the response was on its way: no request may use it.
-		if err := p.client.Revoke(ctx, fresh.tokens.refresh.Text()); err != nil {
-			f.log.WarnContext(ctx, "oauthlogin: tokens of an ended session not revoked", "provider", p.Name, "error", err)
-		}
+	revoke := func(ctx context.Context) { f.revoke(ctx, p, fresh) }
+	latest, ended = turn.Keep(ctx, fresh, revoke)
+	if ended { // signed out while the response was on its way: no request may use it
+		revoke(ctx)
 		return nil, errSessionEnded
 	}
+	fresh = latest
 	f.sessions.persist(ctx, r, fresh)
 	f.events.report(ctx, Event{Kind: EventRefresh, Provider: p.Name, Subject: old.user.Subject})
 	return fresh, nil
+}
+
+// revoke revokes the tokens of a session that has ended before they came.
+func (f *refreshes) revoke(ctx context.Context, p *provider, rec *record) {
+	if err := p.client.Revoke(ctx, rec.tokens.refresh.Text()); err != nil {
+		f.log.WarnContext(ctx, "oauthlogin: tokens of an ended session not revoked", "provider", p.Name, "error", err)
+	}
 }
 
 // endsSession reports whether an error of a refresh ends the session (RFC 6749 section
@@ -185,9 +205,12 @@ func endsSession(err error, rec *record, rejected bool) bool {
 
 // end ends a session that the provider has refused to refresh, unless it has a later
 // generation (draft-ietf-oauth-browser-based-apps section 6.1.2.2).
-func (f *refreshes) end(ctx context.Context, p *provider, old *record, err error) (*record, error) {
-	if !f.sessions.grants.Spend(old, time.Now()) {
-		latest, _ := f.sessions.grants.Latest(old)
+func (f *refreshes) end(ctx context.Context, turn *instances.Turn[*record], p *provider, old *record, err error) (*record, error) {
+	latest, ended, doubt := turn.Refused(ctx)
+	switch {
+	case doubt != nil:
+		return nil, doubt
+	case !ended:
 		return latest, nil
 	}
 	f.events.report(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})

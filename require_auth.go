@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
@@ -85,6 +86,9 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 			return
 		case err != nil && r.Context().Err() != nil: // the provider may still refuse
 			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		case errors.Is(err, instances.ErrAway) && !s.current().tokens.valid(time.Now()):
+			m.responses.unavailable(w, r, err)
 			return
 		case err != nil && !rec.vouchedFor(time.Now()):
 			m.responses.unavailable(w, r, fmt.Errorf("%w: %w", errNotVouchedFor, err))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
@@ -20,8 +21,9 @@ type activeSessions struct {
 	vault     vault
 	cookies   *cookies.Scheme
 	sealer    *seal.Sealer
+	shared    *seal.Sealer // of what other instances read
 	opened    memory.Cache[opened]
-	grants    *memory.Grants[*record]
+	grants    *instances.Sessions[*record]
 	log       *slog.Logger
 }
 
@@ -48,18 +50,24 @@ var (
 	errGrantEnded = fmt.Errorf("%w: the provider refuses to refresh it", errSessionEnded)
 )
 
-func newActiveSessions(opts *Options, providers providers, scheme *cookies.Scheme, sealer *seal.Sealer) *activeSessions {
+func newActiveSessions(opts *Options, providers providers, scheme *cookies.Scheme, sealer, shared *seal.Sealer) *activeSessions {
 	s := &activeSessions{
 		limits:    limits{idle: opts.IdleTimeout, lifetime: opts.MaxLifetime, outliveTokens: opts.SessionsOutliveTokens},
 		providers: providers,
 		vault:     &cookieVault{scheme},
 		cookies:   scheme,
 		sealer:    sealer,
-		grants:    memory.NewGrants[*record](opts.IdleTimeout, opts.MaxLifetime),
+		shared:    shared,
 		log:       opts.Logger,
 	}
+	codec := instances.Codec[*record]{Seal: s.sealForInstances, Open: s.openOfInstances}
+	s.grants = instances.New(opts.Coordinator, codec, opts.IdleTimeout, opts.MaxLifetime, opts.Logger)
 	scheme.Opens = s.opens
-	if opts.Store != nil {
+	switch store := opts.Store.(type) {
+	case nil:
+	case *coordinatorStore:
+		s.vault = newEngineVault(store, s)
+	default:
 		s.vault = &storeVault{store: opts.Store, cookies: scheme, log: opts.Logger, alarms: memory.Recent{MaxAge: time.Minute}}
 	}
 	return s
@@ -75,10 +83,13 @@ func (s *activeSessions) load(r *http.Request) (rec *record, reseal bool, err er
 	}
 	now := time.Now()
 	idle := now.Sub(o.record.written)
-	// Another request may have refreshed the tokens.
-	rec, newer, ended := s.grants.Shown(o.record, now)
-	if ended || idle >= s.idle || idle < -maxClockSkew || s.over(rec, now) {
+	if idle >= s.idle || idle < -maxClockSkew {
 		return nil, false, nil
+	}
+	// Another request, or another instance, may have refreshed the tokens.
+	rec, newer, ended, err := s.grants.Shown(r.Context(), o.record, now)
+	if err != nil || ended || s.over(rec, now) {
+		return nil, false, err
 	}
 	return rec, newer || o.oldKey || idle >= s.idle/10, nil
 }
@@ -129,19 +140,41 @@ func (s *activeSessions) open(v *cookies.Value) (o opened, ok bool) {
 	if err != nil {
 		return opened{}, false
 	}
+	rec, err := s.unpack(packed)
+	return opened{rec, oldKey}, err == nil
+}
+
+var errUnknownProvider = errors.New("session of a provider that is not configured")
+
+// unpack returns the record of a session here.
+func (s *activeSessions) unpack(packed []byte) (*record, error) {
 	rec, err := unpackRecord(packed)
 	if err != nil {
-		return opened{}, false
+		return nil, err
 	}
 	p := s.providers.byTag(rec.provider)
 	if p == nil {
-		return opened{}, false
+		return nil, errUnknownProvider
 	}
 	rec.user.Provider, rec.user.Issuer = p.Name, p.issuer
 	if rec.extra.issuer != "" {
 		rec.user.Issuer = rec.extra.issuer
 	}
-	return opened{rec, oldKey}, true
+	return rec, nil
+}
+
+// sealForInstances and openOfInstances are what other instances read.
+
+func (s *activeSessions) sealForInstances(key string, rec *record) (string, error) {
+	return s.shared.Seal(key, rec.pack(time.Now()))
+}
+
+func (s *activeSessions) openOfInstances(key, sealed string) (*record, error) {
+	packed, _, err := s.shared.Open(key, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return s.unpack(packed)
 }
 
 // opens reports whether a sealed value is one of a session here.
@@ -184,9 +217,8 @@ func (s *activeSessions) save(w http.ResponseWriter, r *http.Request, rec *recor
 // endAll ends all sessions of an owner that have begun so far: a user's, or those of one
 // session at the provider. An error means that this could not be recorded, and that the
 // sessions may go on.
-func (s *activeSessions) endAll(_ context.Context, owner memory.Owner) error {
-	s.grants.EndAll(owner, time.Now())
-	return nil
+func (s *activeSessions) endAll(ctx context.Context, owner memory.Owner) error {
+	return s.grants.EndAll(ctx, owner, time.Now())
 }
 
 // persistTimeout bounds what a store may take to keep refreshed tokens.

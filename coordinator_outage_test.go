@@ -1,0 +1,232 @@
+package oauthlogin_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
+)
+
+// refreshDue is when the tokens of a login are due for a refresh, and the access token
+// still lives.
+const refreshDue = 59*time.Minute + 30*time.Second
+
+// wantLater fails the test unless a page and a script are told to come back, and no cookie
+// is set or cleared.
+func (f *fleet) wantLater(b *apptest.Browser) {
+	f.T.Helper()
+	page := b.Get("/dashboard")
+	if page.StatusCode != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" || len(page.Header["Set-Cookie"]) > 0 ||
+		!strings.Contains(page.Header.Get("Content-Type"), "text/html") {
+		f.T.Errorf("a page: %d %v", page.StatusCode, page.Header)
+	}
+	script := b.Get("/api/me", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "empty", "Accept", "*/*")
+	if script.StatusCode != http.StatusServiceUnavailable || script.Header.Get("Retry-After") == "" || len(script.Header["Set-Cookie"]) > 0 ||
+		strings.TrimSpace(script.Text) != `{"error":"unavailable"}` {
+		f.T.Errorf("a script: %d %s", script.StatusCode, script.Text)
+	}
+	if public := b.Get("/"); public.StatusCode != http.StatusOK {
+		f.T.Errorf("a public page: %d", public.StatusCode)
+	}
+}
+
+// While the Coordinator is away, a session in cookies is honored as long as its access
+// token lives, and no longer.
+func TestCoordinatorAway(t *testing.T) {
+	t.Parallel()
+	for name, away := range map[string]func(c *countingCoordinator){
+		"down":                     func(c *countingCoordinator) { c.SetDown(true) },
+		"slow, and the watch ends": func(c *countingCoordinator) { c.SetDown(true); c.setDelay(time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t, 2, apptest.Config{})
+				b, heard := f.SignIn(t, "alice"), f.SignIn(t, "bob")
+				f.at(1)
+				for _, subject := range []string{"alice", "bob"} {
+					map[string]*apptest.Browser{"alice": b, "bob": heard}[subject].WantUser("/api/me", subject)
+				}
+				synctest.Wait()
+				f.at(0)
+				old := heard.Clone()
+				heard.LogOut("/")
+				synctest.Wait()
+				away(f.shared)
+				synctest.Wait()
+				f.at(1) // which has heard that bob's session has changed
+				f.wantLater(old)
+				f.at(0) // which has ended it
+				old.WantUser("/api/me", "")
+				for i := range f.instances {
+					f.at(i)
+					b.WantUser("/api/me", "alice")
+				}
+				time.Sleep(refreshDue)
+				b.WantUser("/api/me", "alice") // as it cannot be refreshed now
+				time.Sleep(time.Minute)
+				for i := range f.instances {
+					f.at(i)
+					f.wantLater(b)
+				}
+				f.WantRefreshes(t, 0)
+				f.shared.setDelay(0)
+				f.shared.SetDown(false)
+				time.Sleep(3 * time.Second)
+				for i := range f.instances {
+					f.at(i)
+					b.WantUser("/api/me", "alice")
+				}
+				f.WantRefreshes(t, 1)
+			})
+		})
+	}
+}
+
+// An access token without an expiry is good for a minute without the Coordinator.
+func TestCoordinatorAwayWithoutExpiry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 1, apptest.Config{})
+		f.Provider.EditTokenResponse(func(resp map[string]any) { delete(resp, "expires_in") })
+		b := f.SignIn(t, "alice")
+		b.WantUser("/api/me", "alice")
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		f.shared.SetDown(true)
+		synctest.Wait()
+		time.Sleep(59 * time.Second)
+		b.WantUser("/api/me", "alice")
+		time.Sleep(2 * time.Second)
+		f.wantLater(b)
+		f.shared.SetDown(false)
+		time.Sleep(3 * time.Second)
+		b.WantUser("/api/me", "alice")
+	})
+}
+
+// A slow Coordinator costs one request in a while a second, and sessions that are known
+// nothing.
+func TestCoordinatorSlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 1, apptest.Config{})
+		known, unknown := f.SignIn(t, "alice"), f.SignIn(t, "bob")
+		known.WantUser("/api/me", "alice")
+		time.Sleep(9 * time.Minute)
+		known.WantUser("/api/me", "alice")
+		f.shared.setDelay(time.Hour)
+		start := time.Now()
+		known.WantUser("/api/me", "alice")
+		if took := time.Since(start); took > 0 {
+			t.Errorf("a known session waits %v", took)
+		}
+		time.Sleep(5 * time.Minute)
+		start = time.Now()
+		for range 10 {
+			unknown.WantUser("/api/me", "bob")
+		}
+		if took := time.Since(start); took < time.Second || took > 1100*time.Millisecond {
+			t.Errorf("ten requests wait %v", took)
+		}
+	})
+}
+
+// A login and a logout do what they can while the Coordinator is away.
+func TestCoordinatorAwayAtLoginAndLogout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, apptest.Config{})
+		f.shared.SetDown(true) // at the start
+		b := f.SignIn(t, "alice")
+		other := f.SignIn(t, "bob")
+		for i := range f.instances {
+			f.at(i)
+			b.WantUser("/api/me", "alice")
+		}
+		old, elsewhere := b.Clone(), other.Clone()
+		f.at(0)
+		b.LogOut("/")
+		if n := len(b.SessionCookies()); n > 0 {
+			t.Errorf("%d cookies are left", n)
+		}
+		if err := f.Auth.SignOutUser(t.Context(), f.Provider.Issuer(), "bob"); err == nil {
+			t.Error("no error, although other instances do not know")
+		}
+		old.WantUser("/api/me", "")
+		f.at(1)
+		old.WantUser("/api/me", "alice")
+		elsewhere.WantUser("/api/me", "bob")
+		f.shared.SetDown(false)
+		time.Sleep(5 * time.Second)
+		for i := range f.instances {
+			f.at(i)
+			old.WantUser("/api/me", "")
+			elsewhere.WantUser("/api/me", "")
+		}
+	})
+}
+
+// What has ended is told again when the Coordinator has lost everything.
+func TestCoordinatorRestartsEmpty(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, apptest.Config{})
+		b, other, third := f.SignIn(t, "alice"), f.SignIn(t, "bob"), f.SignIn(t, "carol")
+		old := b.Clone()
+		b.LogOut("/")
+		f.Auth.SignOutUser(t.Context(), f.Provider.Issuer(), "bob")
+		synctest.Wait()
+		f.shared.SetDown(true)
+		f.shared.Clear()
+		f.shared.SetDown(false)
+		time.Sleep(5 * time.Second)
+		f.at(1)
+		old.WantUser("/api/me", "")
+		other.WantUser("/api/me", "")
+		third.WantUser("/api/me", "carol")
+		f.SignIn(t, "bob").WantUser("/api/me", "bob")
+	})
+}
+
+// Sessions that the Coordinator holds cannot be told without it.
+func TestNewStoreAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newStoreFleet(t, 2)
+		b, out := f.SignIn(t, "alice"), f.SignIn(t, "bob")
+		b.WantUser("/api/me", "alice")
+		old := out.Clone()
+		f.shared.SetDown(true)
+		synctest.Wait()
+		for i := range f.instances {
+			f.at(i)
+			f.wantLater(b)
+		}
+		f.at(0)
+		out.LogOut("/")
+		if n := len(out.SessionCookies()); n > 0 {
+			t.Errorf("%d cookies are left", n)
+		}
+		f.wantLater(old)
+		f.shared.SetDown(false)
+		time.Sleep(5 * time.Second)
+		for i := range f.instances {
+			f.at(i)
+			b.WantUser("/api/me", "alice")
+			old.WantUser("/api/me", "")
+		}
+	})
+}
+
+// newStoreFleet is newFleet with sessions in the Coordinator.
+func newStoreFleet(t *testing.T, n int) *fleet {
+	t.Helper()
+	return newFleet(t, n, apptest.Config{Change: func(opts *oauthlogin.Options) {
+		opts.Store = oauthlogin.NewStore(opts.Coordinator)
+	}})
+}
