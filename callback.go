@@ -26,7 +26,9 @@ var errCallbackTimeout = errors.New("the callback took too long")
 // who signed in, starts a new session and redirects to the login's return path. Mount
 // it at the path of the provider's RedirectURL.
 //
-// It accepts GET only, and from browsers only navigations. A callback that does not
+// It accepts GET only, with [Provider].FormPost also POST, and from browsers only
+// navigations. The form of a provider on another site comes without cookies: the response
+// is a page that posts it again, with them. A callback that does not
 // belong to a login pending in this browser leads on if the user is signed in (a back
 // button, a second tab), and is refused otherwise. A login that took over five minutes
 // here, or too long for the provider, signs no user in: it starts anew by itself, once,
@@ -38,7 +40,13 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	// RFC 9700 section 4.2.4: the URL contains a code.
 	page.NoStore(w)
 	page.NoReferrer(w)
-	if r.Method != http.MethodGet {
+	takesForm := m.providers.byForm(r.URL.Path) != nil
+	switch {
+	case r.Method == http.MethodGet, r.Method == http.MethodPost && takesForm:
+	case takesForm:
+		m.responses.methodNotAllowed(w, r, "GET, POST")
+		return
+	default:
 		m.responses.methodNotAllowed(w, r, "GET")
 		return
 	}
@@ -46,7 +54,10 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, err: errors.New("a script or an element of a page asks for the callback, and not a navigation")})
 		return
 	}
-	response, err := protocol.ParseResponse(r.URL.RawQuery)
+	response, done, err := m.response(w, r)
+	if done {
+		return
+	}
 	if err != nil {
 		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, RetryURL: m.paths.LoginURL("", "/"), err: err})
 		return

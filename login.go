@@ -137,7 +137,7 @@ func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, 
 		m.responses.fail(w, r, failed)
 		return
 	}
-	page.Redirect(w, location)
+	m.leave(w, r, location)
 }
 
 // beginFlow sets the cookie of a new flow and returns the URL of its authorization

@@ -73,6 +73,14 @@ type Provider struct {
 	// logout, as registered there: the RedirectURL's origin and "/" by default.
 	PostLogoutRedirectURL string
 
+	// FormPost has the provider post its response (OAuth 2.0 Form Post Response Mode), so
+	// that the code is in no URL. The callback then takes POST and GET. Cookies stay
+	// SameSite=Lax: the provider's form, which comes without them, is answered with a page
+	// that posts its fields again from the application's own origin, by a script or by a
+	// button. A router has to let POST through to the callback, and a check of the
+	// application against cross-site requests has to leave it out; RequireAuth does.
+	FormPost bool
+
 	// AlwaysUserInfo reads user info at every login and every refresh, and not only if the
 	// ID token lacks name or e-mail. A session whose login has read user info reads it again
 	// at every refresh anyway. It has no effect without Issuer.

@@ -39,7 +39,7 @@ func newProvider(config Provider, backChannelPath string, transport *protocol.Tr
 		p.postLogoutPath = cmp.Or(u.Path, "/")
 	}
 	p.client = protocol.NewClient(protocol.Registration{
-		Issuer: p.Issuer, OAuth2: p.OAuth2, ClientAssertion: p.ClientAssertion, AuthParams: p.AuthParams,
+		Issuer: p.Issuer, OAuth2: p.OAuth2, ClientAssertion: p.ClientAssertion, AuthParams: p.AuthParams, FormPost: p.FormPost,
 		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL, LogoutParams: p.LogoutParams,
 		BackChannelLogoutURI: weburl.Origin(redirect) + backChannelPath,
 	}, transport, p.log)

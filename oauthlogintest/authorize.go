@@ -45,7 +45,7 @@ func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 	p.signInPage(w, http.StatusOK, req, "")
 }
 
-// authorizationResponse redirects back with a new code (RFC 6749 section 4.1.2).
+// authorizationResponse responds with a new code (RFC 6749 section 4.1.2).
 func (p *Provider) authorizationResponse(w http.ResponseWriter, r *http.Request, req *authorizationRequest, s session) {
 	code, now := rand.Text(), p.config.Now()
 	p.store.update(now, func() {
@@ -56,22 +56,31 @@ func (p *Provider) authorizationResponse(w http.ResponseWriter, r *http.Request,
 			expires:     now.Add(p.config.CodeTTL),
 		}
 	})
-	p.redirectBack(w, r, req, url.Values{"code": {code}})
+	p.respond(w, r, req, url.Values{"code": {code}})
 }
 
-// authorizationError redirects back with an error (RFC 6749 section 4.1.2.1).
+// authorizationError responds with an error (RFC 6749 section 4.1.2.1).
 func (p *Provider) authorizationError(w http.ResponseWriter, r *http.Request, req *authorizationRequest, err *oauthError) {
 	params := url.Values{"error": {err.Code}}
 	if err.Description != "" {
 		params.Set("error_description", err.Description)
 	}
-	p.redirectBack(w, r, req, params)
+	p.respond(w, r, req, params)
 }
 
-func (p *Provider) redirectBack(w http.ResponseWriter, r *http.Request, req *authorizationRequest, params url.Values) {
+// respond sends the response by a redirect, or by a form (OAuth 2.0 Form Post Response Mode
+// section 2).
+func (p *Provider) respond(w http.ResponseWriter, r *http.Request, req *authorizationRequest, params url.Values) {
 	params.Set("iss", p.config.Issuer) // RFC 9207 section 2
 	if req.state != "" {
 		params.Set("state", req.state)
+	}
+	if edit := p.hook().mapResponse; edit != nil {
+		edit(params)
+	}
+	if req.formPost() {
+		p.formPage(w, req.redirectURI, params)
+		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	// RFC 9700 section 4.12: 303 keeps the browser from repeating a POST.

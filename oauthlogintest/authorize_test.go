@@ -43,7 +43,7 @@ func TestAuthorizationErrors(t *testing.T) {
 		{"no response type", newLogin(p, "response_type", "").url(), "invalid_request"},
 		{"implicit", newLogin(p, "response_type", "id_token").url(), "unsupported_response_type"},
 		{"hybrid", newLogin(p, "response_type", "code id_token").url(), "unsupported_response_type"},
-		{"form_post", newLogin(p, "response_mode", "form_post").url(), "invalid_request"},
+		{"fragment", newLogin(p, "response_mode", "fragment").url(), "invalid_request"},
 		{"no PKCE", newLogin(p, "code_challenge", "", "code_challenge_method", "").url(), "invalid_request"},
 		{"no PKCE method", newLogin(p, "code_challenge_method", "").url(), "invalid_request"},
 		{"PKCE plain", newLogin(p, "code_challenge_method", "plain").url(), "invalid_request"},

@@ -69,8 +69,10 @@ func (p *Provider) validateAuthorization(req *authorizationRequest) *oauthError 
 		return invalid("response_type is missing")
 	case responseType != "code":
 		return &oauthError{Code: "unsupported_response_type", Description: "response_type must be code"}
-	case responseMode != "" && responseMode != "query":
-		return invalid("response_mode must be query")
+	case responseMode != "" && responseMode != "query" && !req.formPost():
+		return invalid("response_mode must be query or form_post")
+	case p.config.RequireFormPost && !req.formPost():
+		return invalid("response_mode must be form_post")
 	case params.Get("code_challenge") == "":
 		return invalid("code_challenge is missing")
 	case params.Get("code_challenge_method") != "S256":
@@ -101,6 +103,12 @@ func (p *Provider) validateAuthorization(req *authorizationRequest) *oauthError 
 		req.hint, _ = claims["sub"].(string)
 	}
 	return nil
+}
+
+// formPost reports whether the client wants the response by OAuth 2.0 Form Post Response
+// Mode.
+func (req *authorizationRequest) formPost() bool {
+	return req.params.Get("response_mode") == "form_post"
 }
 
 // satisfiedBy reports whether the session satisfies the request, so that the

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +13,8 @@ import (
 
 // A Browser is one browser at a [Site]: it has cookies of its own, keeps and sends
 // them as browsers do, and sends the Fetch Metadata headers (Sec-Fetch-Site and so
-// on) that browsers send. It runs no scripts and loads no images.
+// on) that browsers send. It runs no scripts and loads no images, but posts the forms that
+// post themselves, which end a login in OAuth 2.0 Form Post Response Mode.
 //
 // Its methods fail the test if a request gets no complete response within a minute,
 // or if redirects go round. They are safe for concurrent use.
@@ -31,7 +33,7 @@ type Response struct {
 	Body   string
 	URL    string // absolute: the last one if the browser was redirected
 
-	via []*url.URL // that redirected
+	via []*url.URL // that led here
 }
 
 const (
@@ -99,6 +101,11 @@ func (b *Browser) navigate(r request) *Response {
 	for {
 		resp := b.send(r)
 		location := resp.Header.Get("Location")
+		if next, ok := resp.postsItself(); ok && len(resp.via) < maxRedirects {
+			next.past = append(resp.via, r.url)
+			r = next
+			continue
+		}
 		if !isRedirect(resp.Status) || location == "" {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -142,7 +149,7 @@ func (b *Browser) send(r request) *Response {
 	if err != nil {
 		b.site.t.Fatalf("oauthlogintest: %s: the response breaks off: %v", r, err)
 	}
-	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: string(body), URL: r.url.String(), via: r.via}
+	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: string(body), URL: r.url.String(), via: slices.Concat(r.past, r.via)}
 }
 
 func isRedirect(status int) bool {

@@ -16,9 +16,10 @@ type request struct {
 	url    *url.URL
 	header http.Header // besides those that a browser sends anyway
 	body   []byte
-	page   *url.URL // that causes it; nil: the user typed the address
-	script bool     // of the page; otherwise it is a navigation
-	via    []*url.URL
+	page   *url.URL   // that causes it; nil: the user typed the address
+	script bool       // of the page; otherwise it is a navigation
+	via    []*url.URL // that redirected to it
+	past   []*url.URL // that led to the page
 }
 
 // formOf returns the request that sends a form of a page.

@@ -43,6 +43,10 @@ type Config struct {
 	// issues one, with or without the scope offline_access.
 	NoRefreshTokens bool
 
+	// RequireFormPost refuses authorization requests without response_mode=form_post,
+	// which the provider supports in any case.
+	RequireFormPost bool
+
 	// Now is the clock for all timestamps and expiry checks. Nil means time.Now.
 	// It must be safe for concurrent use.
 	Now func() time.Time

@@ -68,7 +68,7 @@ func TestMetadata(t *testing.T) {
 		"token_endpoint_auth_methods_supported": "client_secret_basic client_secret_post none",
 		"id_token_signing_alg_values_supported": "RS256 PS256 ES256 EdDSA",
 		"response_types_supported":              "code",
-		"response_modes_supported":              "query",
+		"response_modes_supported":              "query form_post",
 		"grant_types_supported":                 "authorization_code refresh_token",
 		"scopes_supported":                      "openid profile email offline_access",
 		"prompt_values_supported":               "none login consent select_account",

@@ -1,11 +1,15 @@
 package oauthlogintest
 
-import "net/http"
+import (
+	"net/http"
+	"net/url"
+)
 
 // hooks are the hooks that a test has set; unset ones are nil or empty.
 type hooks struct {
 	intercept        map[Endpoint]func(http.ResponseWriter, *http.Request, http.HandlerFunc)
 	mapDiscovery     func(map[string]any)
+	mapResponse      func(url.Values)
 	mapTokenResponse func(map[string]any)
 	mapIDToken       func(header, claims map[string]any)
 	signWith         func(header, claims map[string]any) string
@@ -32,6 +36,14 @@ func (p *Provider) Intercept(e Endpoint, f func(w http.ResponseWriter, r *http.R
 // response. A nil f removes the hook.
 func (p *Provider) EditDiscovery(f func(doc map[string]any)) {
 	p.setHook(func(h *hooks) { h.mapDiscovery = f })
+}
+
+// EditAuthorizationResponse calls f to change the parameters of each authorization
+// response, errors included, before it is sent by a redirect or a form: it can add the
+// field user of Sign in with Apple, and whatever should not be there. A nil f removes the
+// hook.
+func (p *Provider) EditAuthorizationResponse(f func(params url.Values)) {
+	p.setHook(func(h *hooks) { h.mapResponse = f })
 }
 
 // EditTokenResponse calls f to change each successful token response, to a code

@@ -38,7 +38,7 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"backchannel_logout_session_supported":           true,
 		"scopes_supported":                               slices.Clone(supportedScopes),
 		"response_types_supported":                       []string{"code"},
-		"response_modes_supported":                       []string{"query"},
+		"response_modes_supported":                       []string{"query", "form_post"},
 		"grant_types_supported":                          grantTypes,
 		"subject_types_supported":                        []string{"public"},
 		"id_token_signing_alg_values_supported":          slices.Clone(signingAlgs),

@@ -47,7 +47,11 @@ func (p *Provider) signInPage(w http.ResponseWriter, status int, req *authorizat
 	if selected == "" && other == "" && len(users) > 0 {
 		selected = users[0].Subject
 	}
-	p.page(w, status, "signin", formAction(req.redirectURI), map[string]any{
+	action := formAction(req.redirectURI)
+	if req.formPost() {
+		action = "'self'"
+	}
+	p.page(w, status, "signin", action, map[string]any{
 		"Issuer":   p.config.Issuer,
 		"Action":   p.path + authorizationPath,
 		"Client":   req.client.ID,
@@ -69,13 +73,22 @@ func (p *Provider) messagePage(w http.ResponseWriter, status int, title, message
 	})
 }
 
+// formPage posts an authorization response to the client.
+func (p *Provider) formPage(w http.ResponseWriter, redirectURI string, params url.Values) {
+	p.page(w, http.StatusOK, "form_post", formAction(redirectURI), map[string]any{
+		"Issuer": p.config.Issuer,
+		"Action": redirectURI,
+		"Params": params,
+	})
+}
+
 func (p *Provider) page(w http.ResponseWriter, status int, name, formAction string, data map[string]any) {
 	nonce := rand.Text()
 	data["Nonce"] = nonce
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; form-action "+formAction+
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; script-src 'nonce-"+nonce+"'; form-action "+formAction+
 		"; frame-ancestors 'none'; base-uri 'none'")
 	// With no-referrer, browsers would post the form with "Origin: null".
 	h.Set("Referrer-Policy", "same-origin")

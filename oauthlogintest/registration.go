@@ -25,6 +25,7 @@ const (
 // secret "secret", the redirect URI is base + "/auth/callback", the post-logout
 // redirect URI is base + "/", and logout tokens go to base + "/logout/backchannel". Otherwise it returns the first of Config.Clients
 // with a redirect URI at base. The scopes are openid, profile and email.
+// With Config.RequireFormPost, FormPost is set.
 //
 // Registration panics if base is not registered and cannot be: only one origin
 // gets a registration of its own.
@@ -35,7 +36,8 @@ func (p *Provider) Registration(base string) oauthlogin.Provider {
 		panic(fmt.Sprintf("oauthlogintest: no client is registered with a redirect URI at %q; add one to Config.Clients", base))
 	}
 	return oauthlogin.Provider{
-		Issuer: p.config.Issuer,
+		Issuer:   p.config.Issuer,
+		FormPost: p.config.RequireFormPost,
 		OAuth2: &oauth2.Config{
 			ClientID:     client.ID,
 			ClientSecret: client.Secret,

@@ -12,5 +12,6 @@ var mutants = slices.Concat(
 	outputMutants,
 	profileMutants,
 	providerMutants,
+	providersMutants,
 	sessionMutants,
 )

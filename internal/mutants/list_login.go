@@ -50,7 +50,7 @@ var loginMutants = []mutant{
 	},
 	{
 		name: "HEAD redeems the code", file: "callback.go",
-		old: "if r.Method != http.MethodGet {", new: "if r.Method != http.MethodGet && r.Method != http.MethodHead {",
+		old: "	case r.Method == http.MethodGet, r.Method == http.MethodPost && takesForm:\n", new: "	case r.Method == http.MethodGet, r.Method == http.MethodHead:\n",
 		tests: "TestCallbackAnswersGetAlone",
 	},
 	{
@@ -65,7 +65,7 @@ var loginMutants = []mutant{
 	},
 	{
 		name: "logins are kept until they come back", file: "login.go",
-		old: "	page.Redirect(w, location)\n}\n\n// beginFlow", new: "	m.flows.signedIn.Add(location, string(make([]byte, 1<<14)))\n	page.Redirect(w, location)\n}\n\n// beginFlow",
+		old: "	m.leave(w, r, location)\n", new: "	m.flows.signedIn.Add(location, string(make([]byte, 1<<14)))\n	m.leave(w, r, location)\n",
 		packages: "./internal/adversarial", tests: "TestLoginKeepsNothing",
 	},
 	{

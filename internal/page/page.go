@@ -132,10 +132,17 @@ func WriteChooser(w http.ResponseWriter, choices []Choice) {
 }
 
 func write(w http.ResponseWriter, status int, page *template.Template, formAction string, data any) {
+	w.Header().Set("Content-Security-Policy", policyFor(formAction))
+	execute(w, status, page, data)
+}
+
+// policyFor is the Content-Security-Policy of a page with these sources of form-action.
+func policyFor(formAction string) string { return fmt.Sprintf(policy, formAction) }
+
+func execute(w http.ResponseWriter, status int, page *template.Template, data any) {
 	h := w.Header()
 	NoStore(w)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", fmt.Sprintf(policy, formAction))
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	page.Execute(w, data) // fails only when the browser has gone

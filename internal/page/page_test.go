@@ -205,3 +205,35 @@ func TestSignOutForm(t *testing.T) {
 		}
 	}
 }
+
+// html/template leaves nothing of a value out, and nothing of it in the markup.
+func TestPostPage(t *testing.T) {
+	w := httptest.NewRecorder()
+	WritePost(w, "/auth/callback", []Field{{"state", `"><script>alert(1)</script>`}, {"code", "a&amp;b c+d"}})
+	body := w.Body.String()
+	for _, part := range []string{
+		`<form method="post" action="/auth/callback">`, `name="state" value="&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"`, `name="code" value="a&amp;amp;b c&#43;d"`,
+		"<script>document.forms[0].submit()</script>", `<button class="button">`,
+	} {
+		if !strings.Contains(body, part) {
+			t.Errorf("lacks %s: %s", part, body)
+		}
+	}
+	script := sha256.Sum256([]byte("document.forms[0].submit()"))
+	want := "; script-src 'sha256-" + base64.StdEncoding.EncodeToString(script[:]) + "'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'sha256-") || !strings.HasSuffix(csp, want) {
+		t.Errorf("the policy is %s", csp)
+	}
+	if w.Header().Get("Referrer-Policy") != "same-origin" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%v", w.Header())
+	}
+}
+
+func TestOnwardPage(t *testing.T) {
+	w := httptest.NewRecorder()
+	WriteOnward(w, "https://provider.test/authorize?a=1&b=2")
+	checkPage(t, "onward", w, http.StatusOK, []string{`href="https://provider.test/authorize?a=1&amp;b=2">Continue<`}, []string{"<script"}, 1)
+	if refresh := w.Header().Get("Refresh"); refresh != "0;url=https://provider.test/authorize?a=1&b=2" {
+		t.Errorf("Refresh is %q", refresh)
+	}
+}

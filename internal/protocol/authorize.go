@@ -73,6 +73,9 @@ func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values, sc
 		r.Want.Nonce = RandomToken()
 		own = append(own, "nonce", r.Want.Nonce)
 	}
+	if c.FormPost {
+		own = append(own, "response_mode", "form_post")
+	}
 	u.RawQuery = weburl.Encode(own...)
 	if more := others.Encode(); more != "" {
 		u.RawQuery += "&" + more

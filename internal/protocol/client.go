@@ -41,6 +41,8 @@ type Registration struct {
 	BackChannelLogoutURI string
 	// LogoutParams are additional parameters of the provider's logout URL.
 	LogoutParams url.Values
+	// FormPost requests responses by OAuth 2.0 Form Post Response Mode.
+	FormPost bool
 }
 
 // A Client is a registration at work. It may be used concurrently.

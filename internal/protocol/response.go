@@ -34,8 +34,13 @@ func ParseResponse(rawQuery string) (Response, error) {
 	if err != nil {
 		return Response{}, errors.New("malformed query")
 	}
+	return ResponseOf(query)
+}
+
+// ResponseOf is [ParseResponse] for parameters that have been parsed.
+func ResponseOf(params url.Values) (Response, error) {
 	for _, name := range []string{"state", "code", "iss", "error", "error_description", "error_uri"} {
-		switch values := query[name]; {
+		switch values := params[name]; {
 		case len(values) > 1:
 			return Response{}, fmt.Errorf("parameter %s occurs more than once", name)
 		case len(values) == 1 && len(values[0]) > maxParam:
@@ -43,9 +48,9 @@ func ParseResponse(rawQuery string) (Response, error) {
 		}
 	}
 	return Response{
-		Description: query.Get("error_description"),
-		State:       query.Get("state"), Code: query.Get("code"), Issuer: query.Get("iss"), Error: query.Get("error"),
-		HasIssuer: query.Has("iss"), HasError: query.Has("error"),
+		Description: params.Get("error_description"),
+		State:       params.Get("state"), Code: params.Get("code"), Issuer: params.Get("iss"), Error: params.Get("error"),
+		HasIssuer: params.Has("iss"), HasError: params.Has("error"),
 	}, nil
 }
 
