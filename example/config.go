@@ -16,6 +16,7 @@ type config struct {
 	addr          string
 	redirectURL   string                            // "" means the default
 	sessionSecret string                            // "" means a random key
+	formPost      bool                              // the provider posts its response
 	provider      func(redirectURL string) provider // nil means the demo provider
 	clientKey     crypto.Signer                     // nil means a client secret, or none
 	clientKeyID   string
@@ -34,21 +35,24 @@ type kind struct {
 type getenv func(name string) string
 
 var (
-	demoKind = kind{title: "the demo provider (used because none of OAUTH_ISSUER, OAUTH_AUTH_URL and GITHUB_CLIENT_ID is set)"}
+	demoKind = kind{
+		title:    "the demo provider (used because none of OAUTH_ISSUER, OAUTH_AUTH_URL and GITHUB_CLIENT_ID is set)",
+		optional: []string{"OAUTH_FORM_POST"},
+	}
 
 	kinds = []kind{
 		{
 			title:     "the OpenID Connect provider in OAUTH_ISSUER",
 			selectors: []string{"OAUTH_ISSUER"},
 			required:  []string{"OAUTH_CLIENT_ID"},
-			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_KEY", "OAUTH_CLIENT_KEY_ID", "OAUTH_SCOPES"},
+			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_KEY", "OAUTH_CLIENT_KEY_ID", "OAUTH_SCOPES", "OAUTH_FORM_POST"},
 			provider:  openIDProvider,
 		},
 		{
 			title:     "the plain OAuth 2.0 provider in OAUTH_AUTH_URL, OAUTH_TOKEN_URL and OAUTH_USERINFO_URL",
 			selectors: []string{"OAUTH_AUTH_URL", "OAUTH_TOKEN_URL", "OAUTH_USERINFO_URL"},
 			required:  []string{"OAUTH_AUTH_URL", "OAUTH_TOKEN_URL", "OAUTH_USERINFO_URL", "OAUTH_CLIENT_ID"},
-			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_KEY", "OAUTH_CLIENT_KEY_ID", "OAUTH_SCOPES"},
+			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_KEY", "OAUTH_CLIENT_KEY_ID", "OAUTH_SCOPES", "OAUTH_FORM_POST"},
 			provider:  plainProvider,
 		},
 		{
@@ -84,6 +88,12 @@ func readConfig(env getenv) (config, error) {
 		if err != nil {
 			fault("OAUTH_CLIENT_KEY: %w (try: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.pem)", err)
 		}
+	}
+	switch value := env("OAUTH_FORM_POST"); value {
+	case "", "1":
+		cfg.formPost = value == "1"
+	default:
+		fault("OAUTH_FORM_POST is %q; it has to be 1 or not set", value)
 	}
 
 	chosen := demoKind

@@ -35,6 +35,9 @@
 //
 // The example prints the JWK Set that has to be registered at the provider.
 //
+// With any provider but GitHub, OAUTH_FORM_POST=1 has the provider post its response
+// (response_mode=form_post).
+//
 // For GitHub, set only its client registration:
 //
 //	GITHUB_CLIENT_ID
@@ -105,6 +108,7 @@ func run(ctx context.Context) error {
 		p.login.ClientAssertion = oauthlogin.PrivateKeyJWT(p.login.OAuth2.ClientID, cfg.clientKeyID, cfg.clientKey)
 	}
 
+	p.login.FormPost = cfg.formPost
 	auth, err := oauthlogin.New(oauthlogin.Options{
 		Providers: []oauthlogin.Provider{p.login},
 		Keys:      [][]byte{key},

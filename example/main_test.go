@@ -342,6 +342,8 @@ func TestConfigFaults(t *testing.T) {
 		{"a key and a secret", map[string]string{
 			"OAUTH_ISSUER": "https://op.example", "OAUTH_CLIENT_ID": "app", "OAUTH_CLIENT_SECRET": "x", "OAUTH_CLIENT_KEY": writeKey(t, "EC PRIVATE KEY"),
 		}, []string{"Options.Providers[0].ClientAssertion is set, and so is OAuth2.ClientSecret"}},
+		{"form_post in other words", map[string]string{"OAUTH_FORM_POST": "yes"}, []string{`OAUTH_FORM_POST is "yes"`}},
+		{"form_post at GitHub", map[string]string{"GITHUB_CLIENT_ID": "app", "GITHUB_CLIENT_SECRET": "secret", "OAUTH_FORM_POST": "1"}, []string{"OAUTH_FORM_POST is set", "GitHub"}},
 		{"a relative redirect URI", map[string]string{"OAUTH_REDIRECT_URI": "/auth/callback"}, []string{`OAUTH_REDIRECT_URI "/auth/callback"`}},
 		{"user info over http", map[string]string{
 			"OAUTH_AUTH_URL": "https://op.example/a", "OAUTH_TOKEN_URL": "https://op.example/t",
