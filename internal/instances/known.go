@@ -1,7 +1,6 @@
 package instances
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -11,8 +10,9 @@ import (
 const (
 	// knownFor is how long an instance relies on what it was told about a session.
 	knownFor = 10 * time.Minute
-	// maxKnown bounds the sessions that are known. They take about 20 MiB.
-	maxKnown = 1 << 16
+	// maxNamed bounds what is known of sessions, of which each has two keys or three. It takes
+	// about 20 MiB.
+	maxNamed = 1 << 18
 	// maxStale bounds the keys that are known to have changed. They take about 12 MiB.
 	maxStale = 1 << 17
 )
@@ -23,7 +23,8 @@ type known struct {
 	mu      sync.RWMutex
 	hearing bool // every change is heard
 	of      map[memory.ID]*knowledge
-	by      map[string][]memory.ID   // what depends on a key
+	by      map[string][]memory.ID   // what depends on a key, or did
+	named   int                      // IDs in by
 	waits   map[string]chan struct{} // closed when a key changes
 	// stale are keys that have changed, as this instance has heard, and that it has not
 	// read since. They live in two generations.
@@ -51,16 +52,17 @@ func (k *known) begin(id memory.ID, keys []string, now time.Time) *knowledge {
 	if !k.hearing {
 		return nil
 	}
-	if len(k.of) >= maxKnown {
+	if k.named >= maxNamed {
 		k.forget()
 	}
 	e := &knowledge{keys: keys, since: now}
-	k.of[id] = e
-	for _, key := range keys {
-		if !slices.Contains(k.by[key], id) {
+	if k.of[id] == nil { // or its keys have it
+		for _, key := range keys {
 			k.by[key] = append(k.by[key], id)
+			k.named++
 		}
 	}
+	k.of[id] = e
 	return e
 }
 
@@ -100,6 +102,7 @@ func (k *known) changed(key string) {
 	for _, id := range k.by[key] {
 		delete(k.of, id)
 	}
+	k.named -= len(k.by[key])
 	delete(k.by, key)
 	if len(k.stale) >= maxStale/2 {
 		k.staleBefore, k.stale = k.stale, nil
@@ -149,5 +152,6 @@ func (k *known) hears(yes bool) {
 
 // forget needs the lock.
 func (k *known) forget() {
+	k.named = 0
 	k.of, k.by = map[memory.ID]*knowledge{}, map[string][]memory.ID{}
 }

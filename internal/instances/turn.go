@@ -193,8 +193,12 @@ func (t *Turn[R]) Check() error {
 // session has ended meanwhile, so that its tokens must not be used. revoke is called for
 // tokens of which that becomes known only later.
 func (t *Turn[R]) Keep(ctx context.Context, fresh R, revoke func(context.Context)) (latest R, ended bool) {
-	if t.stop != nil && !t.s.known.has(fresh.SessionID(), time.Now()) { // it may have ended meanwhile
-		t.look(ctx)
+	if t.stop != nil && !t.s.known.has(fresh.SessionID(), time.Now()) {
+		// The session may have ended meanwhile, or the lock was lost.
+		if latest, _, err := t.look(ctx); err == nil && latest.Generation() > t.old.Generation() {
+			t.end(ctx)
+			return latest, false
+		}
 	}
 	if !t.s.Grants.Refreshed(fresh, time.Now()) {
 		t.end(ctx)

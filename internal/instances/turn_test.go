@@ -1,0 +1,184 @@
+package instances
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var errDown = errors.New("down")
+
+// refresh takes a turn and keeps a new token, as the root does. sent says whether the
+// refresh token went out.
+func refresh(ctx context.Context, s *Sessions[*testRecord], old *testRecord, token string, takes time.Duration) (rec *testRecord, sent bool, err error) {
+	turn, latest, err := s.Turn(ctx, old)
+	if err != nil || turn == nil {
+		return latest, false, err
+	}
+	if err := turn.Check(); err != nil {
+		turn.GiveUp(ctx)
+		return nil, false, err
+	}
+	time.Sleep(takes)
+	latest, ended := turn.Keep(ctx, old.next(token), func(context.Context) {})
+	if ended {
+		return nil, true, ErrEnded
+	}
+	return latest, true, nil
+}
+
+// A lock of an instance that has died ends by itself, and the next one takes over.
+func TestTurnAfterDeath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		dead, s := e.instance(t), e.instance(t)
+		turn, _, err := dead.Turn(t.Context(), alice(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		close(turn.stop) // renews nothing any more
+		turn.stopped.Do(func() {})
+		start := time.Now()
+		rec, sent, err := refresh(t.Context(), s, alice(0), "second", 0)
+		if took := time.Since(start); err != nil || !sent || rec.token != "second" || took < 9*time.Second || took > 11*time.Second {
+			t.Errorf("%v, sent %t, %v after %v", rec, sent, err, took)
+		}
+		if turn.Check() == nil {
+			t.Error("the instance that was held up may send")
+		}
+	})
+}
+
+// A lock is renewed for as long as the provider takes.
+func TestTurnIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		first, second := e.instance(t), e.instance(t)
+		done := make(chan bool)
+		go func() {
+			_, sent, err := refresh(t.Context(), first, alice(0), "first", 45*time.Second)
+			if err != nil {
+				t.Error(err)
+			}
+			done <- sent
+		}()
+		time.Sleep(time.Second)
+		rec, sent, err := refresh(t.Context(), second, alice(0), "second", 0)
+		if !<-done || sent || err != nil || rec.token != "first" {
+			t.Errorf("%v, sent %t, %v", rec, sent, err)
+		}
+		if lock := e.get(lockKey(alice(0).id)); lock != "" {
+			t.Errorf("the lock is left: %q", lock)
+		}
+	})
+}
+
+// A swap whose outcome is unknown may have taken the lock: it ages.
+func TestTurnUnknownSwap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		s := e.instance(t)
+		e.fail(func(_ context.Context, call string) error {
+			if call == "lock" {
+				e.mu.Lock()
+				e.values[lockKey(alice(0).id)] = testValue{[]byte("Lsomebody"), time.Now().Add(lease)}
+				e.mu.Unlock()
+				return errDown
+			}
+			return nil
+		})
+		if _, _, err := refresh(t.Context(), s, alice(0), "second", 0); !errors.Is(err, ErrAway) {
+			t.Errorf("%v", err)
+		}
+		e.fail(nil)
+		time.Sleep(pause)
+		if _, sent, err := refresh(t.Context(), s, alice(0), "second", 0); err != nil || !sent {
+			t.Errorf("sent %t, %v", sent, err)
+		}
+	})
+}
+
+// Of two instances that both refreshed, because a lock was lost, the first that came
+// through counts.
+func TestTurnLostLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		first, second := e.instance(t), e.instance(t)
+		slow, _, err := first.Turn(t.Context(), alice(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.mu.Lock()
+		clear(e.values)
+		e.mu.Unlock()
+		if _, sent, err := refresh(t.Context(), second, alice(0), "second", 0); !sent || err != nil {
+			t.Fatal(err)
+		}
+		rec, ended := slow.Keep(t.Context(), alice(0).next("first"), nil)
+		if ended || rec.token != "second" {
+			t.Errorf("%v, ended %t", rec, ended)
+		}
+		// So does one whose token was refused: it looks again before it believes that.
+		old, _, err := first.Turn(t.Context(), rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.mu.Lock()
+		delete(e.values, lockKey(rec.id))
+		e.mu.Unlock()
+		refresh(t.Context(), second, rec, "third", 0)
+		if latest, ended, err := old.Refused(t.Context()); ended || err != nil || latest.token != "third" {
+			t.Errorf("%v, ended %t, %v", latest, ended, err)
+		}
+	})
+}
+
+// A refusal ends the session for all, and while it cannot be looked up, for none.
+func TestTurnRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		first, second := e.instance(t), e.instance(t)
+		turn, _, _ := first.Turn(t.Context(), alice(0))
+		e.fail(func(context.Context, string) error { return errDown })
+		if _, ended, err := turn.Refused(t.Context()); ended || !errors.Is(err, ErrAway) || first.Ended(alice(0)) {
+			t.Errorf("ended %t, %v", ended, err)
+		}
+		e.fail(nil)
+		time.Sleep(lease + pause)
+		turn, _, err := first.Turn(t.Context(), alice(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ended, err := turn.Refused(t.Context()); !ended || err != nil {
+			t.Errorf("ended %t, %v", ended, err)
+		}
+		if _, _, ended, err := second.Shown(t.Context(), alice(0), time.Now()); !ended || err != nil {
+			t.Errorf("at another instance: ended %t, %v", ended, err)
+		}
+	})
+}
+
+// What a failure costs all instances: the pause doubles, whoever tries.
+func TestTurnPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		all := []*Sessions[*testRecord]{e.instance(t), e.instance(t), e.instance(t)}
+		var tries []time.Duration
+		start := time.Now()
+		for i := 0; time.Since(start) < 40*time.Second; i++ {
+			s := all[i%3]
+			if turn, _, err := s.Turn(t.Context(), alice(0)); err == nil {
+				tries = append(tries, time.Since(start).Round(time.Second))
+				turn.Failed(t.Context(), errDown, 0)
+			} else if !errors.Is(err, ErrPaused) {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if len(tries) != 5 || tries[1] < 2*time.Second || tries[4] < 30*time.Second {
+			t.Errorf("tries at %v", tries)
+		}
+	})
+}
