@@ -19,7 +19,7 @@ var backChannelMutants = []mutant{
 	},
 	{
 		name: "a logout token may be valid for ever", file: "internal/protocol/logouttoken.go",
-		old: "case exp.Sub(iat) > maxLogoutTokenLifetime:", new: "case false:",
+		old: "case exp.Sub(iat) > maxLogoutTokenLifetime:", new: "case exp.Sub(iat) > 1<<62:",
 		packages: "./internal/protocol .", tests: "TestLogoutTokens|TestBackChannelLogoutRefusesTokens",
 	},
 	{
@@ -110,7 +110,7 @@ var backChannelMutants = []mutant{
 	},
 	{
 		name: "logout tokens are in the query", file: "backchannel.go",
-		old: "	body.URL = &url.URL{} // whose query counts for nothing\n", new: "",
+		old: "	body.URL = &url.URL{} // whose query counts for nothing\n", new: "	body.URL = &url.URL{RawQuery: r.URL.RawQuery}\n",
 		tests: "TestBackChannelLogoutRefusesRequests",
 	},
 	{
