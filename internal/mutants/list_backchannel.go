@@ -134,11 +134,6 @@ var backChannelMutants = []mutant{
 		tests: "TestBackChannelLogout|TestBackChannelLogoutBySIDOfTheLogin",
 	},
 	{
-		name: "sessions without a sid have an empty one", file: "record.go",
-		old: `	case rec.extra.sid != "":`, new: "	default:",
-		tests: "TestBackChannelLogoutBySIDOfTheLogin",
-	},
-	{
 		name: "sessions have no mark of their sid", file: "record.go",
 		old: "		rec.extra.sidMark = grants.MarkOf(owner, at)\n", new: "		grants.MarkOf(owner, at)\n",
 		tests: "TestBackChannelLogoutOfASIDThatComesAgain|TestBackChannelLogoutDuringLogin",
