@@ -7,6 +7,7 @@ import "slices"
 var mutants = slices.Concat(
 	backChannelMutants,
 	cookieMutants,
+	coordinatorMutants,
 	gateMutants,
 	loginMutants,
 	outputMutants,
