@@ -179,6 +179,6 @@ func (p *responder) refuseProvider(w http.ResponseWriter, r *http.Request, e *Er
 		w.Header().Set("Retry-After", retryAfter)
 		text = "the logout token cannot be processed at the moment"
 	}
-	reference := p.logFailure(r, e)
-	page.JSON(w, e.Status, map[string]string{"error": e.Code, "error_description": text + "; reference " + reference + " in the application's log"})
+	logged := p.logFailure(r, e)
+	page.JSON(w, e.Status, map[string]string{"error": e.Code, "error_description": text + "; reference " + logged.Reference + " in the application's log"})
 }

@@ -128,7 +128,7 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 		if (errors.Is(failed, errMisconfigured) || protocol.Misconfigured(failed)) && m.responses.loudly(failed.Code) {
 			log = m.log.ErrorContext
 		}
-		log(r.Context(), "oauthlogin: no silent sign-in", "error", failed)
+		log(r.Context(), "oauthlogin: no silent sign-in", "id", failed.Reference, "error", failed)
 		page.Redirect(w, f.returnPath)
 		return
 	}

@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -58,6 +59,12 @@ type Error struct {
 	// (prompt=select_account). After a failure of one of several providers, the user
 	// chooses among them.
 	RetryURL string
+	// Reference is the id of the log line. The package's page shows it.
+	Reference string
+	// Lang, Title, Text and RetryLabel are the language and the words of the package's
+	// page, by Options.Texts, for the page of an ErrorHandler; in an [Event] they are empty.
+	// They are not HTML. RetryLabel is the text of a link to RetryURL.
+	Lang, Title, Text, RetryLabel string
 
 	err          error
 	refused      bool          // by Options.OnSignIn
@@ -112,17 +119,22 @@ type responder struct {
 	log     *slog.Logger
 	alarms  memory.Recent // error codes
 	paths   *weburl.Paths
+	texts   translations
 }
 
 // loudly reports whether it is time to log what as an error again: once a minute, because
 // strangers can cause errors.
 func (p *responder) loudly(what string) bool { return p.alarms.Add(what, "") }
 
-// logFailure logs an error and returns the reference that the page shows. What is the
-// client's fault is at Info. What is not is at Error, once a minute for each code, and at
-// Info in between.
-func (p *responder) logFailure(r *http.Request, e *Error) (reference string) {
-	reference = rand.Text()[:8]
+// newReference names an error on the page and in the log.
+func newReference() string { return rand.Text()[:8] }
+
+// logFailure logs an error and returns a copy with the reference of the log line: events
+// have the error as it was. What is the client's fault is at Info. What is not is at
+// Error, once a minute for each code, and at Info in between.
+func (p *responder) logFailure(r *http.Request, failed *Error) *Error {
+	e := *failed
+	e.Reference = cmp.Or(e.Reference, newReference())
 	log := p.log.InfoContext
 	kind := e.Code
 	if errors.Is(e.err, errPrefixStripped) { // which strangers can cause, and which must not hide what they cannot
@@ -131,28 +143,33 @@ func (p *responder) logFailure(r *http.Request, e *Error) (reference string) {
 	if (e.Status >= http.StatusInternalServerError || errors.Is(e.err, errMisconfigured)) && p.loudly(kind) {
 		log = p.log.ErrorContext
 	}
-	attrs := []any{"code", e.Code, "provider", e.Provider, "id", reference}
+	attrs := []any{"code", e.Code, "provider", e.Provider, "id", e.Reference}
 	if e.err != nil {
 		attrs = append(attrs, "error", e.err)
 	}
 	log(r.Context(), "oauthlogin: request failed", attrs...)
-	return reference
+	return &e
 }
 
 // fail answers a request with an error page, or through Options.ErrorHandler.
-func (p *responder) fail(w http.ResponseWriter, r *http.Request, e *Error) {
+func (p *responder) fail(w http.ResponseWriter, r *http.Request, failed *Error) {
 	page.NoStore(w)
-	if page.NoReferrer(w); e.signOut != nil { // also for forms of Options.ErrorHandler
+	if page.NoReferrer(w); failed.signOut != nil { // also for forms of Options.ErrorHandler
 		page.SameOriginReferrer(w)
 	}
-	reference := p.logFailure(r, e)
+	e := p.logFailure(r, failed)
+	fallback := "internal"
+	if e.refused && e.Status < http.StatusInternalServerError {
+		fallback = "sign_in_refused" // for a code of the application's
+	}
+	words := p.texts.of(r).Describe(e.Code, fallback, e.otherAccount)
+	words.Title, words.Text = cmp.Or(e.Title, words.Title), cmp.Or(e.Text, words.Text)
 	if p.handler != nil {
+		e.Lang, e.Title, e.Text, e.RetryLabel = words.Lang, words.Title, words.Text, words.RetryLabel
 		p.handler(w, r, e)
 		return
 	}
-	page.WriteError(w, page.Error{
-		Code: e.Code, Status: e.Status, Reference: reference, RetryURL: e.RetryURL, OtherAccount: e.otherAccount, SignOut: e.signOut,
-	})
+	page.WriteError(w, page.Error{Words: words, Status: e.Status, Reference: e.Reference, RetryURL: e.RetryURL, SignOut: e.signOut})
 }
 
 // refuse answers whoever looks at a page as fail does, and a script with the code in

@@ -59,7 +59,7 @@ func (m *Middleware) response(w http.ResponseWriter, r *http.Request) (response 
 			fields = append(fields, page.Field{Name: name, Value: form.Get(name)})
 		}
 	}
-	page.WritePost(w, p.callbackPath, append(fields, page.Field{Name: postedHere, Value: "1"}))
+	page.WritePost(w, m.responses.texts.of(r), p.callbackPath, append(fields, page.Field{Name: postedHere, Value: "1"}))
 	return response, true, nil
 }
 
@@ -103,7 +103,7 @@ func (ps providers) byForm(path string) *provider {
 // instead.
 func (m *Middleware) leave(w http.ResponseWriter, r *http.Request, location string) {
 	if m.cameFromForm(r) {
-		page.WriteOnward(w, location)
+		page.WriteOnward(w, m.responses.texts.of(r), location)
 		return
 	}
 	page.Redirect(w, location)

@@ -109,7 +109,7 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 		})
 		return
 	case p == nil:
-		m.choose(w, opts.ReturnTo)
+		m.choose(w, r, opts.ReturnTo)
 		return
 	}
 	if m.flows.rounds(r) >= maxRounds {
@@ -167,18 +167,9 @@ func (b *returnPaths) returnPath(r *http.Request, given string) string {
 	return path
 }
 
-// choose shows a page with a link for each provider.
-func (m *Middleware) choose(w http.ResponseWriter, returnTo string) {
-	var choices []page.Choice
-	for _, p := range m.providers {
-		choices = append(choices, page.Choice{Label: p.Label, URL: m.paths.LoginURL(p.Name, returnTo)})
-	}
-	page.WriteChooser(w, choices)
-}
-
 // loginError is an error of a login that can be started again.
 func (p *responder) loginError(at *provider, returnTo, code string, status int, err error) *Error {
-	return &Error{Code: code, Status: status, Provider: at.Name, RetryURL: p.paths.LoginURL(at.Name, returnTo), err: err}
+	return &Error{Code: code, Status: status, Provider: at.Name, RetryURL: p.paths.LoginURL(at.Name, returnTo), Reference: newReference(), err: err}
 }
 
 func (p *responder) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow string) {

@@ -81,7 +81,7 @@ func New(opts Options) (*Middleware, error) {
 		log:         opts.Logger,
 		cookies:     cookies.NewScheme(opts.CookieName, weburl.IsHTTPS(opts.Providers[0].OAuth2.RedirectURL)),
 		events:      &reporter{opts.OnEvent, opts.Logger},
-		responses:   &responder{handler: opts.ErrorHandler, log: opts.Logger, alarms: memory.Recent{MaxAge: time.Minute}},
+		responses:   &responder{handler: opts.ErrorHandler, log: opts.Logger, alarms: memory.Recent{MaxAge: time.Minute}, texts: newTranslations(opts.Texts, opts.Logger)},
 		shortLived:  shortLived,
 		crossOrigin: http.NewCrossOriginProtection(),
 		transport:   protocol.NewTransport(opts.HTTPClient),

@@ -65,9 +65,10 @@ type Options struct {
 	// An error refuses the login: the response is a page through ErrorHandler with the code
 	// "sign_in_refused" and status 403, and a session that was there stays. The page does
 	// not show the error; [errors.Is] finds it in that of ErrorHandler and of the [Event].
-	// An [*Error] keeps its Code, its RetryURL, also none, and a Status from 400 to 599. After a panic, or
-	// when ctx has ended, the response is 500: together with the calls to the provider,
-	// OnSignIn may take 30 seconds.
+	// An [*Error] keeps its Code, its RetryURL, also none, a Status from 400 to 599, and its
+	// Title and Text, which the page shows. After a panic, or when ctx has ended, the
+	// response is 500: together with the calls to the provider, OnSignIn may take 30
+	// seconds.
 	//
 	// Requests call OnSignIn concurrently.
 	OnSignIn func(ctx context.Context, in *SignIn) error
@@ -122,8 +123,31 @@ type Options struct {
 	// those that [Middleware.Require] refuses or [Middleware.RequireAuth] does not let
 	// through and whose response a user looks at. The error is an [*Error], and its Status
 	// is what the response should have. It is logged already, and cookies and caching
-	// headers are set. By default a plain page is shown that gives no internals away.
+	// headers are set. By default a plain page is shown that gives no internals away. Pages
+	// of ErrorHandler can have the same words and the reference of the log: see [Error].
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
+
+	// Chooser, if set, writes the page on which the user chooses among several providers,
+	// in place of the package's. It links to the URLs of some or all choices, or redirects
+	// to a page that does. The URLs carry the return path, and no guarantee depends on the
+	// page. Escape what it shows, as html/template does.
+	//
+	// Chooser gets requests with the method GET only. Its response is sent as a whole after
+	// it has returned, with "Cache-Control: no-store" always, and with "Referrer-Policy:
+	// no-referrer" unless Chooser sets another. If it panics, the user gets an error page
+	// and nothing of its response.
+	Chooser func(w http.ResponseWriter, r *http.Request, choices []Choice)
+
+	// Texts are the texts of the package's pages in one or more languages, the default
+	// language first: English if there are none. Accept-Language chooses among them (RFC
+	// 4647 section 3.4); with a single language, all pages are in it. An application that
+	// knows the user's language better sets that header of the request in a handler around
+	// [Middleware.Handler].
+	//
+	// Texts are not HTML; pages escape them. [New] refuses keys that [EnglishTexts] does
+	// not have, and logs a warning with those that are missing: a page that lacks one is in
+	// English as a whole.
+	Texts []Texts
 
 	// OnEvent, if set, is called for every [Event], for metrics and audit logs. It is
 	// called while the request waits, with the values of its context, and has to be safe
@@ -209,6 +233,7 @@ func (o *Options) validate() error {
 		faults.add("LoginPath %q is the path of LogoutPath at which providers send logout tokens", o.LoginPath)
 	}
 	o.validateTrustedOrigins(&faults)
+	o.validateTexts(&faults)
 	o.validateProviders(&faults)
 	o.validateRedirects(&faults)
 	return errors.Join(faults...)

@@ -254,7 +254,7 @@ func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record,
 	p := m.providers.byTag(rec.provider)
 	leadsTo := slices.DeleteFunc(p.client.LogoutOrigins(), func(origin string) bool { return origin == m.paths.Origin })
 	e := &Error{
-		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, err: cause,
+		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, Reference: newReference(), err: cause,
 		RetryURL: m.otherAccountURL(p.Name, returnTo), otherAccount: true,
 		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: leadsTo},
 	}

@@ -193,7 +193,7 @@ func callOnSignIn(ctx context.Context, hook func(context.Context, *SignIn) error
 // refused is the error of a login that the application refuses. The application's own
 // error may be shared by requests.
 func (m *Middleware) refused(p *provider, returnTo string, refusal error) *Error {
-	failed := &Error{Code: "sign_in_refused", Status: http.StatusForbidden, Provider: p.Name, err: refusal, refused: true}
+	failed := &Error{Code: "sign_in_refused", Status: http.StatusForbidden, Provider: p.Name, Reference: newReference(), err: refusal, refused: true}
 	failed.RetryURL, failed.otherAccount = m.otherAccountURL(p.Name, m.paths.ReturnPath(returnTo)), true
 	var own *Error
 	switch {
@@ -208,6 +208,7 @@ func (m *Middleware) refused(p *provider, returnTo string, refusal error) *Error
 			failed.Status = own.Status
 		}
 		failed.RetryURL, failed.otherAccount = own.RetryURL, false
+		failed.Title, failed.Text = own.Title, own.Text
 	}
 	return failed
 }

@@ -168,7 +168,7 @@ func (m *Middleware) refuseScopes(w http.ResponseWriter, r *http.Request, rec *r
 		return
 	}
 	e := &Error{
-		Code: "insufficient_scope", Status: http.StatusForbidden, Provider: rec.user.Provider,
+		Code: "insufficient_scope", Status: http.StatusForbidden, Provider: rec.user.Provider, Reference: newReference(),
 		RetryURL: m.loginURLWith(opts, m.returns.callerPath(r)), err: cause,
 	}
 	m.events.denied(r, rec, e)

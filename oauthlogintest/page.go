@@ -7,12 +7,20 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
-//go:embed page.html
-var pageHTML string
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS string
 
-var pages = template.Must(template.New("").Parse(pageHTML))
+	pages = template.Must(template.New("").Funcs(template.FuncMap{
+		"style": func() template.CSS { return template.CSS(page.Style + pageCSS) },
+	}).Parse(pageHTML))
+)
 
 // scopeMeanings tell the user what each scope allows the client to do.
 var scopeMeanings = map[string]string{
@@ -52,6 +60,7 @@ func (p *Provider) signInPage(w http.ResponseWriter, status int, req *authorizat
 		action = "'self'"
 	}
 	p.page(w, status, "signin", action, map[string]any{
+		"Title":    "Sign in",
 		"Issuer":   p.config.Issuer,
 		"Action":   p.path + authorizationPath,
 		"Client":   req.client.ID,
@@ -76,6 +85,7 @@ func (p *Provider) messagePage(w http.ResponseWriter, status int, title, message
 // formPage posts an authorization response to the client.
 func (p *Provider) formPage(w http.ResponseWriter, redirectURI string, params url.Values) {
 	p.page(w, http.StatusOK, "form_post", formAction(redirectURI), map[string]any{
+		"Title":  "Back to the application",
 		"Issuer": p.config.Issuer,
 		"Action": redirectURI,
 		"Params": params,

@@ -139,6 +139,8 @@ func newHuntedApp(t *testing.T, h *apptest.LeakHunt, with apptest.Config) *appte
 	apptest.Prints(h, a.Auth)
 	apptest.Prints(h, oauthlogin.LoginOptions{ReturnTo: "/page"})
 	apptest.Prints(h, oauthlogin.Policy{Scopes: []string{"openid"}})
+	apptest.Prints(h, oauthlogin.Choice{Provider: "test", Label: "Test", URL: "/login?provider=test"})
+	apptest.Prints(h, oauthlogin.Texts{Lang: "de", ByKey: map[string]string{"button.home": "Startseite"}})
 	return a
 }
 

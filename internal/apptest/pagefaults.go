@@ -40,7 +40,7 @@ func PageFaults(resp *Response, formsTo ...string) (faults []string) {
 	header("Location", "")
 	header("Access-Control-Allow-Origin", "")
 	for what, ok := range map[string]bool{
-		"no doctype":        strings.HasPrefix(resp.Text, "<!doctype html>\n<html lang=\"en\">"),
+		"no doctype":        strings.HasPrefix(resp.Text, "<!doctype html>\n<html lang=\"en\" dir=\"auto\">"),
 		"no title":          titlePattern.MatchString(resp.Text),
 		"no heading":        strings.Count(resp.Text, "<h1>") == 1,
 		"no character set":  strings.Contains(resp.Text, `<meta charset="utf-8">`),

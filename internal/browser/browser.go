@@ -144,15 +144,21 @@ func quality(accept, mediaType string, named bool) float64 {
 		if at < 0 || at > closest {
 			continue
 		}
-		q := 1.0
-		for param := range strings.SplitSeq(params, ";") {
-			if name, value, _ := strings.Cut(strings.TrimSpace(param), "="); strings.EqualFold(name, "q") {
-				q, _ = strconv.ParseFloat(value, 64)
-			}
-		}
-		if at < closest || q > best {
+		if q := weight(params); at < closest || q > best {
 			closest, best = at, q
 		}
 	}
 	return best
+}
+
+// weight returns the q among the parameters of an element of Accept or Accept-Language
+// (RFC 9110 section 12.4.2).
+func weight(params string) float64 {
+	q := 1.0
+	for param := range strings.SplitSeq(params, ";") {
+		if name, value, _ := strings.Cut(strings.TrimSpace(param), "="); strings.EqualFold(name, "q") {
+			q, _ = strconv.ParseFloat(value, 64)
+		}
+	}
+	return q
 }

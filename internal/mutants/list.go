@@ -11,6 +11,7 @@ var mutants = slices.Concat(
 	gateMutants,
 	loginMutants,
 	outputMutants,
+	pageMutants,
 	profileMutants,
 	providerMutants,
 	providersMutants,

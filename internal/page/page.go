@@ -2,6 +2,7 @@ package page
 
 import (
 	"crypto/sha256"
+	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"html/template"
@@ -10,18 +11,41 @@ import (
 	"strings"
 )
 
-const style = `:root{color-scheme:light dark}*{box-sizing:border-box}
-body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;font:1rem/1.5 system-ui,sans-serif;color:#1a1c20;background:#f4f5f7}
-main{width:100%;max-width:27rem;padding:2rem;border-radius:.75rem;background:#fff;box-shadow:0 1px 4px #0003}
-h1{margin:0 0 .5rem;font-size:1.375rem;line-height:1.25}ul{list-style:none;margin:1rem 0 0;padding:0}li+li{margin-top:.5rem}
-.button{display:block;padding:.65rem 1rem;border-radius:.5rem;background:#1d4ed8;color:#fff;text-align:center;text-decoration:none;font-weight:600;overflow-wrap:anywhere}
-button.button{width:100%;font:inherit;font-weight:600;cursor:pointer}.button.second{border:1px solid;background:none;color:inherit}
-.button:focus-visible{outline:3px solid #f59e0b;outline-offset:2px}small{color:#5a6070}main>:last-child{margin-bottom:0}
-@media(prefers-color-scheme:dark){body{color:#e8eaee;background:#14161a}main{background:#1f2329}small{color:#a5adba}}`
+// Style is the style sheet of the pages. Those of oauthlogintest have it as well, and the
+// example's begins with it.
+//
+//go:embed style.css
+var Style string
 
-func parse(body string) *template.Template {
-	return template.Must(template.New("page").Parse(`<!doctype html>
-<html lang="en">
+// chooserStyle is what the chooser has in addition.
+const chooserStyle = `ul { list-style: none; margin: 1.25rem 0 0; padding: 0; display: grid; gap: .625rem; }
+.choice { display: flex; align-items: center; justify-content: space-between; gap: 1rem; text-align: start; }
+.choice::after {
+	content: ""; flex: none; width: .5rem; height: .5rem; margin-inline-end: .25rem;
+	border: solid var(--soft); border-width: 2px 2px 0 0; transform: rotate(45deg);
+}
+.choice:dir(rtl)::after { transform: rotate(-135deg); }
+`
+
+// actionStyle is what pages with buttons have in addition.
+const actionStyle = `.actions { display: grid; gap: .625rem; margin-top: 1.5rem; }
+form { margin: 0; }
+`
+
+// A document is a kind of page and its Content-Security-Policy, whose form-action is left
+// open.
+type document struct {
+	template *template.Template
+	policy   string
+}
+
+// parse makes a document. dir="auto" follows the first letter of the title.
+func parse(style, body string) document {
+	style = Style + style
+	sum := sha256.Sum256([]byte(style))
+	return document{
+		template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="{{.Lang}}" dir="auto">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -30,44 +54,46 @@ func parse(body string) *template.Template {
 <style>` + style + `</style>
 </head>
 <body>
-<main>
-<h1>{{.Title}}</h1>
 ` + body + `
-</main>
 </body>
 </html>
-`))
+`)),
+		"default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action %s; frame-ancestors 'none'",
+	}
 }
+
+// policyFor is the Content-Security-Policy with these sources of form-action.
+func (d document) policyFor(formAction string) string { return fmt.Sprintf(d.policy, formAction) }
 
 var (
-	errorTemplate = parse(`<p>{{.Text}}</p>
-{{with .RetryURL}}<p><a class="button" href="{{.}}">{{$.Retry}}</a></p>{{else}}<p><a class="button" href="/">Home</a></p>{{end}}
-{{with .SignOut}}<form method="post" action="{{.Action}}"><button class="button second">Sign out</button></form>
-<p><a class="button second" href="/">Home</a></p>{{end}}
-<p><small>Reference: {{.Reference}}</small></p>`)
+	errorDocument = parse(actionStyle, `<main>
+<h1>{{.Title}}</h1>
+<p>{{.Text}}</p>
+<div class="actions">
+{{with .RetryURL}}<a class="button" href="{{.}}">{{$.RetryLabel}}</a>
+{{else}}<a class="button" href="/">{{.HomeLabel}}</a>
+{{end}}{{with .SignOut}}<form method="post" action="{{.Action}}"><button class="button second">{{$.SignOutLabel}}</button></form>
+<a class="button second" href="/">{{$.HomeLabel}}</a>
+{{end}}</div>
+</main>
+<footer>{{.ReferenceLabel}} {{.Reference}}</footer>`)
 
-	chooserTemplate = parse(`<p id="with">Choose a provider to sign in with.</p>
+	chooserDocument = parse(chooserStyle, `<main>
+<h1>{{.Title}}</h1>
+<p id="with">{{.Text}}</p>
 <ul aria-labelledby="with">{{range .Choices}}
-<li><a class="button" href="{{.URL}}">{{.Label}}</a></li>{{end}}
-</ul>`)
-
-	policy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action %%s; frame-ancestors 'none'", styleHash())
+<li><a class="button second choice" href="{{.URL}}">{{.Label}}</a></li>{{end}}
+</ul>
+</main>`)
 )
-
-func styleHash() string {
-	sum := sha256.Sum256([]byte(style))
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
 
 // An Error is what a page says of a request that failed.
 type Error struct {
-	Code      string // chooses title and text
+	Words
 	Status    int
-	Reference string // of the log line
-	RetryURL  string // "": the page leads to /
-	// OtherAccount says that RetryURL lets the user choose another account.
-	OtherAccount bool
-	SignOut      *SignOut // nil: no form
+	Reference string   // of the log line
+	RetryURL  string   // "": the page leads to /
+	SignOut   *SignOut // nil: no form
 }
 
 // A SignOut is a form that ends the session.
@@ -98,52 +124,37 @@ func (s *SignOut) formAction() string {
 // for IPv6 addresses, and a host may contain a semicolon.
 var hostSource = regexp.MustCompile(`^https?://[a-zA-Z0-9.-]+(:[0-9]+)?$`)
 
-// WriteError writes an error page. It shows a text for the code and nothing of the
-// cause.
+// WriteError writes an error page, which shows nothing of the cause.
 func WriteError(w http.ResponseWriter, e Error) {
-	retry := "Try again"
-	switch {
-	case e.OtherAccount:
-		retry = "Sign in with another account"
-	case e.Code == "flow_used":
-		retry = "Continue"
-	case e.Code == "unauthenticated" || e.Code == "insufficient_user_authentication" || e.Code == "insufficient_scope":
-		retry = "Sign in"
-	}
-	title, text := describe(e.Code)
 	if NoReferrer(w); e.SignOut != nil {
 		SameOriginReferrer(w)
 	}
-	write(w, e.Status, errorTemplate, e.SignOut.formAction(), map[string]any{
-		"Title": title, "Text": text, "RetryURL": e.RetryURL, "Retry": retry, "Reference": e.Reference, "SignOut": e.SignOut,
-	})
+	write(w, e.Status, errorDocument, e.SignOut.formAction(), e)
 }
 
 // A Choice is a link of the chooser page.
-type Choice struct{ Label, URL string }
+type Choice struct{ Provider, Label, URL string }
 
 // WriteChooser writes the page on which a user chooses a provider.
-func WriteChooser(w http.ResponseWriter, choices []Choice) {
+func WriteChooser(w http.ResponseWriter, t *Texts, choices []Choice) {
 	NoReferrer(w)
-	write(w, http.StatusOK, chooserTemplate, "'none'", struct {
-		Title   string
-		Choices []Choice
-	}{"Sign in", choices})
+	lang, texts := t.all("chooser.title", "chooser.text")
+	write(w, http.StatusOK, chooserDocument, "'none'", struct {
+		Lang, Title, Text string
+		Choices           []Choice
+	}{lang, texts[0], texts[1], choices})
 }
 
-func write(w http.ResponseWriter, status int, page *template.Template, formAction string, data any) {
-	w.Header().Set("Content-Security-Policy", policyFor(formAction))
-	execute(w, status, page, data)
+func write(w http.ResponseWriter, status int, d document, formAction string, data any) {
+	w.Header().Set("Content-Security-Policy", d.policyFor(formAction))
+	execute(w, status, d, data)
 }
 
-// policyFor is the Content-Security-Policy of a page with these sources of form-action.
-func policyFor(formAction string) string { return fmt.Sprintf(policy, formAction) }
-
-func execute(w http.ResponseWriter, status int, page *template.Template, data any) {
+func execute(w http.ResponseWriter, status int, d document, data any) {
 	h := w.Header()
 	NoStore(w)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	page.Execute(w, data) // fails only when the browser has gone
+	d.template.Execute(w, data) // fails only when the browser has gone
 }

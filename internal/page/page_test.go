@@ -1,8 +1,10 @@
 package page
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -29,61 +31,90 @@ func documentedCodes(t *testing.T) map[string]string {
 	return codes
 }
 
-// Each code has a text of its own, or shares one where the user can do no more with
-// the difference.
-func TestEveryCodeHasText(t *testing.T) {
-	shared := [][]string{
-		{"authorization_failed", "invalid_grant", "provider_rejected", "issuer_mismatch"},
-		{"invalid_request", "unknown_provider", "method_not_allowed"},
-		{"internal", "a code that there is not"},
-	}
-	group := func(code string) int {
-		return slices.IndexFunc(shared, func(codes []string) bool { return slices.Contains(codes, code) })
-	}
-	codes := documentedCodes(t)
-	codes["a code that there is not"] = "500"
-	for _, codesOfGroup := range shared {
-		for _, code := range codesOfGroup {
-			if codes[code] == "" {
-				t.Errorf("errors.go does not document %s", code)
-			}
-		}
-	}
+// Each code has texts of its own, or shares those of another where the user can do no
+// more with the difference, and there are no texts without a code.
+func TestEveryCodeHasTexts(t *testing.T) {
+	codes, english := documentedCodes(t), EnglishTexts()
 	titles, texts := map[string]string{}, map[string]string{}
 	for code := range codes {
-		title, text := describe(code)
-		if title == "" || !strings.HasSuffix(text, ".") || strings.Contains(text, code) {
-			t.Errorf("%s: %q, %q", code, title, text)
+		of := cmp.Or(sharedTexts[code], code)
+		words := english.Describe(code, "no fallback is needed", false)
+		if codes[of] == "" || words.Title == "" || !strings.HasSuffix(words.Text, ".") || strings.Contains(words.Text, code) {
+			t.Errorf("%s: %q, %q", code, words.Title, words.Text)
 		}
-		for seen, of := range map[string]map[string]string{title: titles, text: texts} {
-			other, taken := of[seen]
-			if taken && (group(code) < 0 || group(code) != group(other)) {
+		for seen, with := range map[string]map[string]string{words.Title: titles, words.Text: texts} {
+			if other, taken := with[seen]; taken && other != of {
 				t.Errorf("%s and %s both say %q", code, other, seen)
 			}
-			of[seen] = code
+			with[seen] = of
 		}
 	}
-	if len(texts) != len(codes)-6 {
-		t.Errorf("%d texts for %d codes", len(texts), len(codes))
+	for key := range English() {
+		code, kind, _ := strings.Cut(key, ".")
+		if isWord := code == "chooser" || code == "signing_in" || code == "button" || key == "reference"; !isWord && (codes[code] == "" || sharedTexts[code] != "" || kind != "title" && kind != "text") {
+			t.Errorf("%s is the text of no code that errors.go documents", key)
+		}
+	}
+	if got, want := len(texts), len(codes)-len(sharedTexts); got != want {
+		t.Errorf("%d texts for %d codes", got, want)
 	}
 }
 
-// describe has no text for a code that is not documented.
-func TestTextsAreOfDocumentedCodes(t *testing.T) {
-	source, err := os.ReadFile("texts.go")
-	if err != nil {
-		t.Fatal(err)
+func TestDescribe(t *testing.T) {
+	german := maps.Clone(english)
+	for key := range german {
+		german[key] += " (de)"
 	}
-	codes, n := documentedCodes(t), 0
-	for _, line := range regexp.MustCompile(`(?m)^\tcase (.*):$`).FindAllStringSubmatch(string(source), -1) {
-		for _, code := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(line[1], -1) {
-			if n++; codes[code[1]] == "" {
-				t.Errorf("texts.go has a text for %s, which errors.go does not document", code[1])
-			}
+	delete(german, "forbidden.text")
+	de := NewTexts("de", german)
+	for _, tt := range []struct {
+		name           string
+		texts          *Texts
+		code, fallback string
+		other          bool
+		want           Words
+	}{
+		{"in its language", de, "flow_used", "internal", false, Words{"de", "Sign-in is already complete (de)", "This sign-in was completed earlier, or was opened twice. (de)", "Continue (de)", "Home (de)", "Sign out (de)", "Reference: (de)"}},
+		{"with a text missing, in English as a whole", de, "forbidden", "internal", true, Words{"en", "No access", english["forbidden.text"], "Sign in with another account", "Home", "Sign out", "Reference:"}},
+		{"in a variant of English", NewTexts("en-GB", map[string]string{"button.home": "Homepage"}), "unauthenticated", "internal", false, Words{"en-GB", "Please sign in", english["unauthenticated.text"], "Sign in", "Homepage", "Sign out", "Reference:"}},
+		{"of a code of the application", EnglishTexts(), "over_quota", "sign_in_refused", false, Words{"en", "You cannot sign in here", english["sign_in_refused.text"], "Try again", "Home", "Sign out", "Reference:"}},
+		{"of a code with the texts of another", EnglishTexts(), "invalid_grant", "internal", false, Words{"en", "Sign-in did not work", english["authorization_failed.text"], "Try again", "Home", "Sign out", "Reference:"}},
+	} {
+		if got := tt.texts.Describe(tt.code, tt.fallback, tt.other); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
 		}
 	}
-	if n != len(codes)-1 { // but for internal
-		t.Errorf("texts.go names %d codes of %d", n, len(codes))
+	if got := de.Missing(); !slices.Equal(got, []string{"forbidden.text"}) {
+		t.Errorf("missing: %q", got)
+	}
+	if got := NewTexts("en-US", nil).Missing(); len(got) > 0 {
+		t.Errorf("missing in English: %q", got)
+	}
+	clear(English())
+	if english["forbidden.title"] == "" {
+		t.Error("the texts of the pages can be changed")
+	}
+}
+
+func TestCheckTexts(t *testing.T) {
+	for lang, ok := range map[string]bool{
+		"de": true, "pt-BR": true, "zh-Hant-TW": true, "sl-rozaj-biske-1994": true,
+		"": false, "deutsch_": false, "d": false, "de-": false, `de" onload="x`: false, "de-" + strings.Repeat("abcdefgh-", 4) + "x": false,
+	} {
+		if wrong := CheckLang(lang); (wrong == "") != ok {
+			t.Errorf("%q %s", lang, wrong)
+		}
+	}
+	got := CheckTexts(map[string]string{
+		"forbidden.title": "Kein Zugriff", "button.home": " ", "chooser.title": "a\nb", "chooser.text": "\xff",
+		"forbiden.text": "x", "reference": strings.Repeat("a", maxText+1), "internal.text": strings.Repeat("a", maxText),
+	})
+	want := []string{
+		`["button.home"] is empty`, `["chooser.text"] is not UTF-8`, `["chooser.title"] has a control character`,
+		`["forbiden.text"] is not a key of EnglishTexts`, `["reference"] has 2001 bytes; at most 2000 are allowed`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -96,35 +127,35 @@ func TestErrorPage(t *testing.T) {
 	}{
 		{
 			"with a way to repeat it",
-			Error{Code: "flow_expired", Status: 400, Reference: "REF12345", RetryURL: "/login?return_to=%2Fa&x=1"},
+			Error{Words: EnglishTexts().Describe("flow_expired", "internal", false), Status: 400, Reference: "REF12345", RetryURL: "/login?return_to=%2Fa&x=1"},
 			[]string{"<title>Sign-in took too long</title>", "<h1>Sign-in took too long</h1>", "REF12345", `href="/login?return_to=%2Fa&amp;x=1"`, ">Try again<"},
 			[]string{">Home<", ">Continue<", "flow_expired"},
 			400, 1,
 		},
 		{
 			"with a way on",
-			Error{Code: "flow_used", Status: 400, RetryURL: "/dashboard"},
+			Error{Words: EnglishTexts().Describe("flow_used", "internal", false), Status: 400, RetryURL: "/dashboard"},
 			[]string{`href="/dashboard"`, ">Continue<"},
 			[]string{">Try again<", ">Home<"},
 			400, 1,
 		},
 		{
 			"without",
-			Error{Code: "session_too_large", Status: 500},
+			Error{Words: EnglishTexts().Describe("session_too_large", "internal", false), Status: 500},
 			[]string{`href="/"`, ">Home<"},
 			[]string{">Try again<"},
 			500, 1,
 		},
 		{
 			"hostile",
-			Error{Code: "<script>", Status: 502, Reference: `"><script>alert(1)</script>`, RetryURL: `javascript:alert("1")`},
+			Error{Words: EnglishTexts().Describe("<script>", "internal", false), Status: 502, Reference: `"><script>alert(1)</script>`, RetryURL: `javascript:alert("1")`},
 			[]string{"Something went wrong", "&#34;&gt;&lt;script&gt;"},
 			[]string{"<script", "javascript:"},
 			502, 1,
 		},
 		{
 			"with a URL that ends the attribute",
-			Error{Code: "forbidden", Status: 403, RetryURL: `/"><img src=x>`},
+			Error{Words: EnglishTexts().Describe("forbidden", "internal", false), Status: 403, RetryURL: `/"><img src=x>`},
 			[]string{"No access"},
 			[]string{"<img"},
 			403, 1,
@@ -138,7 +169,7 @@ func TestErrorPage(t *testing.T) {
 
 func TestChooser(t *testing.T) {
 	w := httptest.NewRecorder()
-	WriteChooser(w, []Choice{{"Example & Sons", "/login?provider=a&return_to=%2F"}, {"<b>bold</b>", `/login?provider="><script>`}})
+	WriteChooser(w, EnglishTexts(), []Choice{{"a", "Example & Sons", "/login?provider=a&return_to=%2F"}, {"b", "<b>bold</b>", `/login?provider="><script>`}})
 	checkPage(t, "chooser", w, http.StatusOK,
 		[]string{"<title>Sign in</title>", `href="/login?provider=a&amp;return_to=%2F">Example &amp; Sons<`, "&lt;b&gt;bold"},
 		[]string{"<b>", "<script"}, 2)
@@ -193,7 +224,7 @@ func TestSignOutForm(t *testing.T) {
 		{"to a hostile host", []string{"https://a.test;script-src"}, "'self' https:"},
 	} {
 		w := httptest.NewRecorder()
-		WriteError(w, Error{Code: "forbidden", Status: 403, RetryURL: "/login", OtherAccount: true, SignOut: &SignOut{Action: `/a"&b`, LeadsTo: tt.leadsTo}})
+		WriteError(w, Error{Words: EnglishTexts().Describe("forbidden", "internal", true), Status: 403, RetryURL: "/login", SignOut: &SignOut{Action: `/a"&b`, LeadsTo: tt.leadsTo}})
 		for _, part := range []string{`<form method="post" action="/a%22&amp;b"><button class="button second">Sign out</button>`, `href="/login">Sign in with another account<`, `href="/">Home<`} {
 			if !strings.Contains(w.Body.String(), part) {
 				t.Errorf("%s: lacks %s: %s", tt.name, part, w.Body)
@@ -209,7 +240,7 @@ func TestSignOutForm(t *testing.T) {
 // html/template leaves nothing of a value out, and nothing of it in the markup.
 func TestPostPage(t *testing.T) {
 	w := httptest.NewRecorder()
-	WritePost(w, "/auth/callback", []Field{{"state", `"><script>alert(1)</script>`}, {"code", "a&amp;b c+d"}})
+	WritePost(w, EnglishTexts(), "/auth/callback", []Field{{"state", `"><script>alert(1)</script>`}, {"code", "a&amp;b c+d"}})
 	body := w.Body.String()
 	for _, part := range []string{
 		`<form method="post" action="/auth/callback">`, `name="state" value="&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"`, `name="code" value="a&amp;amp;b c&#43;d"`,
@@ -231,9 +262,42 @@ func TestPostPage(t *testing.T) {
 
 func TestOnwardPage(t *testing.T) {
 	w := httptest.NewRecorder()
-	WriteOnward(w, "https://provider.test/authorize?a=1&b=2")
+	WriteOnward(w, EnglishTexts(), "https://provider.test/authorize?a=1&b=2")
 	checkPage(t, "onward", w, http.StatusOK, []string{`href="https://provider.test/authorize?a=1&amp;b=2">Continue<`}, []string{"<script"}, 1)
 	if refresh := w.Header().Get("Refresh"); refresh != "0;url=https://provider.test/authorize?a=1&b=2" {
 		t.Errorf("Refresh is %q", refresh)
+	}
+}
+
+// Texts are text, whatever they contain, and their language is that of the page.
+func TestTranslatedPages(t *testing.T) {
+	texts := English()
+	for key := range texts {
+		texts[key] = `<b>"` + key + `"</b>`
+	}
+	hostile := NewTexts("ar", texts)
+	errorPage, chooser, post, onward := httptest.NewRecorder(), httptest.NewRecorder(), httptest.NewRecorder(), httptest.NewRecorder()
+	WriteError(errorPage, Error{Words: hostile.Describe("forbidden", "internal", true), Status: 403, Reference: "REF", RetryURL: "/login", SignOut: &SignOut{Action: "/logout"}})
+	WriteChooser(chooser, hostile, []Choice{{"a", "A", "/login"}})
+	WritePost(post, hostile, "/auth/callback", nil)
+	WriteOnward(onward, hostile, "https://provider.test")
+	for _, tt := range []struct {
+		w    *httptest.ResponseRecorder
+		keys []string
+	}{
+		{errorPage, []string{"forbidden.title", "forbidden.text", "button.other_account", "button.sign_out", "button.home", "reference"}},
+		{chooser, []string{"chooser.title", "chooser.text"}},
+		{post, []string{"signing_in.title", "signing_in.text", "button.continue"}},
+		{onward, []string{"signing_in.title", "signing_in.text", "button.continue"}},
+	} {
+		body := tt.w.Body.String()
+		for _, key := range tt.keys {
+			if !strings.Contains(body, "&lt;b&gt;&#34;"+key+"&#34;&lt;/b&gt;") {
+				t.Errorf("lacks %s: %s", key, body)
+			}
+		}
+		if strings.Contains(body, "<b>") || !strings.Contains(body, `<html lang="ar" dir="auto">`) || !strings.HasSuffix(body, "</html>\n") {
+			t.Error(body)
+		}
 	}
 }
