@@ -395,6 +395,9 @@ func (tab *browserTab) screenshot(name string) {
 	if err != nil {
 		tab.t.Fatal(err)
 	}
+	if err := os.MkdirAll(tab.screenshots, 0o755); err != nil {
+		tab.t.Fatal(err)
+	}
 	file := filepath.Join(tab.screenshots, strings.ReplaceAll(name, " ", "-")+".png")
 	if err := os.WriteFile(file, picture, 0o644); err != nil {
 		tab.t.Fatal(err)
