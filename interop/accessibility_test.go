@@ -38,6 +38,14 @@ func (tab *browserTab) emulate(width int64, scheme string) {
 	}
 }
 
+// runScripts says whether pages that are opened from now on run their scripts.
+func (tab *browserTab) runScripts(run bool) {
+	tab.t.Helper()
+	if _, err := chromedp.Call(tab.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !run}); err != nil {
+		tab.t.Fatal(err)
+	}
+}
+
 // axeFindings returns what axe-core finds wrong with the page, or cannot decide.
 func (tab *browserTab) axeFindings() []string {
 	tab.t.Helper()

@@ -42,6 +42,8 @@ var german = oauthlogin.Texts{Lang: "de", ByKey: map[string]string{
 	"internal.text":                          "Die Anmeldung konnte nicht abgeschlossen werden. Bitte versuchen Sie es später noch einmal.",
 	"chooser.title":                          "Anmeldung",
 	"chooser.text":                           "Wählen Sie den Anmeldedienst aus, bei dem Sie sich anmelden möchten.",
+	"signing_in.title":                       "Sie werden angemeldet",
+	"signing_in.text":                        "Ihre Anmeldung wird gleich fortgesetzt.",
 	"button.continue":                        "Weiter",
 	"button.home":                            "Zur Startseite",
 	"button.other_account":                   "Mit einem anderen Benutzerkonto anmelden",

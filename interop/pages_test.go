@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/oauthlogin/oauthlogin"
 )
 
 // A pageKind is a page that users see, and the way of a browser without cookies to it.
@@ -32,7 +34,10 @@ func send(tab *browserTab, origin, to string) response {
 // pageKinds returns every kind of page of the package, of the demo provider and of the example.
 func pageKinds(t *testing.T) []pageKind {
 	t.Helper()
-	one, many, de, ar := newSite(t, 1), newSite(t, len(manyLabels)+1), newSite(t, 3, german), newSite(t, 3, arabic)
+	one, many := newSite(t, siteConfig{}), newSite(t, siteConfig{others: len(manyLabels)})
+	de := newSite(t, siteConfig{others: 2, texts: []oauthlogin.Texts{german}})
+	ar := newSite(t, siteConfig{others: 2, texts: []oauthlogin.Texts{arabic}})
+	posting := newSite(t, siteConfig{formPost: true})
 	example := newApp(t)
 	example.start(t)
 	open := func(address string) func(*browserTab) response {
@@ -84,10 +89,23 @@ func pageKinds(t *testing.T) []pageKind {
 			return tab.click(`a[href*="provider=p0"]`)
 		}},
 		{"error-503", 503, func(tab *browserTab) response {
-			away := newSite(tab.t, 1)
+			away := newSite(tab.t, siteConfig{})
 			signedIn(away, "alice", "")(tab)
 			away.storeFails = true
 			return tab.open(away.url + "/protected")
+		}},
+		{"form-post", 200, func(tab *browserTab) response {
+			tab.runScripts(false)
+			defer tab.runScripts(true)
+			tab.open(posting.url + "/protected")
+			signInAs(tab, "alice")
+			return tab.click("button")
+		}},
+		{"provider-form-post", 200, func(tab *browserTab) response {
+			tab.runScripts(false)
+			defer tab.runScripts(true)
+			tab.open(posting.url + "/protected")
+			return signInAs(tab, "alice")
 		}},
 		{"provider-sign-in", 200, open(one.url + "/protected")},
 		{"provider-problem", 422, func(tab *browserTab) response {

@@ -26,8 +26,15 @@ type site struct {
 	storeFails  bool
 }
 
-// newSite starts an application whose users sign in at count providers. Only the first of them is there.
-func newSite(t *testing.T, count int, texts ...oauthlogin.Texts) *site {
+// A siteConfig says how sites differ.
+type siteConfig struct {
+	others   int // providers that nothing serves, in addition to one
+	texts    []oauthlogin.Texts
+	formPost bool
+}
+
+// newSite starts an application.
+func newSite(t *testing.T, cfg siteConfig) *site {
 	t.Helper()
 	s := &site{}
 	mux := http.NewServeMux()
@@ -37,10 +44,11 @@ func newSite(t *testing.T, count int, texts ...oauthlogin.Texts) *site {
 
 	provider, stop := s.newProvider(t)
 	t.Cleanup(stop)
+	provider.FormPost = cfg.formPost
 	opts := oauthlogin.Options{
 		Keys:   [][]byte{[]byte("a key of the interop tests, over 32 bytes long")},
 		Logger: slog.New(slog.DiscardHandler),
-		Texts:  texts,
+		Texts:  cfg.texts,
 		Store:  &failingStore{sessions.NewFilesystemStore(t.TempDir(), bytes.Repeat([]byte("key "), 8)), &s.storeFails},
 		OnSignIn: func(_ context.Context, in *oauthlogin.SignIn) error {
 			switch in.User.Subject {
@@ -53,7 +61,7 @@ func newSite(t *testing.T, count int, texts ...oauthlogin.Texts) *site {
 		},
 		Providers: []oauthlogin.Provider{provider},
 	}
-	for i, label := range manyLabels[:count-1] {
+	for i, label := range manyLabels[:cfg.others] {
 		opts.Providers = append(opts.Providers, oauthlogin.Provider{
 			Name: fmt.Sprintf("p%d", i), Label: label, Issuer: "http://localhost:1/" + fmt.Sprint(i),
 			OAuth2: &oauth2.Config{ClientID: clientID, RedirectURL: fmt.Sprintf("%s/auth/p%d", s.url, i)},
