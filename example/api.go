@@ -40,15 +40,18 @@ func (a *app) profile(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) fetchUserInfo(ctx context.Context) (status int, body json.RawMessage, err error) {
-	url, err := a.userInfoURL(ctx)
+	session, _ := oauthlogin.FromContext(ctx)
+	url, err := a.providerOf(session).userInfoURL(ctx, a.metadata)
 	if err != nil {
 		return 0, nil, err
 	}
 	return getJSON(ctx, a.auth.Client(ctx), url)
 }
 
-// events sends the time once a second until the browser disconnects or the
-// server stops.
+// events sends the time once a second until the browser disconnects, the server
+// stops or the session ends. The browser then connects again: if the session has
+// been used elsewhere in the meantime, the stream goes on, and otherwise the
+// response is 401.
 func (a *app) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -56,6 +59,8 @@ func (a *app) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	stream := http.NewResponseController(w)
+	session, _ := oauthlogin.FromContext(r.Context())
+	expired := time.After(time.Until(session.Expires()))
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for now := time.Now(); ; {
@@ -67,6 +72,8 @@ func (a *app) events(w http.ResponseWriter, r *http.Request) {
 		select {
 		case now = <-ticker.C:
 		case <-r.Context().Done():
+			return
+		case <-expired:
 			return
 		case <-a.stopping:
 			return

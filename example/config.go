@@ -9,18 +9,22 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
 )
 
 // A config holds the settings from the environment.
 type config struct {
-	addr          string
-	redirectURL   string                            // "" means the default
-	sessionSecret string                            // "" means a random key
-	formPost      bool                              // the provider posts its response
-	provider      func(redirectURL string) provider // nil means the demo provider
-	clientKey     crypto.Signer                     // nil means a client secret, or none
-	clientKeyID   string
-	jwks          string // the public key, as the provider is told
+	addr        string
+	redirectURL string                            // "" means the default
+	provider    func(redirectURL string) provider // nil means the demo
+	demo        demoConfig                        // used without a provider
+	options     oauthlogin.Options                // all but the providers; without Keys, a random key
+	clientKey   crypto.Signer                     // nil means a client secret, or none
+	clientKeyID string
+	jwks        string // the public key, as the provider is told
+	formPost    bool   // the provider posts its response
 }
 
 // A kind is a kind of provider that the environment can select.
@@ -37,7 +41,7 @@ type getenv func(name string) string
 var (
 	demoKind = kind{
 		title:    "the demo provider (used because none of OAUTH_ISSUER, OAUTH_AUTH_URL and GITHUB_CLIENT_ID is set)",
-		optional: []string{"OAUTH_FORM_POST"},
+		optional: []string{"DEMO_PROVIDERS", "OAUTH_FORM_POST"},
 	}
 
 	kinds = []kind{
@@ -64,21 +68,41 @@ var (
 	}
 )
 
+// faults are what is wrong with the environment.
+type faults []error
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
 // readConfig reads the configuration. The error joins every fault it finds.
 func readConfig(env getenv) (config, error) {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	isSet := func(name string) bool { return env(name) != "" }
+	var found faults
+	cfg := config{addr: cmp.Or(env("ADDR"), "localhost:3000")}
+	cfg.readSessions(env, &found)
+	cfg.readProvider(env, &found)
+	cfg.readRegistration(env, &found)
+	return cfg, errors.Join(found...)
+}
 
-	cfg := config{
-		addr:          cmp.Or(env("ADDR"), "localhost:3000"),
-		redirectURL:   env("OAUTH_REDIRECT_URI"),
-		sessionSecret: env("SESSION_SECRET"),
+// readSessions reads how sessions are kept, and for how long.
+func (cfg *config) readSessions(env getenv, found *faults) {
+	if secret := env("SESSION_SECRET"); secret != "" {
+		cfg.options.Keys = [][]byte{[]byte(secret)}
+		if len(secret) < 32 {
+			found.add("SESSION_SECRET has %d bytes; at least 32 random bytes are required (try: openssl rand -hex 32)", len(secret))
+		}
 	}
-	if n := len(cfg.sessionSecret); n > 0 && n < 32 {
-		fault("SESSION_SECRET has %d bytes; at least 32 random bytes are required (try: openssl rand -hex 32)", n)
+	if timeout := env("SESSION_IDLE_TIMEOUT"); timeout != "" {
+		d, err := time.ParseDuration(timeout)
+		if err != nil || d <= 0 {
+			found.add("SESSION_IDLE_TIMEOUT %q is not a duration such as 20s or 12h", timeout)
+		}
+		cfg.options.IdleTimeout = d
+		cfg.demo.forgetUsers = true // or it would sign them in again unasked
 	}
+}
 
+// readRegistration reads how the client is registered beyond its ID and secret.
+func (cfg *config) readRegistration(env getenv, found *faults) {
 	if path := env("OAUTH_CLIENT_KEY"); path != "" {
 		var err error
 		cfg.clientKeyID = env("OAUTH_CLIENT_KEY_ID")
@@ -86,16 +110,29 @@ func readConfig(env getenv) (config, error) {
 			cfg.jwks, err = jwks(cfg.clientKey, cfg.clientKeyID)
 		}
 		if err != nil {
-			fault("OAUTH_CLIENT_KEY: %w (try: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.pem)", err)
+			found.add("OAUTH_CLIENT_KEY: %w (try: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.pem)", err)
 		}
 	}
 	switch value := env("OAUTH_FORM_POST"); value {
 	case "", "1":
 		cfg.formPost = value == "1"
 	default:
-		fault("OAUTH_FORM_POST is %q; it has to be 1 or not set", value)
+		found.add("OAUTH_FORM_POST is %q; it has to be 1 or not set", value)
 	}
+}
 
+// registered returns a provider where the client is registered like that.
+func (cfg *config) registered(p provider) provider {
+	if cfg.clientKey != nil {
+		p.login.ClientAssertion = oauthlogin.PrivateKeyJWT(p.login.OAuth2.ClientID, cfg.clientKeyID, cfg.clientKey)
+	}
+	p.login.FormPost = cfg.formPost
+	return p
+}
+
+// readProvider reads where users sign in.
+func (cfg *config) readProvider(env getenv, found *faults) {
+	isSet := func(name string) bool { return env(name) != "" }
 	chosen := demoKind
 	if i := slices.IndexFunc(kinds, func(k kind) bool { return slices.ContainsFunc(k.selectors, isSet) }); i >= 0 {
 		chosen = kinds[i]
@@ -104,27 +141,31 @@ func readConfig(env getenv) (config, error) {
 	known := slices.Concat(chosen.selectors, chosen.required, chosen.optional)
 	for _, name := range chosen.required {
 		if !isSet(name) {
-			fault("%s is not set; it is required with %s", name, chosen.title)
+			found.add("%s is not set; it is required with %s", name, chosen.title)
 		}
 	}
 	var others []string
-	for _, k := range kinds {
+	for _, k := range append(kinds[:len(kinds):len(kinds)], demoKind) {
 		others = append(others, slices.Concat(k.selectors, k.required, k.optional)...)
 	}
 	slices.Sort(others)
 	for _, name := range slices.Compact(others) {
 		if isSet(name) && !slices.Contains(known, name) {
-			fault("%s is set, but is not used with %s", name, chosen.title)
+			found.add("%s is set, but is not used with %s", name, chosen.title)
 		}
 	}
+	if n := env("DEMO_PROVIDERS"); n == "2" {
+		cfg.demo.partner = true
+	} else if n != "" && n != "1" {
+		found.add("DEMO_PROVIDERS %q is neither 1 nor 2", n)
+	}
 	// oauthlogin.New checks the rest.
-	if cfg.redirectURL != "" && origin(cfg.redirectURL) == "" {
-		fault("OAUTH_REDIRECT_URI %q is not an absolute URL", cfg.redirectURL)
+	if cfg.redirectURL = env("OAUTH_REDIRECT_URI"); cfg.redirectURL != "" && origin(cfg.redirectURL) == "" {
+		found.add("OAUTH_REDIRECT_URI %q is not an absolute URL", cfg.redirectURL)
 	}
 	if raw := env("OAUTH_USERINFO_URL"); raw != "" && !mayCarryToken(raw) {
-		fault("OAUTH_USERINFO_URL %q is neither https nor http on loopback", raw)
+		found.add("OAUTH_USERINFO_URL %q is neither https nor http on loopback", raw)
 	}
-	return cfg, errors.Join(faults...)
 }
 
 // mayCarryToken reports whether an access token may be sent to a URL: only over

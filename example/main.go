@@ -4,11 +4,17 @@
 //	go run ./example
 //
 // By default it starts a demo provider of its own, where you can sign in under
-// any name. It reads these environment variables:
+// any name. The page /admin is for users with the group admin: there, alice and
+// bob have it, and carol does not. It reads these environment variables:
 //
-//	ADDR                 address to listen on; default localhost:3000
-//	SESSION_SECRET       at least 32 random bytes; default a new random key
-//	OAUTH_REDIRECT_URI   default http://$ADDR/auth/callback
+//	ADDR                  address to listen on; default localhost:3000
+//	SESSION_SECRET        at least 32 random bytes; default a new random key
+//	SESSION_IDLE_TIMEOUT  ends sessions that are not used; default 24h
+//	OAUTH_REDIRECT_URI    default http://$ADDR/auth/callback
+//	DEMO_PROVIDERS=2      a second demo provider, so that users choose one
+//
+// To watch a session expire, set SESSION_IDLE_TIMEOUT=20s. The demo provider then
+// shows its sign-in page at every login.
 //
 // To use another provider, set an OpenID Connect issuer
 //
@@ -57,8 +63,6 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/oauthlogin/oauthlogin"
 )
 
 func main() {
@@ -75,10 +79,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	key := []byte(cfg.sessionSecret)
-	if len(key) == 0 {
-		key = make([]byte, 32)
+	if len(cfg.options.Keys) == 0 {
+		key := make([]byte, 32)
 		rand.Read(key)
+		cfg.options.Keys = [][]byte{key}
 		slog.Warn("SESSION_SECRET is not set; using a random key, so sessions end when this process exits")
 	}
 
@@ -91,41 +95,29 @@ func run(ctx context.Context) error {
 	address := localURL(cfg.addr, listener)
 	redirectURL := cmp.Or(cfg.redirectURL, address+"/auth/callback")
 
-	var p provider
+	var providers []provider
 	if cfg.provider != nil {
-		p = cfg.provider(redirectURL)
+		providers = append(providers, cfg.registered(cfg.provider(redirectURL)))
 	} else {
-		demo, err := startDemo(listener, redirectURL)
+		demos, err := startDemos(cfg.demo, listener, redirectURL)
+		for _, demo := range demos {
+			defer demo.Close()
+			providers = append(providers, cfg.registered(demo.provider()))
+		}
 		if err != nil {
 			return err
 		}
-		defer demo.Close()
-		p = demo.provider()
-		slog.Info("no provider is configured; using the demo provider, where any user name works", "issuer", demo.issuer)
 	}
 
-	if cfg.clientKey != nil {
-		p.login.ClientAssertion = oauthlogin.PrivateKeyJWT(p.login.OAuth2.ClientID, cfg.clientKeyID, cfg.clientKey)
-	}
-
-	p.login.FormPost = cfg.formPost
-	auth, err := oauthlogin.New(oauthlogin.Options{
-		Providers: []oauthlogin.Provider{p.login},
-		Keys:      [][]byte{key},
-	})
+	a, err := newApp(providers, cfg.options)
 	if err != nil {
 		return err
 	}
+	a.stopping = ctx.Done()
 	if home := origin(redirectURL); home != address {
 		slog.Info("sign-in works only at the origin of OAUTH_REDIRECT_URI", "url", home)
 	}
 
-	a := &app{
-		auth:        auth,
-		userInfoURL: p.userInfoURL,
-		pagePolicy:  pagePolicy(p.login.Issuer),
-		stopping:    ctx.Done(),
-	}
 	server := &http.Server{
 		Handler:           a.routes(),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -160,29 +152,6 @@ func origin(raw string) string {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
-}
-
-// An app holds what the handlers share.
-type app struct {
-	auth        *oauthlogin.Middleware
-	userInfoURL func(context.Context) (string, error)
-	pagePolicy  string          // the Content-Security-Policy of every page
-	stopping    <-chan struct{} // closed when streams have to end
-}
-
-// routes shows how to install the middleware: Handler wraps the router and
-// serves /login, /auth/callback and /logout; RequireAuth wraps each protected
-// route.
-func (a *app) routes() http.Handler {
-	mux := http.NewServeMux()
-	protect := func(h http.HandlerFunc) http.Handler { return a.auth.RequireAuth(h) }
-
-	mux.HandleFunc("GET /{$}", a.home)
-	mux.Handle("GET /dashboard", protect(a.dashboard))
-	mux.Handle("GET /api/me", protect(a.me))
-	mux.Handle("GET /api/profile", protect(a.profile))
-	mux.Handle("GET /events", protect(a.events))
-	return a.auth.Handler(mux)
 }
 
 // shutdownGrace is how long running requests may take to finish at shutdown.

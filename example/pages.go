@@ -34,16 +34,23 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 	session, _ := oauthlogin.FromContext(r.Context())
 	data := struct {
-		User    oauthlogin.User
-		Expiry  time.Time
-		Expired bool
-	}{User: session.User}
+		User        oauthlogin.User
+		SessionEnds time.Time
+		Expiry      time.Time // of the access token
+		Expired     bool
+	}{User: session.User, SessionEnds: session.Expires()}
 	if token := session.Token(); token != nil {
 		data.Expiry = token.Expiry
 	} else {
 		data.Expired = true
 	}
 	a.writePage(w, "dashboard", data)
+}
+
+// admin is behind a policy: Require lets only administrators through.
+func (a *app) admin(w http.ResponseWriter, r *http.Request) {
+	session, _ := oauthlogin.FromContext(r.Context())
+	a.writePage(w, "admin", session)
 }
 
 func (a *app) writePage(w http.ResponseWriter, name string, data any) {
@@ -60,11 +67,14 @@ func (a *app) writePage(w http.ResponseWriter, name string, data any) {
 
 // pagePolicy returns a Content-Security-Policy that allows the style sheet, the
 // logout form, and fetch and EventSource from the browser's console.
-func pagePolicy(issuer string) string {
+func pagePolicy(issuers ...string) string {
 	hash := sha256.Sum256([]byte(style))
 	// The logout redirects to the issuer, and Chromium also applies form-action to
 	// redirects.
-	formAction := strings.TrimSpace("'self' " + origin(issuer))
+	formAction := "'self'"
+	for _, issuer := range issuers {
+		formAction = strings.TrimSpace(formAction + " " + origin(issuer))
+	}
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; connect-src 'self'; " +
 		"form-action " + formAction + "; frame-ancestors 'none'; base-uri 'none'"
 }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/oauthlogin/oauthlogin"
 	"golang.org/x/oauth2"
@@ -20,7 +19,7 @@ import (
 // A provider is where users sign in. /api/profile calls its user info endpoint.
 type provider struct {
 	login       oauthlogin.Provider
-	userInfoURL func(context.Context) (string, error)
+	userInfoURL func(context.Context, *http.Client) (string, error)
 }
 
 func openIDProvider(env getenv, redirectURL string) provider {
@@ -105,19 +104,15 @@ func text(claim any) string {
 	return ""
 }
 
-func always(userInfoURL string) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) { return userInfoURL, nil }
+func always(userInfoURL string) func(context.Context, *http.Client) (string, error) {
+	return func(context.Context, *http.Client) (string, error) { return userInfoURL, nil }
 }
 
 // discoverUserInfo returns a function that reads the issuer's user info endpoint
 // from its metadata (OpenID Connect Discovery 1.0 section 4), once.
-func discoverUserInfo(issuer string) func(context.Context) (string, error) {
-	client := &http.Client{
-		Timeout:       10 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+func discoverUserInfo(issuer string) func(context.Context, *http.Client) (string, error) {
 	var known atomic.Pointer[string]
-	return func(ctx context.Context) (string, error) {
+	return func(ctx context.Context, client *http.Client) (string, error) {
 		if endpoint := known.Load(); endpoint != nil {
 			return *endpoint, nil
 		}
