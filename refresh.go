@@ -65,6 +65,24 @@ func (m *Middleware) refreshIfDue(w http.ResponseWriter, r *http.Request, s *Ses
 	return r, nil
 }
 
+// refreshOrEnd is refreshIfDue for a request whose session may end with the refresh. It
+// reports whether it has.
+func (m *Middleware) refreshOrEnd(w http.ResponseWriter, r *http.Request, s *Session) (with *http.Request, ended bool, err error) {
+	rec := s.current()
+	with, err = m.refreshIfDue(w, r, s)
+	switch {
+	case errors.Is(err, errGrantEnded):
+		m.sessions.vault.forget(r)
+		if !m.sessions.grants.Replaced(rec) {
+			m.cookies.ClearSession(w, r)
+		}
+		return with, true, err
+	case errors.Is(err, errSessionEnded): // whose cookies the response to a logout clears
+		return with, true, err
+	}
+	return with, false, err
+}
+
 // carryOn returns a request with the latest record of a session, in a Session of its own:
 // other goroutines may read the one before.
 func (m *Middleware) carryOn(r *http.Request, s *Session) (*http.Request, *Session) {

@@ -73,15 +73,9 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 			return
 		}
 		rec := s.current()
-		switch r, err = m.refreshIfDue(w, r, s); {
-		case errors.Is(err, errGrantEnded):
-			m.sessions.vault.forget(r)
-			if !m.sessions.grants.Replaced(rec) {
-				m.cookies.ClearSession(w, r)
-			}
-			m.unauthenticated(w, r)
-			return
-		case errors.Is(err, errSessionEnded): // whose cookies the response to a logout clears
+		r, ended, err := m.refreshOrEnd(w, r, s)
+		switch {
+		case ended:
 			m.unauthenticated(w, r)
 			return
 		case err != nil && r.Context().Err() != nil: // the provider may still refuse

@@ -174,19 +174,22 @@ func TestFormComesBackAfterTheLogin(t *testing.T) {
 func TestHTMX(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name, method, currentURL, returnTo string
+		name, method, currentURL, referer, returnTo string
 	}{
-		{"a page", "GET", "https://app.test/list?page=2#top", "/list?page=2"},
-		{"a form", "POST", "https://app.test/list?page=2", "/list?page=2"},
-		{"another origin", "POST", "https://evil.test/list", "/"},
-		{"the host inside", "POST", "https://backend.internal/list", "/"},
-		{"no URL", "GET", "", "/dashboard"},
+		{"a page", "GET", "https://app.test/list?page=2#top", "", "/list?page=2"},
+		{"a form", "POST", "https://app.test/list?page=2", "", "/list?page=2"},
+		{"another origin", "POST", "https://evil.test/list", "", "/"},
+		{"the host inside", "POST", "https://backend.internal/list", "", "/"},
+		{"no URL", "GET", "", "", "/dashboard"},
+		{"a page whose Referrer-Policy cuts the path", "GET", "https://app.test/list?page=2", "https://app.test/", "/list?page=2"},
+		{"a page of which htmx has replaced the address", "POST", "https://app.test/list?page=3", "https://app.test/list?page=2", "/list?page=3"},
+		{"another origin in a page", "GET", "https://evil.test/list", "https://app.test/list?page=2", "/list?page=2"},
 	} {
 		a := apptest.New(t, apptest.Config{})
 		a.GuardBy(oauthlogin.Policy{ACR: []string{"phr"}})
 		b := a.Browser(t)
 		ask := func(path string) (hxRedirect string, body map[string]string) {
-			resp := b.Do(b.Request(tt.method, path, nil, "HX-Request", "true", "HX-Current-URL", tt.currentURL, "Sec-Fetch-Mode", "cors", "Accept", "*/*"))
+			resp := b.Do(b.Request(tt.method, path, nil, "HX-Request", "true", "HX-Current-URL", tt.currentURL, "Referer", tt.referer, "Sec-Fetch-Mode", "cors", "Accept", "*/*"))
 			if err := json.Unmarshal([]byte(resp.Text), &body); err != nil || resp.StatusCode != http.StatusUnauthorized {
 				t.Errorf("%s: %d %s", tt.name, resp.StatusCode, resp.Text)
 			}

@@ -1,8 +1,8 @@
 package oauthlogin
 
 import (
-	"cmp"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/page"
@@ -42,7 +42,7 @@ func (m *Middleware) SessionInfo(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", retryAfter)
 		page.JSON(w, http.StatusServiceUnavailable, map[string]string{"error": "unavailable"})
 	case s == nil:
-		page.JSON(w, http.StatusOK, signedOut{LoginURL: m.paths.LoginURL("", cmp.Or(m.paths.Page(r), "/"))})
+		page.JSON(w, http.StatusOK, signedOut{LoginURL: m.paths.LoginURL("", m.returns.pageOf(r))})
 	default:
 		rec := s.current()
 		page.JSON(w, http.StatusOK, signedIn{
@@ -53,6 +53,16 @@ func (m *Middleware) SessionInfo(w http.ResponseWriter, r *http.Request) {
 			LogoutURL:   m.paths.Logout,
 		})
 	}
+}
+
+// pageOf is the return path of the page that asks for JSON, and never the path of the JSON.
+func (b *returnPaths) pageOf(r *http.Request) string {
+	page := b.paths.Page(r)
+	own, _, _ := strings.Cut(b.paths.Request(r), "?")
+	if path, _, _ := strings.Cut(page, "?"); page == "" || path == own {
+		return "/"
+	}
+	return page
 }
 
 type signedOut struct {

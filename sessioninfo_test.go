@@ -147,6 +147,9 @@ func TestSessionInfoSignedOut(t *testing.T) {
 			{"two slashes", "https://app.test//evil.test/", "/"},
 			{"the login page", "https://app.test/login?return_to=/x", "/"},
 			{"a malformed Referer", "%zz", "/"},
+			{"the JSON itself", "https://app.test/info", "/"},
+			{"the JSON itself, with a query", "https://app.test/info?x=2", "/"},
+			{"a page below it", "https://app.test/info/more", "/info/more"},
 		} {
 			want := fmt.Sprintf(`{"signed_in":false,"login_url":"/login?return_to=%s"}`, url.QueryEscape(tt.returnTo))
 			b := a.Browser(t)

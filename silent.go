@@ -37,6 +37,9 @@ const (
 // when the browser was sent there in the last ten minutes, and when it cannot be told
 // whether the user is signed in.
 //
+// An access token that is about to expire is refreshed as by [Middleware.RequireAuth]. If
+// the provider cannot be reached, next runs with the old one.
+//
 // A browser that signs out stays signed out until its user signs in on purpose. For a
 // browser that has not been on such a page before, that holds only if SilentLogin was
 // called before the Middleware served its first request.
@@ -56,6 +59,13 @@ func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
 			return
 		}
 		s, r, err := m.withSession(w, r, isNoFile)
+		if s != nil {
+			var ended bool
+			if r, ended, _ = m.refreshOrEnd(w, r, s); ended {
+				s.over.Store(true)
+				s = nil
+			}
+		}
 		if s == nil && err == nil && m.startSilentLogin(w, r) {
 			return
 		}

@@ -469,3 +469,41 @@ func TestSilentFailuresInTheLog(t *testing.T) {
 		})
 	}
 }
+
+// SilentLogin refreshes tokens as RequireAuth does, and shows the page whatever comes of
+// it. A grant that has ended leads to another silent login.
+func TestSilentLoginRefreshes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name          string
+		respond       func(http.ResponseWriter, *http.Request, http.HandlerFunc) // to the refresh
+		user          string
+		redirects     int
+		staysSignedIn bool
+		newCookie     bool
+	}{
+		{"works", nil, "alice", 0, true, true},
+		{"the provider is away", apptest.RespondWith(503, "{}"), "alice", 0, true, false},
+		{"the grant has ended", apptest.RespondWith(400, `{"error":"invalid_grant"}`), "everybody", 3, false, true},
+	} {
+		apptest.InBubble(t, tt.name, func(t *testing.T) {
+			a := newSilentApp(t, nil)
+			b := knownAtProvider(t, a)
+			a.Provider.AutoApprove("alice")
+			b.Login("/dashboard")
+			a.Provider.AutoApprove("")
+			a.Provider.RememberUsers(false)
+			before := b.Cookies()[apptest.SessionCookie]
+			time.Sleep(59*time.Minute + time.Second)
+			a.RespondToRefreshes(tt.respond)
+			wantPage(b, "/public/", tt.user, tt.redirects)
+			a.WantRefreshes(t, 1)
+			if newCookie := b.Cookies()[apptest.SessionCookie] != before; newCookie != tt.newCookie {
+				t.Errorf("cookie written: %t", newCookie)
+			}
+			if b.SignedIn() != tt.staysSignedIn {
+				t.Errorf("signed in: %t", !tt.staysSignedIn)
+			}
+		})
+	}
+}

@@ -8,6 +8,7 @@ var mutants = slices.Concat(
 	backChannelMutants,
 	cookieMutants,
 	coordinatorMutants,
+	firstDayMutants,
 	gateMutants,
 	loginMutants,
 	outputMutants,
