@@ -9,7 +9,7 @@ var firstDayMutants = []mutant{
 	},
 	{
 		name: "the login after SessionInfo leads to its JSON", file: "sessioninfo.go",
-		old: "page == \"\" || path == own", new: "page == \"\"",
+		old: "page == \"\" || path == own", new: "page == \"\" || path == own && page == \"\"",
 		tests: "TestSessionInfoSignedOut",
 	},
 	{
