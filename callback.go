@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -89,15 +90,16 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	p := m.providers.byTag(f.provider)
 	ctx, cancel := context.WithTimeoutCause(r.Context(), callbackTimeout, errCallbackTimeout)
 	defer cancel()
-	rec, failed := m.complete(ctx, p, f, response, r.URL.Path)
-	returnPath := f.returnPath
+	granted, failed := m.complete(ctx, p, f, response, r.URL.Path)
+	rec, returnPath := granted, f.returnPath
 	if failed == nil && m.opts.OnSignIn != nil {
-		rec, returnPath, failed = m.onSignIn(ctx, r, p, f, rec)
+		rec, returnPath, failed = m.onSignIn(ctx, r, p, f, granted)
 	}
 	if failed == nil {
 		failed = m.startSession(w, r, p, f, rec)
 	}
 	if failed != nil {
+		m.revokeUnused(r, p, granted)
 		m.loginFailed(w, r, p, f, failed)
 		return
 	}
@@ -124,11 +126,7 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 		m.silent.pause(w, r) // until the user asks for it
 	}
 	if f.isQuiet(failed) {
-		log := m.log.DebugContext
-		if (errors.Is(failed, errMisconfigured) || protocol.Misconfigured(failed)) && m.responses.loudly(failed.Code) {
-			log = m.log.ErrorContext
-		}
-		log(r.Context(), "oauthlogin: no silent sign-in", "id", failed.Reference, "error", failed)
+		m.log.Log(r.Context(), m.levelOf(failed), "oauthlogin: no silent sign-in", "id", failed.Reference, "error", failed)
 		page.Redirect(w, f.returnPath)
 		return
 	}
@@ -136,7 +134,7 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 		return
 	}
 	if errors.Is(failed, errTookTooLong) && !f.again {
-		if rec, _, err := m.sessions.load(r); rec != nil && err == nil && !f.addsTo(p) {
+		if rec, _, err := m.sessions.load(r); rec != nil && err == nil && !f.addsTo(p) && len(f.params) == 0 {
 			page.Redirect(w, p.landing(m.paths.ReturnPath(f.returnPath))) // signed in in another tab
 			return
 		}
@@ -147,17 +145,45 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 	m.responses.fail(w, r, failed)
 }
 
+// levelOf is the level at which the failure of a silent login is logged. That the provider
+// does not sign the user in is not worth a line.
+func (m *Middleware) levelOf(failed *Error) slog.Level {
+	ours := errors.Is(failed, errMisconfigured) || protocol.Misconfigured(failed) || failed.Status == http.StatusInternalServerError
+	switch {
+	case ours && m.responses.loudly(failed.Code):
+		return slog.LevelError
+	case ours || failed.refused:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
+
+// revokeUnused revokes the refresh token of a login that begins no session. It leaves that
+// of a user who is signed in already: a provider may revoke related tokens and the grant
+// with it (RFC 7009 section 2.1).
+func (m *Middleware) revokeUnused(r *http.Request, p *provider, rec *record) {
+	if rec == nil || rec.tokens.refresh.IsZero() {
+		return
+	}
+	if old, _, err := m.sessions.load(r); err != nil || old != nil && old.isOf(rec) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)
+	defer cancel()
+	m.revoke(ctx, p, rec)
+}
+
 // startAnew begins a login in place of one that took too long, once.
 func (m *Middleware) startAnew(w http.ResponseWriter, r *http.Request, p *provider, f *flow, code string) {
 	m.log.InfoContext(r.Context(), "oauthlogin: a login took too long and starts anew", "code", code, "provider", p.Name)
-	opts := LoginOptions{ReturnTo: m.paths.ReturnPath(f.returnPath), Scopes: f.scopes, AuthParams: f.stepUp(p)}
+	opts := LoginOptions{ReturnTo: m.paths.ReturnPath(f.returnPath), Scopes: f.scopes, AuthParams: f.authParams(p)}
 	m.redirectToProvider(w, r, p, opts, restarted)
 }
 
 // startSession writes the new session.
 func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
 	old, _, _ := m.sessions.load(r) // before start, which deletes it from a store
-	sameUser := old != nil && old.user.Subject == rec.user.Subject && old.provider == rec.provider
+	sameUser := old != nil && old.isOf(rec)
 	if sameUser {
 		rec.extra.lineage = old.Lineage()
 	}

@@ -583,6 +583,66 @@ func TestLateStepUpStartsAnew(t *testing.T) {
 	})
 }
 
+// So it does with the parameters and scopes of StartLogin, as far as there is room for them.
+func TestLateLoginKeepsItsParameters(t *testing.T) {
+	t.Parallel()
+	short := url.Values{"prompt": {"select_account"}, "login_hint": {"alice@example.com"}, "ui_locales": {"de fr"}}
+	for _, tt := range []struct {
+		name   string
+		params url.Values
+		kept   bool
+	}{
+		{"a few", short, true},
+		{"as many as fit", url.Values{"login_hint": {strings.Repeat("x", 512-len("login_hint="))}}, true},
+		{"too many", url.Values{"login_hint": {strings.Repeat("x", 513-len("login_hint="))}}, false},
+		{"too many, of a step-up", url.Values{"max_age": {"60"}, "login_hint": {strings.Repeat("x", 512)}}, false},
+	} {
+		for _, signedIn := range []bool{false, true} {
+			apptest.InBubble(t, fmt.Sprintf("%s, signed in %t", tt.name, signedIn), func(t *testing.T) {
+				a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour}})
+				a.Routes = func(mux *http.ServeMux) {
+					mux.HandleFunc("/start", func(w http.ResponseWriter, r *http.Request) {
+						a.Auth.StartLogin(w, r, oauthlogin.LoginOptions{ReturnTo: "/dashboard", Scopes: []string{"calendar"}, AuthParams: tt.params})
+					})
+				}
+				b := a.Browser(t)
+				if signedIn {
+					b.Login("/dashboard")
+				}
+				first := b.Get("/start")
+				refused := apptest.Edited(t, b.FollowOn(first, "/auth/callback").Location(), func(q url.Values) { q.Del("code"); q.Set("error", "temporarily_unavailable") })
+				again := b.Get(refused)
+				want, got := apptest.QueryOf(first.Location()), apptest.QueryOf(again.Location())
+				for name := range want {
+					if !slices.Contains([]string{"state", "nonce", "code_challenge"}, name) && !slices.Equal(got[name], want[name]) && (tt.kept || name != "login_hint") {
+						t.Errorf("%s is %q, was %q", name, got[name], want[name])
+					}
+				}
+				if got.Has("login_hint") != tt.kept {
+					t.Errorf("the new login requests %v", got)
+				}
+				if resp := b.FollowOn(again, ""); resp.Request.URL.Path != "/dashboard" || !b.SignedIn() {
+					t.Errorf("it led to %s", resp.Request.URL)
+				}
+			})
+		}
+	}
+}
+
+// A login with another account is worth starting anew also while there is a session.
+func TestLateLoginWithAnotherAccount(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	a.GuardBy(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	callback := b.FollowOn(b.Get(b.Get("/guarded").Links()[0]), "/auth/callback").Location()
+	resp := b.Get(apptest.Edited(t, callback, func(q url.Values) { q.Del("code"); q.Set("error", "authentication_expired") }))
+	if got := apptest.QueryOf(resp.Location()).Get("prompt"); got != "select_account" {
+		t.Errorf("%d to %q", resp.StatusCode, resp.Location())
+	}
+}
+
 // A browser that is signed in by now goes on, and a silent login leads to its page.
 func TestLateLoginsThatAreNotNeeded(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"math"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -42,9 +43,10 @@ type flow struct {
 	want            protocol.Authentication // that the ID token has to show
 	started         time.Time
 	returnPath      string
-	silent          bool     // the user did not ask for it: see Middleware.SilentLogin
-	again           bool     // it follows one that took too long
-	scopes          []string // that it requests beside Provider.OAuth2.Scopes
+	silent          bool       // the user did not ask for it: see Middleware.SilentLogin
+	again           bool       // it follows one that took too long
+	scopes          []string   // that it requests beside Provider.OAuth2.Scopes
+	params          url.Values // of LoginOptions.AuthParams, unless they are too long
 }
 
 // A flowKind says what begins a login.
@@ -61,13 +63,22 @@ const (
 const (
 	tagAgain  = iota + 1
 	tagScopes // separated by spaces
+	tagParams // as a query
 )
 
+// maxFlowParams bounds the parameters that a login keeps, in bytes of a query: a flow cookie
+// has to leave room for others.
+const maxFlowParams = 512
+
 func newFlow(p *provider, request *protocol.AuthorizationRequest, opts LoginOptions, kind flowKind) *flow {
-	return &flow{
+	f := &flow{
 		provider: p.tag, state: request.State, verifier: request.Verifier, want: request.Want,
 		started: time.Now(), returnPath: opts.ReturnTo, silent: kind == silent, again: kind == restarted, scopes: union(nil, opts.Scopes),
 	}
+	if kind != silent && len(opts.AuthParams.Encode()) <= maxFlowParams {
+		f.params = opts.AuthParams
+	}
+	return f
 }
 
 func (f *flow) expired(now time.Time) bool { return !now.Before(f.started.Add(flowLifetime)) }
@@ -89,6 +100,7 @@ func (f *flow) pack() []byte {
 		p.Field(tagAgain, []byte{1})
 	}
 	p.Field(tagScopes, []byte(strings.Join(f.scopes, " ")))
+	p.Field(tagParams, []byte(f.params.Encode()))
 	return p.Pack()
 }
 
@@ -119,6 +131,12 @@ func unpackFlow(packed []byte) (*flow, error) {
 			f.again = true
 		case tagScopes:
 			f.scopes = append(f.scopes, strings.Fields(string(value))...)
+		case tagParams:
+			params, err := url.ParseQuery(string(value))
+			if err != nil || len(params) == 0 {
+				u.Fail()
+			}
+			f.params = params
 		}
 	})
 	return f, u.Err()

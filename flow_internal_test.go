@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -128,6 +129,9 @@ func FuzzUnpackFlow(f *testing.F) {
 	stepUp.want.MaxAge, stepUp.want.ACRValues = 0, "phr phrh"
 	f.Add(silent.pack())
 	f.Add(append(stepUp.pack(), 99, 1, 'x'))
+	stepUp.params = url.Values{"prompt": {"select_account"}, "login_hint": {"alice@example.com", "&="}}
+	f.Add(stepUp.pack())
+	f.Add(append(sampleFlow().pack(), tagParams, 1, '&'))
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		flow, err := unpackFlow(packed)
 		if err != nil {

@@ -65,26 +65,27 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 		m.responses.challenge(w, r, "unauthenticated", m.paths.LoginURL("", "/"))
 		return
 	}
-	invalid := func(err error) {
-		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, RetryURL: m.paths.Login, err: err})
+	invalid := func(retryURL string, err error) {
+		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, RetryURL: retryURL, err: err})
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery[:min(len(r.URL.RawQuery), maxLoginQuery)])
 	if len(r.URL.RawQuery) > maxLoginQuery || err != nil || len(query["provider"]) > 1 {
-		invalid(errors.New("malformed query"))
+		invalid(m.paths.Login, errors.New("malformed query"))
 		return
 	}
 	opts := LoginOptions{Provider: query.Get("provider")}
+	if returnTo := query["return_to"]; len(returnTo) == 1 {
+		opts.ReturnTo = returnTo[0]
+	}
+	p := m.providers.byName(opts.Provider)
 	if len(m.providers) > 1 && browser.IsFromElsewhere(r) {
 		// A link must not sign the user in at a provider where an attacker has signed in.
 		opts.Provider = ""
-	} else if query.Has(stepUpParam) {
-		if opts.AuthParams, opts.Scopes, err = m.openStepUp(query.Get(stepUpParam)); err != nil {
-			invalid(fmt.Errorf("step_up: %w", err))
+	} else if p != nil && query.Has(stepUpParam) {
+		if opts.AuthParams, opts.Scopes, err = m.openStepUp(p, query.Get(stepUpParam)); err != nil {
+			invalid(m.paths.ReturnPath(opts.ReturnTo), fmt.Errorf("step_up: %w", err)) // which asks for it again
 			return
 		}
-	}
-	if returnTo := query["return_to"]; len(returnTo) == 1 {
-		opts.ReturnTo = returnTo[0]
 	}
 	m.StartLogin(w, r, opts)
 }

@@ -122,9 +122,7 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 		if i == 0 { // the others are the same user's, from before
 			m.events.report(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: rec.user.Subject})
 		}
-		if err := p.client.Revoke(ctx, rec.tokens.refresh.Text()); err != nil {
-			m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)
-		}
+		m.revoke(ctx, p, rec)
 	}
 	last := ranOut // the session at the provider may go on
 	if len(ended) > 0 {
@@ -141,6 +139,13 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 		return location
 	}
 	return returnTo
+}
+
+// revoke revokes the refresh token of a record as best it can.
+func (m *Middleware) revoke(ctx context.Context, p *provider, rec *record) {
+	if err := p.client.Revoke(ctx, rec.tokens.refresh.Text()); err != nil {
+		m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)
+	}
 }
 
 // endHere ends the session of a request in memory, before anything else, so that a

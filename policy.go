@@ -101,10 +101,11 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 				r, s = m.withUserInfo(w, r, s)
 			}
 			rec := s.current()
+			p := m.providers.byTag(rec.provider)
 			verdict, lacks := policy.judge(rec, time.Now())
 			switch {
 			case verdict == stale:
-				m.stepUp(w, r, rec, "insufficient_user_authentication", policy.login(rec, policy.authParams()))
+				m.stepUp(w, r, rec, "insufficient_user_authentication", policy.login(rec, policy.authParams(p.AuthParams)))
 				return
 			case verdict == narrow:
 				m.stepUp(w, r, rec, "insufficient_scope", policy.login(rec, nil))
@@ -230,11 +231,17 @@ func (u *User) verifiedEmail(claimed []string) []string {
 	return []string{u.Email}
 }
 
-// authParams request from the provider what the policy wants to see.
-func (p *Policy) authParams() url.Values {
+// authParams request from the provider what the policy wants to see. Of two limits of the
+// time since the user authenticated, the provider's own and the policy's, the stricter
+// counts.
+func (p *Policy) authParams(ofEveryLogin url.Values) url.Values {
 	params := url.Values{"prompt": {"login"}}
 	if p.MaxAge > 0 {
-		params.Set("max_age", strconv.FormatInt(int64(min(p.MaxAge/time.Second, math.MaxInt32)), 10))
+		maxAge := p.MaxAge
+		if own, err := protocol.ParseMaxAge(ofEveryLogin.Get("max_age")); err == nil {
+			maxAge = min(maxAge, own)
+		}
+		params.Set("max_age", strconv.FormatInt(int64(min(maxAge/time.Second, math.MaxInt32)), 10))
 	}
 	if len(p.ACR) > 0 {
 		params.Set("acr_values", strings.Join(p.ACR, " "))

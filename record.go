@@ -233,6 +233,11 @@ func (rec *record) Lineage() memory.ID {
 
 func (rec *record) Generation() uint64 { return rec.generation }
 
+// isOf reports whether two records are of one user.
+func (rec *record) isOf(other *record) bool {
+	return rec.provider == other.provider && rec.user.Subject == other.user.Subject
+}
+
 func (rec *record) Begun() time.Time { return rec.created }
 
 func (rec *record) TokenExpiry() time.Time { return rec.tokens.expiry }

@@ -137,6 +137,9 @@ func TestOnSignInFails(t *testing.T) {
 				if b.SignedIn() {
 					t.Error("signed in")
 				}
+				if n := a.Provider.Count(oauthlogintest.Revocation); n != 1 {
+					t.Errorf("%d refresh tokens are revoked", n)
+				}
 				time.Sleep(2 * time.Minute) // no goroutine may stay
 			})
 		})
@@ -384,6 +387,95 @@ func TestOnSignInRefusesSilently(t *testing.T) {
 		}
 		a.Events.Want(t)
 	})
+}
+
+// A silent login that fails shows no page, so the log has to say what is the application's
+// fault, once a minute.
+func TestOnSignInFailsSilently(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, level, second string
+		hook                func() error
+	}{
+		{"a panic", "ERROR", "INFO", func() error { panic("s3cret") }},
+		{"a refusal", "INFO", "INFO", func() error { return errors.New("not invited") }},
+		{"an Error of 500", "ERROR", "INFO", func() error { return &oauthlogin.Error{Code: "database", Status: 500} }},
+	} {
+		apptest.InBubble(t, tt.name, func(t *testing.T) {
+			fails := false
+			a := newSilentApp(t, func(opts *oauthlogin.Options) {
+				opts.OnSignIn = func(context.Context, *oauthlogin.SignIn) error {
+					if !fails {
+						return nil
+					}
+					return tt.hook()
+				}
+			})
+			first, second := knownAtProvider(t, a), knownAtProvider(t, a)
+			fails = true
+			for i, b := range []*apptest.Browser{first, second} {
+				a.Log.Reset()
+				wantPage(b, "/public/", "everybody", 3)
+				level, log := []string{tt.level, tt.second}[i], a.Log.String()
+				if strings.Count(log, "no silent sign-in") != 1 || !strings.Contains(log, "level="+level+` msg="oauthlogin: no silent sign-in"`) || strings.Contains(log, "s3cret") {
+					t.Errorf("want %s: %s", level, log)
+				}
+			}
+		})
+	}
+}
+
+// The refresh token of a login that begins no session is revoked, unless the user has a
+// session, which might end with it.
+func TestRefusedLoginIsRevoked(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		previous string                                      // who is signed in
+		cut      func(*http.Request) (*http.Response, error) // between application and provider
+		revoked  int
+	}{
+		{"a stranger", "", nil, 1},
+		{"someone else was signed in", "bob", nil, 1},
+		{"the same user was signed in", "alice", nil, 0},
+		{"the provider hangs", "", func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() }, 0},
+		{"the provider is away", "", func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }, 0},
+	} {
+		apptest.InBubble(t, tt.name, func(t *testing.T) {
+			refuse := false
+			var a *apptest.App
+			a = asking(t, apptest.Config{}, func(context.Context, *oauthlogin.SignIn) error {
+				if !refuse {
+					return nil
+				}
+				a.Wire.CutBy(tt.cut)
+				return errNotInvited
+			})
+			b := a.Browser(t)
+			if tt.previous != "" {
+				a.Provider.AutoApprove(tt.previous)
+				b.Login("/dashboard")
+			}
+			a.Provider.AutoApprove("alice")
+			refuse = true
+			callback := b.CallbackURL("/login")
+			begun := time.Now()
+			resp := b.Get(callback)
+			if took := time.Since(begun); resp.StatusCode != http.StatusForbidden || took > 3*time.Second {
+				t.Errorf("%d after %v", resp.StatusCode, took)
+			}
+			revoked := a.Provider.Requests(oauthlogintest.Revocation)
+			if len(revoked) != tt.revoked || tt.revoked > 0 && revoked[0].Form.Get("token") != a.LastIssued("refresh_token") {
+				t.Errorf("%d tokens are revoked", len(revoked))
+			}
+			if tt.cut != nil && !strings.Contains(a.Log.String(), "refresh token not revoked") {
+				t.Errorf("log: %s", a.Log)
+			}
+			if b.SignedIn() != (tt.previous != "") {
+				t.Error("the session that was there is gone")
+			}
+		})
+	}
 }
 
 // Claims that JSON writes longer than the provider has must not undo what the application

@@ -1,6 +1,8 @@
 package oauthlogin
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -52,6 +54,9 @@ func (m *Middleware) otherAccountURL(provider, returnTo string) string {
 // among them.
 const stepUpParam = "step_up"
 
+// stepUpAge is how long a URL of loginURLWith starts its login.
+const stepUpAge = 24 * time.Hour
+
 // loginURLWith is the URL of a login with parameters and scopes of its own.
 func (m *Middleware) loginURLWith(opts LoginOptions, returnTo string) string {
 	params := url.Values{}
@@ -60,20 +65,39 @@ func (m *Middleware) loginURLWith(opts LoginOptions, returnTo string) string {
 		params.Set("scope", strings.Join(opts.Scopes, " "))
 	}
 	loginURL := m.paths.LoginURL(opts.Provider, returnTo)
-	// Sealed, so that a link cannot ask for parameters other than those of the package.
-	if sealed, err := m.shortLived.Seal(stepUpParam, seal.PackText(params.Encode())); err == nil {
+	// Sealed, so that a link cannot ask for parameters other than those of the package, of
+	// another provider, or for long.
+	packer := seal.NewPacker()
+	packer.Time(time.Now())
+	packer.String(params.Encode())
+	if sealed, err := m.shortLived.Seal(m.providers.byName(opts.Provider).stepUpName(), packer.Pack()); err == nil {
 		loginURL += "&" + stepUpParam + "=" + url.QueryEscape(sealed)
 	}
 	return loginURL
 }
 
-func (m *Middleware) openStepUp(sealed string) (params url.Values, scopes []string, err error) {
-	packed, _, err := m.shortLived.Open(stepUpParam, sealed)
-	if err != nil {
-		return nil, nil, err
-	}
-	query, err := seal.UnpackText(packed)
-	if err != nil {
+// stepUpName is the name that the step-ups of a provider are sealed under.
+func (p *provider) stepUpName() string {
+	return stepUpParam + "." + base64.RawURLEncoding.EncodeToString(p.tag[:])
+}
+
+var errStepUpOld = errors.New("it is more than a day old")
+
+func (m *Middleware) openStepUp(p *provider, sealed string) (params url.Values, scopes []string, err error) {
+	query := ""
+	if packed, _, err := m.shortLived.Open(p.stepUpName(), sealed); err == nil {
+		u, err := seal.Unpack(packed)
+		if err != nil {
+			return nil, nil, err
+		}
+		at := u.Time()
+		if query = u.String(); u.Err() == nil && time.Since(at) > stepUpAge {
+			return nil, nil, errStepUpOld
+		}
+		if u.Err() != nil {
+			return nil, nil, u.Err()
+		}
+	} else if query, err = m.openOldStepUp(sealed); err != nil {
 		return nil, nil, err
 	}
 	if params, err = url.ParseQuery(query); err != nil {
@@ -84,9 +108,31 @@ func (m *Middleware) openStepUp(sealed string) (params url.Values, scopes []stri
 	return params, scopes, nil
 }
 
+// openOldStepUp opens what the version before sealed, for any provider and any time.
+func (m *Middleware) openOldStepUp(sealed string) (query string, err error) {
+	packed, _, err := m.shortLived.Open(stepUpParam, sealed)
+	if err != nil {
+		return "", err
+	}
+	return seal.UnpackText(packed)
+}
+
+// authParams returns the parameters that the login of a flow asks for in addition to those
+// of every login at the provider.
+func (f *flow) authParams(p *provider) url.Values {
+	if len(f.params) > 0 {
+		return f.params
+	}
+	return f.stepUp(p)
+}
+
 // stepUp returns the parameters of a flow that a [Policy] has asked for, nil if none
-// has: those that are not of every login at the provider.
+// has.
 func (f *flow) stepUp(p *provider) url.Values {
+	if f.params.Has("max_age") || f.params.Has("acr_values") {
+		return f.params
+	}
+	// The version before kept no parameters, and long ones are not kept.
 	params := url.Values{}
 	if maxAge := strconv.FormatInt(int64(f.want.MaxAge/time.Second), 10); f.want.MaxAge >= 0 && maxAge != p.AuthParams.Get("max_age") {
 		params.Set("max_age", maxAge)

@@ -247,6 +247,73 @@ func TestStepUpByTheSessionsProvider(t *testing.T) {
 	})
 }
 
+// Of the policy's max_age and the provider's the stricter one is requested.
+func TestStepUpRequestsTheStricterAge(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ ofEveryLogin, ofPolicy, want time.Duration }{
+		{time.Hour, time.Minute, time.Minute},
+		{time.Minute, time.Hour, time.Minute},
+		{0, time.Hour, 0},
+		{time.Hour, time.Hour, time.Hour},
+		{-1, time.Hour, time.Hour},
+	} {
+		apptest.InBubble(t, fmt.Sprintf("%v and %v", tt.ofEveryLogin, tt.ofPolicy), func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) {
+				if tt.ofEveryLogin >= 0 {
+					o.Providers[0].AuthParams = url.Values{"max_age": {fmt.Sprint(tt.ofEveryLogin.Seconds())}}
+				}
+			}})
+			a.GuardBy(oauthlogin.Policy{MaxAge: tt.ofPolicy})
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			time.Sleep(2 * time.Hour)
+			resp := b.Get("/guarded")
+			if got := apptest.QueryOf(resp.Location()); got.Get("max_age") != fmt.Sprint(tt.want.Seconds()) || got.Get("prompt") != "login" {
+				t.Errorf("%d to %q", resp.StatusCode, resp.Location())
+			}
+			// A login that takes too long asks for the same, though every login asks for it.
+			late := apptest.Edited(t, b.FollowOn(resp, "/auth/callback").Location(), func(q url.Values) { q.Del("code"); q.Set("error", "authentication_expired") })
+			if again := b.Get(late); apptest.QueryOf(again.Location()).Get("prompt") != "login" {
+				t.Errorf("anew: %d to %q", again.StatusCode, again.Location())
+			}
+		})
+	}
+}
+
+// The URL of a login that asks for more is good for a day, and at the provider that it
+// names. Afterwards its page leads to where it is asked for again.
+func TestStepUpURLIsOfOneProviderAndADay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := apptest.NewTwoProviders(t, nil)
+		a.GuardBy(oauthlogin.Policy{Providers: []string{"one"}, Claims: map[string][]string{"groups": {"admin"}}})
+		b := a.Browser(t)
+		if resp := b.Follow("/login?provider=two&return_to=%2Fguarded"); resp.StatusCode != http.StatusForbidden {
+			t.Fatalf("%d %s", resp.StatusCode, resp.Text)
+		}
+		loginURL := b.Get("/guarded").Links()[0]
+		opens := func(loginURL string) bool {
+			resp := b.Get(loginURL)
+			if resp.StatusCode == http.StatusBadRequest && !slices.Equal(resp.Links(), []string{"/guarded"}) {
+				t.Errorf("the page leads to %q", resp.Links())
+			}
+			return apptest.QueryOf(resp.Location()).Get("prompt") == "select_account"
+		}
+		if !opens(loginURL) {
+			t.Errorf("%s does not open", loginURL)
+		}
+		if other := strings.Replace(loginURL, "provider=two", "provider=one", 1); other == loginURL || opens(other) {
+			t.Errorf("%s opens", other)
+		}
+		if time.Sleep(24 * time.Hour); !opens(loginURL) {
+			t.Error("it does not open after a day")
+		}
+		if time.Sleep(time.Millisecond); opens(loginURL) {
+			t.Error("it opens after more than a day")
+		}
+	})
+}
+
 // A step-up as another user begins that user's session, which the policy judges
 // anew.
 func TestStepUpAsAnotherUser(t *testing.T) {

@@ -22,4 +22,44 @@ var firstDayMutants = []mutant{
 		old: "return browser.IsNavigation(r) && browser.PrefersHTML(r)", new: "return browser.IsNavigation(r) || true",
 		tests: "TestSessionInfoPolledByOldBrowsers|TestFilesSetNoCookie",
 	},
+	{
+		name: "a panic of OnSignIn in a silent login is not an error", file: "callback.go",
+		old: "|| failed.Status == http.StatusInternalServerError", new: "|| failed.Status == 0",
+		tests: "TestOnSignInFailsSilently",
+	},
+	{
+		name: "a login that starts anew forgets its parameters", file: "flow.go",
+		old: "if kind != silent && len(opts.AuthParams.Encode()) <= maxFlowParams {", new: "if false {",
+		tests: "TestLateLoginKeepsItsParameters|TestLateLoginWithAnotherAccount",
+	},
+	{
+		name: "a flow keeps parameters of any length", file: "flow.go",
+		old: "len(opts.AuthParams.Encode()) <= maxFlowParams {", new: "len(opts.AuthParams.Encode()) <= 100*maxFlowParams {",
+		tests: "TestLateLoginKeepsItsParameters",
+	},
+	{
+		name: "a policy loosens the provider's max_age", file: "policy.go",
+		old: "maxAge = min(maxAge, own)", new: "_ = own",
+		tests: "TestStepUpRequestsTheStricterAge",
+	},
+	{
+		name: "a step-up is of any provider", file: "stepup.go",
+		old: "EncodeToString(p.tag[:])", new: "EncodeToString(p.tag[:0])",
+		tests: "TestStepUpURLIsOfOneProviderAndADay",
+	},
+	{
+		name: "a step-up is good for a year", file: "stepup.go",
+		old: "time.Since(at) > stepUpAge {", new: "time.Since(at) > 365*stepUpAge {",
+		tests: "TestStepUpURLIsOfOneProviderAndADay",
+	},
+	{
+		name: "a login that is refused leaves its refresh token", file: "callback.go",
+		old: "m.revokeUnused(r, p, granted)", new: "m.revokeUnused(r, p, nil)",
+		tests: "TestRefusedLoginIsRevoked",
+	},
+	{
+		name: "a login that is refused revokes the grant of a session", file: "callback.go",
+		old: "err != nil || old != nil && old.isOf(rec) {", new: "err != nil {\n		_ = old",
+		tests: "TestRefusedLoginIsRevoked",
+	},
 }
