@@ -33,7 +33,7 @@ var errCallbackTimeout = errors.New("the callback took too long")
 // belong to a login pending in this browser leads on if the user is signed in (a back
 // button, a second tab), and is refused otherwise. A login that took over five minutes
 // here, or too long for the provider, signs no user in: it starts anew by itself, once,
-// with its return path.
+// with its return path, parameters and scopes.
 func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return

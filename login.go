@@ -30,7 +30,8 @@ type LoginOptions struct {
 	Scopes []string
 	// AuthParams are parameters of the authorization request for this login, in place of
 	// those of the same name in [Provider].AuthParams: login_hint, prompt, max_age. Do not
-	// take them from the request unchecked.
+	// take them from the request unchecked. A login that took too long starts anew with the
+	// same ones, unless they are longer than 512 bytes as a query.
 	AuthParams url.Values
 }
 

@@ -68,7 +68,8 @@ type Options struct {
 	// An [*Error] keeps its Code, its RetryURL, also none, a Status from 400 to 599, and its
 	// Title and Text, which the page shows. After a panic, or when ctx has ended, the
 	// response is 500: together with the calls to the provider, OnSignIn may take 30
-	// seconds.
+	// seconds. The refresh token of a login without a session is revoked (RFC 7009), unless
+	// the same user has a session in this browser.
 	//
 	// Requests call OnSignIn concurrently.
 	OnSignIn func(ctx context.Context, in *SignIn) error

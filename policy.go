@@ -45,7 +45,7 @@ type Policy struct {
 
 	// MaxAge is the maximum time since the user authenticated (auth_time), plus one minute
 	// for clock skew. Zero means no limit. A user who authenticated earlier is sent to sign
-	// in again.
+	// in again, with the max_age of [Provider].AuthParams if that is less.
 	MaxAge time.Duration
 
 	// ACR are authentication context class references, of which the ID token has to have
