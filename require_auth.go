@@ -29,6 +29,8 @@ import (
 //	{"error":"unauthenticated","login_url":"/login?return_to=%2Fdashboard"}
 //
 // A request of htmx (HX-Request) gets that URL in the header HX-Redirect as well.
+// docs/scripts.md has all of it, and docs/scripts.js a client for fetch, event streams and
+// htmx.
 //
 // A request that may change something (its method is not GET, HEAD or OPTIONS) and that
 // a page of another origin sends, a sibling subdomain's included, gets a 403 response
