@@ -87,6 +87,7 @@ type countingCoordinator struct {
 	delay time.Duration
 	hold  time.Duration // of the next look after a lock was taken
 	all   strings.Builder
+	keys  map[string][]byte // the last value of each
 }
 
 // taken returns the round trips since the last time.
@@ -136,6 +137,46 @@ func (c *countingCoordinator) see(value []byte, keys ...string) {
 	fmt.Fprintf(&c.all, "%s %s\n", strings.Join(keys, " "), value)
 }
 
+func (c *countingCoordinator) keep(key string, value []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keys == nil {
+		c.keys = map[string][]byte{}
+	}
+	c.keys[key] = value
+}
+
+// stored returns the keys of sessions.
+func (c *countingCoordinator) stored() (keys []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key := range c.keys {
+		if strings.HasPrefix(key, "stored:") {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// holds returns how many keys with a prefix are there.
+func (c *countingCoordinator) holds(prefix string) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key := range c.keys {
+		values, _ := c.Coordinator.Load(context.Background(), key)
+		if strings.HasPrefix(key, prefix) && values[0] != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// move puts the value of one key into another, as somebody with access to the engine can.
+func (c *countingCoordinator) move(from, to string) {
+	values, _ := c.Coordinator.Load(context.Background(), from, to)
+	c.Coordinator.Swap(context.Background(), to, values[1], values[0], time.Hour, false)
+}
+
 func (c *countingCoordinator) seen() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,7 +205,11 @@ func (c *countingCoordinator) Swap(ctx context.Context, key string, old, to []by
 		return false, err
 	}
 	c.see(to, key)
-	return c.Coordinator.Swap(ctx, key, old, to, ttl, tell)
+	swapped, err := c.Coordinator.Swap(ctx, key, old, to, ttl, tell)
+	if swapped {
+		c.keep(key, to)
+	}
+	return swapped, err
 }
 
 // What each costs in round trips to the Coordinator.

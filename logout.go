@@ -102,7 +102,10 @@ func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) er
 // when there is no provider to tell, or no way to come back.
 func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo string, everywhere bool) string {
 	ended := m.endHere(r)
-	ranOut := m.sessions.ranOut(r) // before the store forgets it
+	var ranOut *record
+	if len(ended) == 0 {
+		ranOut = m.sessions.ranOut(r) // before the store forgets it
+	}
 	m.sessions.vault.forget(r)
 	m.cookies.Clear(w, r)
 	// The back button must not show what the user saw (W3C Clear Site Data section 3.1).

@@ -87,7 +87,6 @@ type testEngine struct {
 	mu       sync.Mutex
 	values   map[string]testValue
 	watchers []chan string
-	calls    []string
 	// before, if set, is called before each call, and decides its error.
 	before func(ctx context.Context, call string) error
 }
@@ -112,7 +111,6 @@ func (e *testEngine) instance(t *testing.T) *Sessions[*testRecord] {
 
 func (e *testEngine) called(ctx context.Context, call string) error {
 	e.mu.Lock()
-	e.calls = append(e.calls, call)
 	before := e.before
 	e.mu.Unlock()
 	if before != nil {
@@ -125,14 +123,6 @@ func (e *testEngine) fail(before func(ctx context.Context, call string) error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.before = before
-}
-
-func (e *testEngine) taken() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	text := strings.Join(e.calls, " ")
-	e.calls = nil
-	return text
 }
 
 func (e *testEngine) value(key string) []byte {

@@ -10,6 +10,7 @@ var mutants = slices.Concat(
 	coordinatorMutants,
 	firstDayMutants,
 	gateMutants,
+	instanceMutants,
 	loginMutants,
 	outputMutants,
 	pageMutants,

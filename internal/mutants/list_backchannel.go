@@ -80,7 +80,7 @@ var backChannelMutants = []mutant{
 	},
 	{
 		name: "a logout token comes again", file: "backchannel.go",
-		old: `if m.logoutTokens.accepted.Value(id) != "" {`, new: `if m.logoutTokens.accepted.Value(id) == "?" {`,
+		old: `case used != nil || m.logoutTokens.accepted.Value(id) != "":`, new: `case used != nil || m.logoutTokens.accepted.Value(id) == "?":`,
 		packages: ". ./internal/adversarial", tests: "TestBackChannelLogout|TestBackChannelLogoutAtOnce|FuzzLogoutToken",
 	},
 	{

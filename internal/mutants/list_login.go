@@ -10,7 +10,7 @@ var loginMutants = []mutant{
 	},
 	{
 		name: "a flow is good twice", file: "callback.go",
-		old: "case !m.flows.finish(f):", new: "case m.flows.finish(f) && false:",
+		old: "case !m.flows.finish(r.Context(), f):", new: "case m.flows.finish(r.Context(), f) && false:",
 		tests: "TestCallbackAgain",
 	},
 	{

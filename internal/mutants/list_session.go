@@ -34,8 +34,8 @@ var sessionMutants = []mutant{
 		tests: "TestOneRefresh",
 	},
 	{
-		name: "refreshed tokens are not kept for late requests", file: "refresh.go",
-		old: "if !grants.Refreshed(fresh, time.Now()) {", new: "if false {",
+		name: "refreshed tokens are not kept for late requests", file: "internal/instances/turn.go",
+		old: "	if !t.s.Grants.Refreshed(fresh, time.Now()) {", new: "	if false {",
 		tests: "TestLostResponses|TestLateRequests",
 	},
 	{
@@ -45,7 +45,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a provider that is down ends sessions", file: "refresh.go",
-		old: "	case err != nil:\n		grants.Failed(", new: "	case err != nil:\n		grants.End(old, time.Now())\n		grants.Failed(",
+		old: "	case err != nil:\n		turn.Failed(", new: "	case err != nil:\n		grants.End(ctx, old, time.Now())\n		turn.Failed(",
 		tests: "TestOutageOfADay|TestUnseenTokensOutliveAnOutage",
 	},
 	{
@@ -85,7 +85,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a session in cookies survives its logout here", file: "logout.go",
-		old: "	return m.sessions.grants.End(rec, time.Now())\n", new: "	return []*record{rec}\n",
+		old: "	return m.sessions.grants.End(r.Context(), rec, time.Now())\n", new: "	return []*record{rec}\n",
 		tests: "TestLogoutDuringARefresh|TestLogoutEndsOneSession",
 	},
 	{

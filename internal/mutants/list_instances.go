@@ -1,0 +1,170 @@
+package main
+
+// instanceMutants break what instances agree on.
+var instanceMutants = []mutant{
+	{
+		name: "instances refresh without a lock", file: "internal/instances/turn.go",
+		old: "		case held:\n", new: "		case held || len(lock) > 0 && lock[0] == ownerTag:\n",
+		packages: ". ./internal/instances", tests: "TestCoordinatorOneRefresh|TestTurnIsRenewed",
+	},
+	{
+		name: "instances do not look after they have the lock", file: "internal/instances/turn.go",
+		old: "case err != nil || latest.Generation() > t.old.Generation():", new: "case err != nil:",
+		packages: ". ./internal/instances", tests: "TestCoordinatorOneRefresh|TestTurnIsRenewed",
+	},
+	{
+		name: "a lock is not renewed", file: "internal/instances/turn.go",
+		old: "	s.workers.run(t.renew)\n", new: "",
+		packages: ". ./internal/instances", tests: "TestCoordinatorSlowProvider|TestTurnIsRenewed",
+	},
+	{
+		name: "a lock never ends by itself", file: "internal/instances/turn.go",
+		old: "lease = 10 * time.Second", new: "lease = 10 * time.Hour",
+		packages: "./internal/instances", tests: "TestTurnAfterDeath",
+	},
+	{
+		name: "an instance that was held up sends all the same", file: "internal/instances/turn.go",
+		old: "	return ErrNotOurTurn\n}", new: "	return nil\n}",
+		packages: ". ./internal/instances", tests: "TestCoordinatorHeldUp|TestTurnAfterDeath",
+	},
+	{
+		name: "a refusal is believed at once", file: "internal/instances/turn.go",
+		old: "	defer t.end(ctx)\n	if t.stop != nil {", new: "	defer t.end(ctx)\n	if false {",
+		packages: "./internal/instances", tests: "TestTurnLostLock|TestTurnRefused",
+	},
+	{
+		name: "a refusal ends the session here alone", file: "internal/instances/turn.go",
+		old: "		t.s.endKey(ctx, t.old.SessionID(), time.Until(t.old.Begun().Add(t.s.lifetime)))\n", new: "		_ = ctx\n",
+		packages: ". ./internal/instances", tests: "TestCoordinatorEnds|TestTurnRefused",
+	},
+	{
+		name: "a session that ends during its refresh goes on", file: "internal/instances/turn.go",
+		old: "if t.stop != nil && !t.s.known.has(fresh.SessionID(), time.Now()) {", new: "if false {",
+		tests: "TestCoordinatorEndDuringRefresh",
+	},
+	{
+		name: "each instance tries again when the provider fails", file: "internal/instances/turn.go",
+		old: "	t.s.engine.swap(ctx, t.key, t.owner, value, pause, false)\n", new: "	_, _ = value, pause\n	t.release(ctx)\n",
+		packages: ". ./internal/instances", tests: "TestCoordinatorSharedBackOff|TestTurnPauses",
+	},
+	{
+		name: "a refreshed token that was not taken is lost", file: "internal/instances/turn.go",
+		old: "		_, ended, err := t.write(ctx, key, value, fresh)\n		if err != nil {\n			return err\n		}\n", new: "		ended := false\n",
+		tests: "TestCoordinatorAwayAfterTheRefresh",
+	},
+	{
+		name: "other instances are not told", file: "internal/instances/end.go",
+		old: "s.engine.swap(ctx, key, values[0], value, ttl, true)", new: "s.engine.swap(ctx, key, values[0], value, ttl, false)",
+		tests: "TestCoordinatorEnds",
+	},
+	{
+		name: "a logout ends the session here alone", file: "internal/instances/end.go",
+		old: "	s.endKey(ctx, rec.SessionID(), rec.Begun().Add(s.lifetime).Sub(now))\n", new: "",
+		tests: "TestCoordinatorEnds",
+	},
+	{
+		name: "what was not taken is not tried again", file: "internal/instances/end.go",
+		old: "	if end(ctx) != nil {\n", new: "	if end(ctx) != nil && false {\n",
+		tests: "TestCoordinatorAwayAtLoginAndLogout",
+	},
+	{
+		name: "a session begins without its user's mark", file: "internal/instances/end.go",
+		old: "		s.learnMark(owner, values[i], now)\n", new: "		_ = owner\n",
+		tests: "TestCoordinatorEnds",
+	},
+	{
+		name: "a sign-out everywhere is not looked for", file: "internal/instances/sessions.go",
+		old: "		s.learnMark(owner, values[i], now)\n", new: "		_ = owner\n",
+		tests: "TestCoordinatorEnds",
+	},
+	{
+		name: "an end is not looked for", file: "internal/instances/sessions.go",
+		old: "if isEnd(values[0]) || ", new: "if false && ",
+		tests: "TestCoordinatorEnds",
+	},
+	{
+		name: "what has changed stays known", file: "internal/instances/known.go",
+		old: "	for _, id := range k.by[key] {\n		delete(k.of, id)\n	}\n", new: "",
+		packages: ". ./internal/instances", tests: "TestCoordinatorEnds|TestKnown",
+	},
+	{
+		name: "a session stays known without a watch", file: "internal/instances/known.go",
+		old: "	k.hearing = yes\n	k.forget()\n", new: "	k.hearing = yes\n",
+		packages: "./internal/instances", tests: "TestKnown",
+	},
+	{
+		name: "a session is known for ever", file: "internal/instances/known.go",
+		old: "e.sure && now.Sub(e.since) < knownFor", new: "e.sure",
+		packages: "./internal/instances", tests: "TestKnown",
+	},
+	{
+		name: "a session is served without the Coordinator after it has changed", file: "internal/instances/sessions.go",
+		old: "if s.known.isStale(keysOf(rec)) || !s.mayServe(rec, now) {", new: "if !s.mayServe(rec, now) {",
+		tests: "TestCoordinatorAway",
+	},
+	{
+		name: "a session is served without the Coordinator for ever", file: "internal/instances/sessions.go",
+		old: "	return now.Before(expiry)\n", new: "	return true\n",
+		tests: "TestCoordinatorAway",
+	},
+	{
+		name: "a token without an expiry vouches for ever", file: "internal/instances/sessions.go",
+		old: "now.Sub(s.engine.lastHeard(now)) < unheardFor", new: "true",
+		tests: "TestCoordinatorAwayWithoutExpiry",
+	},
+	{
+		name: "ended sessions are forgotten with the engine", file: "internal/instances/watch.go",
+		old: "	for id, left := range s.Grants.AllEnded(now) {", new: "	for id, left := range s.Grants.AllEnded(now.AddDate(1, 0, 0)) {",
+		tests: "TestCoordinatorRestartsEmpty",
+	},
+	{
+		name: "sign-outs everywhere are forgotten with the engine", file: "internal/instances/watch.go",
+		old: "	for _, m := range s.Grants.AllMarks(now) {", new: "	for _, m := range s.Grants.AllMarks(now)[:0] {",
+		tests: "TestCoordinatorRestartsEmpty",
+	},
+	{
+		name: "each request waits for an engine that hangs", file: "internal/instances/engine.go",
+		old: "	if e.trying || now.Before(e.retryAt) {\n", new: "	if false {\n",
+		packages: ". ./internal/instances", tests: "TestCoordinatorSlow|TestEngineThatHangs",
+	},
+	{
+		name: "records are not sealed for the Coordinator", file: "sessions.go",
+		old: "	return s.shared.Seal(key, rec.pack(time.Now()))\n", new: "	return string(rec.pack(time.Now())), nil\n",
+		tests: "TestCoordinatorSeesNoSecrets|TestCoordinatorOneRefresh",
+	},
+	{
+		name: "a value that was moved to another key opens", file: "store.go",
+		old: "	value, err := v.sessions.shared.Seal(key, []byte(sealed))", new: "	value, err := v.sessions.shared.Seal(\"\", []byte(sealed))",
+		tests: "TestNewStoreMovedValue",
+	},
+	{
+		name: "keys give names away", file: "internal/instances/keys.go",
+		old: "base64.RawURLEncoding.EncodeToString(sum[:24])", new: "name + base64.RawURLEncoding.EncodeToString(sum[:1])",
+		tests: "TestCoordinatorSeesNoSecrets",
+	},
+	{
+		name: "a code goes out at every instance", file: "flow.go",
+		old: "	return first || err != nil //", new: "	return true || first || err != nil //",
+		tests: "TestCoordinatorCallbackOnce",
+	},
+	{
+		name: "a logout token counts at every instance", file: "backchannel.go",
+		old: "		case used != nil || ", new: "		case false && used != nil || ",
+		tests: "TestCoordinatorBackChannelLogout",
+	},
+	{
+		name: "a save creates a stored session again", file: "store.go",
+		old: "		if old == nil {\n			return errSessionEnded\n		}\n", new: "",
+		tests: "TestNewStoreLogoutDuringSave",
+	},
+	{
+		name: "cannot say becomes signed out", file: "require_auth.go",
+		old: "case errors.Is(err, instances.ErrAway) && !s.current()", new: "case errors.Is(err, instances.ErrAway) && false && !s.current()",
+		tests: "TestCoordinatorAway",
+	},
+	{
+		name: "Close does not wait for refreshes", file: "middleware.go",
+		old: "	err := m.refreshes.flights.Idle(ctx)\n", new: "	var err error\n",
+		tests: "TestClose",
+	},
+}
