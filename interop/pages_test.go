@@ -56,10 +56,10 @@ func pageKinds(t *testing.T) []pageKind {
 			return landed
 		}
 	}
-	atExample := func(path string) func(*browserTab) response {
+	atExample := func(user, path string) func(*browserTab) response {
 		return func(tab *browserTab) response {
 			tab.open(example.url + "/dashboard")
-			demoSignIn(tab)
+			signInAs(tab, user)
 			return tab.open(example.url + path)
 		}
 	}
@@ -115,14 +115,13 @@ func pageKinds(t *testing.T) []pageKind {
 		{"provider-error", 400, open(one.issuer + "/authorize?client_id=stranger")},
 		{"provider-signed-out", 200, open(one.issuer + "/end_session")},
 		{"example-home", 200, open(example.url + "/")},
-		{"example-home-signed-in", 200, atExample("/")},
-		{"example-dashboard", 200, atExample("/dashboard")},
-		{"example-long-name", 200, func(tab *browserTab) response {
-			tab.open(example.url + "/dashboard")
-			return signInAs(tab, longName)
-		}},
+		{"example-home-signed-in", 200, atExample("alice", "/")},
+		{"example-dashboard", 200, atExample("alice", "/dashboard")},
+		{"example-admin", 200, atExample("alice", "/admin")},
+		{"example-admin-refused", 403, atExample("carol", "/admin")},
+		{"example-long-name", 200, atExample(longName, "/dashboard")},
 		{"example-signed-out", 200, func(tab *browserTab) response {
-			atExample("/dashboard")(tab)
+			atExample("alice", "/dashboard")(tab)
 			return tab.click(`form[action^="/logout"] button`)
 		}},
 	}
