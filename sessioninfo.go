@@ -15,8 +15,9 @@ import (
 //	 "expires_at":"2026-01-02T15:04:05Z","refreshable":true,"bound":false,"logout_url":"/logout"}
 //	{"signed_in":false,"login_url":"/login?return_to=%2Fdashboard"}
 //
-// The login_url leads back to the page that asked, by Referer, and never to this JSON. If it cannot be told whether the
-// user is signed in, the response is 503 with {"error":"unavailable"}.
+// The login_url leads back to the page that asked, by Referer, and never to this JSON. If
+// it cannot be told whether the user is signed in, the response is 503 with
+// {"error":"unavailable"}.
 //
 // SessionInfo never extends a session, so a page may poll it: it refreshes no token and
 // writes nothing. Mount it behind [Middleware.Handler] or alone. [Middleware.RequireAuth]
