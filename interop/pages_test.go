@@ -40,6 +40,9 @@ func pageKinds(t *testing.T) []pageKind {
 	posting := newSite(t, siteConfig{formPost: true})
 	example := newApp(t)
 	example.start(t)
+	twoProviders := newApp(t)
+	twoProviders.env = append(twoProviders.env, "DEMO_PROVIDERS=2")
+	twoProviders.start(t)
 	open := func(address string) func(*browserTab) response {
 		return func(tab *browserTab) response { return tab.open(address) }
 	}
@@ -120,6 +123,7 @@ func pageKinds(t *testing.T) []pageKind {
 		{"example-admin", 200, atExample("alice", "/admin")},
 		{"example-admin-refused", 403, atExample("carol", "/admin")},
 		{"example-long-name", 200, atExample(longName, "/dashboard")},
+		{"example-two-providers", 200, open(twoProviders.url + "/admin")},
 		{"example-signed-out", 200, func(tab *browserTab) response {
 			atExample("alice", "/dashboard")(tab)
 			return tab.click(`form[action^="/logout"] button`)
