@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/apple"
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
@@ -73,10 +74,14 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m.cookies.Expire(w, name)
+	p := m.providers.byTag(f.provider)
+	if p.apple != nil && response.Error == apple.Cancelled {
+		response.Error = "access_denied"
+	}
 	switch {
 	case f.expired(time.Now()):
 		denied := response.Error == "access_denied"
-		if denied && m.scopesDenied(w, r, m.providers.byTag(f.provider), f) {
+		if denied && m.scopesDenied(w, r, p, f) {
 			return
 		}
 		f.again = f.again || denied // the user has said no
@@ -87,10 +92,12 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	p := m.providers.byTag(f.provider)
 	ctx, cancel := context.WithTimeoutCause(r.Context(), callbackTimeout, errCallbackTimeout)
 	defer cancel()
 	granted, failed := m.complete(ctx, p, f, response, r.URL.Path)
+	if failed == nil && p.apple != nil {
+		m.addName(r, granted, response.User)
+	}
 	rec, returnPath := granted, f.returnPath
 	if failed == nil && m.opts.OnSignIn != nil {
 		rec, returnPath, failed = m.onSignIn(ctx, r, p, f, granted)

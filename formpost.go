@@ -26,6 +26,9 @@ const (
 // postedFields are the parameters of an authorization response that go on.
 var postedFields = []string{"state", "code", "iss", "error"}
 
+// userField is the field of Apple's form that has the user's name.
+const userField = "user"
+
 // response reads an authorization response from the query or, with Provider.FormPost, from
 // the body. done reports that the request is answered: the browser of a form that another
 // site posts sends no cookies with SameSite=Lax, so a page posts it again from here.
@@ -38,9 +41,15 @@ func (m *Middleware) response(w http.ResponseWriter, r *http.Request) (response 
 	if err == nil {
 		response, err = protocol.ResponseOf(form)
 	}
+	p := m.providers.byForm(r.URL.Path)
+	if p.apple != nil {
+		response.User = form.Get(userField)
+	}
 	switch {
 	case err != nil:
 		return response, false, err
+	case p.apple != nil && len(form[userField]) > 1:
+		return response, false, fmt.Errorf("parameter %s occurs more than once", userField)
 	case len(form[postedHere]) > 1:
 		return response, false, fmt.Errorf("parameter %s occurs more than once", postedHere)
 	case form.Has(postedHere):
@@ -49,7 +58,6 @@ func (m *Middleware) response(w http.ResponseWriter, r *http.Request) (response 
 	case response.State == "" && response.Code == "" && !response.HasError:
 		return response, false, errors.New("the form is no authorization response")
 	}
-	p := m.providers.byForm(r.URL.Path)
 	if response.HasError {
 		m.events.logDescription(r.Context(), p.Name, response)
 	}
@@ -58,6 +66,9 @@ func (m *Middleware) response(w http.ResponseWriter, r *http.Request) (response 
 		if form.Has(name) {
 			fields = append(fields, page.Field{Name: name, Value: form.Get(name)})
 		}
+	}
+	if response.User != "" {
+		fields = append(fields, page.Field{Name: userField, Value: response.User})
 	}
 	page.WritePost(w, m.responses.texts.of(r), p.callbackPath, append(fields, page.Field{Name: postedHere, Value: "1"}))
 	return response, true, nil

@@ -2,6 +2,8 @@ package oauthlogin
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
 
+	"github.com/oauthlogin/oauthlogin/internal/apple"
 	"github.com/oauthlogin/oauthlogin/internal/github"
 )
 
@@ -36,6 +39,43 @@ func Google(client *oauth2.Config) Provider {
 	config := *client
 	if config.Scopes == nil {
 		config.Scopes = []string{"openid", "profile", "email"}
+	}
+	config.Scopes = slices.Clone(config.Scopes)
+	p.OAuth2 = &config
+	return p
+}
+
+// Apple returns the provider "apple", Sign in with Apple, for a Services ID as ClientID.
+// Without Scopes it requests "openid", "name" and "email", and FormPost is set, because Apple
+// requires it for the latter two. RedirectURL has to be https, on a host other than localhost.
+//
+// The client secret is a JWT that key signs, the .p8 file that Apple gives out once; keyID
+// names it, and teamID is the developer's team. It is made anew for each request and is good
+// for an hour; ClientSecret of client is not used.
+//
+// Apple gives the name of a user to the first login here alone, ever, in a form field that
+// passes through the browser and that nothing signs. It becomes [User].Name, in one line of at
+// most 1,024 bytes, if the ID token has no name: OnSignIn gets it, for the application to keep,
+// and the session keeps it as long as it lasts. Trust it as any name that users type. Email
+// is in the ID token, and may be an address at privaterelay.appleid.com, which only takes
+// mail from senders that are registered with Apple.
+//
+// Apple has neither user info nor a logout page, and its access tokens are of no use.
+func Apple(teamID, keyID string, key *ecdsa.PrivateKey, client *oauth2.Config) Provider {
+	p := Provider{
+		Name: "apple", Label: "Apple", Issuer: apple.Issuer, FormPost: true,
+		apple: &apple.Key{TeamID: teamID, KeyID: keyID, Private: key},
+	}
+	for _, fault := range p.apple.Faults() {
+		p.faults = append(p.faults, fmt.Errorf("Apple: %w", fault))
+	}
+	if client == nil {
+		return p
+	}
+	config := *client
+	config.ClientSecret = ""
+	if config.Scopes == nil {
+		config.Scopes = []string{"openid", "name", "email"}
 	}
 	config.Scopes = slices.Clone(config.Scopes)
 	p.OAuth2 = &config

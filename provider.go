@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/oauthlogin/oauthlogin/internal/apple"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
@@ -93,6 +94,9 @@ type Provider struct {
 	// TrustedAudiences are audiences, besides the client ID, that an ID token may have.
 	// A token with any other audience is refused (OpenID Connect Core section 3.1.3.7).
 	TrustedAudiences []string
+
+	apple  *apple.Key // nil unless Apple made the provider
+	faults []error    // of a preset's arguments
 }
 
 // Format keeps the client secret out of whatever prints a Provider.
@@ -150,6 +154,7 @@ func cloneValues[M ~map[string][]string](values M) M {
 func (p *Provider) validate() (faults []error) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 
+	faults = slices.Clone(p.faults)
 	var endpoint oauth2.Endpoint
 	if p.OAuth2 == nil {
 		fault("OAuth2 is nil")
@@ -157,6 +162,9 @@ func (p *Provider) validate() (faults []error) {
 		endpoint = p.OAuth2.Endpoint
 		if p.OAuth2.ClientID == "" {
 			fault("OAuth2.ClientID is empty")
+		}
+		if p.apple != nil && p.ClientAssertion != nil {
+			fault("ClientAssertion is set, and Apple makes a client secret from its key; a client authenticates in one way")
 		}
 		if p.OAuth2.ClientSecret != "" && p.ClientAssertion != nil {
 			fault("ClientAssertion is set, and so is OAuth2.ClientSecret; a client authenticates in one way")

@@ -38,11 +38,17 @@ func newProvider(config Provider, backChannelPath string, transport *protocol.Tr
 	if u, _ := url.Parse(p.PostLogoutRedirectURL); weburl.Origin(u) == weburl.Origin(redirect) {
 		p.postLogoutPath = cmp.Or(u.Path, "/")
 	}
-	p.client = protocol.NewClient(protocol.Registration{
+	registration := protocol.Registration{
 		Issuer: p.Issuer, OAuth2: p.OAuth2, ClientAssertion: p.ClientAssertion, AuthParams: p.AuthParams, FormPost: p.FormPost,
 		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL, LogoutParams: p.LogoutParams,
 		BackChannelLogoutURI: weburl.Origin(redirect) + backChannelPath,
-	}, transport, p.log)
+	}
+	if p.apple != nil {
+		key := *p.apple
+		key.ClientID = p.OAuth2.ClientID
+		registration.ClientSecret = key.Secret
+	}
+	p.client = protocol.NewClient(registration, transport, p.log)
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", config.Name, p.issuer, config.OAuth2.ClientID))
 	copy(p.tag[:], sum[:])
 	return p

@@ -46,6 +46,7 @@ type extra struct {
 	lineage   memory.ID      // of the sessions that this one replaced in its browser; zero: none
 	userInfo  bool           // its claims come from user info too
 	asked     string         // scopes that logins requested beside Provider.OAuth2.Scopes
+	formName  string         // the name of the user that a form brought: see Apple
 	settled   bool           // a refresh took a claim away, which user info must not bring back
 	unknown   []unknownField // of a later version
 }
@@ -68,6 +69,7 @@ const (
 	tagUserInfo
 	tagAsked // scopes, granted or not, separated by spaces
 	tagSettled
+	tagFormName = 14
 )
 
 func newRecord(p *provider, user User, t *protocol.Tokens) *record {
@@ -138,6 +140,7 @@ func (rec *record) packExtra(p *seal.Packer) {
 	if x.settled {
 		p.Field(tagSettled, []byte{1})
 	}
+	p.Field(tagFormName, []byte(x.formName))
 	for _, field := range x.unknown {
 		p.Field(field.tag, field.value)
 	}
@@ -212,6 +215,8 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 		x.settled = true
 	case tagUserInfo:
 		x.userInfo = true
+	case tagFormName:
+		x.formName = string(value)
 	case tagAsked:
 		x.asked = string(value)
 	default:
@@ -235,7 +240,7 @@ func (rec *record) Generation() uint64 { return rec.generation }
 
 // isOf reports whether two records are of one user.
 func (rec *record) isOf(other *record) bool {
-	return rec.provider == other.provider && rec.user.Subject == other.user.Subject
+	return rec.provider == other.provider && rec.user.Issuer == other.user.Issuer && rec.user.Subject == other.user.Subject
 }
 
 func (rec *record) Begun() time.Time { return rec.created }
@@ -266,7 +271,7 @@ func (rec *record) Bytes() int {
 	u, t, x := &rec.user, &rec.tokens, &rec.extra
 	n := fixed + len(u.Subject) + len(u.Name) + len(u.Email) + len(u.RawClaims) +
 		len(t.access) + len(t.tokenType) + t.refresh.Size() + t.id.Size() + len(t.scope) +
-		len(x.issuer) + len(x.sid) + len(x.appClaims) + len(x.deviceKey) + len(x.asked)
+		len(x.issuer) + len(x.sid) + len(x.appClaims) + len(x.deviceKey) + len(x.asked) + len(x.formName)
 	for _, field := range x.unknown {
 		n += len(field.value)
 	}

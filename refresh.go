@@ -321,5 +321,5 @@ func (p *provider) refreshedUser(ctx context.Context, old *record, t *protocol.T
 			updated, _ = claims.Merge(claims.OfLogin(last, known), info)
 		}
 	}
-	return old.user.with(updated) // what is too large for a login ends the session: old claims must not stay
+	return p.later(old, updated) // what is too large for a login ends the session: old claims must not stay
 }

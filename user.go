@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/oauthlogin/oauthlogin/internal/apple"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
@@ -24,9 +26,11 @@ type User struct {
 	Issuer string
 	// Subject is the provider's identifier for the user. It is never empty.
 	Subject string
-	// Name and Email are as the provider says, "" if it does not.
+	// Name and Email are as the provider says, "" if it does not. The name that Apple gives
+	// is not signed: see [Apple].
 	Name, Email string
-	// EmailVerified is true only if the provider says so, with the JSON value true.
+	// EmailVerified is true only if the provider says so, with the JSON value true. That of
+	// Apple may be the string "true".
 	EmailVerified bool
 	// RawClaims is a JSON object with everything that the provider says about the user:
 	// the claims of the ID token, joined by those of user info, which is read only if the
@@ -85,7 +89,7 @@ var errClaimsTooLarge = errors.New("the provider says too much about the user")
 // that cannot be read does not fail a login whose ID token is good.
 func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, payload json.RawMessage, accessToken string) (user User, read bool, err error) {
 	if !p.AlwaysUserInfo && signed.String("name") != "" && signed.String("email") != "" {
-		return newUser(signed, payload), false, nil
+		return p.newUser(signed, payload), false, nil
 	}
 	info, err := p.client.UserInfo(ctx, accessToken, signed.String("sub"))
 	switch {
@@ -95,7 +99,7 @@ func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, paylo
 		return User{}, false, fmt.Errorf("read user info: %w", err)
 	case err != nil:
 		p.log.WarnContext(ctx, "oauthlogin: reading user info failed; the login goes on with the ID token", "error", err)
-		return newUser(signed, payload), true, nil
+		return p.newUser(signed, payload), true, nil
 	}
 	merged, changed := claims.Merge(signed, info)
 	if changed {
@@ -103,7 +107,7 @@ func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, paylo
 			return User{}, false, err
 		}
 	}
-	return newUser(merged, payload), info != nil, nil
+	return p.newUser(merged, payload), info != nil, nil
 }
 
 // errNoSubject refuses a user without an identifier.
@@ -136,6 +140,40 @@ func newUser(c claims.Object, raw json.RawMessage) User {
 		EmailVerified: c.String("email") != "" && c.IsTrue("email_verified"),
 		RawClaims:     raw,
 	}
+}
+
+// newUser is the function of that name, for what the provider writes in its own way: Apple
+// may write true as "true".
+func (p *provider) newUser(c claims.Object, raw json.RawMessage) User {
+	user := newUser(c, raw)
+	if p.apple != nil && user.Email != "" && c.String("email_verified") == "true" {
+		user.EmailVerified = true
+	}
+	return user
+}
+
+// later returns the user of a session with later claims.
+func (p *provider) later(rec *record, c claims.Object) (User, error) {
+	user, err := rec.user.with(c)
+	if err != nil {
+		return User{}, err
+	}
+	user.EmailVerified = p.newUser(c, nil).EmailVerified
+	user.Name = cmp.Or(user.Name, rec.extra.formName)
+	return user, nil
+}
+
+// addName gives a user without a name that of the form, which nothing signs. Apple sends it
+// to the first login alone: a session of the same user here passes it on.
+func (m *Middleware) addName(r *http.Request, rec *record, field string) {
+	if rec.user.Name != "" {
+		return
+	}
+	name := apple.Name(field)
+	if old, _, _ := m.sessions.load(r); name == "" && old != nil && old.isOf(rec) {
+		name = old.extra.formName
+	}
+	rec.user.Name, rec.extra.formName = name, name
 }
 
 // with returns u with other claims. As JSON escapes them they can be six times as long as
@@ -248,7 +286,7 @@ func (p *provider) laterUser(ctx context.Context, rec *record) (User, error) {
 	}
 	merged, _ := claims.Merge(known, info)
 	later := *rec
-	if later.user, err = rec.user.with(merged); err != nil {
+	if later.user, err = p.later(rec, merged); err != nil {
 		return User{}, err
 	}
 	return later.withAppClaims()

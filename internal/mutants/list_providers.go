@@ -1,6 +1,6 @@
 package main
 
-// providersMutants break what single providers need: responses by POST.
+// providersMutants break what single providers need: responses by POST, Apple.
 var providersMutants = []mutant{
 	{
 		name: "the first form is taken at once", file: "formpost.go",
@@ -46,5 +46,40 @@ var providersMutants = []mutant{
 		name: "the redirects after a form lead to the provider", file: "formpost.go",
 		old: "	if m.cameFromForm(r) {\n", new: "	if m.cameFromForm(r) && false {\n",
 		tests: "TestFormPostTookTooLong",
+	},
+	{
+		name: "every provider may write true as a string", file: "user.go",
+		old: `if p.apple != nil && user.Email != ""`, new: `if user.Email != ""`,
+		tests: "TestEmailVerifiedAsAString",
+	},
+	{
+		name: "the name of Apple's form goes before that of the ID token", file: "user.go",
+		old: "	if rec.user.Name != \"\" {\n		return\n	}\n	name := apple", new: "	name := apple",
+		tests: "TestAppleNames",
+	},
+	{
+		name: "a refresh loses the name of Apple's form", file: "user.go",
+		old: "cmp.Or(user.Name, rec.extra.formName)", new: `cmp.Or(user.Name, "")`,
+		tests: "TestApple",
+	},
+	{
+		name: "another user gets the name of the user before", file: "record.go",
+		old: " && rec.user.Subject == other.user.Subject", new: "",
+		tests: "TestApple",
+	},
+	{
+		name: "a name from Apple's form is not bounded", file: "internal/apple/apple.go",
+		old: "len(name) <= maxName", new: "len(name) <= maxField",
+		packages: "./internal/apple .", tests: "TestName|TestAppleFormIsHostile",
+	},
+	{
+		name: "a name from Apple's form turns the direction of text", file: "internal/apple/apple.go",
+		old: "unicode.In(r, unicode.Bidi_Control)", new: "r == 0",
+		packages: "./internal/apple .", tests: "TestName|TestAppleFormIsHostile",
+	},
+	{
+		name: "any form has a user", file: "formpost.go",
+		old: "	if p.apple != nil {\n		response.User", new: "	if p != nil {\n		response.User",
+		tests: "TestFormPostPage",
 	},
 }

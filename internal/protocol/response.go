@@ -16,6 +16,7 @@ type Response struct {
 	Error               string // as the provider wrote it; see [ErrorCode]
 	Description         string // of the error, as the provider wrote it; see [Description]
 	HasIssuer, HasError bool
+	User                string // a form field of Sign in with Apple, which nothing signs
 }
 
 // maxParam bounds, in bytes, each parameter that is read.
