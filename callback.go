@@ -273,6 +273,9 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 		code, status := classify(err)
 		return fail(code, status, err)
 	}
+	if err := p.client.CheckIssuerOf(response, user.Issuer); err != nil {
+		return fail("issuer_mismatch", http.StatusBadRequest, err)
+	}
 	if !t.HasScope {
 		t.Scope = p.client.Scope(f.scopes...) // RFC 6749 section 5.1
 	}

@@ -91,7 +91,7 @@ func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) er
 		return fmt.Errorf("oauthlogin: sign out user: %w", err)
 	}
 	name := ""
-	if i := slices.IndexFunc(m.providers, func(p *provider) bool { return p.issuer == issuer }); i >= 0 {
+	if i := slices.IndexFunc(m.providers, func(p *provider) bool { return p.issuer == issuer || p.client.Issues(issuer) }); i >= 0 {
 		name = m.providers[i].Name
 	}
 	m.events.report(ctx, Event{Kind: EventLogout, Provider: name, Subject: subject})

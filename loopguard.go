@@ -41,7 +41,7 @@ func (fs *flows) rounds(r *http.Request) uint64 {
 // countRound counts a login that completed. A user's first one in a while writes no
 // cookie, and one with a session ends the count.
 func (fs *flows) countRound(w http.ResponseWriter, r *http.Request, rec *record, hadSession bool) {
-	again := !fs.signedIn.Add(string(rec.provider[:])+rec.user.Subject, "")
+	again := !fs.signedIn.Add(string(rec.provider[:])+rec.extra.issuer+rec.user.Subject, "")
 	rounds := fs.rounds(r)
 	switch {
 	case hadSession && rounds > 0:

@@ -7,12 +7,15 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
 
 	"github.com/oauthlogin/oauthlogin/internal/apple"
+	"github.com/oauthlogin/oauthlogin/internal/entra"
 	"github.com/oauthlogin/oauthlogin/internal/github"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 // Google returns the provider "google", OpenID Connect at accounts.google.com. Without
@@ -39,6 +42,43 @@ func Google(client *oauth2.Config) Provider {
 	config := *client
 	if config.Scopes == nil {
 		config.Scopes = []string{"openid", "profile", "email"}
+	}
+	config.Scopes = slices.Clone(config.Scopes)
+	p.OAuth2 = &config
+	return p
+}
+
+// Microsoft returns the provider "microsoft", Microsoft Entra ID, for an application that is
+// registered there. tenant says whose users sign in: "common" is everyone with an account,
+// "organizations" everyone with one at work or school, "consumers" everyone with a personal
+// one, and a tenant's ID or domain its users and guests. Without Scopes it requests "openid",
+// "profile", "email" and, for a refresh token, "offline_access".
+//
+// With "common" and "organizations", users of any tenant in the world sign in, and their
+// administrators decide what names and e-mail addresses the tokens have. Let those in that
+// you mean, by a [Policy] on the claim tid or in Options.OnSignIn, as the example does.
+//
+// [User].Issuer is that of the user's tenant, also with "common": the template in Microsoft's
+// metadata with the ID token's tid, compared exactly. A key that is published for one tenant
+// signs for that one alone. Key accounts on Issuer and Subject: email, preferred_username and
+// upn are not verified and change hands, and one person is another user in each tenant. ID
+// tokens of version 1.0 are refused.
+//
+// New refuses a tenant that is not 1 to 253 letters, digits, dots and hyphens. For a national
+// cloud, set the provider's Issuer to the same path on that cloud's host.
+func Microsoft(tenant string, client *oauth2.Config) Provider {
+	name := strings.ToLower(tenant) // as Microsoft writes IDs in issuers
+	p := Provider{Name: "microsoft", Label: "Microsoft", Issuer: entra.Issuer(name), tenant: name}
+	if !entra.Valid(tenant) {
+		p.Issuer, p.tenant = entra.Issuer("common"), "" // for one fault, not two
+		p.faults = []error{fmt.Errorf("Microsoft: tenant %q is not a word of 1 to 253 letters, digits, dots and hyphens", weburl.Shown(tenant))}
+	}
+	if client == nil {
+		return p
+	}
+	config := *client
+	if config.Scopes == nil {
+		config.Scopes = []string{"openid", "profile", "email", "offline_access"}
 	}
 	config.Scopes = slices.Clone(config.Scopes)
 	p.OAuth2 = &config

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin/internal/apple"
+	"github.com/oauthlogin/oauthlogin/internal/entra"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
@@ -96,6 +97,7 @@ type Provider struct {
 	TrustedAudiences []string
 
 	apple  *apple.Key // nil unless Apple made the provider
+	tenant string     // "" unless Microsoft made it
 	faults []error    // of a preset's arguments
 }
 
@@ -215,6 +217,9 @@ func (p *Provider) validate() (faults []error) {
 func (p *Provider) validateOpenID(endpoint oauth2.Endpoint) (faults []error) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 
+	if _, ok := entra.Of(p.Issuer, p.tenant); p.tenant != "" && !ok {
+		fault("Issuer %q is not that of Microsoft's tenant %q in any cloud: it has to end in %q", weburl.Shown(p.Issuer), p.tenant, "/"+p.tenant+"/v2.0")
+	}
 	if u, wrong := weburl.Check(p.Issuer); wrong != "" {
 		fault("Issuer %q %s", weburl.Shown(p.Issuer), wrong)
 	} else if u.RawQuery != "" || u.ForceQuery {

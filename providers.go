@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 
+	"github.com/oauthlogin/oauthlogin/internal/entra"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
@@ -42,6 +43,9 @@ func newProvider(config Provider, backChannelPath string, transport *protocol.Tr
 		Issuer: p.Issuer, OAuth2: p.OAuth2, ClientAssertion: p.ClientAssertion, AuthParams: p.AuthParams, FormPost: p.FormPost,
 		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL, LogoutParams: p.LogoutParams,
 		BackChannelLogoutURI: weburl.Origin(redirect) + backChannelPath,
+	}
+	if p.tenant != "" {
+		registration.Tenants, _ = entra.Of(p.Issuer, p.tenant) // validated
 	}
 	if p.apple != nil {
 		key := *p.apple

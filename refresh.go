@@ -267,8 +267,8 @@ func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
 	case protocol.KeysUnavailable(err):
 		// The refresh token is spent: giving up its successor because keys cannot be read
 		// now would end the session for the provider's fault. But no token of another user.
-		if sub, ok := protocol.ClaimedSubject(t.ID); ok && sub != old.user.Subject {
-			return nil, &identityError{fmt.Errorf("verify ID token: another sub, and %w", err)}
+		if iss, sub, ok := protocol.ClaimedUser(t.ID); ok && (sub != old.user.Subject || iss != old.user.Issuer) {
+			return nil, &identityError{fmt.Errorf("verify ID token: another iss or sub, and %w", err)}
 		}
 		fresh.tokens.id = seal.Token{}
 	case err != nil:

@@ -60,6 +60,7 @@ func (p *provider) authenticate(ctx context.Context, t *protocol.Tokens, want pr
 		if user, err = p.identify(ctx, t.Access); err != nil {
 			return User{}, false, fmt.Errorf("identify user: %w", err)
 		}
+		user.Issuer = p.issuer
 	} else {
 		signed, payload, err := p.client.VerifyIDToken(ctx, t.ID, t.Access)
 		if err == nil {
@@ -71,11 +72,11 @@ func (p *provider) authenticate(ctx context.Context, t *protocol.Tokens, want pr
 		if user, readInfo, err = p.withUserInfo(ctx, signed, payload, t.Access); err != nil {
 			return User{}, false, err
 		}
+		user.Issuer = signed.String("iss")
 	}
 	if size := len(user.RawClaims) + len(t.ID) + len(t.Access); size > maxClaims {
 		return User{}, false, fmt.Errorf("%w: %d bytes, at most %d", errClaimsTooLarge, size, maxClaims)
 	}
-	user.Issuer = p.issuer
 	return user, readInfo, nil
 }
 

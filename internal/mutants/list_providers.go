@@ -1,6 +1,6 @@
 package main
 
-// providersMutants break what single providers need: responses by POST, Apple.
+// providersMutants break what single providers need: responses by POST, Apple, Microsoft.
 var providersMutants = []mutant{
 	{
 		name: "the first form is taken at once", file: "formpost.go",
@@ -81,5 +81,60 @@ var providersMutants = []mutant{
 		name: "any form has a user", file: "formpost.go",
 		old: "	if p.apple != nil {\n		response.User", new: "	if p != nil {\n		response.User",
 		tests: "TestFormPostPage",
+	},
+	{
+		name: "every tenant signs for every other", file: "internal/protocol/tenants.go",
+		old: "return err == nil && c.Tenants.Signs(k.issuer, o.String(\"iss\"))", new: "return err == nil || o == nil",
+		tests: "TestMicrosoftIDTokenRefused",
+	},
+	{
+		name: "a key with a faulty issuer signs for all", file: "internal/protocol/keys.go",
+		old: `if doc.Has("issuer") && k.issuer == "" {`, new: "if false {",
+		tests: "TestMicrosoftIDTokenRefused",
+	},
+	{
+		name: "tid is not compared with iss", file: "internal/entra/entra.go",
+		old: "t.Has(issuer) && issuer == t.before+tid+version", new: "t.Has(issuer)",
+		packages: "./internal/entra .", tests: "TestTenants|TestMicrosoftIDTokenRefused",
+	},
+	{
+		name: "any word is a tenant's ID", file: "internal/entra/entra.go",
+		old: "ok && suffixed && isGUID(id) &&", new: "ok && suffixed &&",
+		packages: "./internal/entra .", tests: "TestTenants|TestMicrosoftIDTokenRefused",
+	},
+	{
+		name: "organizations lets personal accounts in", file: "internal/entra/entra.go",
+		old: `(t.except == "" || id != t.except)`, new: "true",
+		packages: "./internal/entra .", tests: "TestTenants|TestMicrosoft",
+	},
+	{
+		name: "a domain lets every tenant in", file: "internal/protocol/tenants.go",
+		old: "(issuer == md.Issuer || c.Tenants.IsTemplate(md.Issuer))", new: "md.Issuer != \"\"",
+		tests: "TestMicrosoft",
+	},
+	{
+		name: "tokens of version 1.0 are accepted", file: "internal/protocol/tenants.go",
+		old: `return c.Tenants != nil && o.Has("ver") && o.String("ver") != "2.0"`, new: "return false",
+		tests: "TestMicrosoftIDTokenRefused",
+	},
+	{
+		name: "a user's issuer is the one that is configured", file: "user.go",
+		old: `user.Issuer = signed.String("iss")`, new: "user.Issuer = p.issuer",
+		tests: "TestMicrosoft|TestMicrosoftUsersOfTwoTenants",
+	},
+	{
+		name: "a refresh may bring another issuer", file: "internal/protocol/idtoken.go",
+		old: `case fresh.String("iss") != before.String("iss"):`, new: "case false:",
+		tests: "TestMicrosoftRefreshFromAnotherTenant",
+	},
+	{
+		name: "a refresh may bring another issuer while keys are away", file: "refresh.go",
+		old: "(sub != old.user.Subject || iss != old.user.Issuer)", new: `(sub != old.user.Subject || iss == "")`,
+		tests: "TestMicrosoftRefreshFromAnotherTenant",
+	},
+	{
+		name: "a response of another tenant is accepted", file: "internal/protocol/response.go",
+		old: "c.Tenants.Has(resp.Issuer) && resp.Issuer != issuer {", new: `c.Tenants.Has(resp.Issuer) && issuer == "" {`,
+		tests: "TestMicrosoftIss",
 	},
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/oauthlogin/oauthlogin/internal/entra"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
@@ -24,7 +25,10 @@ type Registration struct {
 	// Issuer is the OpenID Connect issuer. If it is empty, the provider is a
 	// plain OAuth 2.0 one, whose endpoints are in OAuth2.Endpoint.
 	Issuer string
-	OAuth2 *oauth2.Config
+	// Tenants are those whose users Issuer stands for at Microsoft Entra ID: each has an
+	// issuer of its own. nil: Issuer is the only one.
+	Tenants *entra.Tenants
+	OAuth2  *oauth2.Config
 	// ClientAssertion makes the assertion that authenticates the client, in place of a
 	// secret (RFC 7521 section 4.2). It gets the audience that the provider expects.
 	ClientAssertion func(ctx context.Context, audience string) (string, error)

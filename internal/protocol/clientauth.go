@@ -88,8 +88,11 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" /
 // of another one in its metadata and use the assertion there (CVE-2025-27370). It stands
 // in where there is no issuer, or only a template of issuers.
 func (c *Client) audience(md *metadata) string {
-	if c.Issuer == "" || strings.Contains(c.Issuer, "{") {
+	switch {
+	case c.Issuer == "" || strings.Contains(c.Issuer+md.Issuer, "{"):
 		return md.TokenURL
+	case c.Tenants != nil:
+		return md.Issuer
 	}
 	return c.Issuer
 }

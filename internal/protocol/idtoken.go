@@ -42,6 +42,9 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw, accessToken string) (cl
 	if err != nil {
 		return nil, nil, errors.New("ID token is not a JSON object")
 	}
+	if c.isOfVersion1(o) {
+		return nil, nil, errors.New("ID token is one of v1.0 of Microsoft's endpoints (ver)")
+	}
 	if !hasSubject(o) {
 		return nil, nil, errors.New("ID token has no valid sub")
 	}
@@ -107,18 +110,22 @@ func CheckAuthentication(o claims.Object, want Authentication) error {
 	return nil
 }
 
-// ClaimedSubject returns the sub that an ID token claims, which nothing has verified. ok
-// is false if it claims none. It is for refusing a token, and never for accepting one.
-func ClaimedSubject(raw string) (sub string, ok bool) {
-	o, _ := unverified(raw)
-	sub = o.String("sub")
-	return sub, sub != ""
+// ClaimedUser returns the iss and sub that an ID token claims, which nothing has verified.
+// ok is false if it claims no sub. It is for refusing a token, and never for accepting one.
+func ClaimedUser(raw string) (issuer, subject string, ok bool) {
+	o, ok := unverified(raw)
+	if !ok || o.String("sub") == "" {
+		return "", "", false
+	}
+	return o.String("iss"), o.String("sub"), true
 }
 
 // CheckRefreshed compares the claims of a verified ID token that came with a refresh
 // with those of the first one (OpenID Connect Core section 12.2).
 func CheckRefreshed(before claims.Object, subject string, fresh claims.Object) error {
 	switch _, hasNonce := fresh["nonce"]; {
+	case fresh.String("iss") != before.String("iss"):
+		return errors.New("refreshed ID token has another iss")
 	case fresh.String("sub") != subject:
 		return errors.New("refreshed ID token has another sub")
 	case !slices.Equal(fresh.Audience(), before.Audience()):

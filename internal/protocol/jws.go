@@ -78,15 +78,15 @@ func mediaType(header claims.Object) string {
 	return "?"
 }
 
-// verify returns the payload if a key of the set verifies the signature. Keys that
-// the token's header brings along are never used.
-func (t *signedJWT) verify(set *keySet) (payload []byte, ok bool) {
+// verify returns the payload if a key of the set that is fit for it verifies the
+// signature. Keys that the token's header brings along are never used.
+func (t *signedJWT) verify(set *keySet, fit func(*key, []byte) bool) (payload []byte, ok bool) {
 	for i := range set.keys {
 		k := &set.keys[i]
 		if t.kid != "" && k.id != t.kid || !slices.Contains(k.fits, t.alg) {
 			continue
 		}
-		if payload, err := t.jws.Verify(k.public); err == nil {
+		if payload, err := t.jws.Verify(k.public); err == nil && fit(k, payload) {
 			return payload, true
 		}
 	}
@@ -112,7 +112,7 @@ func (c *Client) verifySignature(ctx context.Context, t *signedJWT, from asker) 
 		keys, err = c.keys.get(ctx)
 	}
 	for err == nil {
-		if payload, ok := t.verify(keys.value); ok {
+		if payload, ok := t.verify(keys.value, c.signs); ok {
 			return payload, nil
 		}
 		// OpenID Connect Core section 10.1.1: the provider may have rotated its

@@ -34,6 +34,7 @@ type keySet struct {
 
 type key struct {
 	id     string // "": not said
+	issuer string // of Microsoft Entra ID, for which alone it signs; "": not said
 	public crypto.PublicKey
 	fits   []jose.SignatureAlgorithm
 }
@@ -120,7 +121,10 @@ func parseKey(raw json.RawMessage) (k key, err error) {
 	if err := jwk.UnmarshalJSON(text); err != nil {
 		return key{}, err
 	}
-	k = key{id: jwk.KeyID, public: jwk.Key}
+	k = key{id: jwk.KeyID, public: jwk.Key, issuer: doc.String("issuer")} // which go-jose drops
+	if doc.Has("issuer") && k.issuer == "" {
+		k.issuer = "?"
+	}
 	switch public := jwk.Key.(type) {
 	case *rsa.PublicKey:
 		if !soundRSA(public, doc.String("e")) {

@@ -62,6 +62,7 @@ func (c *Client) EndSessionURL(ctx context.Context, idTokenHint, state string) (
 	if idTokenHint != "" {
 		query.Set("id_token_hint", idTokenHint)
 	}
+	c.hintAtUser(query, idTokenHint)
 	query.Set("client_id", c.OAuth2.ClientID)
 	query.Set("post_logout_redirect_uri", c.PostLogoutRedirectURL)
 	query.Set("state", state)

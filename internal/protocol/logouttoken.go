@@ -105,7 +105,7 @@ func (c *Client) checkLogoutToken(o claims.Object, now time.Time) error {
 // Nothing has verified it: this is for choosing who does.
 func (c *Client) ClaimsToBeFor(raw string) (issuer, audience bool) {
 	o, ok := unverified(raw)
-	issuer = ok && c.Issuer != "" && o.String("iss") == c.Issuer
+	issuer = ok && c.Issuer != "" && c.Issues(o.String("iss"))
 	return issuer, issuer && slices.Contains(o.Audience(), c.OAuth2.ClientID)
 }
 

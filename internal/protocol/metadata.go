@@ -19,6 +19,7 @@ import (
 // metadata is what a provider says of itself (OpenID Connect Discovery section 3,
 // RFC 8414, RFC 9207).
 type metadata struct {
+	Issuer                                    string // a template at several tenants of Microsoft Entra ID
 	AuthURL, TokenURL, JWKSURL                string
 	UserInfoURL, RevocationURL, EndSessionURL string // "": none
 	SigningAlgs                               []string
@@ -42,7 +43,11 @@ func (c *Client) fetchMetadata(ctx context.Context) (*metadata, time.Duration, e
 	if err != nil {
 		return nil, 0, err
 	}
-	md, ignored, err := parseMetadata(c.Issuer, body)
+	publishes := func(found string) bool { return found == c.Issuer } // section 4.3: exactly
+	if c.Tenants != nil {
+		publishes = c.Tenants.Publishes
+	}
+	md, ignored, err := parseMetadataOf(c.Issuer, publishes, body)
 	if len(ignored) > 0 {
 		c.log.WarnContext(ctx, "oauthlogin: metadata members of a wrong type are ignored", "members", ignored)
 	}
@@ -59,10 +64,15 @@ func (c *Client) fetchMetadata(ctx context.Context) (*metadata, time.Duration, e
 	return md, age, nil
 }
 
-// parseMetadata reads a metadata document. A required member that is missing or
+// parseMetadata is parseMetadataOf for exactly one issuer.
+func parseMetadata(issuer string, body []byte) (md *metadata, ignored []string, err error) {
+	return parseMetadataOf(issuer, func(found string) bool { return found == issuer }, body)
+}
+
+// parseMetadataOf reads a metadata document. A required member that is missing or
 // wrong, and an endpoint that is not a secure URL, is an error. An optional member
 // of a wrong type is ignored and returned by name.
-func parseMetadata(issuer string, body []byte) (md *metadata, ignored []string, err error) {
+func parseMetadataOf(issuer string, publishes func(found string) bool, body []byte) (md *metadata, ignored []string, err error) {
 	doc, err := claims.Parse(body)
 	if err != nil {
 		return nil, nil, err
@@ -71,10 +81,10 @@ func parseMetadata(issuer string, body []byte) (md *metadata, ignored []string, 
 	if json.Unmarshal(doc["issuer"], &found) != nil || string(doc["issuer"]) == "null" {
 		return nil, nil, errors.New("issuer is missing or not a string")
 	}
-	if found != issuer { // section 4.3: exactly
+	if !publishes(found) {
 		return nil, nil, issuerMismatch(issuer, found)
 	}
-	md = &metadata{}
+	md = &metadata{Issuer: found}
 	for _, e := range []struct {
 		name     string
 		url      *string
@@ -168,7 +178,7 @@ func issuerMismatch(want, found string) error {
 	case strings.TrimSuffix(found, "/") == strings.TrimSuffix(want, "/"):
 		text += ": they differ by the trailing slash"
 	case strings.Contains(template, "}"):
-		text += ": the metadata has a template instead of an issuer"
+		text += ": the metadata has a template instead of an issuer, which only oauthlogin.Microsoft takes"
 	}
 	return errors.New(text)
 }

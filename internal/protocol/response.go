@@ -74,7 +74,18 @@ func (c *Client) CheckIssuer(ctx context.Context, resp Response) error {
 			return ErrMixUp
 		}
 		return nil
+	case c.Tenants != nil && (resp.Issuer == md.Issuer || c.Tenants.Has(resp.Issuer)):
+		return nil // CheckIssuerOf sees whose tenant it is
 	case subtle.ConstantTimeCompare([]byte(resp.Issuer), []byte(c.Issuer)) != 1:
+		return ErrMixUp
+	}
+	return nil
+}
+
+// CheckIssuerOf compares the issuer of a response that [Client.CheckIssuer] has accepted
+// with that of the user: at Microsoft Entra ID it can be the issuer of another tenant.
+func (c *Client) CheckIssuerOf(resp Response, issuer string) error {
+	if c.Tenants != nil && c.Tenants.Has(resp.Issuer) && resp.Issuer != issuer {
 		return ErrMixUp
 	}
 	return nil
