@@ -36,15 +36,15 @@ func main() {
 	}
 }
 
-// run tries the mutants with part in their name on as many copies of the module
+// run tries the mutants with part in their name, or in that of their file, on as many copies of the module
 // as parallel says.
 func run(ctx context.Context, parallel int, part string) error {
 	if parallel < 1 {
 		return fmt.Errorf("-parallel is %d; it must be at least 1", parallel)
 	}
-	selected := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !strings.Contains(m.name, part) })
+	selected := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !strings.Contains(m.name, part) && !strings.Contains(m.file, part) })
 	if len(selected) == 0 {
-		return fmt.Errorf("no mutant has %q in its name", part)
+		return fmt.Errorf("no mutant has %q in its name or file", part)
 	}
 	temp, err := os.MkdirTemp("", "mutants")
 	if err != nil {
