@@ -29,7 +29,7 @@ func (f *fleet) wantLater(b *apptest.Browser) {
 		strings.TrimSpace(script.Text) != `{"error":"unavailable"}` {
 		f.T.Errorf("a script: %d %s", script.StatusCode, script.Text)
 	}
-	if public := b.Get("/"); public.StatusCode != http.StatusOK {
+	if public := b.Get("/"); public.StatusCode != http.StatusOK || public.Text != "home of nobody" {
 		f.T.Errorf("a public page: %d", public.StatusCode)
 	}
 }

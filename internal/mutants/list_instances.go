@@ -69,7 +69,7 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "a session begins without its user's mark", file: "internal/instances/end.go",
-		old: "		s.learnMark(owner, values[i], now)\n", new: "		_ = owner\n",
+		old: "		s.learnMark(owner, values[i], now)\n", new: "		s.learnMark(owner, values[i][:0], now)\n",
 		tests: "TestCoordinatorEnds",
 	},
 	{
