@@ -336,7 +336,11 @@ func TestCoordinatorEnds(t *testing.T) {
 					other.WantUser("/api/me", want)
 				}
 				f.at(3) // which has not heard of it
+				logins := f.Provider.Count(oauthlogintest.Token)
 				b = f.SignIn(t, "alice")
+				if n := f.Provider.Count(oauthlogintest.Token) - logins; n != 1 {
+					t.Errorf("%d logins until the user is signed in", n)
+				}
 				for i := range f.instances {
 					f.at(i)
 					b.WantUser("/api/me", "alice")
