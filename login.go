@@ -46,6 +46,10 @@ const maxLoginQuery = 32 << 10
 // elsewhere. The only other parameter is step_up, which the package seals into the URLs
 // that it hands out.
 //
+// If the provider's metadata has an endpoint for it, the authorization request is pushed
+// there first (RFC 9126), and the browser carries nothing but a reference. If that fails,
+// the response is an error page, and no login is pending.
+//
 // Only GET starts a login; HEAD and prefetching do not. The server keeps no state:
 // what the callback needs is sealed in a cookie of its own for each login, of which a
 // browser keeps at most twelve.
@@ -93,7 +97,8 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 
 // StartLogin answers any request with the start of a login, for handlers that decide
 // themselves when and how. The response is a redirect, the page on which the user
-// chooses a provider, or an error page.
+// chooses a provider, or an error page. HEAD and prefetching start nothing: they get a
+// redirect to /login.
 func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts LoginOptions) {
 	if !m.ready(w) {
 		return
@@ -114,6 +119,10 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 		m.choose(w, r, opts.ReturnTo)
 		return
 	}
+	if r.Method == http.MethodHead || browser.IsPrefetch(r) {
+		page.Redirect(w, m.loginURLWith(opts, opts.ReturnTo))
+		return
+	}
 	if m.flows.rounds(r) >= maxRounds {
 		// A session that cannot be told is as good as one: it did not get lost.
 		if rec, _, err := m.sessions.load(r); rec == nil && err == nil {
@@ -130,16 +139,30 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flowKind) {
 	location, err := m.beginFlow(w, r, p, opts, kind)
 	if err != nil {
-		failed := m.responses.loginError(p, opts.ReturnTo, "internal", http.StatusInternalServerError, err)
-		if protocol.Unavailable(err) {
-			failed.Code, failed.Status = "provider_unavailable", http.StatusBadGateway
-			failed.RetryURL = m.paths.LoginURL("", opts.ReturnTo) // another provider may work
+		failed := m.notBegun(p, opts, err)
+		if failed.Status == http.StatusBadGateway {
 			m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
 		}
 		m.responses.fail(w, r, failed)
 		return
 	}
 	m.leave(w, r, location)
+}
+
+// notBegun is the error of a login that could not begin.
+func (m *Middleware) notBegun(p *provider, opts LoginOptions, err error) *Error {
+	failed := m.responses.loginError(p, opts.ReturnTo, "internal", http.StatusInternalServerError, err)
+	var refused *protocol.PushError
+	switch {
+	case protocol.Unavailable(err):
+		failed.Code, failed.Status = "provider_unavailable", http.StatusBadGateway
+	case errors.As(err, &refused):
+		failed.Code, failed.Status = "provider_rejected", http.StatusBadGateway
+	default:
+		return failed
+	}
+	failed.RetryURL = m.paths.LoginURL("", opts.ReturnTo) // another provider may work
+	return failed
 }
 
 // beginFlow sets the cookie of a new flow and returns the URL of its authorization

@@ -23,7 +23,8 @@ const (
 	// silentOffAge is how long it remembers a logout: as long as browsers keep a cookie
 	// (RFC 6265bis section 5.5).
 	silentOffAge = 400 * 24 * time.Hour
-	// silentWait bounds what a page waits for the provider's metadata.
+	// silentWait bounds what a page waits for the provider: for its metadata and, where it
+	// takes pushed authorization requests, for its response to one.
 	silentWait = 2 * time.Second
 	// maxSilentReturn is the length of a return path that fits a flow cookie whatever it
 	// contains.
@@ -91,8 +92,11 @@ func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bo
 	// Discovery goes on after the wait; this page does not wait for it.
 	ctx, cancel := context.WithTimeout(r.Context(), silentWait)
 	defer cancel()
-	location, err := m.beginFlow(w, r.WithContext(ctx), p, LoginOptions{ReturnTo: returnTo, AuthParams: url.Values{"prompt": {"none"}}}, silent)
+	opts := LoginOptions{ReturnTo: returnTo, AuthParams: url.Values{"prompt": {"none"}}}
+	location, err := m.beginFlow(w, r.WithContext(ctx), p, opts, silent)
 	if err != nil {
+		failed := m.notBegun(p, opts, err)
+		m.log.Log(r.Context(), m.levelOf(failed), "oauthlogin: no silent sign-in", "error", failed)
 		return false
 	}
 	// Before it is known how it ends: a browser that never comes back from the provider

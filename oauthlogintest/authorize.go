@@ -15,12 +15,18 @@ func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 		p.messagePage(w, http.StatusBadRequest, "Malformed request", "The request parameters cannot be parsed.")
 		return
 	}
-	req, fault := p.authorizationTarget(r.Form)
+	params, pushed, fault := p.requested(r.Form)
+	if fault != "" {
+		p.messagePage(w, http.StatusBadRequest, "Invalid request", fault)
+		return
+	}
+	req, fault := p.authorizationTarget(params)
 	if fault != "" {
 		// RFC 6749 section 4.1.2.1: never redirect to an unregistered URI.
 		p.messagePage(w, http.StatusBadRequest, "Invalid request", fault)
 		return
 	}
+	req.shown, req.pushed = r.Form, pushed
 	if err := p.validateAuthorization(req); err != nil {
 		p.authorizationError(w, r, req, err)
 		return
@@ -47,6 +53,7 @@ func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 
 // authorizationResponse responds with a new code (RFC 6749 section 4.1.2).
 func (p *Provider) authorizationResponse(w http.ResponseWriter, r *http.Request, req *authorizationRequest, s session) {
+	p.spendPushed(req)
 	code, now := rand.Text(), p.config.Now()
 	p.store.update(now, func() {
 		p.store.codes[code] = &authorizationCode{
@@ -61,6 +68,7 @@ func (p *Provider) authorizationResponse(w http.ResponseWriter, r *http.Request,
 
 // authorizationError responds with an error (RFC 6749 section 4.1.2.1).
 func (p *Provider) authorizationError(w http.ResponseWriter, r *http.Request, req *authorizationRequest, err *oauthError) {
+	p.spendPushed(req)
 	params := url.Values{"error": {err.Code}}
 	if err.Description != "" {
 		params.Set("error_description", err.Description)

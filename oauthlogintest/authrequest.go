@@ -13,6 +13,8 @@ import (
 // URIs. validateAuthorization sets the fields from nonce on.
 type authorizationRequest struct {
 	params      url.Values
+	shown       url.Values // those in the browser, if they were pushed
+	pushed      string     // the request_uri, "": none
 	client      *Client
 	redirectURI string
 	state       string

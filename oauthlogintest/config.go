@@ -47,6 +47,11 @@ type Config struct {
 	// which the provider supports in any case.
 	RequireFormPost bool
 
+	// RequirePAR has authorization requests pushed (RFC 9126). The authorization endpoint
+	// then takes a client_id and a request_uri and nothing else, and each request_uri once,
+	// within a minute.
+	RequirePAR bool
+
 	// Now is the clock for all timestamps and expiry checks. Nil means time.Now.
 	// It must be safe for concurrent use.
 	Now func() time.Time

@@ -18,6 +18,8 @@ const (
 	UserInfo      Endpoint = "userinfo"      // /userinfo
 	Revocation    Endpoint = "revocation"    // /revoke
 	EndSession    Endpoint = "end_session"   // /end_session
+
+	PushedAuthorization Endpoint = "pushed_authorization" // /par, with Config.RequirePAR
 )
 
 const (
@@ -28,6 +30,7 @@ const (
 	userInfoPath      = "/userinfo"
 	revocationPath    = "/revoke"
 	endSessionPath    = "/end_session"
+	pushPath          = "/par"
 )
 
 type route struct {
@@ -40,7 +43,7 @@ func (p *Provider) newRoutes() map[string]route {
 	get := []string{http.MethodGet, http.MethodHead}
 	post := []string{http.MethodPost}
 	both := []string{http.MethodGet, http.MethodPost}
-	return map[string]route{
+	routes := map[string]route{
 		discoveryPath:     {Discovery, get, p.serveDiscovery},
 		jwksPath:          {JWKS, get, p.serveJWKS},
 		authorizationPath: {Authorization, both, p.serveAuthorization},
@@ -49,6 +52,10 @@ func (p *Provider) newRoutes() map[string]route {
 		revocationPath:    {Revocation, post, p.serveRevocation},
 		endSessionPath:    {EndSession, both, p.serveEndSession},
 	}
+	if p.config.RequirePAR {
+		routes[pushPath] = route{PushedAuthorization, post, p.servePush}
+	}
+	return routes
 }
 
 // ServeHTTP serves the endpoints below the issuer's path and responds 404 to all

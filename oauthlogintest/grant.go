@@ -60,6 +60,7 @@ type store struct {
 	codes    map[string]*authorizationCode
 	access   map[string]accessToken
 	refresh  map[string]*refreshToken
+	pushed   map[string]pushedRequest
 	seen     map[string]time.Time // jti of JWTs that are good once, with their ends
 	swept    time.Time
 }
@@ -74,6 +75,7 @@ func (s *store) update(now time.Time, f func()) {
 		s.codes = map[string]*authorizationCode{}
 		s.access = map[string]accessToken{}
 		s.refresh = map[string]*refreshToken{}
+		s.pushed = map[string]pushedRequest{}
 		s.seen = map[string]time.Time{}
 	}
 	if now.Sub(s.swept) >= time.Minute {
@@ -81,6 +83,7 @@ func (s *store) update(now time.Time, f func()) {
 		maps.DeleteFunc(s.sessions, func(_ string, v session) bool { return !now.Before(v.expires) })
 		maps.DeleteFunc(s.codes, func(_ string, v *authorizationCode) bool { return !now.Before(v.expires) })
 		maps.DeleteFunc(s.access, func(_ string, v accessToken) bool { return v.revoked || !now.Before(v.expires) })
+		maps.DeleteFunc(s.pushed, func(_ string, v pushedRequest) bool { return !now.Before(v.expires) })
 		maps.DeleteFunc(s.seen, func(_ string, end time.Time) bool { return !now.Before(end) })
 		maps.DeleteFunc(s.refresh, func(_ string, v *refreshToken) bool { return v.revoked || !now.Before(v.expires) })
 	}

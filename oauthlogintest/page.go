@@ -36,7 +36,11 @@ type scope struct{ Name, Meaning string }
 // with the previous submission.
 func (p *Provider) signInPage(w http.ResponseWriter, status int, req *authorizationRequest, problem string) {
 	params := url.Values{}
-	for name, values := range req.params {
+	inBrowser := req.params
+	if req.pushed != "" {
+		inBrowser = req.shown
+	}
+	for name, values := range inBrowser {
 		switch name {
 		case "login", "other", "action": // the form's own fields
 		default:

@@ -169,7 +169,7 @@ func TestMetadataOfWhatIsNotOffered(t *testing.T) {
 		a.Provider.EditIDToken(apptest.Without("name")) // so that user info is asked
 		a.Provider.EditDiscovery(func(doc map[string]any) {
 			for _, name := range []string{
-				"pushed_authorization_request_endpoint", "registration_endpoint", "introspection_endpoint", "check_session_iframe",
+				"registration_endpoint", "introspection_endpoint", "check_session_iframe",
 				"device_authorization_endpoint", "backchannel_authentication_endpoint", "grant_management_endpoint",
 				"op_policy_uri", "op_tos_uri", "service_documentation",
 			} {
@@ -179,7 +179,7 @@ func TestMetadataOfWhatIsNotOffered(t *testing.T) {
 				"token_endpoint": "https://evil.test/token", "userinfo_endpoint": "https://evil.test/userinfo", "revocation_endpoint": "https://evil.test/revoke",
 			}
 			for _, name := range []string{
-				"require_pushed_authorization_requests", "require_signed_request_object", "request_parameter_supported", "request_uri_parameter_supported",
+				"require_signed_request_object", "request_parameter_supported", "request_uri_parameter_supported",
 				"claims_parameter_supported", "tls_client_certificate_bound_access_tokens", "frontchannel_logout_supported", "frontchannel_logout_session_supported",
 			} {
 				doc[name] = true

@@ -58,7 +58,7 @@ func (a *App) Leaves(b *Browser, want Aftermath) {
 	a.Provider.EditUserInfo(nil)
 	for _, e := range []oauthlogintest.Endpoint{
 		oauthlogintest.Discovery, oauthlogintest.JWKS, oauthlogintest.Authorization, oauthlogintest.Token,
-		oauthlogintest.UserInfo, oauthlogintest.Revocation, oauthlogintest.EndSession,
+		oauthlogintest.UserInfo, oauthlogintest.Revocation, oauthlogintest.EndSession, oauthlogintest.PushedAuthorization,
 	} {
 		a.Provider.Intercept(e, nil)
 	}

@@ -38,16 +38,19 @@ func (a *App) RefusedAtOnce(b *Browser, resp *Response, status int) {
 	}
 }
 
-// Secrets returns all codes, verifiers, states, nonces, tokens and other
-// responses of the token endpoint that were on their way so far, and the
+// Secrets returns all codes, verifiers, states, nonces, assertions, tokens and
+// other responses of the token endpoint that were on their way so far, and the
 // client's secret.
 func (a *App) Secrets() (secrets []string) {
 	secrets = []string{clientSecret, base64.StdEncoding.EncodeToString([]byte("app:" + clientSecret))}
 	for _, r := range a.Provider.Requests(oauthlogintest.Authorization) {
 		secrets = append(secrets, r.Query.Get("state"), r.Query.Get("nonce"))
 	}
+	for _, r := range a.Provider.Requests(oauthlogintest.PushedAuthorization) {
+		secrets = append(secrets, r.Form.Get("state"), r.Form.Get("nonce"), r.Form.Get("client_assertion"))
+	}
 	for _, r := range a.Provider.Requests(oauthlogintest.Token) {
-		secrets = append(secrets, r.Form.Get("code"), r.Form.Get("code_verifier"))
+		secrets = append(secrets, r.Form.Get("code"), r.Form.Get("code_verifier"), r.Form.Get("client_assertion"))
 	}
 	for _, body := range a.Wire.Responses() {
 		var tokens map[string]any

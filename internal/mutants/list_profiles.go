@@ -29,7 +29,7 @@ var profileMutants = []mutant{
 	},
 	{
 		name: "an assertion is logged", file: "internal/protocol/clientauth.go",
-		old: `"client_secret", "client_assertion"}`, new: `"client_secret"}`,
+		old: `"client_secret", "client_assertion",`, new: `"client_secret",`,
 		packages: "./internal/protocol", tests: "TestAssertionsAreNotLogged",
 	},
 	{
@@ -51,5 +51,40 @@ var profileMutants = []mutant{
 		name: "aliases are not used", file: "internal/protocol/metadata.go",
 		old: "c.transport.hasCertificate || ", new: "",
 		packages: "./internal/protocol .", tests: "TestMutualTLSAliases|TestMutualTLS",
+	},
+	{
+		name: "a push that fails goes through the front channel", file: "internal/protocol/authorize.go",
+		old: "		if err != nil {\n			return nil, fmt.Errorf(\"push authorization request: %w\", err)\n		}\n", new: "		if err != nil {\n			break\n		}\n",
+		packages: "./internal/protocol .", tests: "TestPushRefused|TestPushFails",
+	},
+	{
+		name: "a provider that requires pushing gets the front channel", file: "internal/protocol/authorize.go",
+		old: "	case md.MustPush:\n", new: "	case false:\n",
+		packages: "./internal/protocol .", tests: "TestPushRequired|TestPushRequiredWithoutAnEndpoint",
+	},
+	{
+		name: "the browser carries what was pushed", file: "internal/protocol/authorize.go",
+		old: `own = append(flat(fromEndpoint), "client_id"`, new: `own = append(own, "client_id"`,
+		packages: "./internal/protocol .", tests: "TestPush|TestPushedLogin",
+	},
+	{
+		name: "any status is a success of a push", file: "internal/protocol/push.go",
+		old: "case status != http.StatusCreated && status != http.StatusOK:", new: "case status >= 500:",
+		packages: "./internal/protocol", tests: "TestPushRefused",
+	},
+	{
+		name: "a request_uri may have control characters", file: "internal/protocol/push.go",
+		old: "strings.ContainsFunc(requestURI, unicode.IsControl)", new: "strings.ContainsFunc(requestURI, unicode.IsMark)",
+		packages: "./internal/protocol", tests: "TestPushRefused",
+	},
+	{
+		name: "prefetching pushes through StartLogin", file: "login.go",
+		old: "if r.Method == http.MethodHead || browser.IsPrefetch(r) {", new: "if r.Method == http.MethodTrace {",
+		tests: "TestLookingAheadPushesNothing",
+	},
+	{
+		name: "a push is waited for twice as long", file: "internal/protocol/push.go",
+		old: "context.WithTimeout(ctx, c.transport.timeout)", new: "context.WithTimeout(ctx, 2*c.transport.timeout)",
+		packages: "./internal/protocol", tests: "TestPushIsBounded",
 	},
 }

@@ -27,7 +27,9 @@ type AuthorizationRequest struct {
 }
 
 // AuthorizationRequest returns a new authorization request (RFC 6749 section 4.1.1,
-// OpenID Connect Core section 3.1.2.1). params take the place of parameters of the
+// OpenID Connect Core section 3.1.2.1). If the metadata has an endpoint for that, it
+// pushes the request there, and the URL only names what was pushed: see [PushError].
+// params take the place of parameters of the
 // same name in Registration.AuthParams. Parameters that this package sets itself are
 // refused, and so is a scope beside those of Registration.OAuth2 that is not a scope-token.
 // If there is no usable metadata, [Unavailable] is true for the error.
@@ -46,8 +48,9 @@ func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values, sc
 	if err != nil {
 		return nil, err
 	}
-	others := u.Query()
-	maps.DeleteFunc(others, func(name string, _ []string) bool { return isOwnParam(name) })
+	fromEndpoint := u.Query() // RFC 6749 section 3.1: the endpoint's own query stays
+	maps.DeleteFunc(fromEndpoint, func(name string, _ []string) bool { return isOwnParam(name) })
+	others := maps.Clone(fromEndpoint)
 	maps.Copy(others, c.AuthParams)
 	maps.Copy(others, params)
 	// RFC 9700 section 2.1.1: values that are specific to the transaction.
@@ -76,12 +79,31 @@ func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values, sc
 	if c.FormPost {
 		own = append(own, "response_mode", "form_post")
 	}
-	u.RawQuery = weburl.Encode(own...)
-	if more := others.Encode(); more != "" {
-		u.RawQuery += "&" + more
+	own = append(own, flat(others)...)
+	switch {
+	case md.PushURL != "":
+		requestURI, err := c.push(ctx, md, own)
+		if err != nil {
+			return nil, fmt.Errorf("push authorization request: %w", err)
+		}
+		// RFC 9126 section 4, and no parameter besides: what was pushed is all that counts.
+		own = append(flat(fromEndpoint), "client_id", c.OAuth2.ClientID, "request_uri", requestURI)
+	case md.MustPush:
+		return nil, &metadataError{c.Issuer, errNoPushEndpoint}
 	}
+	u.RawQuery = weburl.Encode(own...)
 	r.URL = u.String() // not as metadata writes it, which may need escapes
 	return r, nil
+}
+
+// flat returns parameters as alternating names and values, in a fixed order.
+func flat(params url.Values) (list []string) {
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		for _, value := range params[name] {
+			list = append(list, name, value)
+		}
+	}
+	return list
 }
 
 // Scope is what the scope parameter of an authorization request has with more scopes

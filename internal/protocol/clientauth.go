@@ -23,6 +23,9 @@ func (c *Client) post(ctx context.Context, t *Transport, md *metadata, endpoint 
 		return nil, nil, err
 	}
 	params = append(slices.Clip(params), credential.params...)
+	if !credential.basic && !hasParam(params, "client_id") {
+		params = append(params, "client_id", c.OAuth2.ClientID)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(weburl.Encode(params...)))
 	if err != nil {
 		return nil, nil, errMalformed // the error would quote the URL
@@ -37,7 +40,20 @@ func (c *Client) post(ctx context.Context, t *Transport, md *metadata, endpoint 
 }
 
 // secretParams are the parameters whose values must not be shown.
-var secretParams = []string{"code", "code_verifier", "refresh_token", "token", "client_secret", "client_assertion"}
+var secretParams = []string{
+	"code", "code_verifier", "refresh_token", "token", "client_secret", "client_assertion",
+	"state", "nonce", "code_challenge", "login_hint", "id_token_hint",
+}
+
+// hasParam reports whether a list of alternating names and values has a name.
+func hasParam(params []string, name string) bool {
+	for i := 0; i < len(params); i += 2 {
+		if params[i] == name {
+			return true
+		}
+	}
+	return false
+}
 
 func secretsOf(params []string) (values []string) {
 	for i := 1; i < len(params); i += 2 {
@@ -57,28 +73,27 @@ type credential struct {
 
 // authenticate returns a credential for one request: assertions are not used twice.
 func (c *Client) authenticate(ctx context.Context, timeout time.Duration, md *metadata) (credential, error) {
-	id := []string{"client_id", c.OAuth2.ClientID}
 	switch {
 	case c.ClientAssertion != nil:
 		assertion, err := callBounded(ctx, timeout, func(ctx context.Context) (string, error) { return c.ClientAssertion(ctx, c.audience(md)) })
 		if err != nil {
 			return credential{}, &CredentialError{"assertion", err}
 		}
-		// RFC 7521 section 4.2. The client_id has to be there, because the sub of an
-		// assertion that a platform has issued is not the client.
-		return credential{params: append(id, "client_assertion_type", assertionType, "client_assertion", assertion)}, nil
+		// RFC 7521 section 4.2. post adds the client_id, which has to be there, because the
+		// sub of an assertion that a platform has issued is not the client.
+		return credential{params: []string{"client_assertion_type", assertionType, "client_assertion", assertion}}, nil
 	case c.ClientSecret != nil:
 		secret, err := callBounded(ctx, timeout, c.ClientSecret)
 		if err != nil {
 			return credential{}, &CredentialError{"secret", err}
 		}
-		return credential{params: append(id, "client_secret", secret)}, nil
+		return credential{params: []string{"client_secret", secret}}, nil
 	case md.authStyle(c.OAuth2) != oauth2.AuthStyleInParams:
 		return credential{basic: true}, nil
 	case c.OAuth2.ClientSecret != "":
-		return credential{params: append(id, "client_secret", c.OAuth2.ClientSecret)}, nil
+		return credential{params: []string{"client_secret", c.OAuth2.ClientSecret}}, nil
 	}
-	return credential{params: id}, nil
+	return credential{}, nil
 }
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" // RFC 7523 section 2.2

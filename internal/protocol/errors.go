@@ -120,7 +120,11 @@ func Unavailable(err error) bool {
 		keys     *keysError
 		call     *CallError
 		foreign  *url.Error // of an HTTP client that is not made here
+		push     *PushError
 	)
+	if errors.As(err, &push) {
+		return push.unavailable()
+	}
 	return !errors.As(err, &refused) && !errors.Is(err, errNoUsableKey) &&
 		(errors.As(err, &status) || errors.As(err, &metadata) || errors.As(err, &keys) || errors.As(err, &call) || errors.As(err, &foreign))
 }
@@ -164,7 +168,13 @@ func RefusalOf(err error) Refusal {
 
 // Misconfigured reports whether err is an error response that every request of this
 // client meets, until its configuration changes.
-func Misconfigured(err error) bool { return hasCode(err, "invalid_client", "unauthorized_client") }
+func Misconfigured(err error) bool {
+	var push *PushError
+	if errors.As(err, &push) {
+		return slices.Contains([]string{"invalid_client", "unauthorized_client", "invalid_scope"}, push.Code)
+	}
+	return hasCode(err, "invalid_client", "unauthorized_client")
+}
 
 // RefusesCode reports whether err is an error response that rejects an authorization
 // code. "bad_verification_code" is GitHub's invalid_grant, and some providers call a

@@ -22,6 +22,8 @@ type metadata struct {
 	Issuer                                    string // a template at several tenants of Microsoft Entra ID
 	AuthURL, TokenURL, JWKSURL                string
 	UserInfoURL, RevocationURL, EndSessionURL string // "": none
+	PushURL                                   string // of authorization requests; "": none
+	MustPush                                  bool
 	SigningAlgs                               []string
 	AuthMethods                               []string // nil: not said
 	IssInResponse                             bool
@@ -96,6 +98,7 @@ func parseMetadataOf(issuer string, publishes func(found string) bool, body []by
 		{"userinfo_endpoint", &md.UserInfoURL, false},
 		{"revocation_endpoint", &md.RevocationURL, false},
 		{"end_session_endpoint", &md.EndSessionURL, false},
+		{"pushed_authorization_request_endpoint", &md.PushURL, false},
 	} {
 		isString := member(doc, e.name, e.url)
 		switch {
@@ -120,6 +123,9 @@ func parseMetadataOf(issuer string, publishes func(found string) bool, body []by
 	}
 	if !member(doc, "authorization_response_iss_parameter_supported", &md.IssInResponse) {
 		ignored = append(ignored, "authorization_response_iss_parameter_supported")
+	}
+	if !member(doc, "require_pushed_authorization_requests", &md.MustPush) {
+		ignored = append(ignored, "require_pushed_authorization_requests")
 	}
 	if !member(doc, "mtls_endpoint_aliases", &md.aliases) {
 		ignored = append(ignored, "mtls_endpoint_aliases")

@@ -42,6 +42,7 @@ func (md *metadata) useAliases(issuer string) error {
 		{"token_endpoint", &md.TokenURL},
 		{"revocation_endpoint", &md.RevocationURL},
 		{"userinfo_endpoint", &md.UserInfoURL},
+		{"pushed_authorization_request_endpoint", &md.PushURL},
 	} {
 		alias := ""
 		if !member(md.aliases, e.name, &alias) {
