@@ -14,6 +14,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
@@ -253,12 +254,12 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	}
 	// Before the provider says who signs in: what it ends from now on ends this login as well.
 	moment := m.sessions.grants.Moment()
-	t, err := p.client.Exchange(ctx, response.Code, f.verifier)
+	t, err := p.client.Exchange(ctx, response.Code, f.verifier, dpop.KeyOf(f.dpopKey))
 	if err != nil {
 		code, status := classify(err)
 		return fail(code, status, fmt.Errorf("exchange code: %w", err))
 	}
-	user, readInfo, err := p.authenticate(ctx, t, f.want)
+	user, readInfo, err := p.authenticate(ctx, t, f.want, dpop.KeyOf(f.dpopKey))
 	if errors.Is(err, protocol.ErrInsufficient) {
 		failed := m.responses.loginError(p, f.returnPath, "step_up_failed", http.StatusForbidden, err)
 		failed.RetryURL = f.returnPath // which asks for the step-up again
@@ -282,6 +283,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	rec := newRecord(p, user, t)
 	rec.ask(f.scopes)
 	rec.extra.userInfo = readInfo
+	rec.extra.dpopKey = f.dpopKey
 	if signed, err := claims.Parse(rec.tokens.id.Payload()); err == nil { // verified
 		rec.extra.sid = signed.String("sid")
 	}

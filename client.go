@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/roundtrip"
 )
 
@@ -32,6 +33,10 @@ var (
 // this way are saved in Options.Store at once; without a store they reach the cookie
 // with the next request that this instance serves. A token that a refresh has just
 // brought, and that no API has accepted yet, is not refreshed again for ten seconds.
+//
+// The tokens of a login with [Provider].DPoP are sent as such, with a proof for each
+// request (RFC 9449 section 7.1). A request that an API rejects to ask for a nonce is sent
+// once more, if its body can be replayed; that causes no refresh.
 //
 // Requests fail with [ErrNoSession] or [ErrNoToken] when there is no token to send.
 // The client has no timeout; requests end with their own contexts and with ctx.
@@ -63,7 +68,7 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 		return roundtrip.Failing{Err: err}.RoundTrip(r)
 	}
 	if !roundtrip.SameOriginAsAsked(r) {
-		return t.send(ctx, r, "")
+		return m.transport.RoundTrip(r.Clone(ctx))
 	}
 	var failed error
 	if m.refreshes.due(&rec.tokens, time.Now()) {
@@ -76,11 +81,11 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 	if errors.Is(failed, errSessionEnded) || !rec.tokens.valid(time.Now()) {
 		return roundtrip.Failing{Err: noToken(failed)}.RoundTrip(r)
 	}
-	resp, err := t.send(ctx, r, rec.tokens.access)
+	resp, err := t.send(ctx, r, rec)
 	if err == nil && resp.StatusCode != http.StatusUnauthorized {
 		m.sessions.grants.Accepted(rec)
 	}
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || !t.mayRefresh(rec) {
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || refusesProof(rec, resp) || !t.mayRefresh(rec) {
 		return resp, err
 	}
 	again, ok := roundtrip.Replay(r)
@@ -96,7 +101,7 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
 	resp.Body.Close()
 	fresh := t.session.current()
-	resp, err = t.send(ctx, again, fresh.tokens.access)
+	resp, err = t.send(ctx, again, fresh)
 	if err == nil && resp.StatusCode != http.StatusUnauthorized {
 		m.sessions.grants.Accepted(fresh)
 	}
@@ -129,13 +134,18 @@ func (t *sessionTransport) mayRefresh(rec *record) bool {
 		(time.Since(rec.tokens.issued) >= rejectedPause || !t.session.owner.sessions.grants.Unproven(rec))
 }
 
-// send sends a copy of r, with a token if there is one.
-func (t *sessionTransport) send(ctx context.Context, r *http.Request, token string) (*http.Response, error) {
-	r = r.Clone(ctx)
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	return t.session.owner.transport.RoundTrip(r)
+// refusesProof reports whether a 401 response is about the proof alone. Another access
+// token would not help.
+func refusesProof(rec *record, resp *http.Response) bool {
+	code := dpop.ChallengeError(resp)
+	return len(rec.extra.dpopKey) > 0 && (code == dpop.UseNonce || code == dpop.InvalidProof)
+}
+
+// send sends a copy of r with the access token of a record, and once more if the API asks
+// for a nonce in the proof of a bound one.
+func (t *sessionTransport) send(ctx context.Context, r *http.Request, rec *record) (*http.Response, error) {
+	m := t.session.owner
+	return dpop.Send(r.Clone(ctx), rec.tokens.access, rec.key(), m.nonces, m.transport.RoundTrip)
 }
 
 func noToken(cause error) error {

@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
@@ -47,6 +49,7 @@ type flow struct {
 	again           bool       // it follows one that took too long
 	scopes          []string   // that it requests beside Provider.OAuth2.Scopes
 	params          url.Values // of LoginOptions.AuthParams, unless they are too long
+	dpopKey         []byte     // that its code is bound to; nil: none
 }
 
 // A flowKind says what begins a login.
@@ -64,6 +67,8 @@ const (
 	tagAgain  = iota + 1
 	tagScopes // separated by spaces
 	tagParams // as a query
+
+	tagFlowKey = tagDPoPKey // of a record too
 )
 
 // maxFlowParams bounds the parameters that a login keeps, in bytes of a query: a flow cookie
@@ -74,6 +79,7 @@ func newFlow(p *provider, request *protocol.AuthorizationRequest, opts LoginOpti
 	f := &flow{
 		provider: p.tag, state: request.State, verifier: request.Verifier, want: request.Want,
 		started: time.Now(), returnPath: opts.ReturnTo, silent: kind == silent, again: kind == restarted, scopes: union(nil, opts.Scopes),
+		dpopKey: request.Key.Seed(),
 	}
 	if kind != silent && len(opts.AuthParams.Encode()) <= maxFlowParams {
 		f.params = opts.AuthParams
@@ -101,6 +107,7 @@ func (f *flow) pack() []byte {
 	}
 	p.Field(tagScopes, []byte(strings.Join(f.scopes, " ")))
 	p.Field(tagParams, []byte(f.params.Encode()))
+	p.Field(tagFlowKey, f.dpopKey)
 	return p.Pack()
 }
 
@@ -137,6 +144,11 @@ func unpackFlow(packed []byte) (*flow, error) {
 				u.Fail()
 			}
 			f.params = params
+		case tagFlowKey:
+			if len(value) != dpop.SeedBytes {
+				u.Fail()
+			}
+			f.dpopKey = bytes.Clone(value)
 		}
 	})
 	return f, u.Err()

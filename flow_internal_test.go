@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
@@ -32,6 +33,9 @@ func TestFlowsPackExactly(t *testing.T) {
 		f.want.ACRValues = acrValues
 		for i := range scopes % 8 {
 			f.scopes = append(f.scopes, fmt.Sprint("scope", i))
+		}
+		if scopes%2 == 0 {
+			f.dpopKey = bytes.Repeat([]byte{scopes}, dpop.SeedBytes)
 		}
 		if maxAge >= 0 {
 			f.want.MaxAge = time.Duration(maxAge) * time.Second
@@ -82,7 +86,7 @@ func TestMalformedFlowsDoNotUnpack(t *testing.T) {
 	tooOld.want.MaxAge = (math.MaxInt32 + 1) * time.Second
 	for name, packed := range map[string][]byte{
 		"a byte past the end": append(bytes.Clone(packed), 0), "a record": smallRecord().pack(time.Unix(1_700_000_000, 0)), "a bomb": bomb(4<<20, 100),
-		"a max_age past the limit": tooOld.pack(),
+		"a max_age past the limit": tooOld.pack(), "a short key": append(bytes.Clone(packed), tagFlowKey, 1, 'x'),
 	} {
 		if got, err := unpackFlow(packed); err == nil {
 			t.Errorf("%s unpacked: %+v", name, got)

@@ -146,7 +146,7 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 
 // revoke revokes the refresh token of a record as best it can.
 func (m *Middleware) revoke(ctx context.Context, p *provider, rec *record) {
-	if err := p.client.Revoke(ctx, rec.tokens.refresh.Text()); err != nil {
+	if err := p.client.Revoke(ctx, rec.tokens.refresh.Text(), rec.key()); err != nil {
 		m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)
 	}
 }

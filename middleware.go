@@ -13,6 +13,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/hints"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
@@ -49,6 +50,7 @@ type Middleware struct {
 	// crossOrigin finds unsafe requests of other origins.
 	crossOrigin *http.CrossOriginProtection
 	transport   http.RoundTripper // of calls to users' APIs
+	nonces      *dpop.Nonces      // of all servers that get proofs
 	serving     atomic.Bool       // a request has come in
 	silent      silentLogins
 	// logoutTokens are those of BackChannelLogout.
@@ -87,6 +89,7 @@ func New(opts Options) (*Middleware, error) {
 		transport:   protocol.NewTransport(opts.HTTPClient),
 	}
 	bounded := protocol.NewBounded(m.transport, opts.HTTPClient)
+	m.nonces = bounded.Nonces
 	m.logoutTokens = logoutTokens{accepted: memory.Recent{MaxAge: protocol.LogoutTokenLifetime, Max: maxLogoutTokens}}
 	for _, config := range opts.Providers {
 		m.providers = append(m.providers, newProvider(config, opts.backChannelPath(), bounded, opts.Logger))

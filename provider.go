@@ -71,6 +71,15 @@ type Provider struct {
 	// requested (OpenID Connect Core section 3.1.3.7).
 	AuthParams url.Values
 
+	// DPoP binds the access tokens of new logins to a key (RFC 9449): whoever gets hold of
+	// one cannot use it. Each session has a key of its own, sealed in it and kept nowhere
+	// else, and works on all instances. The provider has to issue tokens of the type DPoP;
+	// others are refused. [Middleware.Client], Identify and [SignIn].Client send proofs.
+	//
+	// The option decides for new logins only. A session that began without it goes on with
+	// bearer tokens, and one with a key never sends its token as a bearer token.
+	DPoP bool
+
 	// PostLogoutRedirectURL is where an OpenID Connect provider sends the user after a
 	// logout, as registered there: the RedirectURL's origin and "/" by default.
 	PostLogoutRedirectURL string

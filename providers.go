@@ -40,7 +40,7 @@ func newProvider(config Provider, backChannelPath string, transport *protocol.Tr
 		p.postLogoutPath = cmp.Or(u.Path, "/")
 	}
 	registration := protocol.Registration{
-		Issuer: p.Issuer, OAuth2: p.OAuth2, ClientAssertion: p.ClientAssertion, AuthParams: p.AuthParams, FormPost: p.FormPost,
+		Issuer: p.Issuer, OAuth2: p.OAuth2, ClientAssertion: p.ClientAssertion, AuthParams: p.AuthParams, DPoP: p.DPoP, FormPost: p.FormPost,
 		TrustedAudiences: p.TrustedAudiences, PostLogoutRedirectURL: p.PostLogoutRedirectURL, LogoutParams: p.LogoutParams,
 		BackChannelLogoutURI: weburl.Origin(redirect) + backChannelPath,
 	}

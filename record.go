@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"strings"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
@@ -47,6 +49,7 @@ type extra struct {
 	userInfo  bool           // its claims come from user info too
 	asked     string         // scopes that logins requested beside Provider.OAuth2.Scopes
 	formName  string         // the name of the user that a form brought: see Apple
+	dpopKey   []byte         // that the access token is bound to; nil: it is a bearer token
 	settled   bool           // a refresh took a claim away, which user info must not bring back
 	unknown   []unknownField // of a later version
 }
@@ -69,6 +72,7 @@ const (
 	tagUserInfo
 	tagAsked // scopes, granted or not, separated by spaces
 	tagSettled
+	tagDPoPKey
 	tagFormName = 14
 )
 
@@ -83,8 +87,12 @@ func newRecord(p *provider, user User, t *protocol.Tokens) *record {
 }
 
 func newTokens(t *protocol.Tokens) tokens {
+	tokenType := ""
+	if strings.EqualFold(t.Type, typeDPoP) {
+		tokenType = typeDPoP
+	}
 	return tokens{
-		access: t.Access, refresh: seal.NewToken(t.Refresh), id: seal.NewToken(t.ID),
+		access: t.Access, tokenType: tokenType, refresh: seal.NewToken(t.Refresh), id: seal.NewToken(t.ID),
 		scope: t.Scope, issued: t.Issued, expiry: t.Expiry,
 	}
 }
@@ -130,6 +138,7 @@ func (rec *record) packExtra(p *seal.Packer) {
 	packMark(p, tagUserMark, x.userMark)
 	packMark(p, tagSIDMark, x.sidMark)
 	p.Field(tagDeviceKey, x.deviceKey)
+	p.Field(tagDPoPKey, x.dpopKey)
 	if x.lineage != (memory.ID{}) {
 		p.Field(tagLineage, x.lineage[:])
 	}
@@ -209,6 +218,9 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 		fixed(x.sidMark[:])
 	case tagDeviceKey:
 		x.deviceKey = value
+	case tagDPoPKey:
+		x.dpopKey = make([]byte, dpop.SeedBytes)
+		fixed(x.dpopKey)
 	case tagLineage:
 		fixed(x.lineage[:])
 	case tagSettled:
@@ -271,12 +283,19 @@ func (rec *record) Bytes() int {
 	u, t, x := &rec.user, &rec.tokens, &rec.extra
 	n := fixed + len(u.Subject) + len(u.Name) + len(u.Email) + len(u.RawClaims) +
 		len(t.access) + len(t.tokenType) + t.refresh.Size() + t.id.Size() + len(t.scope) +
-		len(x.issuer) + len(x.sid) + len(x.appClaims) + len(x.deviceKey) + len(x.asked) + len(x.formName)
+		len(x.issuer) + len(x.sid) + len(x.appClaims) + len(x.deviceKey) + len(x.dpopKey) + len(x.asked) + len(x.formName)
 	for _, field := range x.unknown {
 		n += len(field.value)
 	}
 	return n
 }
+
+// typeDPoP is the token_type of a token that is bound to a key (RFC 9449 section 5).
+const typeDPoP = "DPoP"
+
+// key returns what the tokens are bound to, nil for bearer tokens. It is that of the login,
+// also after Provider.DPoP has changed.
+func (rec *record) key() *dpop.Key { return dpop.KeyOf(rec.extra.dpopKey) }
 
 // valid reports whether there is an access token that has not expired.
 func (t *tokens) valid(now time.Time) bool {

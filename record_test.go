@@ -11,6 +11,7 @@ import (
 	"testing/quick"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
@@ -76,8 +77,11 @@ func TestRecordsPackExactly(t *testing.T) {
 			if len(deviceKey) > 0 {
 				rec.extra.deviceKey = deviceKey
 			}
+			if generation%3 == 0 {
+				rec.extra.dpopKey = bytes.Repeat([]byte{byte(generation)}, dpop.SeedBytes)
+			}
 			for _, tag := range slices.Sorted(maps.Keys(unknown)) {
-				if tag > tagSettled && len(unknown[tag]) > 0 {
+				if tag > tagDPoPKey && len(unknown[tag]) > 0 {
 					rec.extra.unknown = append(rec.extra.unknown, unknownField{uint64(tag), unknown[tag]})
 				}
 			}
@@ -119,6 +123,7 @@ func TestExtraFields(t *testing.T) {
 		{"mark of the user", func(rec *record) { rec.extra.userMark = mark }, 2 + 8},
 		{"mark of the provider's session", func(rec *record) { rec.extra.sidMark = mark }, 2 + 8},
 		{"device key", func(rec *record) { rec.extra.deviceKey = []byte{0, 1} }, 2 + 2},
+		{"DPoP key", func(rec *record) { rec.extra.dpopKey = bytes.Repeat([]byte{0, 1}, 16) }, 2 + 32},
 		{"scopes", func(rec *record) { rec.extra.asked = "mail calendar" }, 2 + 13},
 		{"unknown", func(rec *record) { rec.extra.unknown = []unknownField{{120, []byte("x")}, {121, []byte("y")}} }, 4 + 2},
 	} {
@@ -181,6 +186,8 @@ func TestMalformedRecordsDoNotUnpack(t *testing.T) {
 		"a mark of 9 bytes":          field(tagUserMark, "123456789"),
 		"another mark of 1 byte":     field(tagSIDMark, "1"),
 		"another mark of 100 bytes":  field(tagSIDMark, strings.Repeat("1", 100)),
+		"a DPoP key of 31 bytes":     field(tagDPoPKey, strings.Repeat("1", 31)),
+		"a DPoP key of 33 bytes":     field(tagDPoPKey, strings.Repeat("1", 33)),
 		"a flow":                     sampleFlow().pack(),
 		"a bomb":                     bomb(4<<20, 100),
 		"a bomb that says so":        bomb(4<<20, 4<<20),
@@ -201,8 +208,8 @@ func TestRecordBytes(t *testing.T) {
 	text := strings.Repeat("x", 1000)
 	large.user = User{Subject: text, Name: text, Email: text, RawClaims: []byte(text)}
 	large.tokens = tokens{access: text, refresh: seal.NewToken(text), id: seal.NewToken(text), scope: text, tokenType: text}
-	large.extra = extra{issuer: text, sid: text, appClaims: []byte(text), deviceKey: []byte(text), asked: text, unknown: []unknownField{{99, []byte(text)}}}
-	if n := large.Bytes(); n < 15*1000 || n > 16*1000 || small.Bytes() > 1000 {
+	large.extra = extra{issuer: text, sid: text, appClaims: []byte(text), deviceKey: []byte(text), dpopKey: []byte(text), asked: text, unknown: []unknownField{{99, []byte(text)}}}
+	if n := large.Bytes(); n < 16*1000 || n > 17*1000 || small.Bytes() > 1000 {
 		t.Errorf("%d and %d bytes", n, small.Bytes())
 	}
 }

@@ -199,7 +199,7 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 
 // revoke revokes the tokens of a session that has ended before they came.
 func (f *refreshes) revoke(ctx context.Context, p *provider, rec *record) {
-	if err := p.client.Revoke(ctx, rec.tokens.refresh.Text()); err != nil {
+	if err := p.client.Revoke(ctx, rec.tokens.refresh.Text(), rec.key()); err != nil {
 		f.log.WarnContext(ctx, "oauthlogin: tokens of an ended session not revoked", "provider", p.Name, "error", err)
 	}
 }
@@ -246,7 +246,7 @@ func (e *identityError) Unwrap() error { return e.err }
 // refresh redeems the refresh token (RFC 6749 section 6) and returns a record of the
 // next generation. A response without a refresh token leaves the old one in force.
 func (p *provider) refresh(ctx context.Context, old *record) (*record, error) {
-	t, err := p.client.Refresh(ctx, old.tokens.refresh.Text())
+	t, err := p.client.Refresh(ctx, old.tokens.refresh.Text(), old.key())
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +311,7 @@ func (p *provider) refreshedUser(ctx context.Context, old *record, t *protocol.T
 		updated, last = claims.Updated(known, last, fresh), fresh
 	}
 	if readInfo {
-		info, err := p.client.UserInfo(ctx, t.Access, old.user.Subject)
+		info, err := p.client.UserInfo(ctx, t.Access, old.user.Subject, old.key())
 		switch {
 		case errors.Is(err, protocol.ErrSubject):
 			return User{}, fmt.Errorf("read user info: %w", err)

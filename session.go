@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -76,13 +77,14 @@ func (s *Session) init(m *Middleware, r *http.Request, rec *record) {
 
 // Token returns a copy of the access token with its expiry, and never the refresh
 // token. It returns nil if the access token has expired. A zero Expiry means that the
-// provider named none.
+// provider named none. A token with the TokenType "DPoP" is worthless without a proof, which
+// [Middleware.Client] makes.
 func (s *Session) Token() *oauth2.Token {
 	t := &s.current().tokens
 	if !t.valid(time.Now()) {
 		return nil
 	}
-	return &oauth2.Token{AccessToken: t.access, TokenType: "Bearer", Expiry: t.expiry}
+	return &oauth2.Token{AccessToken: t.access, TokenType: cmp.Or(t.tokenType, "Bearer"), Expiry: t.expiry}
 }
 
 // SignedInAt returns the time of the login that began the session.

@@ -134,7 +134,7 @@ func (u *User) changes(before *User) (claims.Object, error) {
 // that it wants.
 func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider, f *flow, rec *record) (*record, string, *Error) {
 	user := rec.ownUser()
-	in := &SignIn{User: &user, ReturnTo: f.returnPath, Client: &http.Client{Transport: p.transport.WithToken(rec.tokens.access)}}
+	in := &SignIn{User: &user, ReturnTo: f.returnPath, Client: &http.Client{Transport: p.transport.WithToken(rec.tokens.access, rec.key())}}
 	if previous, _, _ := m.sessions.load(r); previous != nil && previous.vouchedFor(time.Now()) {
 		in.Previous = &Session{}
 		in.Previous.init(m, r, previous)

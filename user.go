@@ -13,6 +13,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/apple"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
@@ -54,10 +55,11 @@ func (u *User) Claims(v any) error {
 
 // authenticate returns the user that the tokens belong to, by the ID token of an OpenID
 // Connect provider and by Identify otherwise, and whether user info was read. The ID
-// token has to show what the authorization request asked for.
-func (p *provider) authenticate(ctx context.Context, t *protocol.Tokens, want protocol.Authentication) (user User, readInfo bool, err error) {
+// token has to show what the authorization request asked for. key is what the access token
+// is bound to, if it is.
+func (p *provider) authenticate(ctx context.Context, t *protocol.Tokens, want protocol.Authentication, key *dpop.Key) (user User, readInfo bool, err error) {
 	if p.Issuer == "" {
-		if user, err = p.identify(ctx, t.Access); err != nil {
+		if user, err = p.identify(ctx, t.Access, key); err != nil {
 			return User{}, false, fmt.Errorf("identify user: %w", err)
 		}
 		user.Issuer = p.issuer
@@ -69,7 +71,7 @@ func (p *provider) authenticate(ctx context.Context, t *protocol.Tokens, want pr
 		if err != nil {
 			return User{}, false, fmt.Errorf("verify ID token: %w", err)
 		}
-		if user, readInfo, err = p.withUserInfo(ctx, signed, payload, t.Access); err != nil {
+		if user, readInfo, err = p.withUserInfo(ctx, signed, payload, t.Access, key); err != nil {
 			return User{}, false, err
 		}
 		user.Issuer = signed.String("iss")
@@ -88,11 +90,11 @@ var errClaimsTooLarge = errors.New("the provider says too much about the user")
 // withUserInfo returns the user of an ID token. It reads user info too if the provider
 // has it and name or e-mail are missing, or Provider.AlwaysUserInfo says so. User info
 // that cannot be read does not fail a login whose ID token is good.
-func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, payload json.RawMessage, accessToken string) (user User, read bool, err error) {
+func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, payload json.RawMessage, accessToken string, key *dpop.Key) (user User, read bool, err error) {
 	if !p.AlwaysUserInfo && signed.String("name") != "" && signed.String("email") != "" {
 		return p.newUser(signed, payload), false, nil
 	}
-	info, err := p.client.UserInfo(ctx, accessToken, signed.String("sub"))
+	info, err := p.client.UserInfo(ctx, accessToken, signed.String("sub"), key)
 	switch {
 	case errors.Is(err, protocol.ErrSubject):
 		return User{}, false, fmt.Errorf("read user info: %w", err)
@@ -115,8 +117,8 @@ func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, paylo
 var errNoSubject = errors.New("the provider named no subject")
 
 // identify asks Identify whose access token it is.
-func (p *provider) identify(ctx context.Context, accessToken string) (User, error) {
-	user, err := p.Identify(ctx, &http.Client{Transport: p.transport.WithToken(accessToken)})
+func (p *provider) identify(ctx context.Context, accessToken string, key *dpop.Key) (User, error) {
+	user, err := p.Identify(ctx, &http.Client{Transport: p.transport.WithToken(accessToken, key)})
 	switch {
 	case err != nil:
 		return User{}, protocol.CallFailed(err)
@@ -281,7 +283,7 @@ func (p *provider) laterUser(ctx context.Context, rec *record) (User, error) {
 	if err != nil {
 		return User{}, fmt.Errorf("read claims: %w", err)
 	}
-	info, err := p.client.UserInfo(ctx, rec.tokens.access, rec.user.Subject)
+	info, err := p.client.UserInfo(ctx, rec.tokens.access, rec.user.Subject, rec.key())
 	if err != nil {
 		return User{}, err
 	}

@@ -57,7 +57,7 @@ func (p *Provider) authorizationResponse(w http.ResponseWriter, r *http.Request,
 	code, now := rand.Text(), p.config.Now()
 	p.store.update(now, func() {
 		p.store.codes[code] = &authorizationCode{
-			grant:       &grant{client: req.client, session: s, scopes: req.scopes, nonce: req.nonce},
+			grant:       &grant{client: req.client, session: s, scopes: req.scopes, nonce: req.nonce, jkt: req.jkt},
 			redirectURI: req.redirectURI,
 			challenge:   req.challenge,
 			expires:     now.Add(p.config.CodeTTL),

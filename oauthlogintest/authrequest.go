@@ -19,6 +19,7 @@ type authorizationRequest struct {
 	redirectURI string
 	state       string
 	nonce       string
+	jkt         string // dpop_jkt
 	challenge   string
 	scopes      []string
 	acrValues   []string
@@ -83,6 +84,11 @@ func (p *Provider) validateAuthorization(req *authorizationRequest) *oauthError 
 		return invalid("code_challenge is not the base64url form of a SHA-256 hash")
 	}
 	req.challenge = params.Get("code_challenge")
+	if p.config.RequireDPoP {
+		if req.jkt = params.Get("dpop_jkt"); !isSHA256(req.jkt) {
+			return invalid("dpop_jkt is missing or not a thumbprint")
+		}
+	}
 	req.nonce = params.Get("nonce")
 	req.acrValues = strings.Fields(params.Get("acr_values"))
 	req.prompt = strings.Fields(params.Get("prompt"))

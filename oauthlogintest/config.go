@@ -47,6 +47,12 @@ type Config struct {
 	// which the provider supports in any case.
 	RequireFormPost bool
 
+	// RequireDPoP binds all tokens to keys of the client (RFC 9449). Requests to the token,
+	// pushed authorization request and user info endpoints then need a proof with a nonce
+	// of the Provider, which it renews every five minutes and offers with each response;
+	// those to the revocation endpoint may have one. Authorization requests need dpop_jkt.
+	RequireDPoP bool
+
 	// RequirePAR has authorization requests pushed (RFC 9126). The authorization endpoint
 	// then takes a client_id and a request_uri and nothing else, and each request_uri once,
 	// within a minute.

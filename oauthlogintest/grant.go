@@ -29,6 +29,7 @@ type grant struct {
 	session session // at the time of the grant
 	scopes  []string
 	nonce   string
+	jkt     string // thumbprint of the key that its tokens are bound to; "": none
 	revoked bool
 }
 
@@ -101,7 +102,7 @@ func (s *store) firstUse(now time.Time, id string, end time.Time) (first bool) {
 }
 
 // redeemCode returns the grant of a code and marks the code as used.
-func (s *store) redeemCode(now time.Time, client *Client, code, redirectURI, verifier string) (g *grant, err *oauthError) {
+func (s *store) redeemCode(now time.Time, client *Client, code, redirectURI, verifier, jkt string) (g *grant, err *oauthError) {
 	s.update(now, func() {
 		c := s.codes[code]
 		switch {
@@ -113,6 +114,8 @@ func (s *store) redeemCode(now time.Time, client *Client, code, redirectURI, ver
 			err = invalidGrant("the code has already been used")
 		case c.redirectURI != redirectURI:
 			err = invalidGrant("redirect_uri differs from the authorization request")
+		case c.jkt != jkt:
+			err = invalidGrant("the code is bound to another key")
 		case !challengeMatches(c.challenge, verifier):
 			err = invalidGrant("code_verifier does not match the code_challenge")
 		default:
@@ -134,12 +137,15 @@ func challengeMatches(challenge, verifier string) bool {
 
 // rotateRefreshToken marks a refresh token as used and returns its grant and the
 // scopes to issue: the requested ones, or all granted ones if none are requested.
-func (s *store) rotateRefreshToken(now time.Time, client *Client, token string, requested []string) (g *grant, scopes []string, err *oauthError) {
+func (s *store) rotateRefreshToken(now time.Time, client *Client, token, jkt string, requested []string) (g *grant, scopes []string, err *oauthError) {
 	s.update(now, func() {
 		t := s.refresh[token]
 		switch {
 		case t == nil || t.client != client || t.revoked || !now.Before(t.expires):
 			err = invalidGrant("the refresh token is unknown, expired, revoked or belongs to another client")
+			return
+		case t.jkt != jkt:
+			err = invalidGrant("the refresh token is bound to another key")
 			return
 		case t.used:
 			// RFC 9700 section 4.14.2: reuse means that the token leaked, so

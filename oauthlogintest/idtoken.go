@@ -65,6 +65,9 @@ func (p *Provider) jwtAccessToken(g *grant, scopes []string, now time.Time) stri
 		"auth_time": g.session.authTime.Unix(),
 		"acr":       g.session.acr,
 	}
+	if g.jkt != "" { // RFC 9449 section 6.1
+		claims["cnf"] = map[string]any{"jkt": g.jkt}
+	}
 	return signJWT(key.header("at+jwt"), claims, key.sign)
 }
 

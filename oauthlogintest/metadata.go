@@ -56,6 +56,9 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		// The default is true (OpenID Connect Discovery 1.0 section 3).
 		"request_uri_parameter_supported": false,
 	}
+	if p.config.RequireDPoP { // RFC 9449 section 5.1
+		doc["dpop_signing_alg_values_supported"] = []string{"ES256"}
+	}
 	if p.config.RequirePAR { // RFC 9126 section 5
 		doc["pushed_authorization_request_endpoint"] = p.endpointURL(pushPath)
 		doc["require_pushed_authorization_requests"] = true

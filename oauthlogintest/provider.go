@@ -20,6 +20,7 @@ type Provider struct {
 	crossOrigin http.CrossOriginProtection
 	store       store
 	keys        keyring
+	nonces      nonceKeeper
 	log         requestLog
 
 	mu      sync.RWMutex // guards what follows

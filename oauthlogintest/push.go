@@ -25,8 +25,15 @@ type pushedRequest struct {
 // servePush takes an authorization request from the client (RFC 9126 section 2).
 func (p *Provider) servePush(w http.ResponseWriter, r *http.Request) {
 	client, form, err := p.authenticatedForm(r)
+	jkt := ""
+	if err == nil {
+		jkt, err = p.clientProof(w, r)
+	}
 	if err == nil {
 		err = p.checkPushed(client, form)
+	}
+	if err == nil && jkt != "" && jkt != form.Get("dpop_jkt") { // RFC 9449 section 10.1
+		err = &oauthError{Code: "invalid_dpop_proof", Description: "the proof is of another key than dpop_jkt"}
 	}
 	if err != nil {
 		writeOAuthError(w, err)

@@ -44,6 +44,7 @@ func (p *Provider) Registration(base string) oauthlogin.Provider {
 			RedirectURL:  firstAt(base, client.RedirectURIs),
 			Scopes:       []string{"openid", "profile", "email"},
 		},
+		DPoP:                  p.config.RequireDPoP,
 		PostLogoutRedirectURL: firstAt(base, client.PostLogoutRedirectURIs),
 	}
 }

@@ -6,6 +6,9 @@ import "net/http"
 // family (RFC 7009 section 2). For an unknown token the response is 200 as well.
 func (p *Provider) serveRevocation(w http.ResponseWriter, r *http.Request) {
 	client, form, err := p.authenticatedForm(r)
+	if err == nil && r.Header.Get("DPoP") != "" {
+		_, err = p.clientProof(w, r)
+	}
 	if err == nil && form.Get("token") == "" {
 		err = &oauthError{Code: "invalid_request", Description: "token is missing"}
 	}

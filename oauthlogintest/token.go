@@ -12,6 +12,10 @@ import (
 // 4.1.3 and 6).
 func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	client, form, err := p.authenticatedForm(r)
+	jkt := ""
+	if err == nil {
+		jkt, err = p.clientProof(w, r)
+	}
 	if err != nil {
 		writeOAuthError(w, err)
 		return
@@ -21,14 +25,14 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	var nonce string
 	switch form.Get("grant_type") {
 	case "authorization_code":
-		if g, err = p.redeemCode(client, form); err == nil {
+		if g, err = p.redeemCode(client, form, jkt); err == nil {
 			scopes, nonce = g.scopes, g.nonce
 		}
 	case "refresh_token":
 		// OpenID Connect Core 1.0 section 12.2: the new ID token should not
 		// have a nonce.
 		requested := strings.Fields(form.Get("scope"))
-		g, scopes, err = p.store.rotateRefreshToken(p.config.Now(), client, form.Get("refresh_token"), requested)
+		g, scopes, err = p.store.rotateRefreshToken(p.config.Now(), client, form.Get("refresh_token"), jkt, requested)
 	case "":
 		err = &oauthError{Code: "invalid_request", Description: "grant_type is missing"}
 	default:
@@ -43,7 +47,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, resp)
 }
 
-func (p *Provider) redeemCode(client *Client, form url.Values) (*grant, *oauthError) {
+func (p *Provider) redeemCode(client *Client, form url.Values, jkt string) (*grant, *oauthError) {
 	code, verifier := form.Get("code"), form.Get("code_verifier")
 	switch {
 	case code == "":
@@ -51,7 +55,7 @@ func (p *Provider) redeemCode(client *Client, form url.Values) (*grant, *oauthEr
 	case !isVerifier(verifier):
 		return nil, &oauthError{Code: "invalid_request", Description: "code_verifier must be 43 to 128 unreserved characters"}
 	}
-	return p.store.redeemCode(p.config.Now(), client, code, form.Get("redirect_uri"), verifier)
+	return p.store.redeemCode(p.config.Now(), client, code, form.Get("redirect_uri"), verifier, jkt)
 }
 
 // issueTokens issues tokens and returns the token response (RFC 6749 section
@@ -67,6 +71,9 @@ func (p *Provider) issueTokens(g *grant, scopes []string, nonce string) map[stri
 		"token_type":   "Bearer",
 		"expires_in":   int(p.config.AccessTokenTTL.Seconds()),
 		"scope":        strings.Join(scopes, " "),
+	}
+	if g.jkt != "" {
+		resp["token_type"] = dpopScheme
 	}
 	p.store.update(now, func() {
 		p.store.access[access] = accessToken{grant: g, scopes: scopes, expires: now.Add(p.config.AccessTokenTTL)}

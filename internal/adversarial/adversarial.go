@@ -15,6 +15,7 @@
 //	gate            requests that claim to be something else, and refusals
 //	provider        a provider that is down or hostile: metadata, issuers, user info
 //	tokenendpoint   a token endpoint that refuses, redirects, breaks or says too much
+//	dpop            stolen tokens and proofs, and nonces
 //	pushed          responses to pushed authorization requests
 //	clientauth      client assertions that are misused, and where they end up
 //	tokens          forged ID tokens, algorithms, and claims that are coerced

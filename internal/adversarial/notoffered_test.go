@@ -137,16 +137,13 @@ func TestHybridAnswer(t *testing.T) {
 	a.Leaks(t, resp.Text)
 }
 
-// RFC 9126, RFC 8705, RFC 9449, RFC 7591, RFC 9101, OpenID Connect Session
-// Management, WebFinger and the rest: metadata may advertise what it likes, and
-// nothing of it is called or sent. The OpenID Foundation's
+// RFC 7591, RFC 9101, OpenID Connect Session Management, WebFinger and the rest, and
+// RFC 8705 and RFC 9449 for a client that is not set up for them: metadata may
+// advertise what it likes, and nothing of it is called or sent. The OpenID Foundation's
 // oidcc-client-test-dynamic-registration,
 // oidcc-client-test-discovery-webfinger-acct, oidcc-client-test-discovery-webfinger-url,
 // oidcc-client-test-request-uri-signed-rs256, oidcc-client-test-request-uri-signed-none,
-// oidcc-client-test-session-management, oidcc-client-test-userinfo-bearer-body,
-// fapi2-security-profile-final-client-test-happy-path,
-// fapi2-security-profile-final-client-test-happy-path-no-dpop-nonce and
-// fapi2-security-profile-final-client-test-happy-path-no-mtls-endpoint-aliases.
+// oidcc-client-test-session-management and oidcc-client-test-userinfo-bearer-body.
 func TestMetadataOfWhatIsNotOffered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -222,9 +219,8 @@ func TestMetadataOfWhatIsNotOffered(t *testing.T) {
 	})
 }
 
-// RFC 9449 is not offered: an API that asks for a proof costs one refresh, and its 401
-// stays one. The OpenID Foundation's
-// fapi2-security-profile-final-client-test-rs-dpop-auth-scheme-case-insensitivity.
+// A session without a DPoP key (RFC 9449): an API that asks for a proof costs one refresh,
+// and its 401 stays one.
 func TestAPIAsksForDPoP(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"DPoP", "dpOp"} {

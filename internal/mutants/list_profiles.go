@@ -83,8 +83,68 @@ var profileMutants = []mutant{
 		tests: "TestLookingAheadPushesNothing",
 	},
 	{
-		name: "a push is waited for twice as long", file: "internal/protocol/push.go",
-		old: "context.WithTimeout(ctx, c.transport.timeout)", new: "context.WithTimeout(ctx, 2*c.transport.timeout)",
-		packages: "./internal/protocol", tests: "TestPushIsBounded",
+		name: "a push is waited for twice as long", file: "internal/protocol/clientauth.go",
+		old: "context.WithTimeout(ctx, t.timeout)", new: "context.WithTimeout(ctx, 2*t.timeout)",
+		packages: "./internal/protocol", tests: "TestPushIsBounded|TestNonceIsBounded",
+	},
+	{
+		name: "a bearer token is as good as a bound one", file: "internal/protocol/token.go",
+		old: `if !strings.EqualFold(t.Type, "dpop") {`, new: `if !strings.EqualFold(t.Type, "dpop") && raw != "" {`,
+		packages: "./internal/protocol .", tests: "TestBoundTokenType|TestDPoPTokenType",
+	},
+	{
+		name: "a bound token is sent as a bearer token", file: "record.go",
+		old: "return dpop.KeyOf(rec.extra.dpopKey)", new: "return dpop.KeyOf(rec.extra.dpopKey[:0])",
+		packages: ". ./internal/adversarial", tests: "TestDPoP|TestBoundTokensAreNotDowngraded",
+	},
+	{
+		name: "the key is not kept in the session", file: "callback.go",
+		old: "	rec.extra.dpopKey = f.dpopKey\n", new: "",
+		tests: "TestDPoP",
+	},
+	{
+		name: "a nonce that is wanted causes a refresh", file: "client.go",
+		old: "len(rec.extra.dpopKey) > 0 && (code", new: "len(rec.extra.dpopKey) > 1<<20 && (code",
+		tests: "TestProofsThatAnAPIRefuses",
+	},
+	{
+		name: "nonces of all servers are one", file: "internal/dpop/proof.go",
+		old: "return weburl.Origin(&url.URL{Scheme: strings.ToLower(r.URL.Scheme), Host: host})", new: "return weburl.Origin(&url.URL{Scheme: strings.ToLower(r.URL.Scheme), Host: host[:0]})",
+		packages: "./internal/dpop", tests: "TestNoncesByOrigin",
+	},
+	{
+		name: "anything is a nonce", file: "internal/dpop/nonces.go",
+		old: "return c < 0x21 || c > 0x7e", new: "return false && c > 0x7e",
+		packages: "./internal/dpop ./internal/adversarial", tests: "TestNonceSyntax|TestHostileNonces",
+	},
+	{
+		name: "nonces are kept without end", file: "internal/dpop/nonces.go",
+		old: "len(n.recent) >= maxOrigins {", new: "len(n.recent) >= maxOrigins<<20 {",
+		packages: "./internal/dpop", tests: "TestNoncesAreBounded",
+	},
+	{
+		name: "a proof has the query in htu", file: "internal/dpop/proof.go",
+		old: "return origin(r) + path\n", new: "return origin(r) + path + r.URL.RawQuery\n",
+		packages: "./internal/dpop", tests: "TestProof|TestTarget",
+	},
+	{
+		name: "a proof is not for the access token", file: "internal/dpop/proof.go",
+		old: `if accessToken != "" {`, new: `if accessToken == "none" {`,
+		packages: "./internal/dpop .", tests: "TestProof|TestDPoP",
+	},
+	{
+		name: "a code is sent again for whatever error", file: "internal/protocol/clientauth.go",
+		old: "return err == nil && o.String(\"error\") == dpop.UseNonce", new: "return err == nil && o != nil",
+		packages: "./internal/protocol", tests: "TestNonceOnce",
+	},
+	{
+		name: "an assertion is used for both requests", file: "internal/protocol/clientauth.go",
+		old: "	credential, err := c.authenticate(ctx, t.timeout, md)\n	if err != nil {\n		return nil, false, err\n	}\n", new: "	credential, err := c.authenticate(ctx, t.timeout, md)\n	if err != nil {\n		return nil, false, err\n	}\n	if c.ClientAssertion != nil {\n		first := credential.params[3]\n		c.ClientAssertion = func(context.Context, string) (string, error) { return first, nil }\n	}\n",
+		packages: "./internal/protocol", tests: "TestNonceOfTheProvider",
+	},
+	{
+		name: "a code is not bound to the key", file: "internal/protocol/authorize.go",
+		old: `own = append(own, "dpop_jkt", thumbprint)`, new: "_ = thumbprint",
+		packages: "./internal/protocol .", tests: "TestBoundAuthorizationRequest|TestDPoP",
 	},
 }

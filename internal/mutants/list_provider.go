@@ -100,7 +100,7 @@ var providerMutants = []mutant{
 	},
 	{
 		name: "tokens of any type are used", file: "internal/protocol/token.go",
-		old: `if !strings.EqualFold(t.Type, "bearer") {`, new: "if false {",
+		old: `case !strings.EqualFold(t.Type, "bearer"):`, new: "case false:",
 		packages: "./internal/protocol", tests: "TestTokenErrors",
 	},
 	{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
@@ -23,6 +25,7 @@ type AuthorizationRequest struct {
 	URL      string // leads the browser to the provider
 	State    string
 	Verifier string         // for PKCE
+	Key      *dpop.Key      // that the code and its tokens are bound to; nil: none
 	Want     Authentication // what the ID token must show; Nonce is "" without OpenID Connect
 }
 
@@ -79,10 +82,24 @@ func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values, sc
 	if c.FormPost {
 		own = append(own, "response_mode", "form_post")
 	}
+	if c.DPoP {
+		if len(md.ProofAlgs) > 0 && !slices.Contains(md.ProofAlgs, "ES256") {
+			return nil, &metadataError{c.Issuer, errNoProofAlg}
+		}
+		// RFC 9449 section 10. It protects the code because the key is fresh.
+		if r.Key, err = dpop.NewKey(); err != nil {
+			return nil, err
+		}
+		thumbprint, err := r.Key.Thumbprint()
+		if err != nil {
+			return nil, err
+		}
+		own = append(own, "dpop_jkt", thumbprint)
+	}
 	own = append(own, flat(others)...)
 	switch {
 	case md.PushURL != "":
-		requestURI, err := c.push(ctx, md, own)
+		requestURI, err := c.push(ctx, md, r.Key, own)
 		if err != nil {
 			return nil, fmt.Errorf("push authorization request: %w", err)
 		}
@@ -95,6 +112,8 @@ func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values, sc
 	r.URL = u.String() // not as metadata writes it, which may need escapes
 	return r, nil
 }
+
+var errNoProofAlg = errors.New("dpop_signing_alg_values_supported does not have ES256")
 
 // flat returns parameters as alternating names and values, in a fixed order.
 func flat(params url.Values) (list []string) {
@@ -127,7 +146,7 @@ func NoScopeToken(scope string) bool {
 // security, or that would change how its response arrives.
 var ownParams = []string{
 	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
-	"code_challenge", "code_challenge_method", "request", "request_uri",
+	"code_challenge", "code_challenge_method", "request", "request_uri", "dpop_jkt",
 }
 
 func isOwnParam(name string) bool { return slices.Contains(ownParams, strings.ToLower(name)) }

@@ -45,6 +45,8 @@ type Registration struct {
 	BackChannelLogoutURI string
 	// LogoutParams are additional parameters of the provider's logout URL.
 	LogoutParams url.Values
+	// DPoP requests access tokens that are bound to a key of their own for each login.
+	DPoP bool
 	// FormPost requests responses by OAuth 2.0 Form Post Response Mode.
 	FormPost bool
 }

@@ -11,16 +11,51 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/flight"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
+// A response is that of an endpoint at which the client authenticates.
+type response struct {
+	status  int
+	header  http.Header
+	body    []byte
+	secrets []string // values in the request that must not be shown
+}
+
+func (r *response) contentType() string { return r.header.Get("Content-Type") }
+
 // post sends a form, of alternating names and values, to an endpoint at which the client
-// authenticates. secrets are the values in it that must not be shown.
-func (c *Client) post(ctx context.Context, t *Transport, md *metadata, endpoint string, params ...string) (resp *http.Response, secrets []string, err error) {
+// authenticates, with a proof if there is a key. If the server asks for a nonce, the form is
+// sent once more, with another proof and another credential: the server has refused to look
+// at the first one (RFC 9449 section 8). All of that together takes no longer than one
+// request may. A response with an error is one whose body cannot be read.
+func (c *Client) post(ctx context.Context, t *Transport, md *metadata, endpoint string, key *dpop.Key, params ...string) (*response, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	resp, learned, err := c.postOnce(ctx, t, md, endpoint, key, params)
+	if learned && err == nil && resp.asksForNonce() {
+		resp, _, err = c.postOnce(ctx, t, md, endpoint, key, params)
+	}
+	return resp, err
+}
+
+// asksForNonce reports whether an authorization server wants a nonce in the proof.
+func (r *response) asksForNonce() bool {
+	if r.status != http.StatusBadRequest && r.status != http.StatusUnauthorized {
+		return false
+	}
+	o, err := claims.Parse(r.body)
+	return err == nil && o.String("error") == dpop.UseNonce
+}
+
+// postOnce sends one request. learned says that the response has a nonce.
+func (c *Client) postOnce(ctx context.Context, t *Transport, md *metadata, endpoint string, key *dpop.Key, params []string) (_ *response, learned bool, err error) {
 	credential, err := c.authenticate(ctx, t.timeout, md)
 	if err != nil {
-		return nil, nil, err
+		return nil, false, err
 	}
 	params = append(slices.Clip(params), credential.params...)
 	if !credential.basic && !hasParam(params, "client_id") {
@@ -28,15 +63,27 @@ func (c *Client) post(ctx context.Context, t *Transport, md *metadata, endpoint 
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(weburl.Encode(params...)))
 	if err != nil {
-		return nil, nil, errMalformed // the error would quote the URL
+		return nil, false, errMalformed // the error would quote the URL
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	if credential.basic {
 		req.SetBasicAuth(url.QueryEscape(c.OAuth2.ClientID), url.QueryEscape(c.OAuth2.ClientSecret))
 	}
-	resp, err = t.do(req)
-	return resp, secretsOf(params), err
+	if key != nil {
+		proof, err := key.Proof(req, "", t.Nonces.Of(req))
+		if err != nil {
+			return nil, false, err
+		}
+		req.Header.Set("DPoP", proof)
+	}
+	resp, err := t.do(req)
+	if err != nil {
+		return nil, false, err
+	}
+	learned = key != nil && t.Nonces.Learn(req, resp.Header)
+	body, err := ReadBody(resp)
+	return &response{resp.StatusCode, resp.Header, body, secretsOf(params)}, learned, err
 }
 
 // secretParams are the parameters whose values must not be shown.

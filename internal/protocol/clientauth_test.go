@@ -41,9 +41,9 @@ func (p *fakeProvider) forms(t *testing.T) *[]url.Values {
 // callAll makes each kind of request that authenticates the client.
 func callAll(t *testing.T, c *Client) error {
 	t.Helper()
-	_, exchange := c.Exchange(t.Context(), "c", "v")
-	_, refresh := c.Refresh(t.Context(), "r")
-	return errors.Join(exchange, refresh, c.Revoke(t.Context(), "r"))
+	_, exchange := c.Exchange(t.Context(), "c", "v", nil)
+	_, refresh := c.Refresh(t.Context(), "r", nil)
+	return errors.Join(exchange, refresh, c.Revoke(t.Context(), "r", nil))
 }
 
 // RFC 7521 section 4.2, RFC 7523 section 2.2: the same for each endpoint, and no secret.
@@ -137,7 +137,7 @@ func TestCredentialFaults(t *testing.T) {
 				c := p.client()
 				c.OAuth2.ClientSecret, c.ClientAssertion = "", f
 				start := time.Now()
-				_, err := c.Exchange(t.Context(), "c", "v")
+				_, err := c.Exchange(t.Context(), "c", "v", nil)
 				var credential *CredentialError
 				if !errors.As(err, &credential) || Unavailable(err) || Misconfigured(err) || RefusesCode(err) || len(*forms) != 0 {
 					t.Errorf("%v; %d requests", err, len(*forms))
@@ -145,7 +145,7 @@ func TestCredentialFaults(t *testing.T) {
 				if strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "hostile") {
 					t.Errorf("the error shows %v", err)
 				}
-				if _, err = c.Refresh(t.Context(), "r"); RefusalOf(err) != NotRefused {
+				if _, err = c.Refresh(t.Context(), "r", nil); RefusalOf(err) != NotRefused {
 					t.Errorf("a refresh: %v", err)
 				}
 				if name == "a missing file" && !errors.Is(err, fs.ErrNotExist) {
@@ -179,7 +179,7 @@ func TestAssertionsAreNotLogged(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "short-one") || strings.Contains(p.logged(), "short-one") {
 		t.Errorf("%v; logged %s", err, p.logged())
 	}
-	if _, err := c.Refresh(t.Context(), "r"); !Misconfigured(err) || RefusalOf(err) != NotRefused {
+	if _, err := c.Refresh(t.Context(), "r", nil); !Misconfigured(err) || RefusalOf(err) != NotRefused {
 		t.Errorf("invalid_client: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
@@ -18,8 +19,8 @@ const maxLogoutURL = 4096
 
 // Revoke revokes a refresh token, and with it the access tokens of the same grant
 // (RFC 7009 section 2.1). It does nothing without a token, or if the provider has
-// no revocation endpoint.
-func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
+// no revocation endpoint. key is that of [Client.Exchange].
+func (c *Client) Revoke(ctx context.Context, refreshToken string, key *dpop.Key) error {
 	if refreshToken == "" {
 		return nil
 	}
@@ -27,21 +28,18 @@ func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
 	if err != nil || md.RevocationURL == "" {
 		return err
 	}
-	resp, secrets, err := c.post(ctx, c.transport, md, md.RevocationURL,
+	resp, err := c.post(ctx, c.transport, md, md.RevocationURL, key,
 		"token", refreshToken,
 		"token_type_hint", "refresh_token",
 	)
-	if err != nil {
+	switch {
+	case resp != nil && resp.status == http.StatusOK: // whatever the body is
+		return nil
+	case err != nil:
 		return fmt.Errorf("revoke refresh token: %w", err)
 	}
-	if resp.StatusCode != http.StatusOK {
-		if body, err := ReadBody(resp); err == nil {
-			c.logDescription(ctx, "revocation", resp.Header.Get("Content-Type"), body, secrets...)
-		}
-		return fmt.Errorf("revoke refresh token: %w", StatusError(resp.StatusCode))
-	}
-	resp.Body.Close()
-	return nil
+	c.logDescription(ctx, "revocation", resp.contentType(), resp.body, resp.secrets...)
+	return fmt.Errorf("revoke refresh token: %w", StatusError(resp.status))
 }
 
 // EndSessionURL returns the URL that logs the user out at the provider (OpenID

@@ -22,23 +22,23 @@ func TestRevoke(t *testing.T) {
 		w.WriteHeader(status)
 	}
 	c := p.client()
-	if err := c.Revoke(t.Context(), ""); err != nil || len(p.asked) > 0 {
+	if err := c.Revoke(t.Context(), "", nil); err != nil || len(p.asked) > 0 {
 		t.Errorf("without a token: %v, %v", err, p.asked)
 	}
-	if err := c.Revoke(t.Context(), "r"); err != nil || p.count("/revoke") != 1 {
+	if err := c.Revoke(t.Context(), "r", nil); err != nil || p.count("/revoke") != 1 {
 		t.Error(err)
 	}
 	for _, status = range []int{204, 302, 400, 503, 599} {
-		if err := c.Revoke(t.Context(), "r"); !Unavailable(err) {
+		if err := c.Revoke(t.Context(), "r", nil); !Unavailable(err) {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
 	delete(p.doc, "revocation_endpoint")
-	if err := p.client().Revoke(t.Context(), "r"); err != nil || p.count("/revoke") != 6 {
+	if err := p.client().Revoke(t.Context(), "r", nil); err != nil || p.count("/revoke") != 6 {
 		t.Errorf("without an endpoint: %v", err)
 	}
 	p.down(metadataPath)
-	if err := p.client().Revoke(t.Context(), "r"); !Unavailable(err) {
+	if err := p.client().Revoke(t.Context(), "r", nil); !Unavailable(err) {
 		t.Errorf("without metadata: %v", err)
 	}
 }
@@ -98,19 +98,19 @@ func TestPlainOAuth(t *testing.T) {
 	if err := c.Ready(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if got, err := c.Exchange(t.Context(), "c", "v"); err != nil || got.ID != "" || got.Access != "a" {
+	if got, err := c.Exchange(t.Context(), "c", "v", nil); err != nil || got.ID != "" || got.Access != "a" {
 		t.Errorf("%v, %v", got, err)
 	}
 	if _, _, err := c.VerifyIDToken(t.Context(), newSigner(t, "k", "ES256").idToken(nil), "a"); err == nil {
 		t.Error("an ID token is verified by nothing")
 	}
-	if err := c.Revoke(t.Context(), "r"); err != nil {
+	if err := c.Revoke(t.Context(), "r", nil); err != nil {
 		t.Error(err)
 	}
 	if location, err := c.EndSessionURL(t.Context(), "", ""); location != "" || err != nil {
 		t.Error(location, err)
 	}
-	if info, err := c.UserInfo(t.Context(), "a", "alice"); info != nil || err != nil {
+	if info, err := c.UserInfo(t.Context(), "a", "alice", nil); info != nil || err != nil {
 		t.Error(info, err)
 	}
 	if len(p.asked) != 1 {

@@ -17,13 +17,14 @@ import (
 )
 
 // metadata is what a provider says of itself (OpenID Connect Discovery section 3,
-// RFC 8414, RFC 9207).
+// RFC 8414, RFC 9126, RFC 9207, RFC 9449).
 type metadata struct {
 	Issuer                                    string // a template at several tenants of Microsoft Entra ID
 	AuthURL, TokenURL, JWKSURL                string
 	UserInfoURL, RevocationURL, EndSessionURL string // "": none
 	PushURL                                   string // of authorization requests; "": none
 	MustPush                                  bool
+	ProofAlgs                                 []string // of DPoP proofs; nil: not said
 	SigningAlgs                               []string
 	AuthMethods                               []string // nil: not said
 	IssInResponse                             bool
@@ -123,6 +124,9 @@ func parseMetadataOf(issuer string, publishes func(found string) bool, body []by
 	}
 	if !member(doc, "authorization_response_iss_parameter_supported", &md.IssInResponse) {
 		ignored = append(ignored, "authorization_response_iss_parameter_supported")
+	}
+	if !member(doc, "dpop_signing_alg_values_supported", &md.ProofAlgs) {
+		ignored = append(ignored, "dpop_signing_alg_values_supported")
 	}
 	if !member(doc, "require_pushed_authorization_requests", &md.MustPush) {
 		ignored = append(ignored, "require_pushed_authorization_requests")

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 )
 
 var errNoPushEndpoint = errors.New("require_pushed_authorization_requests is true, and there is no usable pushed_authorization_request_endpoint")
@@ -16,25 +17,17 @@ var errNoPushEndpoint = errors.New("require_pushed_authorization_requests is tru
 // push sends the parameters of an authorization request to the provider and returns the
 // URI that stands for them (RFC 9126 section 2). Whatever fails, there is no other way for
 // the request to go: one in the URL would not be what the provider asked for.
-func (c *Client) push(ctx context.Context, md *metadata, params []string) (requestURI string, err error) {
-	// Together with making a credential: a browser waits for it.
-	ctx, cancel := context.WithTimeout(ctx, c.transport.timeout)
-	defer cancel()
-	resp, secrets, err := c.post(ctx, c.transport, md, md.PushURL, params...)
-	if err != nil {
-		return "", err
-	}
-	body, err := ReadBody(resp)
-	var call *CallError
+func (c *Client) push(ctx context.Context, md *metadata, key *dpop.Key, params []string) (requestURI string, err error) {
+	resp, err := c.post(ctx, c.transport, md, md.PushURL, key, params...)
 	switch {
-	case errors.As(err, &call):
-		return "", err
+	case err != nil && resp != nil && !Unavailable(err):
+		return "", &PushError{resp.status, "", err.Error()} // too large
 	case err != nil:
-		return "", &PushError{resp.StatusCode, "", err.Error()}
+		return "", err
 	}
-	requestURI, err = parsePush(resp.StatusCode, body)
+	requestURI, err = parsePush(resp.status, resp.body)
 	if err != nil {
-		c.logDescription(ctx, "pushed_authorization_request", resp.Header.Get("Content-Type"), body, secrets...)
+		c.logDescription(ctx, "pushed_authorization_request", resp.contentType(), resp.body, resp.secrets...)
 	}
 	return requestURI, err
 }

@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 )
 
 // Tokens is a successful response of the token endpoint (RFC 6749 section 5.1).
 type Tokens struct {
 	Access, Refresh, ID string    // "": none. The ID token is not verified
-	Type                string    // as the provider wrote it: Bearer in any case, or ""
+	Type                string    // as the provider wrote it: Bearer or DPoP in any case, or ""
 	Scope               string    // granted
 	HasScope            bool      // the response says so
 	Issued              time.Time // when they were asked for
@@ -31,9 +32,10 @@ func (t Tokens) Format(f fmt.State, _ rune) {
 }
 
 // Exchange redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section
-// 4.5). At a plain OAuth 2.0 provider it drops an ID token, which nothing verifies.
-func (c *Client) Exchange(ctx context.Context, code, verifier string) (*Tokens, error) {
-	return c.tokenRequest(ctx, c.transport,
+// 4.5). At a plain OAuth 2.0 provider it drops an ID token, which nothing verifies. With
+// the key of the authorization request, the access token has to be bound to that.
+func (c *Client) Exchange(ctx context.Context, code, verifier string, key *dpop.Key) (*Tokens, error) {
+	return c.tokenRequest(ctx, c.transport, key,
 		"grant_type", "authorization_code",
 		"code", code,
 		"redirect_uri", c.OAuth2.RedirectURL,
@@ -48,9 +50,9 @@ const refreshTimeout = time.Minute
 // Refresh redeems a refresh token (RFC 6749 section 6). A response without a
 // refresh token leaves the old one in force, and one without a scope leaves the
 // scope as it was. [RefusalOf] says what an error means for the grant. Refresh may
-// take a minute.
-func (c *Client) Refresh(ctx context.Context, refreshToken string) (*Tokens, error) {
-	return c.tokenRequest(ctx, c.transport.within(refreshTimeout),
+// take a minute. key is that of [Client.Exchange].
+func (c *Client) Refresh(ctx context.Context, refreshToken string, key *dpop.Key) (*Tokens, error) {
+	return c.tokenRequest(ctx, c.transport.within(refreshTimeout), key,
 		"grant_type", "refresh_token",
 		"refresh_token", refreshToken,
 	)
@@ -64,10 +66,11 @@ func WithFence(ctx context.Context, fence func() error) context.Context {
 	return context.WithValue(ctx, fenceKey{}, fence)
 }
 
-// tokenRequest sends one request to the token endpoint, and never a second:
+// tokenRequest sends one request to the token endpoint, and never a second, unless the
+// provider asks for a DPoP nonce, before which it looks at nothing else:
 // oauth2.Config.Exchange tries client authentication methods in turn with the same
 // code, and refuses or misreads values of expires_in that providers send.
-func (c *Client) tokenRequest(ctx context.Context, t *Transport, params ...string) (*Tokens, error) {
+func (c *Client) tokenRequest(ctx context.Context, t *Transport, key *dpop.Key, params ...string) (*Tokens, error) {
 	md, err := c.metadata(ctx)
 	if err != nil {
 		return nil, err
@@ -78,18 +81,14 @@ func (c *Client) tokenRequest(ctx context.Context, t *Transport, params ...strin
 		}
 	}
 	sent := time.Now()
-	resp, secrets, err := c.post(ctx, t, md, md.TokenURL, params...)
+	resp, err := c.post(ctx, t, md, md.TokenURL, key, params...)
 	if err != nil {
 		return nil, err
 	}
-	body, err := ReadBody(resp)
+	tokens, err := parseTokens(resp.status, resp.contentType(), resp.body, sent, key != nil)
 	if err != nil {
-		return nil, err
-	}
-	tokens, err := parseTokens(resp.StatusCode, resp.Header.Get("Content-Type"), body, sent)
-	if err != nil {
-		c.logDescription(ctx, "token", resp.Header.Get("Content-Type"), body, secrets...)
-		return nil, later(err, resp.Header)
+		c.logDescription(ctx, "token", resp.contentType(), resp.body, resp.secrets...)
+		return nil, later(err, resp.header)
 	}
 	if c.Issuer == "" {
 		tokens.ID = ""
@@ -97,8 +96,9 @@ func (c *Client) tokenRequest(ctx context.Context, t *Transport, params ...strin
 	return tokens, nil
 }
 
-// parseTokens reads a response of the token endpoint (RFC 6749 sections 5.1, 5.2).
-func parseTokens(status int, contentType string, body []byte, sent time.Time) (*Tokens, error) {
+// parseTokens reads a response of the token endpoint (RFC 6749 sections 5.1, 5.2). bound
+// says that the access token has to be bound to a DPoP key.
+func parseTokens(status int, contentType string, body []byte, sent time.Time, bound bool) (*Tokens, error) {
 	o, err := parseTokenResponse(contentType, body)
 	// Servers refuse in many words, or in none (RFC 6749 section 5.2). A page comes from
 	// something in front of them.
@@ -126,12 +126,14 @@ func parseTokens(status int, contentType string, body []byte, sent time.Time) (*
 		return nil, errors.New("response has a token with characters that a header cannot carry")
 	}
 	// RFC 6749 section 7.1: not a token of a type that is not understood.
-	switch raw := string(o["token_type"]); raw {
-	case "", "null", `""`: // some providers leave it out
-	default:
-		if !strings.EqualFold(t.Type, "bearer") {
-			return nil, errors.New("response has a token of a type that is not Bearer")
+	switch raw := string(o["token_type"]); {
+	case bound: // RFC 9449 section 5: a response of another type is discarded
+		if !strings.EqualFold(t.Type, "dpop") {
+			return nil, errors.New("response has a token of a type that is not DPoP")
 		}
+	case raw == "", raw == "null", raw == `""`: // some providers leave it out
+	case !strings.EqualFold(t.Type, "bearer"):
+		return nil, errors.New("response has a token of a type that is not Bearer")
 	}
 	if raw, ok := o["scope"]; ok && string(raw) != "null" {
 		t.HasScope = true

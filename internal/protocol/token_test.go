@@ -91,7 +91,7 @@ func TestTokenErrors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range tokenErrors {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := parseTokens(tt.status, tt.contentType, []byte(tt.body), time.Now())
+			got, err := parseTokens(tt.status, tt.contentType, []byte(tt.body), time.Now(), false)
 			if err == nil || got != nil || tt.want != nil && err.Error() != tt.want.Error() || (RefusalOf(err) == GrantEnded) != tt.grant || Unavailable(err) != tt.down || strings.Contains(err.Error(), "hostile") {
 				t.Errorf("%v, %v", got, err)
 			}
@@ -136,7 +136,7 @@ func TestTokenResponses(t *testing.T) {
 			if tt.want.Issued = now; tt.lives >= 0 {
 				tt.want.Expiry = now.Add(tt.lives)
 			}
-			got, err := parseTokens(200, tt.contentType, []byte(tt.body), now)
+			got, err := parseTokens(200, tt.contentType, []byte(tt.body), now, false)
 			if err != nil || *got != tt.want {
 				t.Errorf("%v", err)
 			}
@@ -203,14 +203,14 @@ func TestTokenRequests(t *testing.T) {
 			config := tt.config
 			config.ClientID, config.RedirectURL = "a / b", "https://app.test/auth/callback"
 			c.OAuth2 = &config
-			if got, err := c.Exchange(t.Context(), "c", "v"); err != nil || got.ID != "i" {
+			if got, err := c.Exchange(t.Context(), "c", "v", nil); err != nil || got.ID != "i" {
 				t.Error(err)
 			}
-			if _, err := c.Refresh(t.Context(), "r"); err != nil {
+			if _, err := c.Refresh(t.Context(), "r", nil); err != nil {
 				t.Error(err)
 			}
 			p.down("/token")
-			if _, err := c.Exchange(t.Context(), "c", "v"); !Unavailable(err) || RefusalOf(err) != NotRefused {
+			if _, err := c.Exchange(t.Context(), "c", "v", nil); !Unavailable(err) || RefusalOf(err) != NotRefused {
 				t.Error(err)
 			}
 			if n := p.count("/token"); n != 3 {
@@ -230,7 +230,7 @@ func TestExpiryCountsFromRequest(t *testing.T) {
 			w.Write([]byte(`{"access_token":"a","expires_in":60}`))
 		}
 		start := time.Now()
-		got, err := p.client().Refresh(t.Context(), "r")
+		got, err := p.client().Refresh(t.Context(), "r", nil)
 		if err != nil || !got.Issued.Equal(start) || !got.Expiry.Equal(start.Add(time.Minute)) {
 			t.Errorf("%v, %v", got, err)
 		}
@@ -272,7 +272,7 @@ func FuzzTokenResponse(f *testing.F) {
 	}
 	now := time.Now()
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
-		got, err := parseTokens(status, contentType, body, now)
+		got, err := parseTokens(status, contentType, body, now, false)
 		var refused *TokenError
 		switch {
 		case (err == nil) != (got != nil):
@@ -336,7 +336,7 @@ func FuzzExpiresIn(f *testing.F) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	parse := func(status int, contentType, body string) error {
-		_, err := parseTokens(status, contentType, []byte(body), time.Now())
+		_, err := parseTokens(status, contentType, []byte(body), time.Now(), false)
 		return fmt.Errorf("refresh: %w", err)
 	}
 	inJSON := func(status int, code string) error { return parse(status, "application/json", `{"error":"`+code+`"}`) }
@@ -456,7 +456,7 @@ func TestRefusalsByAnotherName(t *testing.T) {
 		{"application/json", 200, `{"error":{},"access_token":"a"}`, NotRefused},
 		{"application/json", 503, `{"error":{"code":190}}`, NotRefused},
 	} {
-		_, err := parseTokens(tt.status, tt.contentType, []byte(tt.body), time.Now())
+		_, err := parseTokens(tt.status, tt.contentType, []byte(tt.body), time.Now(), false)
 		if got := RefusalOf(err); got != tt.want {
 			t.Errorf("%d %s %s: %d, %v", tt.status, tt.contentType, tt.body, got, err)
 		}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 )
 
 const (
@@ -42,14 +44,17 @@ type Transport struct {
 	base    http.RoundTripper
 	timeout time.Duration // http.Client.Timeout would take a goroutine for each request
 	token   string        // the access token to send; "": none
+	key     *dpop.Key     // that the token is bound to; nil: it is a bearer token
 	// hasCertificate says that base presents a client certificate (RFC 8705).
 	hasCertificate bool
+	// Nonces are those of the servers that get DPoP proofs.
+	Nonces *dpop.Nonces
 }
 
 // NewBounded returns a Transport over base. Its timeout is that of custom, which
 // may be nil, and 10 seconds without one.
 func NewBounded(base http.RoundTripper, custom *http.Client) *Transport {
-	t := &Transport{base: base, timeout: requestTimeout, hasCertificate: presentsCertificate(base)}
+	t := &Transport{base: base, timeout: requestTimeout, hasCertificate: presentsCertificate(base), Nonces: &dpop.Nonces{}}
 	if custom != nil && custom.Timeout > 0 {
 		t.timeout = custom.Timeout
 	}
@@ -63,10 +68,11 @@ func (t *Transport) within(timeout time.Duration) *Transport {
 	return &with
 }
 
-// WithToken returns a Transport that sends the access token with every request.
-func (t *Transport) WithToken(access string) *Transport {
+// WithToken returns a Transport that sends the access token with every request, and a
+// proof with it if the token is bound to a key.
+func (t *Transport) WithToken(access string, key *dpop.Key) *Transport {
 	with := *t
-	with.token = access
+	with.token, with.key = access, key
 	return &with
 }
 
@@ -74,15 +80,13 @@ func (t *Transport) WithToken(access string) *Transport {
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), t.timeout)
 	sent := r.WithContext(ctx)
-	if t.token != "" {
-		if sent.Header = r.Header.Clone(); sent.Header == nil {
-			sent.Header = http.Header{}
-		}
-		sent.Header.Set("Authorization", "Bearer "+t.token)
-	}
-	resp, err := t.base.RoundTrip(sent)
-	if err == nil && (resp == nil || resp.Body == nil) {
-		err = errNoResponse
+	var resp *http.Response
+	var err error
+	if t.token == "" {
+		resp, err = t.send(sent)
+	} else {
+		sent.Header = r.Header.Clone()
+		resp, err = dpop.Send(sent, t.token, t.key, t.Nonces, t.send)
 	}
 	if err != nil {
 		cancel()
@@ -92,6 +96,14 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp.Header.Del("Location")
 	resp.Body = &boundedBody{resp.Body, maxBodyBytes, ctx, cancel}
 	return resp, nil
+}
+
+func (t *Transport) send(r *http.Request) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(r)
+	if err == nil && (resp == nil || resp.Body == nil) {
+		err = errNoResponse
+	}
+	return resp, err
 }
 
 // Format keeps the access token out of whatever prints a client with this

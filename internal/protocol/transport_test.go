@@ -115,7 +115,7 @@ func TestWithToken(t *testing.T) {
 		sent = r.Header.Get("Authorization")
 		return respond(200, ""), nil
 	}), nil)
-	with := base.WithToken("s3cret")
+	with := base.WithToken("s3cret", nil)
 	for _, header := range []http.Header{nil, {}, {"Authorization": {"Basic x"}}} {
 		u, _ := url.Parse("https://api.test/")
 		r := &http.Request{URL: u, Header: header}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
 )
 
 // maxUserInfo bounds user info, in bytes.
@@ -18,7 +19,8 @@ var ErrSubject = errors.New("user info is of another subject")
 // UserInfo reads the user info of the subject of a verified ID token (OpenID Connect
 // Core section 5.3). It returns nil if the provider has no user info endpoint. Every
 // error but [ErrSubject] says nothing about the user.
-func (c *Client) UserInfo(ctx context.Context, accessToken, subject string) (claims.Object, error) {
+// key is the one that the access token is bound to, nil if it is a bearer token.
+func (c *Client) UserInfo(ctx context.Context, accessToken, subject string, key *dpop.Key) (claims.Object, error) {
 	md, err := c.metadata(ctx)
 	if err != nil || md.UserInfoURL == "" {
 		return nil, err
@@ -27,9 +29,8 @@ func (c *Client) UserInfo(ctx context.Context, accessToken, subject string) (cla
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+accessToken)
 	req.Header.Set("Accept", "application/json")
-	resp, err := c.transport.do(req)
+	resp, err := c.transport.WithToken(accessToken, key).do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func TestUserInfo(t *testing.T) {
 				w.WriteHeader(tt.status)
 				w.Write([]byte(tt.body))
 			}
-			info, err := p.client().UserInfo(t.Context(), "at", "alice")
+			info, err := p.client().UserInfo(t.Context(), "at", "alice", nil)
 			if (info.String("sub") == "alice") != tt.ok || (err == nil) != (tt.ok || tt.none) || Unavailable(err) != tt.down {
 				t.Errorf("%v, %v", info, err)
 			}
@@ -84,11 +84,11 @@ func TestUserInfo(t *testing.T) {
 	}
 	p := newFakeProvider()
 	delete(p.doc, "userinfo_endpoint")
-	if info, err := p.client().UserInfo(t.Context(), "at", "alice"); info != nil || err != nil {
+	if info, err := p.client().UserInfo(t.Context(), "at", "alice", nil); info != nil || err != nil {
 		t.Errorf("without an endpoint: %v, %v", info, err)
 	}
 	p.down(metadataPath)
-	if _, err := p.client().UserInfo(t.Context(), "at", "alice"); !Unavailable(err) {
+	if _, err := p.client().UserInfo(t.Context(), "at", "alice", nil); !Unavailable(err) {
 		t.Errorf("without metadata: %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestUserInfoChallengeIsLogged(t *testing.T) {
 		var log bytes.Buffer
 		c := p.client()
 		c.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		if _, err := c.UserInfo(t.Context(), "the-access-token", "alice"); err == nil {
+		if _, err := c.UserInfo(t.Context(), "the-access-token", "alice", nil); err == nil {
 			t.Error("no error")
 		}
 		if text := log.String(); strings.Contains(text, "describes an error") != (want != "") || !strings.Contains(text, want) || strings.Contains(text, "the-access-token") {
