@@ -82,7 +82,12 @@ func (c *Client) postOnce(ctx context.Context, t *Transport, md *metadata, endpo
 		return nil, false, err
 	}
 	learned = key != nil && t.Nonces.Learn(req, resp.Header)
-	body, err := ReadBody(resp)
+	var body []byte
+	if resp.StatusCode == http.StatusOK && endpoint == md.RevocationURL && endpoint != md.TokenURL {
+		resp.Body.Close() // RFC 7009 section 2.2: it says nothing, and a logout must not wait for it
+	} else {
+		body, err = ReadBody(resp)
+	}
 	return &response{resp.StatusCode, resp.Header, body, secretsOf(params)}, learned, err
 }
 

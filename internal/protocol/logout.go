@@ -33,7 +33,7 @@ func (c *Client) Revoke(ctx context.Context, refreshToken string, key *dpop.Key)
 		"token_type_hint", "refresh_token",
 	)
 	switch {
-	case resp != nil && resp.status == http.StatusOK: // whatever the body is
+	case resp != nil && resp.status == http.StatusOK:
 		return nil
 	case err != nil:
 		return fmt.Errorf("revoke refresh token: %w", err)
