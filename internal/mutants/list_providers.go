@@ -137,4 +137,9 @@ var providersMutants = []mutant{
 		old: "c.Tenants.Has(resp.Issuer) && resp.Issuer != issuer {", new: `c.Tenants.Has(resp.Issuer) && issuer == "" {`,
 		tests: "TestMicrosoftIss",
 	},
+	{
+		name: "a code that Slack refuses is a fault of the provider", file: "internal/protocol/errors.go",
+		old: `"invalid_code", "code_already_used", `, new: "",
+		tests: "TestSlackErrors",
+	},
 }

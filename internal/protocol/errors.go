@@ -177,10 +177,11 @@ func Misconfigured(err error) bool {
 }
 
 // RefusesCode reports whether err is an error response that rejects an authorization
-// code. "bad_verification_code" is GitHub's invalid_grant, and some providers call a
-// code that is not good any more an invalid_request.
+// code. "bad_verification_code" is GitHub's invalid_grant, "invalid_code" and
+// "code_already_used" are Slack's, and some providers call a code that is not good any more
+// an invalid_request.
 func RefusesCode(err error) bool {
-	return hasCode(err, "invalid_grant", "bad_verification_code", "invalid_request")
+	return hasCode(err, "invalid_grant", "bad_verification_code", "invalid_code", "code_already_used", "invalid_request")
 }
 
 func hasCode(err error, codes ...string) bool {
