@@ -62,8 +62,17 @@ func TestPooler(t *testing.T) {
 	}
 	oauthlogintest.CheckCoordinator(t, opener(t, pooled, oauthloginpg.WithListenConfig(direct)))
 
+	ctx, cancel := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	others.Go(func() { // some of which may arrive
+		for pool := e.pool(); ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+			_, _ = pool.Exec(ctx, "SELECT pg_notify('oauthlogin', 'another key')")
+		}
+	})
+	defer others.Wait()
+	defer cancel()
 	for range 3 {
-		if err := opener(t, pooled)().Watch(t.Context(), func() { t.Error("Watch is ready through the pooler") }, func(string) {}); err == nil || !strings.Contains(err.Error(), "WithListenConfig") {
+		if err := watchError(t, opener(t, pooled)()); err == nil || !strings.Contains(err.Error(), "WithListenConfig") {
 			t.Errorf("Watch through the pooler returns %v", err)
 		}
 	}
@@ -206,7 +215,7 @@ func TestStandbysAreRefused(t *testing.T) {
 	if _, err := c.Swap(t.Context(), "a", nil, []byte("1"), time.Hour, true); err == nil {
 		t.Error("Swap returns no error")
 	}
-	if err := c.Watch(t.Context(), func() { t.Error("Watch is ready") }, func(string) {}); err == nil {
+	if err := watchError(t, c); err == nil {
 		t.Error("Watch returns no error")
 	}
 }
@@ -236,7 +245,7 @@ func TestFaults(t *testing.T) {
 		c := oauthloginpg.New(pool, oauthloginpg.WithTable(name))
 		_, loadErr := c.Load(t.Context(), "a")
 		_, swapErr := c.Swap(t.Context(), "a", nil, []byte("1"), time.Hour, true)
-		watchErr := c.Watch(t.Context(), func() { t.Error("ready") }, func(string) {})
+		watchErr := watchError(t, c)
 		createErr := oauthloginpg.CreateTable(t.Context(), pool, oauthloginpg.WithTable(name))
 		for _, err := range []error{loadErr, swapErr, watchErr, createErr} {
 			if err == nil || !strings.Contains(err.Error(), "WithTable") {
@@ -257,4 +266,15 @@ func TestErrorsHaveNoValues(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "23514") {
 		t.Errorf("the error is %v", err)
 	}
+}
+
+// watchError returns the error of a Watch that must not become ready.
+func watchError(t *testing.T, c oauthlogin.Coordinator) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	return c.Watch(ctx, func() {
+		t.Error("Watch is ready")
+		cancel()
+	}, func(string) {})
 }

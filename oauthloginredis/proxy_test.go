@@ -70,6 +70,15 @@ func (p *proxy) loseReply() {
 	p.losesReply = true
 }
 
+// inject sends text to all clients, as if the engine did.
+func (p *proxy) inject(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := 0; i < len(p.conns); i += 2 {
+		_, _ = p.conns[i].Write([]byte(text))
+	}
+}
+
 func (p *proxy) forward(client net.Conn) {
 	server, err := net.Dial("tcp", p.target)
 	if err != nil {
