@@ -117,7 +117,13 @@ func TestWatchEndsWithASecondSubscription(t *testing.T) {
 func watch(t *testing.T, c oauthlogin.Coordinator) <-chan error {
 	t.Helper()
 	ready, returned := make(chan struct{}), make(chan error, 1)
-	go func() { returned <- c.Watch(t.Context(), func() { close(ready) }, func(string) {}) }()
+	go func() {
+		returned <- c.Watch(t.Context(), func() { close(ready) }, func(key string) {
+			if strings.HasPrefix(key, "\n") {
+				t.Errorf("Watch reports its own message %q", key)
+			}
+		})
+	}()
 	select {
 	case <-ready:
 	case err := <-returned:

@@ -57,6 +57,12 @@ func TestCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for range 5 {
+		watch(t, c)
+	}
+	if listening := primary.PubSubNumSub(t.Context(), "{oauthlogin}").Val()["{oauthlogin}"]; listening != 5 {
+		t.Errorf("%d watchers listen on the primary; want 5", listening)
+	}
 	checkFailover(t, c, nodes[primary.Options().Addr])
 }
 
