@@ -21,6 +21,7 @@ type config struct {
 	provider    func(redirectURL string) provider // nil means the demo
 	demo        demoConfig                        // used without a provider
 	options     oauthlogin.Options                // all but the providers; without Keys, a random key
+	shared      shared                            // through what instances agree
 	clientKey   crypto.Signer                     // nil means a client secret, or none
 	clientKeyID string
 	jwks        string // the public key, as the provider is told
@@ -78,6 +79,7 @@ func readConfig(env getenv) (config, error) {
 	var found faults
 	cfg := config{addr: cmp.Or(env("ADDR"), "localhost:3000")}
 	cfg.readSessions(env, &found)
+	cfg.readShared(env, &found)
 	cfg.readProvider(env, &found)
 	cfg.readRegistration(env, &found)
 	return cfg, errors.Join(found...)

@@ -44,6 +44,13 @@
 // With any provider but GitHub, OAUTH_FORM_POST=1 has the provider post its response
 // (response_mode=form_post).
 //
+// Several instances with the same SESSION_SECRET agree through Redis or PostgreSQL, and
+// can keep the sessions there, in place of cookies:
+//
+//	REDIS_URL            such as redis://localhost:6379
+//	DATABASE_URL         such as postgres://user@localhost:5432/database
+//	SESSION_STORE        redis or postgres
+//
 // For GitHub, set only its client registration:
 //
 //	GITHUB_CLIENT_ID
@@ -109,10 +116,14 @@ func run(ctx context.Context) error {
 		}
 	}
 
+	if err := cfg.shared.open(ctx, &cfg.options); err != nil {
+		return err
+	}
 	a, err := newApp(providers, cfg.options)
 	if err != nil {
 		return err
 	}
+	defer a.auth.Close()
 	a.stopping = ctx.Done()
 	if home := origin(redirectURL); home != address {
 		slog.Info("sign-in works only at the origin of OAUTH_REDIRECT_URI", "url", home)

@@ -310,6 +310,14 @@ func TestConfigFaults(t *testing.T) {
 		}, []string{"Options.Providers[0].ClientAssertion is set, and so is OAuth2.ClientSecret"}},
 		{"form_post in other words", map[string]string{"OAUTH_FORM_POST": "yes"}, []string{`OAUTH_FORM_POST is "yes"`}},
 		{"form_post at GitHub", map[string]string{"GITHUB_CLIENT_ID": "app", "GITHUB_CLIENT_SECRET": "secret", "OAUTH_FORM_POST": "1"}, []string{"OAUTH_FORM_POST is set", "GitHub"}},
+		{"two engines and no secret", map[string]string{"REDIS_URL": "redis://127.0.0.1", "DATABASE_URL": "postgres://127.0.0.1/a", "SESSION_SECRET": ""}, []string{
+			"REDIS_URL and DATABASE_URL are both set",
+		}},
+		{"an engine and no secret", map[string]string{"REDIS_URL": "redis://127.0.0.1", "SESSION_SECRET": ""}, []string{"SESSION_SECRET is not set"}},
+		{"URLs of other kinds", map[string]string{"REDIS_URL": "http://127.0.0.1", "DATABASE_URL": "postgres://%"}, []string{"REDIS_URL is not", "DATABASE_URL is not"}},
+		{"sessions nowhere", map[string]string{"SESSION_STORE": "redis"}, []string{"REDIS_URL is not set"}},
+		{"sessions elsewhere", map[string]string{"SESSION_STORE": "postgres", "REDIS_URL": "redis://127.0.0.1"}, []string{"DATABASE_URL is not set"}},
+		{"sessions in files", map[string]string{"SESSION_STORE": "files"}, []string{`SESSION_STORE "files"`}},
 		{"a relative redirect URI", map[string]string{"OAUTH_REDIRECT_URI": "/auth/callback"}, []string{`OAUTH_REDIRECT_URI "/auth/callback"`}},
 		{"user info over http", map[string]string{
 			"OAUTH_AUTH_URL": "https://op.example/a", "OAUTH_TOKEN_URL": "https://op.example/t",
