@@ -413,3 +413,40 @@ func TestMicrosoftAssertionAudience(t *testing.T) {
 		}
 	}
 }
+
+// A logout token ends the sessions of its tenant's user alone, also right after a restart.
+func TestMicrosoftLogoutToken(t *testing.T) {
+	t.Parallel()
+	a, m := apptest.NewMicrosoft(t, "common", apptest.MicrosoftTemplate, nil)
+	alices := map[string]*apptest.Browser{}
+	for _, tenant := range []string{apptest.Contoso, apptest.Fabrikam} {
+		m.Tenant(tenant)
+		alices[tenant] = a.SignIn(t, "alice")
+	}
+	send := func(iss string) int {
+		a.Provider.EditLogoutToken(func(_, claims map[string]any) { claims["iss"] = iss })
+		return a.SendLogoutToken(a.Provider.LogoutToken("app", "alice", "")).Code
+	}
+	m.KeyIssuer(issuerOf(apptest.Contoso))
+	a.Restart(t)
+	for _, iss := range []string{issuerOf("common"), apptest.MicrosoftTemplate, issuerOf("contoso"), "https://evil.test/" + apptest.Contoso + "/v2.0", issuerOf(apptest.Fabrikam)} {
+		if status := send(iss); status != http.StatusBadRequest {
+			t.Errorf("a logout token of %s: %d", iss, status)
+		}
+	}
+	if status := send(issuerOf(apptest.Contoso)); status != http.StatusOK {
+		t.Errorf("a logout token of the tenant: %d %s", status, a.Log)
+	}
+	if alices[apptest.Contoso].SignedIn() || !alices[apptest.Fabrikam].SignedIn() {
+		t.Errorf("signed in: Contoso %v, Fabrikam %v", alices[apptest.Contoso].SignedIn(), alices[apptest.Fabrikam].SignedIn())
+	}
+	// With a domain, only the metadata say which tenant it is.
+	one, _ := apptest.NewMicrosoft(t, "contoso.example", issuerOf(apptest.Contoso), nil)
+	for iss, status := range map[string]int{issuerOf(apptest.Contoso): http.StatusOK, issuerOf(apptest.Fabrikam): http.StatusBadRequest} {
+		one.Restart(t)
+		one.Provider.EditLogoutToken(func(_, claims map[string]any) { claims["iss"] = iss })
+		if got := one.SendLogoutToken(one.Provider.LogoutToken("app", "alice", "")).Code; got != status {
+			t.Errorf("contoso.example, %s: %d", iss, got)
+		}
+	}
+}

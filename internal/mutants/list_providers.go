@@ -109,7 +109,7 @@ var providersMutants = []mutant{
 	},
 	{
 		name: "a domain lets every tenant in", file: "internal/protocol/tenants.go",
-		old: "(issuer == md.Issuer || c.Tenants.IsTemplate(md.Issuer))", new: "md.Issuer != \"\"",
+		old: "(md == nil || issuer == md.Issuer || c.Tenants.IsTemplate(md.Issuer))", new: "(md == nil || md.Issuer != \"\")",
 		tests: "TestMicrosoft",
 	},
 	{
@@ -141,5 +141,15 @@ var providersMutants = []mutant{
 		name: "a code that Slack refuses is a fault of the provider", file: "internal/protocol/errors.go",
 		old: `"invalid_code", "code_already_used", `, new: "",
 		tests: "TestSlackErrors",
+	},
+	{
+		name: "an ID token of a tenant needs no tid", file: "internal/protocol/tenants.go",
+		old: `return c.Tenants == nil || c.Tenants.Issues(o.String("iss"), o.String("tid"))`, new: "return o != nil",
+		tests: "TestMicrosoftIDTokenRefused",
+	},
+	{
+		name: "a logout token is compared with metadata that are not there", file: "internal/protocol/logouttoken.go",
+		old: `if !c.isIssuer(o.String("iss")) { // now`, new: "if false { // now",
+		tests: "TestMicrosoftLogoutToken",
 	},
 }

@@ -51,6 +51,9 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw, accessToken string) (cl
 	if err := c.checkIssued("ID token", o, time.Now()); err != nil {
 		return nil, nil, err
 	}
+	if !c.isOfTenant(o) {
+		return nil, nil, errors.New("ID token is of another issuer than its tenant's (iss, tid)")
+	}
 	if _, hasAZP := o["azp"]; len(o.Audience()) > 1 && !hasAZP {
 		return nil, nil, errors.New("ID token has several audiences and no azp")
 	}

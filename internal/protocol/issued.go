@@ -26,7 +26,7 @@ func (c *Client) checkIssued(what string, o claims.Object, now time.Time) error 
 	aud := o.Audience()
 	_, hasAZP := o["azp"]
 	switch {
-	case !c.isIssuer(o):
+	case !c.isIssuer(o.String("iss")):
 		return fmt.Errorf("%s is of another issuer (iss)", what)
 	case !slices.Contains(aud, c.OAuth2.ClientID):
 		return fmt.Errorf("%s was issued to another client (aud): it has the audience %s; Provider.TrustedAudiences stands beside the client ID and not in its place", what, shownAudience(aud))

@@ -62,6 +62,9 @@ func (c *Client) VerifyLogoutToken(ctx context.Context, raw string) (LogoutToken
 	if _, err := c.verifySignature(ctx, t, logoutTokens); err != nil {
 		return LogoutToken{}, fmt.Errorf("logout token: %w", err)
 	}
+	if !c.isIssuer(o.String("iss")) { // now that there are metadata
+		return LogoutToken{}, errors.New("logout token is of another issuer (iss)")
+	}
 	return LogoutToken{Issuer: o.String("iss"), Subject: o.String("sub"), SessionID: o.String("sid"), ID: o.String("jti")}, nil
 }
 

@@ -15,15 +15,19 @@ func (c *Client) Issues(issuer string) bool {
 }
 
 // isIssuer reports whether a token is of the issuer, or of one of the tenants that it
-// stands for: the template with the token's tid, compared exactly. Metadata of one tenant
-// have that tenant's issuer.
-func (c *Client) isIssuer(o claims.Object) bool {
-	issuer := o.String("iss")
+// stands for. Metadata of one tenant have that tenant's issuer.
+func (c *Client) isIssuer(issuer string) bool {
 	if c.Tenants == nil {
 		return issuer == c.Issuer
 	}
-	md := c.knownMetadata()
-	return md != nil && c.Tenants.Issues(issuer, o.String("tid")) && (issuer == md.Issuer || c.Tenants.IsTemplate(md.Issuer))
+	md := c.knownMetadata() // nil before the first login
+	return c.Tenants.Has(issuer) && (md == nil || issuer == md.Issuer || c.Tenants.IsTemplate(md.Issuer))
+}
+
+// isOfTenant reports whether the issuer of an ID token is the template with the token's
+// tid, compared exactly.
+func (c *Client) isOfTenant(o claims.Object) bool {
+	return c.Tenants == nil || c.Tenants.Issues(o.String("iss"), o.String("tid"))
 }
 
 // isOfVersion1 reports whether a token is one that Microsoft's older endpoints issue, whose
