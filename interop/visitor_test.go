@@ -14,7 +14,8 @@ import (
 )
 
 // A visitor imitates a browser: it keeps cookies, follows redirects one by one, sends Fetch Metadata headers and submits
-// forms.
+// forms, those that submit themselves included. It sends no cookies with a form to another site, as browsers do with those
+// that are SameSite=Lax.
 type visitor struct {
 	t      *testing.T
 	client *http.Client
@@ -120,6 +121,9 @@ func (v *visitor) navigate(method string, from, to *url.URL, form url.Values) *p
 
 		location := p.header.Get("Location")
 		if p.status < 300 || p.status > 399 || location == "" {
+			if strings.Contains(p.body, ".submit()") {
+				return p.submit(nil)
+			}
 			return p
 		}
 		if p.status != http.StatusFound && p.status != http.StatusSeeOther {
@@ -174,7 +178,11 @@ func (v *visitor) request(method string, u *url.URL, body io.Reader) *http.Reque
 func (v *visitor) do(r *http.Request, p *page) {
 	v.t.Helper()
 	start := time.Now()
-	resp, err := v.client.Do(r)
+	client := *v.client
+	if r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		client.Jar = nil
+	}
+	resp, err := client.Do(r)
 	if err != nil {
 		v.t.Fatalf("after %v: %v", time.Since(start).Round(time.Millisecond), err)
 	}
