@@ -46,11 +46,12 @@ type logoutTokens struct {
 //
 // The response is 200 once the sessions have ended, or if there were none; 400 with a JSON
 // object for every token that is not accepted, also one that comes again; and 503 if the
-// provider's keys cannot be read: then the token can be sent again. No response is stored.
+// provider's keys cannot be read or Options.Coordinator does not respond: then the token can
+// be sent again. No response is stored.
 //
-// It works on this instance and until it restarts: see [Middleware.SignOutUser]. It
-// revokes no token, which is for the provider that has ended the session, except one that
-// a refresh brings afterwards.
+// With Options.Coordinator it ends sessions at all instances, and otherwise on this one and
+// until it restarts: see [Middleware.SignOutUser]. It revokes no token, which is for the
+// provider that has ended the session, except one that a refresh brings afterwards.
 func (m *Middleware) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return

@@ -31,7 +31,7 @@ var (
 // After a 401 response the token is refreshed once and the request sent once more, if
 // its body can be replayed (see [http.Request].GetBody). Tokens that are refreshed
 // this way are saved in Options.Store at once; without a store they reach the cookie
-// with the next request that this instance serves. A token that a refresh has just
+// with the next request that this instance serves, or any with Options.Coordinator. A token that a refresh has just
 // brought, and that no API has accepted yet, is not refreshed again for ten seconds.
 //
 // The tokens of a login with [Provider].DPoP are sent as such, with a proof for each

@@ -29,20 +29,23 @@
 // # Revoking sessions
 //
 // [Middleware.Logout] and [Middleware.SignOut] end a session and revoke its refresh
-// token at the provider. With Options.Store the session ends everywhere. Without it the
-// whole session is in cookies, and a copy of them stays valid until a limit ends it,
-// except on the instance that saw the logout. [Middleware.SignOutUser] ends all sessions
-// of a user, on its instance.
+// token at the provider. [Middleware.SignOutUser], and a logout with everywhere=1 in its
+// form, end all sessions of a user. A provider ends sessions through
+// [Middleware.BackChannelLogout].
 //
-// A provider ends sessions through [Middleware.BackChannelLogout], on the instance that
-// gets its request. Front-channel logout is not supported: it needs session cookies in
+// With Options.Coordinator a session that has ended at one instance has ended at all of
+// them. Without it, and without Options.Store, the whole session is in cookies, and a copy
+// of them stays valid until a limit ends it, except on the instance that saw the logout.
+//
+// Front-channel logout is not supported: it needs session cookies in
 // frames of other sites, which browsers do not send, and proves nothing of who asks.
 //
 // # Key rotation
 //
-// Put the new key in front of Options.Keys on every instance, and remove the old one
-// after Options.MaxLifetime. Sessions that the old key sealed are resealed as they are
-// used. To end all sessions at once, replace all keys.
+// Put the new key in front of Options.Keys, and remove the old one after
+// Options.MaxLifetime. With several instances, append the new key on all of them first, so
+// that each can open what another one seals. Sessions that the old key sealed are resealed
+// as they are used. To end all sessions at once, replace all keys.
 //
 // # Deployments
 //
@@ -65,19 +68,26 @@
 // the provider has not refreshed a session for 24 hours after its access token expired,
 // protected routes answer 503 until it does. While Options.Store fails, protected routes
 // answer 503 with Retry-After, public routes run without a session, and no session is
-// lost.
+// lost. While Options.Coordinator is away, a session in cookies goes on as long as its
+// access token lives, or for a minute if that has no expiry; then protected routes answer
+// 503.
 //
 // # Replicas
 //
-// Instances share nothing but keys: any of them serves any request. Tokens are refreshed
-// by the instance that a request reaches. Requests that still carry the old cookie get
-// the new tokens from that instance's memory (at most 32 MiB; opened sessions take 64 MiB
-// more). Other instances, and the same one after a restart, know of a refresh only what
-// the browser's cookie or the store says.
+// Instances need the same keys, and any of them serves any request. With
+// Options.Coordinator they agree: a session is refreshed once, all instances know of the
+// new tokens, and a session that has ended at one has ended at all of them. A request whose
+// session an instance knows asks nobody. Call [Middleware.Close] after the server's
+// Shutdown.
+//
+// Without a Coordinator, tokens are refreshed by the instance that a request reaches.
+// Requests that still carry the old cookie get the new tokens from that instance's memory
+// (at most 32 MiB; opened sessions take 64 MiB more). Other instances, and the same one
+// after a restart, know of a refresh only what the browser's cookie or the store says.
 //
 // # Standards
 //
-// RFC 6749, RFC 6750, RFC 7009, RFC 7517, RFC 7636, RFC 8252 section 7.3, RFC 9207, RFC
-// 9470 and RFC 9700; OpenID Connect Core 1.0 (code flow), Discovery 1.0 and RP-Initiated
-// Logout 1.0.
+// RFC 6749, RFC 6750, RFC 7009, RFC 7517, RFC 7523 section 2.2, RFC 7636, RFC 8252 section
+// 7.3, RFC 9207, RFC 9470 and RFC 9700; OpenID Connect Core 1.0 (code flow), Discovery 1.0,
+// RP-Initiated Logout 1.0 and Back-Channel Logout 1.0; OAuth 2.0 Form Post Response Mode.
 package oauthlogin

@@ -46,9 +46,9 @@ import (
 //	internal              500  any other fault on this side
 //	provider_rejected     502  the provider's response is wrong or incomplete
 //	provider_unavailable  502  the provider did not respond
-//	unavailable           503  Options.Store fails, or the provider has been away for too
-//	                           long, or its keys cannot be read for a logout token: try
-//	                           again after Retry-After
+//	unavailable           503  Options.Store or Options.Coordinator fails, or the provider has
+//	                           been away for too long, or its keys cannot be read for a
+//	                           logout token: try again after Retry-After
 type Error struct {
 	Code     string
 	Status   int    // of the HTTP response

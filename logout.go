@@ -77,9 +77,11 @@ func (m *Middleware) SignOut(w http.ResponseWriter, r *http.Request) {
 // administrators, and for a password that has leaked. A login right after it stands, but not
 // one that Options.OnSignIn was asked about before.
 //
-// It works on this instance and until it restarts: other instances do not learn of it. It
-// revokes no token. An instance that has signed a user out lets in logins of other instances
-// from five minutes later on, as clocks may differ.
+// With Options.Coordinator it works at all instances. The error says that the Coordinator has
+// not taken it: this instance has ended the sessions, and the others will when the Coordinator
+// responds again. Without a Coordinator it works on this instance and until it restarts, and
+// this instance lets in logins of other instances from five minutes later on, as clocks may
+// differ. SignOutUser revokes no token.
 func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) error {
 	switch {
 	case !m.made():

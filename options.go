@@ -45,7 +45,7 @@ type Options struct {
 	// Keys are the secrets from which the keys that seal cookies and sessions are derived,
 	// each at least 32 random bytes. Keys[0] seals, and all of them open: to rotate, put a
 	// new key in front, and remove the old one after MaxLifetime. All instances of an
-	// application share them.
+	// application share them; where there are several, append a new key on all of them first.
 	Keys [][]byte
 
 	// Store keeps sessions on the server; nil keeps the whole session in sealed cookies. A
@@ -95,8 +95,8 @@ type Options struct {
 
 	// Coordinator is what the instances of an application agree through: one refreshes a
 	// session's tokens for all, and a session that has ended at one has ended at all of them.
-	// By default each instance is for itself, and cookie sessions can be signed out for
-	// nothing by a provider that rotates refresh tokens. Call [Middleware.Close] at the end. A
+	// By default each instance is for itself: a provider that rotates refresh tokens may take
+	// the refreshes of two instances for theft, and end the session. Call [Middleware.Close] at the end. A
 	// Coordinator sees hashes and sealed values alone.
 	Coordinator Coordinator
 
