@@ -44,6 +44,8 @@ func TestNewStore(t *testing.T) {
 				t.Errorf("%s: %d round trips, want %d", what, got, want)
 			}
 		}
+		// Marks, the state, the session; and reading it where the login leads.
+		step("login", 1+1+1+1, func() { f.Browser(t).Login("/api/me") })
 		step("warm request", 1, func() { b.WantUser("/api/me", "alice") })
 		time.Sleep(refreshDue)
 		// Reading, a look, the refresh, saving it at once, and again with the new Max-Age.
