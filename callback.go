@@ -14,6 +14,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/dpop"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
@@ -200,8 +201,12 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	}
 	if err := m.sessions.start(w, r, rec); err != nil {
 		failed := m.responses.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
-		if errors.Is(err, cookies.ErrTooLarge) || errors.Is(err, errTooLargeForStore) {
+		switch {
+		case errors.Is(err, cookies.ErrTooLarge), errors.Is(err, errTooLargeForStore):
 			failed.Code, failed.RetryURL = "session_too_large", "" // it would be as large again
+		case errors.Is(err, instances.ErrAway):
+			w.Header().Set("Retry-After", retryAfter)
+			failed.Code, failed.Status = "unavailable", http.StatusServiceUnavailable
 		}
 		return failed
 	}

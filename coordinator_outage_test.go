@@ -208,6 +208,10 @@ func TestNewStoreAway(t *testing.T) {
 			f.wantLater(b)
 		}
 		f.at(0)
+		late := f.Browser(t)
+		if resp := late.Get(late.CallbackURL("/login")); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || len(late.SessionCookies()) > 0 {
+			t.Errorf("a login: %d %v", resp.StatusCode, resp.Header)
+		}
 		out.LogOut("/")
 		if n := len(out.SessionCookies()); n > 0 {
 			t.Errorf("%d cookies are left", n)
