@@ -124,6 +124,25 @@ func TestAddr(t *testing.T) {
 	}
 }
 
+// TestEngineAway starts the application without the engine that it agrees through. Sessions in cookies work.
+func TestEngineAway(t *testing.T) {
+	t.Parallel()
+	for _, env := range []map[string]string{
+		{"REDIS_URL": "redis://127.0.0.1:1"},
+		{"DATABASE_URL": "postgres://127.0.0.1:1/app?sslmode=disable"},
+	} {
+		b := newBrowser(t, start(t, env))
+		b.open("/dashboard").signIn("alice").want(http.StatusOK, "/dashboard", "Alice Archer")
+		b.fetch("/api/me").want(http.StatusOK, "/api/me")
+	}
+	b := newBrowser(t, start(t, map[string]string{"REDIS_URL": "redis://127.0.0.1:1", "SESSION_STORE": "redis"}))
+	b.open("/").want(http.StatusOK, "/")
+	b.fetch("/api/me").want(http.StatusUnauthorized, "/api/me")
+	if later := b.open("/dashboard").signIn("alice"); later.status != http.StatusServiceUnavailable || later.header.Get("Retry-After") == "" {
+		t.Errorf("a login ends at %s with status %d %v", later.url, later.status, later.header)
+	}
+}
+
 // TestEvents stops the application while an event stream is open.
 func TestEvents(t *testing.T) {
 	t.Parallel()
