@@ -223,7 +223,7 @@ func (s *replicas) faults(t *testing.T, isStored bool) {
 	}
 	step("all is well", 5*time.Second, func() {})
 	step("engine suspended", 5*time.Second, s.engine.pause, http.StatusServiceUnavailable)
-	// A lock that an instance asked for meanwhile may be taken only now, for nobody. It ages in ten seconds.
+	// A lock that an instance asked for meanwhile may be taken only now. It is given back, or ages in ten seconds.
 	step("engine goes on", 11*time.Second, s.engine.resume, http.StatusServiceUnavailable)
 	step("all is well again", 4*time.Second, func() {})
 	step("instances restart in turn", 4*time.Second, func() {

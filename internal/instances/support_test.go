@@ -88,7 +88,9 @@ type testEngine struct {
 	values   map[string]testValue
 	watchers []chan string
 	// before, if set, is called before each call, and decides its error.
-	before func(ctx context.Context, call string) error
+	before    func(ctx context.Context, call string) error
+	suspended bool
+	late      []func() // swaps of a suspended engine
 }
 
 type testValue struct {
@@ -125,6 +127,24 @@ func (e *testEngine) fail(before func(ctx context.Context, call string) error) {
 	e.before = before
 }
 
+// suspend makes each call fail. Swaps are carried out when the engine goes on.
+func (e *testEngine) suspend() (resume func()) {
+	e.mu.Lock()
+	e.suspended = true
+	e.mu.Unlock()
+	e.fail(func(context.Context, string) error { return errDown })
+	return func() {
+		e.fail(nil)
+		e.mu.Lock()
+		late := e.late
+		e.suspended, e.late = false, nil
+		e.mu.Unlock()
+		for _, swap := range late {
+			swap()
+		}
+	}
+}
+
 func (e *testEngine) value(key string) []byte {
 	if v, ok := e.values[key]; ok && time.Now().Before(v.expires) {
 		return v.value
@@ -158,6 +178,11 @@ func (e *testEngine) Load(ctx context.Context, keys ...string) ([][]byte, error)
 
 func (e *testEngine) Swap(ctx context.Context, key string, old, to []byte, ttl time.Duration, tell bool) (bool, error) {
 	if err := e.called(ctx, kindOf(key)); err != nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.suspended {
+			e.late = append(e.late, func() { _, _ = e.Swap(context.Background(), key, old, to, ttl, tell) })
+		}
 		return false, err
 	}
 	e.mu.Lock()

@@ -84,6 +84,9 @@ func (t *Turn[R]) acquire(ctx context.Context) (latest R, held bool, err error) 
 		if free {
 			asked := time.Since(t.begun)
 			if _, err = t.s.engine.swap(ctx, t.key, nil, t.owner, lease, false); err != nil {
+				if err != ErrAway { // as it is when nothing was tried
+					t.giveBackLater()
+				}
 				return t.old, false, err
 			}
 			t.confirmed.Store(int64(asked))
@@ -96,6 +99,8 @@ func (t *Turn[R]) acquire(ctx context.Context) (latest R, held bool, err error) 
 			t.s.known.ignore(session, changed)
 			if held {
 				t.release(ctx)
+			} else if errors.Is(err, ErrAway) {
+				t.giveBackLater()
 			}
 			return latest, false, err
 		case held:
@@ -289,20 +294,4 @@ func (t *Turn[R]) Failed(ctx context.Context, err error, wait time.Duration) {
 	t.stopped.Do(func() { close(t.stop) })
 	value := append([]byte{failedTag}, strconv.Itoa(failures)...)
 	t.s.engine.swap(ctx, t.key, t.owner, value, pause, false)
-}
-
-// GiveUp ends a turn in which nothing was sent.
-func (t *Turn[R]) GiveUp(ctx context.Context) { t.end(ctx) }
-
-// end gives the lock back. One that is not given back ages.
-func (t *Turn[R]) end(ctx context.Context) {
-	if t.stop == nil {
-		return
-	}
-	t.stopped.Do(func() { close(t.stop) })
-	t.release(ctx)
-}
-
-func (t *Turn[R]) release(ctx context.Context) {
-	t.s.engine.swap(ctx, t.key, t.owner, nil, lease, false)
 }

@@ -75,16 +75,38 @@ func TestTurnIsRenewed(t *testing.T) {
 	})
 }
 
-// A swap whose outcome is unknown may have taken the lock: it ages.
+// A swap whose outcome is unknown may have taken the lock. It is given back as soon as the
+// Coordinator responds, so that nobody waits until it ages.
 func TestTurnUnknownSwap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newTestEngine()
-		s := e.instance(t)
+		s, other := e.instance(t), e.instance(t)
+		resume := e.suspend()
+		for range 5 {
+			if _, _, err := refresh(t.Context(), s, alice(0), "second", 0); !errors.Is(err, ErrAway) {
+				t.Errorf("%v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		resume()
+		if e.get(lockKey(alice(0).id)) == "" {
+			t.Fatal("the lock is not taken")
+		}
+		start := time.Now()
+		_, sent, err := refresh(t.Context(), other, alice(0), "second", 0)
+		if took := time.Since(start); err != nil || !sent || took > 3*time.Second {
+			t.Errorf("sent %t, %v after %v", sent, err, took)
+		}
+	})
+}
+
+// A lock whose owner cannot look at the session is given back, too.
+func TestTurnWithoutALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		s, other := e.instance(t), e.instance(t)
 		e.fail(func(_ context.Context, call string) error {
-			if call == "lock" {
-				e.mu.Lock()
-				e.values[lockKey(alice(0).id)] = testValue{[]byte("Lsomebody"), time.Now().Add(lease)}
-				e.mu.Unlock()
+			if call == "load" {
 				return errDown
 			}
 			return nil
@@ -93,9 +115,29 @@ func TestTurnUnknownSwap(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		e.fail(nil)
-		time.Sleep(pause)
-		if _, sent, err := refresh(t.Context(), s, alice(0), "second", 0); err != nil || !sent {
-			t.Errorf("sent %t, %v", sent, err)
+		start := time.Now()
+		_, sent, err := refresh(t.Context(), other, alice(0), "second", 0)
+		if took := time.Since(start); err != nil || !sent || took > 3*time.Second {
+			t.Errorf("sent %t, %v after %v", sent, err, took)
+		}
+	})
+}
+
+// During a long outage, locks do not crowd out what else waits for the Coordinator.
+func TestUnknownSwapsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		s := e.instance(t)
+		e.fail(func(context.Context, string) error { return errDown })
+		for range 1000 { // a hundred seconds, in which each third attempt or so reaches the Coordinator
+			_, _, _ = refresh(t.Context(), s, alice(0), "second", 0)
+			time.Sleep(pause)
+		}
+		time.Sleep(2 * time.Minute)
+		s.jobs.mu.Lock()
+		defer s.jobs.mu.Unlock()
+		if n := len(s.jobs.order); n > 0 {
+			t.Errorf("%d locks wait to be given back", n)
 		}
 	})
 }

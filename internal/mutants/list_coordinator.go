@@ -1,7 +1,8 @@
 package main
 
 // coordinatorMutants break the Coordinator in memory, and so show that
-// oauthlogintest.CheckCoordinator notices what an implementation does wrong.
+// oauthlogintest.CheckCoordinator notices what an implementation does wrong. The last ones break
+// what is done while a Coordinator is away.
 var coordinatorMutants = []mutant{
 	{
 		name: "a Coordinator swaps whatever the old value is", file: "oauthlogintest/coordinator.go",
@@ -47,5 +48,15 @@ var coordinatorMutants = []mutant{
 		name: "a watch survives an outage", file: "oauthlogintest/coordinator.go",
 		old: "		if lost {\n", new: "		if lost && keys != nil {\n",
 		packages: "./oauthlogintest", tests: "TestCoordinatorOutage|TestCoordinatorRestart",
+	},
+	{
+		name: "a lock that may have been taken is left to age", file: "internal/instances/turn.go",
+		old: "				if err != ErrAway { // as it is when nothing was tried\n", new: "				if err == nil {\n",
+		packages: "./internal/instances", tests: "TestTurnUnknownSwap",
+	},
+	{
+		name: "a lock is left to age after a failed look", file: "internal/instances/turn.go",
+		old: "} else if errors.Is(err, ErrAway) {\n", new: "} else if errors.Is(err, ErrNotOurTurn) {\n",
+		packages: "./internal/instances", tests: "TestTurnWithoutALook",
 	},
 }

@@ -1,0 +1,38 @@
+package instances
+
+import (
+	"context"
+	"time"
+)
+
+// giveUpAfter bounds how many locks wait to be given back.
+const giveUpAfter = time.Minute
+
+// GiveUp ends a turn in which nothing was sent.
+func (t *Turn[R]) GiveUp(ctx context.Context) { t.end(ctx) }
+
+// end gives the lock back. One that is not given back ages.
+func (t *Turn[R]) end(ctx context.Context) {
+	if t.stop == nil {
+		return
+	}
+	t.stopped.Do(func() { close(t.stop) })
+	t.release(ctx)
+}
+
+func (t *Turn[R]) release(ctx context.Context) {
+	t.s.engine.swap(ctx, t.key, t.owner, nil, lease, false)
+}
+
+// giveBackLater gives the lock back once the Coordinator responds: a Swap that failed may have
+// taken it, or may take it when a server that was suspended goes on, and every instance would
+// wait for a lease.
+func (t *Turn[R]) giveBackLater() {
+	t.s.jobs.add(t.key+string(t.owner), func(ctx context.Context) error {
+		if time.Since(t.begun) > giveUpAfter {
+			return nil
+		}
+		_, err := t.s.engine.swap(ctx, t.key, t.owner, nil, lease, false)
+		return err
+	})
+}
