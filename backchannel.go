@@ -149,7 +149,7 @@ func (m *Middleware) acceptLogoutToken(ctx context.Context, p *provider, raw str
 		if claim(ctx) != nil { // or a token that comes again would end a later login
 			m.sessions.grants.Later(key, claim)
 		}
-		m.events.report(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: token.Subject})
+		m.events.report(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: token.Subject, Ended: true})
 		return struct{}{}, nil
 	})
 	switch {

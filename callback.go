@@ -131,11 +131,11 @@ var errTookTooLong = errors.New("the provider has given the login up")
 
 func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *provider, f *flow, failed *Error) {
 	if f.silent && failed.refused {
-		m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
+		m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed, Duration: since(f.started)})
 		m.silent.pause(w, r) // until the user asks for it
 	}
 	if f.isQuiet(failed) {
-		m.log.Log(r.Context(), m.levelOf(failed), "oauthlogin: no silent sign-in", "id", failed.Reference, "error", failed)
+		m.log.Log(r.Context(), m.levelOf(failed), "oauthlogin: no silent sign-in", failed.attrs()...)
 		page.Redirect(w, f.returnPath)
 		return
 	}
@@ -150,7 +150,7 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 		m.startAnew(w, r, p, f, failed.Code)
 		return
 	}
-	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed, Duration: since(f.started)})
 	m.responses.fail(w, r, failed)
 }
 
@@ -220,7 +220,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	case old != nil: // a slow response that carries its cookie must not bring it back
 		m.sessions.grants.End(r.Context(), old, time.Now())
 	}
-	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject})
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject, Duration: since(f.started)})
 	return nil
 }
 
@@ -313,7 +313,7 @@ func (m *Middleware) alarmAbout(r *http.Request, response protocol.Response) {
 // it may be a stranger's text.
 func (p *reporter) logDescription(ctx context.Context, provider string, response protocol.Response) {
 	p.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", provider,
-		"error", protocol.ErrorCode(response.Error), "description", protocol.Description(response.Description))
+		"provider_code", protocol.ErrorCode(response.Error), "description", protocol.Description(response.Description))
 }
 
 // staleCallback answers a callback that signs no user in. Without a session it redirects

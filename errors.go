@@ -143,12 +143,17 @@ func (p *responder) logFailure(r *http.Request, failed *Error) *Error {
 	if (e.Status >= http.StatusInternalServerError || errors.Is(e.err, errMisconfigured)) && p.loudly(kind) {
 		log = p.log.ErrorContext
 	}
+	log(r.Context(), "oauthlogin: request failed", e.attrs()...)
+	return &e
+}
+
+// attrs are what the log has of an error.
+func (e *Error) attrs() []any {
 	attrs := []any{"code", e.Code, "provider", e.Provider, "id", e.Reference}
 	if e.err != nil {
 		attrs = append(attrs, "error", e.err)
 	}
-	log(r.Context(), "oauthlogin: request failed", attrs...)
-	return &e
+	return attrs
 }
 
 // fail answers a request with an error page, or through Options.ErrorHandler.

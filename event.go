@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
@@ -43,6 +44,19 @@ type Event struct {
 	// Err says why something failed. It is an [*Error] for EventLogin and EventDenied, and
 	// has no RetryURL for the latter.
 	Err error
+	// Code names the cause of Err in a stable word, "" without one: Error.Code of an [*Error],
+	// and for EventRefreshFailed invalid_grant, provider_unavailable, provider_rejected or
+	// internal, which mean what they mean there.
+	Code string
+	// Ended says that the session has ended: true for EventLogout, and for
+	// EventRefreshFailed if the provider refused a refresh that the session needs.
+	Ended bool
+	// Duration is how long it took, zero for the other kinds. For EventLogin it is the time
+	// since the redirect to the provider, including what the user did there, in
+	// milliseconds; for a login that could not start, the time since its request. For EventRefresh and
+	// EventRefreshFailed it is the time of the refresh: the calls to the provider and to
+	// Options.Coordinator, and the wait for another instance's turn.
+	Duration time.Duration
 }
 
 // A reporter tells the application and the log of events.
@@ -53,6 +67,7 @@ type reporter struct {
 
 // report passes e on. An [*Error] is logged where it is answered.
 func (p *reporter) report(ctx context.Context, e Event) {
+	e.Code = codeOf(e)
 	if p.onEvent != nil {
 		p.onEvent(ctx, e)
 	}
@@ -65,12 +80,35 @@ func (p *reporter) report(ctx context.Context, e Event) {
 	if e.Kind == EventRefresh {
 		level = slog.LevelDebug // one an hour for each session
 	}
+	if e.Duration > 0 {
+		attrs = append(attrs, slog.Duration("duration", e.Duration))
+	}
 	if e.Err != nil {
 		level = slog.LevelWarn
 		if protocol.Misconfigured(e.Err) { // it fails for every user
 			level = slog.LevelError
 		}
-		attrs = append(attrs, slog.Any("error", e.Err))
+		attrs = append(attrs, slog.String("code", e.Code), slog.Any("error", e.Err))
 	}
 	p.log.LogAttrs(ctx, level, "oauthlogin: "+string(e.Kind), attrs...)
 }
+
+func codeOf(e Event) string {
+	var failed *Error
+	switch {
+	case errors.As(e.Err, &failed):
+		return failed.Code
+	case e.Kind != EventRefreshFailed:
+		return ""
+	case protocol.RefusalOf(e.Err) == protocol.GrantEnded:
+		return "invalid_grant"
+	}
+	code, _ := classify(e.Err)
+	if code == "invalid_grant" { // invalid_request, which says nothing of the grant
+		return "provider_rejected"
+	}
+	return code
+}
+
+// since is the time since began, which the clock of another instance may have given.
+func since(began time.Time) time.Duration { return max(time.Since(began), 0) }

@@ -86,3 +86,78 @@ func TestEvents(t *testing.T) {
 		a.Events.Want(t, "refresh_failed test/alice error")
 	})
 }
+
+// An event says how long it took, why it failed, and whether the session has ended with it.
+func TestEventDetails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{})
+		b := a.Browser(t)
+		want := func(kind oauthlogin.EventKind, code string, ended bool, duration time.Duration) {
+			t.Helper()
+			events := a.Events.Take()
+			if len(events) != 1 {
+				t.Fatalf("%d events %v; want one", len(events), events)
+			}
+			e := events[0]
+			if e.Kind != kind || e.Code != code || e.Ended != ended || e.Duration.Truncate(time.Second) != duration {
+				t.Errorf("%s, code %q, ended %t, after %v; want %s, %q, %t, %v", e.Kind, e.Code, e.Ended, e.Duration, kind, code, ended, duration)
+			}
+		}
+		slowly := func(seconds time.Duration, status int, body string) {
+			respond := apptest.RespondWith(status, body)
+			a.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+				time.Sleep(seconds * time.Second)
+				if status == http.StatusOK {
+					next(w, r)
+					return
+				}
+				respond(w, r, next)
+			})
+		}
+		wait := func() { time.Sleep(59*time.Minute + 30*time.Second) }
+
+		callback := b.CallbackURL("/dashboard")
+		time.Sleep(40 * time.Second) // at the provider
+		slowly(2, http.StatusOK, "")
+		b.Follow(callback)
+		want(oauthlogin.EventLogin, "", false, 42*time.Second)
+
+		wait()
+		b.Get("/dashboard")
+		want(oauthlogin.EventRefresh, "", false, 2*time.Second)
+
+		for _, failure := range []struct {
+			status     int
+			body, code string
+		}{
+			{http.StatusServiceUnavailable, "down", "provider_unavailable"},
+			{http.StatusBadRequest, `{"error":"invalid_client"}`, "provider_rejected"},
+			{http.StatusBadRequest, `{"error":"invalid_request"}`, "provider_rejected"},
+		} {
+			wait()
+			slowly(3, failure.status, failure.body)
+			b.Get("/dashboard")
+			want(oauthlogin.EventRefreshFailed, failure.code, false, 3*time.Second)
+			slowly(0, http.StatusOK, "")
+			time.Sleep(5 * time.Minute)
+			b.Get("/dashboard")
+			want(oauthlogin.EventRefresh, "", false, 0)
+		}
+
+		b.Post("/logout", nil)
+		want(oauthlogin.EventLogout, "", true, 0)
+
+		b.Login("/dashboard")
+		a.Events.Take()
+		wait()
+		slowly(1, http.StatusBadRequest, `{"error":"invalid_grant"}`)
+		b.Get("/dashboard")
+		want(oauthlogin.EventRefreshFailed, "invalid_grant", true, time.Second)
+
+		callback = b.CallbackURL("/dashboard")
+		time.Sleep(10 * time.Second)
+		b.Follow(callback)
+		want(oauthlogin.EventLogin, "invalid_grant", false, 11*time.Second)
+	})
+}

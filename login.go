@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/page"
@@ -137,11 +138,12 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 // redirectToProvider answers with the start of a login, or with a page that says why
 // there is none.
 func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flowKind) {
+	began := time.Now()
 	location, err := m.beginFlow(w, r, p, opts, kind)
 	if err != nil {
 		failed := m.notBegun(p, opts, err)
 		if failed.Status == http.StatusBadGateway {
-			m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed})
+			m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed, Duration: since(began)})
 		}
 		m.responses.fail(w, r, failed)
 		return

@@ -96,7 +96,7 @@ func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) er
 	if i := slices.IndexFunc(m.providers, func(p *provider) bool { return p.issuer == issuer || p.client.Issues(issuer) }); i >= 0 {
 		name = m.providers[i].Name
 	}
-	m.events.report(ctx, Event{Kind: EventLogout, Provider: name, Subject: subject})
+	m.events.report(ctx, Event{Kind: EventLogout, Provider: name, Subject: subject, Ended: true})
 	return nil
 }
 
@@ -119,13 +119,14 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 	if everywhere && len(ended) > 0 {
 		user, _, _ := ended[0].Owner(memory.OfUser)
 		if err := m.sessions.endAll(ctx, user); err != nil {
-			m.log.WarnContext(ctx, "oauthlogin: other instances do not know yet that a user has signed out everywhere", "subject", ended[0].user.Subject, "error", err)
+			m.log.WarnContext(ctx, "oauthlogin: other instances do not know yet that a user has signed out everywhere",
+				"provider", ended[0].user.Provider, "subject", ended[0].user.Subject, "error", err)
 		}
 	}
 	for i, rec := range ended {
 		p := m.providers.byTag(rec.provider)
 		if i == 0 { // the others are the same user's, from before
-			m.events.report(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: rec.user.Subject})
+			m.events.report(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: rec.user.Subject, Ended: true})
 		}
 		m.revoke(ctx, p, rec)
 	}

@@ -263,6 +263,6 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*Session, *ht
 // has ended.
 func (m *Middleware) renew(w http.ResponseWriter, r *http.Request, rec *record) {
 	if err := m.sessions.save(w, r, rec); err != nil && !errors.Is(err, errSessionEnded) {
-		m.log.WarnContext(r.Context(), "oauthlogin: renewing the session failed", "error", err)
+		m.log.WarnContext(r.Context(), "oauthlogin: renewing the session failed", "provider", rec.user.Provider, "subject", rec.user.Subject, "error", err)
 	}
 }

@@ -149,6 +149,7 @@ func (f *refreshes) adoptLate(s *Session, old *record) error {
 
 // refreshOnce returns a record with newer tokens, from memory or from the provider.
 func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *record, rejected bool) (*record, error) {
+	began := time.Now()
 	grants := f.sessions.grants
 	latest, ended := grants.Latest(old)
 	if ended {
@@ -171,18 +172,18 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 	case turn == nil: // another instance has refreshed
 		return latest, nil
 	case refused != nil:
-		return f.end(ctx, turn, p, old, refused)
+		return f.end(ctx, turn, p, old, began, refused)
 	}
 	fresh, err := p.refresh(protocol.WithFence(ctx, turn.Check), old)
 	switch {
 	case err != nil && endsSession(err, old, rejected):
-		return f.end(ctx, turn, p, old, err)
+		return f.end(ctx, turn, p, old, began, err)
 	case errors.Is(err, instances.ErrNotOurTurn):
 		turn.GiveUp(ctx)
 		return nil, err
 	case err != nil:
 		turn.Failed(ctx, err, protocol.RetryAfter(err))
-		f.events.report(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
+		f.events.report(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err, Duration: since(began)})
 		return nil, err
 	}
 	revoke := func(ctx context.Context) { f.revoke(ctx, p, fresh) }
@@ -193,14 +194,14 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 	}
 	fresh = latest
 	f.sessions.persist(ctx, r, fresh)
-	f.events.report(ctx, Event{Kind: EventRefresh, Provider: p.Name, Subject: old.user.Subject})
+	f.events.report(ctx, Event{Kind: EventRefresh, Provider: p.Name, Subject: old.user.Subject, Duration: since(began)})
 	return fresh, nil
 }
 
 // revoke revokes the tokens of a session that has ended before they came.
 func (f *refreshes) revoke(ctx context.Context, p *provider, rec *record) {
 	if err := p.client.Revoke(ctx, rec.tokens.refresh.Text(), rec.key()); err != nil {
-		f.log.WarnContext(ctx, "oauthlogin: tokens of an ended session not revoked", "provider", p.Name, "error", err)
+		f.log.WarnContext(ctx, "oauthlogin: tokens of an ended session not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)
 	}
 }
 
@@ -223,7 +224,7 @@ func endsSession(err error, rec *record, rejected bool) bool {
 
 // end ends a session that the provider has refused to refresh, unless it has a later
 // generation (draft-ietf-oauth-browser-based-apps section 6.1.2.2).
-func (f *refreshes) end(ctx context.Context, turn *instances.Turn[*record], p *provider, old *record, err error) (*record, error) {
+func (f *refreshes) end(ctx context.Context, turn *instances.Turn[*record], p *provider, old *record, began time.Time, err error) (*record, error) {
 	latest, ended, doubt := turn.Refused(ctx)
 	switch {
 	case doubt != nil:
@@ -231,7 +232,7 @@ func (f *refreshes) end(ctx context.Context, turn *instances.Turn[*record], p *p
 	case !ended:
 		return latest, nil
 	}
-	f.events.report(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err})
+	f.events.report(ctx, Event{Kind: EventRefreshFailed, Provider: p.Name, Subject: old.user.Subject, Err: err, Ended: true, Duration: since(began)})
 	return nil, errGrantEnded
 }
 
@@ -316,7 +317,7 @@ func (p *provider) refreshedUser(ctx context.Context, old *record, t *protocol.T
 		case errors.Is(err, protocol.ErrSubject):
 			return User{}, fmt.Errorf("read user info: %w", err)
 		case err != nil:
-			p.log.WarnContext(ctx, "oauthlogin: reading user info failed; the claims stay as they were", "error", err)
+			p.log.WarnContext(ctx, "oauthlogin: reading user info failed; the claims stay as they were", "subject", old.user.Subject, "error", err)
 		default:
 			updated, _ = claims.Merge(claims.OfLogin(last, known), info)
 		}

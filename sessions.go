@@ -230,7 +230,7 @@ func (s *activeSessions) persist(ctx context.Context, r *http.Request, rec *reco
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), persistTimeout)
 	defer cancel()
 	if err := s.save(nil, r.WithContext(ctx), rec); err != nil && !errors.Is(err, errSessionEnded) {
-		s.log.WarnContext(ctx, "oauthlogin: saving refreshed tokens failed; the next request tries again", "error", err)
+		s.log.WarnContext(ctx, "oauthlogin: saving refreshed tokens failed; the next request tries again", "provider", rec.user.Provider, "subject", rec.user.Subject, "error", err)
 	}
 }
 

@@ -237,9 +237,13 @@ func (m *Middleware) scopesDenied(w http.ResponseWriter, r *http.Request, p *pro
 	asked := *rec
 	asked.ask(f.scopes)
 	if err := m.sessions.save(w, r, &asked); err != nil {
-		m.log.WarnContext(r.Context(), "oauthlogin: remembering denied scopes failed; the next request asks for them again", "error", err)
+		m.log.WarnContext(r.Context(), "oauthlogin: remembering denied scopes failed; the next request asks for them again",
+			"provider", rec.user.Provider, "subject", rec.user.Subject, "error", err)
 	}
-	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: m.responses.loginError(p, f.returnPath, "access_denied", http.StatusBadRequest, nil)})
+	m.events.report(r.Context(), Event{
+		Kind: EventLogin, Provider: p.Name, Duration: since(f.started),
+		Err: m.responses.loginError(p, f.returnPath, "access_denied", http.StatusBadRequest, nil),
+	})
 	m.forbid(w, r, rec, m.paths.ReturnPath(f.returnPath), fmt.Errorf("the user or the provider denied the scopes %q", f.scopes))
 	return true
 }

@@ -101,7 +101,7 @@ func (p *provider) withUserInfo(ctx context.Context, signed claims.Object, paylo
 	case err != nil && ctx.Err() != nil && !errors.Is(context.Cause(ctx), errCallbackTimeout): // the browser has gone
 		return User{}, false, fmt.Errorf("read user info: %w", err)
 	case err != nil:
-		p.log.WarnContext(ctx, "oauthlogin: reading user info failed; the login goes on with the ID token", "error", err)
+		p.log.WarnContext(ctx, "oauthlogin: reading user info failed; the login goes on with the ID token", "subject", signed.String("sub"), "error", err)
 		return p.newUser(signed, payload), true, nil
 	}
 	merged, changed := claims.Merge(signed, info)
@@ -260,7 +260,7 @@ func (f *refreshes) readUserInfo(ctx context.Context, s *Session, old *record) e
 		if user, err := f.providers.byTag(latest.provider).laterUser(ctx, latest); err == nil {
 			fresh.user = user
 		} else {
-			f.log.WarnContext(ctx, "oauthlogin: reading user info for a policy failed; the claims stay as they were", "provider", latest.user.Provider, "error", err)
+			f.log.WarnContext(ctx, "oauthlogin: reading user info for a policy failed; the claims stay as they were", "provider", latest.user.Provider, "subject", latest.user.Subject, "error", err)
 		}
 		if !f.sessions.grants.Refreshed(&fresh, time.Now()) {
 			return nil, errSessionEnded

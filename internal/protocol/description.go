@@ -73,5 +73,5 @@ func (c *Client) describe(ctx context.Context, endpoint, code, description strin
 		}
 	}
 	c.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", endpoint,
-		"error", shownCode(code), "description", Description(description))
+		"provider_code", shownCode(code), "description", Description(description))
 }

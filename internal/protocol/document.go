@@ -140,7 +140,7 @@ func (d *document[V]) readOnce(ctx context.Context, seq uint64, from asker) (_ e
 		d.err, d.failed = err, time.Now()
 		d.mu.Unlock()
 		if known {
-			d.log.WarnContext(ctx, "oauthlogin: reading "+d.name+" again failed, the earlier ones stay in use", "error", err)
+			d.log.WarnContext(ctx, "oauthlogin: reading a document of the provider again failed; the earlier one stays in use", "document", d.name, "error", err)
 		}
 	}()
 	defer flight.Recover(&err)

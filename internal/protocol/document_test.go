@@ -124,7 +124,7 @@ func TestMetadataOutage(t *testing.T) {
 		if n := p.count(metadataPath); n != 1+10 {
 			t.Errorf("read %d times", n)
 		}
-		if log := p.logged(); strings.Count(log, "reading metadata again failed") != 10 || !strings.Contains(log, "connection refused") {
+		if log := p.logged(); strings.Count(log, "document=metadata") != 10 || !strings.Contains(log, "connection refused") {
 			t.Errorf("log: %s", log)
 		}
 		after(30 * 24 * time.Hour)
@@ -284,7 +284,7 @@ func TestKeysOutage(t *testing.T) {
 					}
 				}
 				after(0)
-				if !strings.Contains(p.logged(), "reading keys again failed") {
+				if !strings.Contains(p.logged(), "document=keys") {
 					t.Errorf("log: %s", p.logged())
 				}
 			})
