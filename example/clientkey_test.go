@@ -84,3 +84,29 @@ func TestClientKey(t *testing.T) {
 		})
 	}
 }
+
+// TestDPoP has the demo provider bind tokens, and a restart between a login and a call.
+func TestDPoP(t *testing.T) {
+	t.Parallel()
+	addr := freeAddr(t)
+	provider := oauthlogintest.Start(oauthlogintest.Config{RequireDPoP: true, RequirePAR: true, Clients: []oauthlogintest.Client{{
+		ID: "app", Secret: "secret of the app", RedirectURIs: []string{fmt.Sprintf("http://%s/auth/callback", addr)},
+	}}})
+	t.Cleanup(provider.Close)
+	for name, env := range map[string]map[string]string{
+		"the demo provider": {"OAUTH_DPOP": "1", "ADDR": freeAddr(t)},
+		"another one":       {"OAUTH_DPOP": "1", "ADDR": addr, "OAUTH_ISSUER": provider.Issuer(), "OAUTH_CLIENT_ID": "app", "OAUTH_CLIENT_SECRET": "secret of the app"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, env)
+			b := newBrowser(t, p)
+			b.open("/dashboard").signIn("alice").want(http.StatusOK, "/dashboard", "Alice Archer")
+			b.fetch("/api/profile").want(http.StatusOK, "/api/profile", `"sub":"alice"`)
+			if name == "another one" { // which remembers its tokens
+				p.stop(os.Interrupt)
+				start(t, env)
+				b.fetch("/api/profile").want(http.StatusOK, "/api/profile", `"sub":"alice"`)
+			}
+		})
+	}
+}

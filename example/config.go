@@ -26,6 +26,7 @@ type config struct {
 	clientKeyID string
 	jwks        string // the public key, as the provider is told
 	formPost    bool   // the provider posts its response
+	dpop        bool   // tokens are bound to keys
 }
 
 // A kind is a kind of provider that the environment can select.
@@ -42,7 +43,7 @@ type getenv func(name string) string
 var (
 	demoKind = kind{
 		title:    "the demo provider (used because none of OAUTH_ISSUER, OAUTH_AUTH_URL and GITHUB_CLIENT_ID is set)",
-		optional: []string{"DEMO_PROVIDERS", "OAUTH_FORM_POST"},
+		optional: []string{"DEMO_PROVIDERS", "OAUTH_FORM_POST", "OAUTH_DPOP"},
 	}
 
 	kinds = []kind{
@@ -50,14 +51,14 @@ var (
 			title:     "the OpenID Connect provider in OAUTH_ISSUER",
 			selectors: []string{"OAUTH_ISSUER"},
 			required:  []string{"OAUTH_CLIENT_ID"},
-			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_KEY", "OAUTH_CLIENT_KEY_ID", "OAUTH_SCOPES", "OAUTH_FORM_POST"},
+			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_KEY", "OAUTH_CLIENT_KEY_ID", "OAUTH_SCOPES", "OAUTH_FORM_POST", "OAUTH_DPOP"},
 			provider:  openIDProvider,
 		},
 		{
 			title:     "the plain OAuth 2.0 provider in OAUTH_AUTH_URL, OAUTH_TOKEN_URL and OAUTH_USERINFO_URL",
 			selectors: []string{"OAUTH_AUTH_URL", "OAUTH_TOKEN_URL", "OAUTH_USERINFO_URL"},
 			required:  []string{"OAUTH_AUTH_URL", "OAUTH_TOKEN_URL", "OAUTH_USERINFO_URL", "OAUTH_CLIENT_ID"},
-			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_KEY", "OAUTH_CLIENT_KEY_ID", "OAUTH_SCOPES", "OAUTH_FORM_POST"},
+			optional:  []string{"OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_KEY", "OAUTH_CLIENT_KEY_ID", "OAUTH_SCOPES", "OAUTH_FORM_POST", "OAUTH_DPOP"},
 			provider:  plainProvider,
 		},
 		{
@@ -115,12 +116,17 @@ func (cfg *config) readRegistration(env getenv, found *faults) {
 			found.add("OAUTH_CLIENT_KEY: %w (try: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.pem)", err)
 		}
 	}
-	switch value := env("OAUTH_FORM_POST"); value {
-	case "", "1":
-		cfg.formPost = value == "1"
-	default:
-		found.add("OAUTH_FORM_POST is %q; it has to be 1 or not set", value)
+	cfg.formPost = readSwitch(env, "OAUTH_FORM_POST", found)
+	cfg.dpop = readSwitch(env, "OAUTH_DPOP", found)
+	cfg.demo.dpop = cfg.dpop
+}
+
+func readSwitch(env getenv, name string, found *faults) (on bool) {
+	value := env(name)
+	if value != "" && value != "1" {
+		found.add("%s is %q; it has to be 1 or not set", name, value)
 	}
+	return value == "1"
 }
 
 // registered returns a provider where the client is registered like that.
@@ -128,7 +134,7 @@ func (cfg *config) registered(p provider) provider {
 	if cfg.clientKey != nil {
 		p.login.ClientAssertion = oauthlogin.PrivateKeyJWT(p.login.OAuth2.ClientID, cfg.clientKeyID, cfg.clientKey)
 	}
-	p.login.FormPost = cfg.formPost
+	p.login.FormPost, p.login.DPoP = cfg.formPost, cfg.dpop
 	return p
 }
 

@@ -16,6 +16,7 @@ import (
 // A demoConfig says what the demo shows.
 type demoConfig struct {
 	partner     bool // a second provider, so that users have to choose
+	dpop        bool // the providers bind tokens to keys
 	forgetUsers bool // the providers show their sign-in page at every login
 }
 
@@ -91,7 +92,8 @@ func (d *demo) start(cfg demoConfig, app net.Listener, redirectURL string, after
 			RedirectURIs:           []string{redirectURL},
 			PostLogoutRedirectURIs: []string{d.login.PostLogoutRedirectURL},
 		}},
-		Users: users,
+		Users:       users,
+		RequireDPoP: cfg.dpop,
 	})
 	if err != nil {
 		listener.Close()

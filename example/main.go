@@ -42,7 +42,8 @@
 // The example prints the JWK Set that has to be registered at the provider.
 //
 // With any provider but GitHub, OAUTH_FORM_POST=1 has the provider post its response
-// (response_mode=form_post).
+// (response_mode=form_post), and OAUTH_DPOP=1 binds tokens to a key of each session
+// (RFC 9449).
 //
 // Several instances with the same SESSION_SECRET agree through Redis or PostgreSQL, and
 // can keep the sessions there, in place of cookies:

@@ -328,6 +328,8 @@ func TestConfigFaults(t *testing.T) {
 			"OAUTH_ISSUER": "https://op.example", "OAUTH_CLIENT_ID": "app", "OAUTH_CLIENT_SECRET": "x", "OAUTH_CLIENT_KEY": writeKey(t, "EC PRIVATE KEY"),
 		}, []string{"Options.Providers[0].ClientAssertion is set, and so is OAuth2.ClientSecret"}},
 		{"form_post in other words", map[string]string{"OAUTH_FORM_POST": "yes"}, []string{`OAUTH_FORM_POST is "yes"`}},
+		{"DPoP in other words", map[string]string{"OAUTH_DPOP": "true"}, []string{`OAUTH_DPOP is "true"`}},
+		{"DPoP at GitHub", map[string]string{"GITHUB_CLIENT_ID": "app", "GITHUB_CLIENT_SECRET": "secret", "OAUTH_DPOP": "1"}, []string{"OAUTH_DPOP is set", "GitHub"}},
 		{"form_post at GitHub", map[string]string{"GITHUB_CLIENT_ID": "app", "GITHUB_CLIENT_SECRET": "secret", "OAUTH_FORM_POST": "1"}, []string{"OAUTH_FORM_POST is set", "GitHub"}},
 		{"two engines and no secret", map[string]string{"REDIS_URL": "redis://127.0.0.1", "DATABASE_URL": "postgres://127.0.0.1/a", "SESSION_SECRET": ""}, []string{
 			"REDIS_URL and DATABASE_URL are both set",
