@@ -44,7 +44,8 @@ func TestNonceSyntax(t *testing.T) {
 		t.Error("a nonce is not learned")
 	}
 	for _, header := range []http.Header{
-		{}, offers(""), offers("a b"), offers("a\"b"), offers("a\\b"), offers("a\x00"), offers("a\x7f"), offers("ä"), offers("a\r\nb"),
+		{},
+		offers(""), offers("a b"), offers("a\"b"), offers("a\\b"), offers("a\x00"), offers("a\x7f"), offers("ä"), offers("a\r\nb"),
 		offers("a", "b"), offers(strings.Repeat("a", 1025)),
 	} {
 		if n.Learn(r, header) || n.Of(r) != "good" {
