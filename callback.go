@@ -14,8 +14,8 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
-	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/dpop"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )

@@ -53,6 +53,14 @@
 // rolling deployment signs no user out. Logins that are pending while an instance
 // restarts can be completed afterwards.
 //
+// # Client authentication, pushed requests, DPoP
+//
+// [Provider].ClientAssertion takes the place of a client secret: see [PrivateKeyJWT] and
+// [AssertionFile]. Authorization requests are pushed (RFC 9126) wherever the provider's
+// metadata has the endpoint. [Provider].DPoP binds tokens to a key of the session. All
+// three together are what the FAPI 2.0 Security Profile asks of a client. See
+// docs/profiles.md for what to set up and what errors mean.
+//
 // # Caching
 //
 // A response that sets a cookie of the package is "no-store". A response to a request

@@ -38,6 +38,10 @@
 // [Provider.Intercept] replaces an endpoint, and the Edit methods change responses
 // and ID tokens before they are sent.
 //
+// It can require what careful providers do, and then checks it: pushed authorization
+// requests (Config.RequirePAR), private_key_jwt ([Client].PublicKey), DPoP with nonces
+// (Config.RequireDPoP), and responses by form_post (Config.RequireFormPost).
+//
 // It implements the authorization code grant of OAuth 2.0 (RFC 6749) with PKCE (RFC
 // 7636) and issuer identification (RFC 9207), token revocation (RFC 7009), OpenID
 // Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0 and

@@ -19,7 +19,7 @@ var profileMutants = []mutant{
 	},
 	{
 		name: "a function that fails passes for a refusal of the grant", file: "internal/protocol/clientauth.go",
-		old: `return credential{}, &CredentialError{"assertion", err}`, new: "return credential{}, err",
+		old: `return credential{}, credentialFault(ctx, "assertion", err)`, new: "return credential{}, err",
 		packages: "./internal/protocol", tests: "TestCredentialFaults",
 	},
 	{

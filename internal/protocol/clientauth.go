@@ -129,7 +129,7 @@ func (c *Client) authenticate(ctx context.Context, timeout time.Duration, md *me
 	case c.ClientAssertion != nil:
 		assertion, err := callBounded(ctx, timeout, func(ctx context.Context) (string, error) { return c.ClientAssertion(ctx, c.audience(md)) })
 		if err != nil {
-			return credential{}, &CredentialError{"assertion", err}
+			return credential{}, credentialFault(ctx, "assertion", err)
 		}
 		// RFC 7521 section 4.2. post adds the client_id, which has to be there, because the
 		// sub of an assertion that a platform has issued is not the client.
@@ -137,7 +137,7 @@ func (c *Client) authenticate(ctx context.Context, timeout time.Duration, md *me
 	case c.ClientSecret != nil:
 		secret, err := callBounded(ctx, timeout, c.ClientSecret)
 		if err != nil {
-			return credential{}, &CredentialError{"secret", err}
+			return credential{}, credentialFault(ctx, "secret", err)
 		}
 		return credential{params: []string{"client_secret", secret}}, nil
 	case md.authStyle(c.OAuth2) != oauth2.AuthStyleInParams:
@@ -192,6 +192,15 @@ func (e *CredentialError) Error() string { return "make client " + e.kind + ": "
 // Is looks into the cause. There is no Unwrap: what failed is the application's, and its
 // error must not pass for one of the provider's.
 func (e *CredentialError) Is(target error) bool { return errors.Is(e.err, target) }
+
+// credentialFault is the error of a credential that is not there: a [CallError] if that is
+// because the caller has gone.
+func credentialFault(ctx context.Context, kind string, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return &CallError{ctx.Err()}
+	}
+	return &CredentialError{kind, err}
+}
 
 // maxCredential bounds a credential that an application makes, in bytes.
 const maxCredential = 64 << 10

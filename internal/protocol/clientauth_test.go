@@ -160,6 +160,27 @@ func TestCredentialFaults(t *testing.T) {
 	}
 }
 
+// A browser that has gone is no fault of the application's.
+func TestCredentialAfterCancellation(t *testing.T) {
+	t.Parallel()
+	p := newFakeProvider()
+	c := p.client()
+	c.OAuth2.ClientSecret = ""
+	if err := c.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	c.ClientAssertion = func(ctx context.Context, _ string) (string, error) {
+		cancel()
+		return "", ctx.Err()
+	}
+	_, err := c.Exchange(ctx, "c", "v", nil)
+	var credential *CredentialError
+	if !errors.Is(err, context.Canceled) || errors.As(err, &credential) || !Unavailable(err) {
+		t.Errorf("%v", err)
+	}
+}
+
 // An assertion is a credential while it lives: no log line has it, also when the provider
 // repeats it.
 func TestAssertionsAreNotLogged(t *testing.T) {
