@@ -302,3 +302,29 @@ func TestDPoPSession(t *testing.T) {
 		t.Error("New accepts dpop_jkt")
 	}
 }
+
+// Instances that agree through a Coordinator share the sessions and not the nonces: each of
+// them serves the next request, also with the cookie from before a refresh.
+func TestDPoPOfSeveralInstances(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 3, apptest.Config{Provider: oauthlogintest.Config{RequireDPoP: true}, Change: func(opts *oauthlogin.Options) { opts.Providers[0].DPoP = true }})
+		f.Guard("/profile", callThrough(f.App, "https://provider.test/userinfo"))
+		b := f.Browser(t)
+		b.Login("/dashboard")
+		for i := range 9 {
+			f.at(i % 3)
+			old := b.Clone()
+			time.Sleep(40 * time.Minute)
+			for _, b := range []*apptest.Browser{b, old} {
+				if resp := b.Get("/profile"); resp.StatusCode != http.StatusOK {
+					t.Errorf("instance %d: %d %s", i%3, resp.StatusCode, resp.Text)
+				}
+				f.at((i + 1) % 3)
+			}
+		}
+		if n := len(f.Refreshes(t)); n < 4 {
+			t.Errorf("%d refreshes", n)
+		}
+	})
+}

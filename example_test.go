@@ -5,6 +5,10 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +21,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
@@ -287,6 +292,33 @@ func ExamplePrivateKeyJWT() {
 	}
 	fmt.Println(string(jwks))
 	// Output: {"keys":[{"use":"sig","kty":"EC","kid":"k1","crv":"P-256","alg":"ES256","x":"WHP9RBqvLWC0it7FENHCdS-9gJMd-K6bCXyGvO2hL70","y":"gXxo3PnigMfvdmNfVRPlqBjYUJmJc1KOB5Qj0AoWuVw"}]}
+}
+
+// A provider that documents something else gets a function of your own: here Entra's
+// certificate credentials, with PS256, the thumbprint of the certificate, and the token
+// endpoint of the tenant as the audience.
+func ExampleProvider_clientAssertion() {
+	const tokenURL = "https://login.microsoftonline.com/my-tenant/oauth2/v2.0/token"
+	var certificate tls.Certificate // tls.LoadX509KeyPair in an application
+
+	opts := exampleOptions()
+	opts.Providers[0].OAuth2.ClientSecret = ""
+	opts.Providers[0].ClientAssertion = func(context.Context, string) (string, error) {
+		sum := sha256.Sum256(certificate.Certificate[0])
+		signer, err := jose.NewSigner(
+			jose.SigningKey{Algorithm: jose.PS256, Key: certificate.PrivateKey},
+			(&jose.SignerOptions{}).WithType("JWT").WithHeader("x5t#S256", base64.RawURLEncoding.EncodeToString(sum[:])),
+		)
+		if err != nil {
+			return "", err
+		}
+		now := time.Now()
+		return jwt.Signed(signer).Claims(map[string]any{
+			"iss": "my-app", "sub": "my-app", "aud": tokenURL, "jti": rand.Text(),
+			"nbf": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
+		}).Serialize()
+	}
+	mustNew(opts)
 }
 
 func ExampleAssertionFile() {
