@@ -58,7 +58,8 @@ func TestProfiles(t *testing.T) {
 		{"DPoP with nonces", []string{"REQUIRE_DPOP=1"}, []string{"OAUTH_DPOP=1"}},
 		{"form_post", nil, []string{"OAUTH_FORM_POST=1"}},
 		{
-			"FAPI 2.0", []string{"FAPI=1", "REQUIRE_PAR=1", "REQUIRE_DPOP=1", "CLIENT_JWKS=" + jwks},
+			"FAPI 2.0",
+			[]string{"FAPI=1", "REQUIRE_PAR=1", "REQUIRE_DPOP=1", "CLIENT_JWKS=" + jwks},
 			append([]string{"OAUTH_DPOP=1"}, withKey...),
 		},
 	} {
