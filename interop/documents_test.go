@@ -249,3 +249,53 @@ func namesOf(decls []ast.Decl) (names []string) {
 	}
 	return names
 }
+
+// TestGettingStarted runs the tests of docs/getting-started.md on the applications there.
+func TestGettingStarted(t *testing.T) {
+	t.Parallel()
+	code := []string{}
+	for _, b := range blocks(t, "go") {
+		if b.document == "../docs/getting-started.md" {
+			code = append(code, b.code)
+		}
+	}
+	if len(code) != 3 {
+		t.Fatalf("%d blocks", len(code))
+	}
+	withMux, tests, newApp := code[0], code[1], code[2]
+	before, rest, _ := strings.Cut(withMux, "func newApp(")
+	_, after, _ := strings.Cut(rest, "\n}\n")
+	before = strings.Replace(before, "import (\n", "import (\n\t\"github.com/go-chi/chi/v5\"\n", 1)
+	runTests(t, map[string]string{"main.go": withMux, "main_test.go": tests})
+	runTests(t, map[string]string{"main.go": before + newApp + after, "main_test.go": tests})
+}
+
+// runTests runs the tests of a module with the dependencies of this one.
+func runTests(t *testing.T, files map[string]string) {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := os.ReadFile("go.sum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	files["go.mod"], files["go.sum"] = strings.ReplaceAll(string(module), " => ../", " => "+root+"/"), string(sums)
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("go", "test", "-mod=mod", "-v", ".")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
+	output, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(output), "--- PASS: ") {
+		t.Errorf("%v\n%s", err, output)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"expvar"
 	"fmt"
 	"html"
 	"html/template"
@@ -81,7 +82,7 @@ func roleOf(ctx context.Context, issuer, subject string) (role string, known boo
 	return "", false, nil
 }
 
-func newApp(provider oauthlogin.Provider, client *http.Client) (http.Handler, error) { return nil, nil }
+func newApp(secret string, provider oauthlogin.Provider, client *http.Client) (http.Handler, error) { return nil, nil }
 
 func runApp(t *testing.T) *oauthlogintest.Site { return nil }
 
