@@ -184,9 +184,18 @@ func (all *imports) check(files *token.FileSet, file *ast.File) (faults []error)
 	}
 	reader.Name.Name = file.Name.Name
 	declared := namesOf(file.Decls)
+	isDeclared := func(name string) bool { return slices.Contains(declared, name) }
 	reader.Decls = slices.DeleteFunc(reader.Decls, func(decl ast.Decl) bool {
-		names := namesOf([]ast.Decl{decl})
-		return len(names) > 0 && slices.ContainsFunc(names, func(name string) bool { return slices.Contains(declared, name) })
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			return isDeclared(decl.Name.Name)
+		case *ast.GenDecl:
+			decl.Specs = slices.DeleteFunc(decl.Specs, func(spec ast.Spec) bool {
+				value, ok := spec.(*ast.ValueSpec)
+				return ok && isDeclared(value.Names[0].Name)
+			})
+		}
+		return false
 	})
 	if len(file.Imports) == 0 {
 		imported := &ast.GenDecl{Tok: token.IMPORT, Lparen: 1}

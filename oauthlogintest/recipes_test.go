@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
@@ -50,4 +52,56 @@ func TestRefusedLogin(t *testing.T) {
 		t.Errorf("%d: %s", resp.Status, resp.Body)
 	}
 	wantFatal(t, func(t testing.TB) { run(t).SignIn("eve") }, "did not accept the login", "with status 403", "You cannot sign in here</h1>")
+}
+
+// A job that outlives its request, as docs/tokens-and-apis.md shows: it gets refreshed
+// tokens until the user signs out.
+func TestJobOutlivesTheRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		jobs := make(chan *http.Client, 1)
+		site := oauthlogintest.Run(t, oauthlogintest.Config{}, func(base string, p *oauthlogintest.Provider) http.Handler {
+			auth, err := oauthlogin.New(oauthlogin.Options{
+				Keys:       [][]byte{[]byte("a key of 32 bytes or more for tests")},
+				Providers:  []oauthlogin.Provider{p.Registration(base)},
+				HTTPClient: p.HTTPClient(),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return auth.Handler(auth.RequireAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				select {
+				case jobs <- auth.Client(context.WithoutCancel(r.Context())):
+				default:
+				}
+			})))
+		})
+		alice := site.SignIn("alice")
+		alice.Fetch("/export")
+		client := <-jobs
+		call := func() error {
+			resp, err := client.Get(site.Provider.Issuer() + "/userinfo")
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("status %d", resp.StatusCode)
+			}
+			return nil
+		}
+		for range 20 { // hours
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(50 * time.Minute)
+		}
+		if resp := alice.Fetch("/export"); resp.Status != http.StatusOK {
+			t.Errorf("the browser's next request: %d", resp.Status)
+		}
+		alice.PostForm("/logout", nil)
+		if err := call(); !errors.Is(err, oauthlogin.ErrNoSession) {
+			t.Errorf("after the logout: %v", err)
+		}
+	})
 }
