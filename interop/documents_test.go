@@ -259,7 +259,8 @@ func namesOf(decls []ast.Decl) (names []string) {
 	return names
 }
 
-// TestGettingStarted runs the tests of docs/getting-started.md on the applications there.
+// TestGettingStarted runs the tests of docs/getting-started.md, and one of docs/testing.md, on
+// the applications of the former.
 func TestGettingStarted(t *testing.T) {
 	t.Parallel()
 	code := []string{}
@@ -275,7 +276,14 @@ func TestGettingStarted(t *testing.T) {
 	before, rest, _ := strings.Cut(withMux, "func newApp(")
 	_, after, _ := strings.Cut(rest, "\n}\n")
 	before = strings.Replace(before, "import (\n", "import (\n\t\"github.com/go-chi/chi/v5\"\n", 1)
-	runTests(t, map[string]string{"main.go": withMux, "main_test.go": tests})
+	more := ""
+	for _, b := range blocks(t, "go") {
+		if b.document == "../docs/testing.md" && strings.Contains(b.code, "func TestSessionEnds(") {
+			more = b.code
+		}
+	}
+	more = "package main\n\nimport (\n\"testing\"\n\"testing/synctest\"\n\"time\"\n)\n\n" + more
+	runTests(t, map[string]string{"main.go": withMux, "main_test.go": tests, "testing_test.go": more})
 	runTests(t, map[string]string{"main.go": before + newApp + after, "main_test.go": tests})
 }
 
