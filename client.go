@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/dpop"
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/roundtrip"
 )
 
@@ -48,9 +49,12 @@ func (m *Middleware) Client(ctx context.Context) *http.Client {
 	return &http.Client{Transport: &sessionTransport{ctx: ctx, session: s}}
 }
 
+// A sessionTransport sends requests with the access token of a session, or with one that the
+// session has for a resource.
 type sessionTransport struct {
 	ctx     context.Context
 	session *Session
+	to      *target // nil: the session's own token
 }
 
 // RoundTrip ends with the context of the session's request as well as with that of r.
@@ -70,29 +74,22 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 	if !roundtrip.SameOriginAsAsked(r) {
 		return m.transport.RoundTrip(r.Clone(ctx))
 	}
-	var failed error
-	if m.refreshes.due(&rec.tokens, time.Now()) {
-		failed = m.refreshes.refresh(ctx, t.session, rec, false)
-		rec = t.session.current()
-	}
+	token, err := t.token(ctx, r, rec)
 	if ctx.Err() != nil {
 		return roundtrip.Failing{Err: context.Cause(ctx)}.RoundTrip(r)
 	}
-	if errors.Is(failed, errSessionEnded) || !rec.tokens.valid(time.Now()) {
-		return roundtrip.Failing{Err: noToken(failed)}.RoundTrip(r)
+	if err != nil {
+		return roundtrip.Failing{Err: err}.RoundTrip(r)
 	}
-	resp, err := t.send(ctx, r, rec)
-	if err == nil && resp.StatusCode != http.StatusUnauthorized {
-		m.sessions.grants.Accepted(rec)
-	}
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || refusesProof(rec, resp) || !t.mayRefresh(rec) {
+	resp, err := t.send(ctx, r, token)
+	if err != nil || !rejects(token, resp) || !t.mayReplace(token) {
 		return resp, err
 	}
 	again, ok := roundtrip.Replay(r)
 	if !ok {
 		return resp, nil // the 401 says what there is to say
 	}
-	if m.refreshes.refresh(ctx, t.session, rec, true) != nil {
+	if token, err = t.inPlaceOf(ctx, token); err != nil {
 		if again.Body != nil {
 			again.Body.Close()
 		}
@@ -100,12 +97,7 @@ func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*htt
 	}
 	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
 	resp.Body.Close()
-	fresh := t.session.current()
-	resp, err = t.send(ctx, again, fresh)
-	if err == nil && resp.StatusCode != http.StatusUnauthorized {
-		m.sessions.grants.Accepted(fresh)
-	}
-	return resp, err
+	return t.send(ctx, again, token)
 }
 
 // latest returns the session's latest record: a stream may outlive its session, and
@@ -124,28 +116,94 @@ func (t *sessionTransport) latest(ctx context.Context) (*record, error) {
 	return t.session.current(), nil
 }
 
+// An apiToken is what a request to an API carries: the access token of a record, or one for
+// a resource.
+type apiToken struct {
+	access string
+	rec    *record
+	of     *resourceToken // nil: it is the record's own
+}
+
+// token returns the token for a request, a new one if that is due.
+func (t *sessionTransport) token(ctx context.Context, r *http.Request, rec *record) (apiToken, error) {
+	if t.to != nil {
+		if err := t.to.mayGetToken(r); err != nil {
+			return apiToken{}, err
+		}
+		return t.resourceToken(ctx, rec, nil)
+	}
+	m := t.session.owner
+	var failed error
+	if m.refreshes.due(&rec.tokens, time.Now()) {
+		failed = m.refreshes.refresh(ctx, t.session, rec, false)
+		rec = t.session.current()
+	}
+	if errors.Is(failed, errSessionEnded) || !rec.tokens.valid(time.Now()) {
+		return apiToken{}, noToken(failed)
+	}
+	return apiToken{access: rec.tokens.access, rec: rec}, nil
+}
+
+// inPlaceOf returns another token than one that an API has rejected.
+func (t *sessionTransport) inPlaceOf(ctx context.Context, rejected apiToken) (apiToken, error) {
+	if t.to != nil {
+		return t.resourceToken(ctx, t.session.current(), rejected.of)
+	}
+	if err := t.session.owner.refreshes.refresh(ctx, t.session, rejected.rec, true); err != nil {
+		return apiToken{}, err
+	}
+	rec := t.session.current()
+	return apiToken{access: rec.tokens.access, rec: rec}, nil
+}
+
+func (t *sessionTransport) resourceToken(ctx context.Context, rec *record, rejected *resourceToken) (apiToken, error) {
+	token, err := t.session.owner.resources.token(ctx, t.session, rec, t.to, rejected)
+	if err != nil {
+		return apiToken{}, noToken(err)
+	}
+	return apiToken{access: token.access, rec: rec, of: token}, nil
+}
+
 // rejectedPause is how long a refreshed token that an API rejects is not refreshed again.
 const rejectedPause = 10 * time.Second
 
-// mayRefresh reports whether a token that an API rejects is refreshed. One that a refresh
+// mayReplace reports whether a token that an API rejects is replaced. One that a refresh
 // has just brought, and no API has accepted, is not: such an API rejects every token.
-func (t *sessionTransport) mayRefresh(rec *record) bool {
+func (t *sessionTransport) mayReplace(token apiToken) bool {
+	if token.of != nil {
+		return time.Since(token.of.issued) >= rejectedPause || token.of.accepted.Load()
+	}
+	rec := token.rec
 	return !rec.tokens.refresh.IsZero() &&
 		(time.Since(rec.tokens.issued) >= rejectedPause || !t.session.owner.sessions.grants.Unproven(rec))
 }
 
-// refusesProof reports whether a 401 response is about the proof alone. Another access
-// token would not help.
-func refusesProof(rec *record, resp *http.Response) bool {
+// rejects reports whether a response is about the access token. A 401 response that is about
+// the proof alone, or about how the user signed in, is not: another token would not help.
+func rejects(token apiToken, resp *http.Response) bool {
+	if resp.StatusCode != http.StatusUnauthorized {
+		return false
+	}
+	if _, ok := protocol.NeedsOf(resp); ok {
+		return false
+	}
 	code := dpop.ChallengeError(resp)
-	return len(rec.extra.dpopKey) > 0 && (code == dpop.UseNonce || code == dpop.InvalidProof)
+	return len(token.rec.extra.dpopKey) == 0 || code != dpop.UseNonce && code != dpop.InvalidProof
 }
 
-// send sends a copy of r with the access token of a record, and once more if the API asks
-// for a nonce in the proof of a bound one.
-func (t *sessionTransport) send(ctx context.Context, r *http.Request, rec *record) (*http.Response, error) {
+// send sends a copy of r with an access token, and once more if the API asks for a nonce in
+// the proof of a bound one.
+func (t *sessionTransport) send(ctx context.Context, r *http.Request, token apiToken) (*http.Response, error) {
 	m := t.session.owner
-	return dpop.Send(r.Clone(ctx), rec.tokens.access, rec.key(), m.nonces, m.transport.RoundTrip)
+	resp, err := dpop.Send(r.Clone(ctx), token.access, token.rec.key(), m.nonces, m.transport.RoundTrip)
+	switch {
+	case err != nil || resp.StatusCode == http.StatusUnauthorized:
+	case token.of != nil:
+		token.of.accepted.Store(true)
+	default:
+		m.sessions.grants.Accepted(token.rec)
+	}
+	return resp, err
 }
 
 func noToken(cause error) error {

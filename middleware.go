@@ -41,6 +41,7 @@ type Middleware struct {
 	cookies    *cookies.Scheme
 	sessions   *activeSessions
 	refreshes  *refreshes
+	resources  *resourceTokens
 	flows      *flows
 	events     *reporter
 	responses  *responder
@@ -113,6 +114,7 @@ func New(opts Options) (*Middleware, error) {
 	}
 	m.sessions = newActiveSessions(&opts, m.providers, m.cookies, sessionSealer, shared)
 	m.refreshes = &refreshes{providers: m.providers, sessions: m.sessions, events: m.events, log: opts.Logger, before: opts.RefreshBefore}
+	m.resources = &resourceTokens{refreshes: m.refreshes, sealer: shared}
 	m.flows = newFlows(m.providers, m.cookies, shortLived, m.sessions)
 	m.log.Debug("oauthlogin: ready", "login_path", opts.LoginPath, "logout_path", opts.LogoutPath, "callbacks", callbacks)
 	return m, nil
@@ -132,7 +134,7 @@ func (m *Middleware) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	err := m.refreshes.flights.Idle(ctx)
+	err := errors.Join(m.refreshes.flights.Idle(ctx), m.resources.flights.Idle(ctx))
 	m.sessions.grants.Close(ctx)
 	if err != nil {
 		return fmt.Errorf("oauthlogin: close: a refresh of tokens is still under way after %v", closeTimeout)

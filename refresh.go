@@ -34,15 +34,16 @@ const noExpiryRefresh = time.Minute
 // due reports whether it is time for a refresh: as long before the expiry as
 // Options.RefreshBefore says, but never in the first three quarters of the lifetime.
 func (f *refreshes) due(t *tokens, now time.Time) bool {
-	if t.refresh.IsZero() || t.expiry.IsZero() {
-		return false
-	}
-	lifetime := t.expiry.Sub(t.issued)
+	return !t.refresh.IsZero() && !t.expiry.IsZero() && !now.Before(f.dueAt(t.issued, t.expiry))
+}
+
+func (f *refreshes) dueAt(issued, expiry time.Time) time.Time {
+	lifetime := expiry.Sub(issued)
 	if lifetime <= 0 {
-		return !now.Before(t.issued.Add(noExpiryRefresh))
+		return issued.Add(noExpiryRefresh)
 	}
 	lead := min(f.before, lifetime/4)
-	return !now.Before(t.issued.Add(max(lifetime-lead, time.Second)))
+	return issued.Add(max(lifetime-lead, time.Second))
 }
 
 // refreshIfDue refreshes the tokens of a session if it is time, and writes the
@@ -107,7 +108,7 @@ var errLate = errors.New("the provider has not responded to the refresh yet")
 // (RFC 9700 section 4.14.2), and the response is the only copy. rejected says that an
 // API has rejected the access token.
 func (f *refreshes) refresh(ctx context.Context, s *Session, old *record, rejected bool) error {
-	if s.current().generation > old.generation {
+	if s.current().hasNewerToken(old) {
 		return nil
 	}
 	if !s.mayWait(time.Now()) {
@@ -134,21 +135,40 @@ func (rec *record) successor() string {
 	return string(rec.id[:]) + strconv.FormatUint(rec.generation, 36)
 }
 
+// hasNewerToken reports whether a refresh after old has brought the access token. A later
+// generation may have it from before: see resourceTokens.
+func (rec *record) hasNewerToken(old *record) bool {
+	t, before := &rec.tokens, &old.tokens
+	return rec.generation > old.generation && (t.access != before.access || t.issued.UnixMilli() != before.issued.UnixMilli())
+}
+
 // adoptLate gives s the tokens of a refresh that was late, if they have come.
 func (f *refreshes) adoptLate(s *Session, old *record) error {
 	latest, ended := f.sessions.grants.Latest(old)
 	switch {
 	case ended:
 		return errSessionEnded
-	case latest.generation == old.generation:
+	case !latest.hasNewerToken(old):
 		return errLate
 	}
 	s.adopt(latest)
 	return nil
 }
 
-// refreshOnce returns a record with newer tokens, from memory or from the provider.
+// refreshOnce returns a record with a newer access token, from memory or from the provider.
 func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *record, rejected bool) (*record, error) {
+	start := time.Now()
+	for rec := old; ; {
+		latest, err := f.refreshLatest(ctx, r, rec, rejected)
+		if err != nil || latest.hasNewerToken(old) || !latest.tokens.issued.Before(start) {
+			return latest, err
+		}
+		rec = latest // the refresh token was rotated for another one
+	}
+}
+
+// refreshLatest returns a later generation of old, from memory or from the provider.
+func (f *refreshes) refreshLatest(ctx context.Context, r *http.Request, old *record, rejected bool) (*record, error) {
 	began := time.Now()
 	grants := f.sessions.grants
 	latest, ended := grants.Latest(old)
@@ -169,9 +189,11 @@ func (f *refreshes) refreshOnce(ctx context.Context, r *http.Request, old *recor
 		return nil, errSessionEnded
 	case err != nil:
 		return nil, err
-	case turn == nil: // another instance has refreshed
+	case turn == nil: // another call or instance was faster
 		return latest, nil
-	case refused != nil:
+	}
+	defer turn.Leave()
+	if refused != nil {
 		return f.end(ctx, turn, p, old, began, refused)
 	}
 	fresh, err := p.refresh(protocol.WithFence(ctx, turn.Check), old)

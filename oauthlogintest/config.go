@@ -58,6 +58,12 @@ type Config struct {
 	// within a minute.
 	RequirePAR bool
 
+	// Resources are the APIs, as resource (RFC 8707) or audience, that clients may request
+	// access tokens for in the refresh grant. A request for another one gets invalid_target.
+	// A token for one is of no use at the userinfo endpoint, and has the API as its aud with
+	// JWTAccessTokens.
+	Resources []string
+
 	// Now is the clock for all timestamps and expiry checks. Nil means time.Now.
 	// It must be safe for concurrent use.
 	Now func() time.Time
@@ -125,6 +131,7 @@ func (c Config) withDefaults() Config {
 		c.Clients[i].RedirectURIs = slices.Clone(c.Clients[i].RedirectURIs)
 		c.Clients[i].PostLogoutRedirectURIs = slices.Clone(c.Clients[i].PostLogoutRedirectURIs)
 	}
+	c.Resources = slices.Clone(c.Resources)
 	c.Users = slices.Clone(c.Users)
 	if c.Users == nil {
 		c.Users = demoUsers()

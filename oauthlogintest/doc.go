@@ -43,7 +43,8 @@
 // (Config.RequireDPoP), and responses by form_post (Config.RequireFormPost).
 //
 // It implements the authorization code grant of OAuth 2.0 (RFC 6749) with PKCE (RFC
-// 7636) and issuer identification (RFC 9207), token revocation (RFC 7009), OpenID
+// 7636), issuer identification (RFC 9207), tokens for one API each (RFC 8707, in the
+// refresh grant), token revocation (RFC 7009), OpenID
 // Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0 and
 // Back-Channel Logout 1.0 ([Provider.LogOut]).
 //

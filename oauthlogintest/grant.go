@@ -43,8 +43,9 @@ type authorizationCode struct {
 
 type accessToken struct {
 	*grant
-	scopes  []string
-	expires time.Time
+	scopes   []string
+	audience string // of another API; "": good for user info
+	expires  time.Time
 }
 
 type refreshToken struct {
@@ -168,11 +169,11 @@ func (s *store) rotateRefreshToken(now time.Time, client *Client, token, jkt str
 	return g, scopes, err
 }
 
-// accessToken looks up a valid access token.
+// accessToken looks up an access token that is valid for user info.
 func (s *store) accessToken(now time.Time, token string) (t accessToken, ok bool) {
 	s.update(now, func() {
 		t, ok = s.access[token]
-		ok = ok && !t.revoked && now.Before(t.expires)
+		ok = ok && t.audience == "" && !t.revoked && now.Before(t.expires)
 	})
 	return t, ok
 }

@@ -1,6 +1,7 @@
 package oauthlogintest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"maps"
 	"slices"
@@ -51,12 +52,12 @@ func (k *signingKey) signAs(header, claims map[string]any, clientSecret string) 
 }
 
 // jwtAccessToken returns a JWT access token (RFC 9068 section 2.2).
-func (p *Provider) jwtAccessToken(g *grant, scopes []string, now time.Time) string {
+func (p *Provider) jwtAccessToken(g *grant, scopes []string, audience string, now time.Time) string {
 	key := p.keys.current()
 	claims := map[string]any{
 		"iss":       p.config.Issuer,
 		"sub":       g.session.subject,
-		"aud":       p.config.Issuer, // the userinfo endpoint is the only resource server
+		"aud":       cmp.Or(audience, p.config.Issuer),
 		"client_id": g.client.ID,
 		"iat":       now.Unix(),
 		"exp":       now.Add(p.config.AccessTokenTTL).Unix(),

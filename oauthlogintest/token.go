@@ -22,7 +22,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	}
 	var g *grant
 	var scopes []string
-	var nonce string
+	var nonce, audience string
 	switch form.Get("grant_type") {
 	case "authorization_code":
 		if g, err = p.redeemCode(client, form, jkt); err == nil {
@@ -32,6 +32,9 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		// OpenID Connect Core 1.0 section 12.2: the new ID token should not
 		// have a nonce.
 		requested := strings.Fields(form.Get("scope"))
+		if audience, err = p.audienceOf(form); err != nil {
+			break
+		}
 		g, scopes, err = p.store.rotateRefreshToken(p.config.Now(), client, form.Get("refresh_token"), jkt, requested)
 	case "":
 		err = &oauthError{Code: "invalid_request", Description: "grant_type is missing"}
@@ -42,7 +45,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		writeOAuthError(w, err)
 		return
 	}
-	resp := p.issueTokens(g, scopes, nonce)
+	resp := p.issueTokens(g, scopes, nonce, audience)
 	edit(p.hook().mapTokenResponse, resp)
 	writeJSON(w, http.StatusOK, resp)
 }
@@ -59,12 +62,12 @@ func (p *Provider) redeemCode(client *Client, form url.Values, jkt string) (*gra
 }
 
 // issueTokens issues tokens and returns the token response (RFC 6749 section
-// 5.1).
-func (p *Provider) issueTokens(g *grant, scopes []string, nonce string) map[string]any {
+// 5.1). audience is the API that the access token is for; "": user info.
+func (p *Provider) issueTokens(g *grant, scopes []string, nonce, audience string) map[string]any {
 	now := p.config.Now()
 	access, refresh := rand.Text(), rand.Text()
 	if p.config.JWTAccessTokens {
-		access = p.jwtAccessToken(g, scopes, now)
+		access = p.jwtAccessToken(g, scopes, audience, now)
 	}
 	resp := map[string]any{
 		"access_token": access,
@@ -76,7 +79,7 @@ func (p *Provider) issueTokens(g *grant, scopes []string, nonce string) map[stri
 		resp["token_type"] = dpopScheme
 	}
 	p.store.update(now, func() {
-		p.store.access[access] = accessToken{grant: g, scopes: scopes, expires: now.Add(p.config.AccessTokenTTL)}
+		p.store.access[access] = accessToken{grant: g, scopes: scopes, audience: audience, expires: now.Add(p.config.AccessTokenTTL)}
 		if !p.config.NoRefreshTokens {
 			p.store.refresh[refresh] = &refreshToken{grant: g, expires: now.Add(p.config.RefreshTokenTTL)}
 			resp["refresh_token"] = refresh

@@ -147,6 +147,14 @@ func (s *Sessions[R]) Value(ctx context.Context, key string) ([]byte, error) {
 	return s.engine.Value(ctx, key)
 }
 
+// Put replaces the value of a key, unless it is not old any more. It is for what other
+// instances can do without.
+func (s *Sessions[R]) Put(ctx context.Context, key string, old, value []byte, ttl time.Duration) {
+	if s.engine != nil {
+		s.engine.swap(ctx, key, old, value, ttl, false)
+	}
+}
+
 // Later does what the Coordinator has not taken, until do returns nil.
 func (s *Sessions[R]) Later(name string, do func(context.Context) error) {
 	if s.engine != nil {

@@ -8,7 +8,11 @@ import (
 // giveUpAfter bounds how many locks wait to be given back.
 const giveUpAfter = time.Minute
 
-// GiveUp ends a turn in which nothing was sent.
+// Leave lets the next call of this instance have its turn. Whoever has a Turn defers it: a
+// fault must not keep others waiting.
+func (t *Turn[R]) Leave() { t.s.lines.leave(t.old.SessionID()) }
+
+// GiveUp ends a turn in which nothing has changed that other instances have to know.
 func (t *Turn[R]) GiveUp(ctx context.Context) { t.end(ctx) }
 
 // end gives the lock back. One that is not given back ages.

@@ -20,6 +20,8 @@ const (
 	KindState   Kind = "state"  // of a login
 	KindJTI     Kind = "jti"    // of a logout token
 	KindStored  Kind = "stored" // a session of NewStore
+	// KindResource is an access token of a session for one API.
+	KindResource Kind = "resource"
 )
 
 // Key names what name stands for, and gives nothing of it away.

@@ -39,6 +39,7 @@ type Sessions[R Record] struct {
 	known          known
 	looks          flight.Group[struct{}]
 	jobs           jobs
+	lines          lines
 
 	begun   sync.Once
 	ctx     context.Context // of what runs in the background

@@ -39,8 +39,8 @@ var (
 	ErrNotOurTurn = errors.New("this instance was held up, and another one may refresh the session")
 )
 
-// A Turn is the right of this instance alone to refresh the tokens of a session. It ends
-// with Keep, Refused or Failed.
+// A Turn is the right of one call alone, of all at all instances, to send the refresh token
+// of a session. It ends with Keep, Refused, Failed or GiveUp, and then with Leave.
 type Turn[R Record] struct {
 	s     *Sessions[R]
 	old   R
@@ -54,9 +54,30 @@ type Turn[R Record] struct {
 	stopped   sync.Once
 }
 
-// Turn waits until this instance alone may refresh rec's tokens. It returns no Turn if
-// another instance has refreshed them meanwhile, and that instance's record.
-func (s *Sessions[R]) Turn(ctx context.Context, rec R) (*Turn[R], R, error) {
+// Turn waits until the caller alone may send rec's refresh token. It returns no Turn if
+// that has been sent meanwhile, here or at another instance, and the record that it brought.
+func (s *Sessions[R]) Turn(ctx context.Context, rec R) (_ *Turn[R], latest R, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, longestTurn, ErrNotOurTurn)
+	defer cancel()
+	if err := s.lines.enter(ctx, rec.SessionID()); err != nil {
+		return nil, rec, err
+	}
+	t, latest, err := s.turn(ctx, rec)
+	if t == nil {
+		s.lines.leave(rec.SessionID())
+	}
+	return t, latest, err
+}
+
+// turn is Turn for the first of this instance's line.
+func (s *Sessions[R]) turn(ctx context.Context, rec R) (*Turn[R], R, error) {
+	latest, ended := s.Grants.Latest(rec)
+	switch {
+	case ended:
+		return nil, latest, ErrEnded
+	case latest.Generation() > rec.Generation():
+		return nil, latest, nil
+	}
 	t := &Turn[R]{s: s, old: rec}
 	if s.engine == nil {
 		return t, rec, nil
@@ -66,8 +87,6 @@ func (s *Sessions[R]) Turn(ctx context.Context, rec R) (*Turn[R], R, error) {
 	t.owner = make([]byte, ownerBytes)
 	rand.Read(t.owner)
 	t.owner[0] = ownerTag
-	ctx, cancel := context.WithTimeoutCause(ctx, longestTurn, ErrNotOurTurn)
-	defer cancel()
 	latest, held, err := t.acquire(ctx)
 	switch {
 	case err != nil, !held:

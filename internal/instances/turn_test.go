@@ -3,6 +3,7 @@ package instances
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ func refresh(ctx context.Context, s *Sessions[*testRecord], old *testRecord, tok
 	if err != nil || turn == nil {
 		return latest, false, err
 	}
+	defer turn.Leave()
 	if err := turn.Check(); err != nil {
 		turn.GiveUp(ctx)
 		return nil, false, err
@@ -159,7 +161,7 @@ func TestTurnLostLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		rec, ended := slow.Keep(t.Context(), alice(0).next("first"), nil)
-		if ended || rec.token != "second" {
+		if slow.Leave(); ended || rec.token != "second" {
 			t.Errorf("%v, ended %t", rec, ended)
 		}
 		// So does one whose token was refused: it looks again before it believes that.
@@ -187,6 +189,7 @@ func TestTurnRefused(t *testing.T) {
 		if _, ended, err := turn.Refused(t.Context()); ended || !errors.Is(err, ErrAway) || first.Ended(alice(0)) {
 			t.Errorf("ended %t, %v", ended, err)
 		}
+		turn.Leave()
 		e.fail(nil)
 		time.Sleep(lease + pause)
 		turn, _, err := first.Turn(t.Context(), alice(0))
@@ -214,6 +217,7 @@ func TestTurnPauses(t *testing.T) {
 			if turn, _, err := s.Turn(t.Context(), alice(0)); err == nil {
 				tries = append(tries, time.Since(start).Round(time.Second))
 				turn.Failed(t.Context(), errDown, 0)
+				turn.Leave()
 			} else if !errors.Is(err, ErrPaused) {
 				t.Fatal(err)
 			}
@@ -223,4 +227,60 @@ func TestTurnPauses(t *testing.T) {
 			t.Errorf("tries at %v", tries)
 		}
 	})
+}
+
+// Calls of one instance have their turns one after the other, with and without a
+// Coordinator. Each is told of what the one before has brought.
+func TestTurnsOfOneInstance(t *testing.T) {
+	for name, instance := range map[string]func(t *testing.T) *Sessions[*testRecord]{
+		"alone": func(*testing.T) *Sessions[*testRecord] {
+			return New(nil, testCodec, 8*time.Hour, 24*time.Hour, slog.New(slog.DiscardHandler))
+		},
+		"with a Coordinator": func(t *testing.T) *Sessions[*testRecord] { return newTestEngine().instance(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := instance(t)
+				sent := make(chan bool)
+				for range 3 {
+					go func() {
+						rec, did, err := refresh(t.Context(), s, alice(0), "second", 5*time.Second)
+						if err != nil || rec.token != "second" {
+							t.Errorf("%v, %v", rec, err)
+						}
+						sent <- did
+					}()
+				}
+				n := 0
+				for range 3 {
+					if <-sent {
+						n++
+					}
+				}
+				if n != 1 {
+					t.Errorf("the refresh token went out %d times", n)
+				}
+
+				// One that gives up lets the next one try, and one that waits can stop.
+				turn, _, err := s.Turn(t.Context(), alice(1))
+				if err != nil || turn == nil {
+					t.Fatal(turn, err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if other, _, err := s.Turn(ctx, alice(1)); other != nil || !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%v, %v while another call has its turn", other, err)
+				}
+				turn.GiveUp(t.Context())
+				turn.Leave()
+				if _, did, err := refresh(t.Context(), s, alice(1), "third", 0); !did || err != nil {
+					t.Errorf("after one that gave up: sent %t, %v", did, err)
+				}
+				s.End(t.Context(), alice(0), time.Now())
+				if turn, _, err := s.Turn(t.Context(), alice(2)); turn != nil || !errors.Is(err, ErrEnded) {
+					t.Errorf("after the end: %v, %v", turn, err)
+				}
+			})
+		})
+	}
 }

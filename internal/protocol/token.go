@@ -50,12 +50,13 @@ const refreshTimeout = time.Minute
 // Refresh redeems a refresh token (RFC 6749 section 6). A response without a
 // refresh token leaves the old one in force, and one without a scope leaves the
 // scope as it was. [RefusalOf] says what an error means for the grant. Refresh may
-// take a minute. key is that of [Client.Exchange].
-func (c *Client) Refresh(ctx context.Context, refreshToken string, key *dpop.Key) (*Tokens, error) {
-	return c.tokenRequest(ctx, c.transport.within(refreshTimeout), key,
+// take a minute. key is that of [Client.Exchange]. params are alternating names and values
+// of further parameters, such as resource (RFC 8707 section 2.2).
+func (c *Client) Refresh(ctx context.Context, refreshToken string, key *dpop.Key, params ...string) (*Tokens, error) {
+	return c.tokenRequest(ctx, c.transport.within(refreshTimeout), key, append([]string{
 		"grant_type", "refresh_token",
 		"refresh_token", refreshToken,
-	)
+	}, params...)...)
 }
 
 type fenceKey struct{}

@@ -26,6 +26,16 @@ func IsRoutePath(p string) bool {
 // Check parses an absolute URL that tokens, codes or sign-ins depend on. fault
 // says what is wrong with it, as a predicate; it is "" if nothing is.
 func Check(raw string) (u *url.URL, fault string) {
+	u, fault = CheckAbsolute(raw)
+	// RFC 8252 section 7.3, RFC 9700 section 2.6: http on loopback alone.
+	if fault == "" && u.Scheme == "http" && !IsLoopback(u.Hostname()) {
+		return nil, "is plain http on a host that is not loopback"
+	}
+	return u, fault
+}
+
+// CheckAbsolute is Check for a URL that may be plain http on any host.
+func CheckAbsolute(raw string) (u *url.URL, fault string) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
@@ -36,9 +46,6 @@ func Check(raw string) (u *url.URL, fault string) {
 		return nil, "has user information"
 	case u.Fragment != "" || strings.Contains(raw, "#"):
 		return nil, "has a fragment"
-	// RFC 8252 section 7.3, RFC 9700 section 2.6: http on loopback alone.
-	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
-		return nil, "is plain http on a host that is not loopback"
 	}
 	return u, ""
 }
