@@ -192,12 +192,20 @@ func (m *Middleware) startAnew(w http.ResponseWriter, r *http.Request, p *provid
 // startSession writes the new session.
 func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
 	old, _, _ := m.sessions.load(r) // before start, which deletes it from a store
+	if old == nil {
+		if old = m.sessions.unproven(r); old != nil && !old.isOf(rec) { // whom a copy of the cookies must not sign out
+			old = nil
+		}
+	}
 	sameUser := old != nil && old.isOf(rec)
 	if sameUser {
 		rec.extra.lineage = old.Lineage()
 	}
 	if sameUser && f.addsTo(p) {
 		rec.ask(old.askedScopes())
+	}
+	if m.bindings != nil {
+		rec.extra.boundAt = time.Now() // the time of the offer
 	}
 	if err := m.sessions.start(w, r, rec); err != nil {
 		failed := m.responses.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
@@ -210,6 +218,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 		}
 		return failed
 	}
+	m.offerBindingAtLogin(w, r, rec)
 	m.flows.countRound(w, r, rec, old != nil)
 	if !f.silent {
 		m.silent.resume(w, r)

@@ -38,6 +38,7 @@ import (
 //	insufficient_scope    401  the same with a session, and a [Policy] asks for more scopes
 //	                      403  a script's request, after the user or the provider denied them
 //	forbidden             403  the session does not satisfy a [Policy]
+//	device_not_bound      403  a [Policy] asks for a session that is bound to a device
 //	sign_in_refused       403  Options.OnSignIn refused the login
 //	step_up_failed        403  the sign-in does not meet the requested max_age or acr_values
 //	cross_origin          403  a page of another origin sent the request

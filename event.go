@@ -33,6 +33,16 @@ const (
 	// EventStepUp reports a user who is sent to sign in again, or to grant scopes, for
 	// [Middleware.Require].
 	EventStepUp EventKind = "step_up"
+	// EventDeviceBound reports a session that is bound to a device from now on: see
+	// Options.BindDevices.
+	EventDeviceBound EventKind = "device_bound"
+	// EventDeviceRefused reports a proof for a session that is not one of its device. Err says
+	// what is wrong with it.
+	EventDeviceRefused EventKind = "device_refused"
+	// EventDeviceMissing reports a request with the cookies of a bound session and without
+	// its bound cookie, at most once a minute for each session: a copy of the cookies, or a
+	// browser that could not renew the bound cookie. Err says so if the browser does.
+	EventDeviceMissing EventKind = "device_missing"
 )
 
 // An Event is something that happened to one user's sign-in. It contains no secret.

@@ -103,6 +103,8 @@ func ExampleEnglishTexts() {
 	// cookies_lost.title: Your browser does not keep you signed in
 	// cross_origin.text: Another site sent this request, so nothing was changed. You can try again on a page of this site.
 	// cross_origin.title: Request refused
+	// device_not_bound.text: You are signed in, but this page opens only where the sign-in is bound to your device, and this browser has not bound it. Please use a browser that supports device-bound sessions, such as Chrome on Windows, and sign in there.
+	// device_not_bound.title: This browser cannot open this page
 	// flow_expired.text: For your safety, a sign-in has to be completed within five minutes. Please start again.
 	// flow_expired.title: Sign-in took too long
 	// flow_not_found.text: This sign-in was started at another address of this site, or in another browser. The link may also be old, or the browser may not accept cookies.

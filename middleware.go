@@ -31,8 +31,8 @@ import (
 // loopback, Secure with the prefix __Host-; and return paths on the application's
 // own origin.
 //
-// It does not protect against a stolen cookie: that stays valid until a limit ends
-// the session, even after a logout, unless Options.Store keeps the sessions.
+// A stolen cookie stays valid until a limit ends the session, even after a logout, unless
+// Options.Store keeps the sessions, or Options.BindDevices binds them in the user's browser.
 type Middleware struct {
 	opts       Options
 	log        *slog.Logger
@@ -42,6 +42,7 @@ type Middleware struct {
 	sessions   *activeSessions
 	refreshes  *refreshes
 	resources  *resourceTokens
+	bindings   *bindings // nil: Options.BindDevices is off
 	flows      *flows
 	events     *reporter
 	responses  *responder
@@ -77,13 +78,20 @@ func New(opts Options) (*Middleware, error) {
 	if err != nil {
 		return nil, fmt.Errorf("oauthlogin: %w", err)
 	}
+	scheme := cookies.NewScheme(opts.CookieName, weburl.IsHTTPS(opts.Providers[0].OAuth2.RedirectURL))
+	events := &reporter{opts.OnEvent, opts.Logger}
+	bindings, err := newBindings(&opts, scheme, events)
+	if err != nil {
+		return nil, err
+	}
 	opts.Keys = nil // the sealers have what they need
 
 	m := &Middleware{
 		opts:        opts,
 		log:         opts.Logger,
-		cookies:     cookies.NewScheme(opts.CookieName, weburl.IsHTTPS(opts.Providers[0].OAuth2.RedirectURL)),
-		events:      &reporter{opts.OnEvent, opts.Logger},
+		cookies:     scheme,
+		events:      events,
+		bindings:    bindings,
 		responses:   &responder{handler: opts.ErrorHandler, log: opts.Logger, alarms: memory.Recent{MaxAge: time.Minute}, texts: newTranslations(opts.Texts, opts.Logger)},
 		shortLived:  shortLived,
 		crossOrigin: http.NewCrossOriginProtection(),
@@ -97,7 +105,7 @@ func New(opts Options) (*Middleware, error) {
 	}
 	redirect, _ := url.Parse(opts.Providers[0].OAuth2.RedirectURL) // validated
 	m.paths = &weburl.Paths{
-		Origin: weburl.Origin(redirect), Login: opts.LoginPath, Logout: opts.LogoutPath, BackChannel: opts.backChannelPath(), Choice: len(m.providers) > 1,
+		Origin: weburl.Origin(redirect), Login: opts.LoginPath, Logout: opts.LogoutPath, BackChannel: opts.backChannelPath(), Device: opts.devicePath(), Choice: len(m.providers) > 1,
 	}
 	m.returns = &returnPaths{paths: m.paths, log: opts.Logger}
 	m.responses.paths = m.paths
@@ -112,7 +120,7 @@ func New(opts Options) (*Middleware, error) {
 			m.paths.AfterLogout = append(m.paths.AfterLogout, p.postLogoutPath)
 		}
 	}
-	m.sessions = newActiveSessions(&opts, m.providers, m.cookies, sessionSealer, shared)
+	m.sessions = newActiveSessions(&opts, m.providers, m.cookies, sessionSealer, shared, bindings)
 	m.refreshes = &refreshes{providers: m.providers, sessions: m.sessions, events: m.events, log: opts.Logger, before: opts.RefreshBefore}
 	m.resources = &resourceTokens{refreshes: m.refreshes, sealer: shared}
 	m.flows = newFlows(m.providers, m.cookies, shortLived, m.sessions)
@@ -196,6 +204,8 @@ func (m *Middleware) serveOwn(w http.ResponseWriter, r *http.Request) bool {
 		m.BackChannelLogout(w, r)
 	case slices.Contains(m.paths.Callbacks, path):
 		m.Callback(w, r)
+	case m.bindings != nil && path == m.paths.Device:
+		m.Device(w, r)
 	default:
 		return m.afterLogout(w, r)
 	}
@@ -238,6 +248,9 @@ func (m *Middleware) withSession(w http.ResponseWriter, r *http.Request, mayRene
 	if s != nil && s.due.Load() && mayRenew(r) {
 		s.due.Store(false)
 		m.renew(w, r, s.current())
+	}
+	if s != nil && m.bindings.mayOffer(s) && mayRenew(r) {
+		m.offerBinding(w, r, s.current())
 	}
 	return s, r, err
 }

@@ -74,6 +74,13 @@ type Options struct {
 	// Requests call OnSignIn concurrently.
 	OnSignIn func(ctx context.Context, in *SignIn) error
 
+	// BindDevices binds sessions to keys in the hardware of the user's device, in browsers
+	// that support Device Bound Session Credentials: a copied cookie is worth minutes. Other
+	// browsers are not affected. The key is registered, and its cookie renewed every ten
+	// minutes, at LoginPath + "/device". See [Session.Bound], [Policy].Bound and
+	// docs/device-bound-sessions.md. All instances of an application have to agree.
+	BindDevices bool
+
 	// IdleTimeout ends a session that is not used for that long: 24 hours by default. The
 	// server enforces it by a time inside the session, which is renewed after a tenth of
 	// IdleTimeout; a session may therefore end up to a tenth early, and never late. It is
@@ -114,8 +121,8 @@ type Options struct {
 
 	// CookieName is the stem of all cookie names: "oauthlogin" by default. Applications on
 	// one host need different ones. The cookies are NAME and, for large sessions, NAME.1 to
-	// NAME.4; NAME.flow.* while a login is pending, for an hour at most; NAME.rounds for a
-	// minute after a login that soon follows another; and NAME.silent for 30 days, and for
+	// NAME.4; NAME.flow.* while a login is pending, for an hour at most; NAME.device for ten
+	// minutes with BindDevices; NAME.rounds for a minute after a login that soon follows another; and NAME.silent for 30 days, and for
 	// 400 after a logout, if [Middleware.SilentLogin] is used. On https their names begin
 	// with "__Host-".
 	CookieName string
@@ -233,6 +240,9 @@ func (o *Options) validate() error {
 	case o.backChannelPath():
 		faults.add("LoginPath %q is the path of LogoutPath at which providers send logout tokens", o.LoginPath)
 	}
+	if o.devicePath() != "" && (o.LogoutPath == o.devicePath() || o.backChannelPath() == o.devicePath()) {
+		faults.add("LogoutPath is %q, and BindDevices needs %q", o.LogoutPath, o.devicePath())
+	}
 	o.validateTrustedOrigins(&faults)
 	o.validateTexts(&faults)
 	o.validateProviders(&faults)
@@ -284,6 +294,14 @@ func (o *Options) validateSessions(faults *faultList) {
 // backChannelPath is where Handler mounts BackChannelLogout.
 func (o *Options) backChannelPath() string {
 	return strings.TrimSuffix(o.LogoutPath, "/") + "/backchannel"
+}
+
+// devicePath is where browsers register keys, "" without BindDevices.
+func (o *Options) devicePath() string {
+	if !o.BindDevices {
+		return ""
+	}
+	return strings.TrimSuffix(o.LoginPath, "/") + "/device"
 }
 
 type ownPath struct{ field, path string }
@@ -343,6 +361,9 @@ func (o *Options) validateRedirects(faults *faultList) {
 			if u.Path == own.path {
 				faults.add("Providers[%d].OAuth2.RedirectURL has the path of Options.%s, %q", i, own.field, u.Path)
 			}
+		}
+		if o.BindDevices && u.Path == o.devicePath() {
+			faults.add("Providers[%d].OAuth2.RedirectURL has the path %q, which BindDevices needs", i, u.Path)
 		}
 		if u.Path == o.backChannelPath() {
 			faults.add("Providers[%d].OAuth2.RedirectURL has the path below Options.LogoutPath at which providers send logout tokens, %q", i, u.Path)

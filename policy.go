@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
@@ -53,6 +54,12 @@ type Policy struct {
 	// contains a space cannot be requested, and no ID token counts as having it.
 	ACR []string
 
+	// Bound asks for a session that is bound to the user's device: see Options.BindDevices,
+	// which has to be set. A session that is not gets 403 with the code "device_not_bound". Its
+	// page tries again by itself for the first seconds after the login, while the browser
+	// registers its key.
+	Bound bool
+
 	// Allow, if set, is asked last, about sessions that satisfy everything else. [FromContext]
 	// finds the session in ctx too. An error refuses the session as lacking claims does: it is in the
 	// [Error] that ErrorHandler and the [Event] get, and on no page.
@@ -86,7 +93,8 @@ type Policy struct {
 // authenticated, and sessions of other providers are refused.
 //
 // Require panics at a policy that is a mistake: one that names a provider that
-// Options.Providers does not have, a claim without values, or a negative MaxAge. It also
+// Options.Providers does not have, a claim without values, a negative MaxAge, or Bound
+// without Options.BindDevices. It also
 // panics if there are several providers, and the policy has Claims but no Providers: what
 // one provider vouches for, users of another may write themselves.
 func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
@@ -104,6 +112,9 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 			p := m.providers.byTag(rec.provider)
 			verdict, lacks := policy.judge(rec, time.Now())
 			switch {
+			case policy.Bound && !s.Bound() && verdict != forbidden:
+				m.requireBound(w, r, rec)
+				return
 			case verdict == stale:
 				m.stepUp(w, r, rec, "insufficient_user_authentication", policy.login(rec, policy.authParams(p.AuthParams)))
 				return
@@ -156,6 +167,9 @@ func (p *Policy) check(m *Middleware) error {
 	}
 	if m.made() && len(m.providers) > 1 && len(p.Claims) > 0 && len(p.Providers) == 0 {
 		return errors.New("oauthlogin: Policy.Claims is set, and Policy.Providers does not say which of the providers may claim it")
+	}
+	if p.Bound && m.made() && m.bindings == nil {
+		return errors.New("oauthlogin: Policy.Bound is set, and Options.BindDevices is not, so no session satisfies it")
 	}
 	if p.MaxAge < 0 {
 		return fmt.Errorf("oauthlogin: Policy.MaxAge is %v; it must not be negative", p.MaxAge)
@@ -255,6 +269,20 @@ func (p *Policy) login(rec *record, params url.Values) LoginOptions {
 		Provider: rec.user.Provider, AuthParams: params,
 		Scopes: union(rec.additionalScopes(), p.Scopes),
 	}
+}
+
+// requireBound refuses a session that is not bound to a device. The registration of a key
+// may still be under way, after which the same request goes on.
+func (m *Middleware) requireBound(w http.ResponseWriter, r *http.Request, rec *record) {
+	if age := time.Since(rec.extra.boundAt); age < registrationTime && browser.IsNavigation(r) && r.Method == http.MethodGet {
+		w.Header().Set("Refresh", "1")
+	}
+	e := &Error{
+		Code: "device_not_bound", Status: http.StatusForbidden, Provider: rec.user.Provider, RetryURL: m.returns.wayBack(r),
+		err: fmt.Errorf("the session of subject %q is not bound to a device, as the policy requires", rec.user.Subject),
+	}
+	m.events.denied(r, rec, e)
+	m.responses.refuse(w, r, e)
 }
 
 func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, returnTo string, cause error) {

@@ -3,6 +3,7 @@ package oauthlogin
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"strings"
 	"time"
@@ -44,14 +45,15 @@ type extra struct {
 	appClaims json.RawMessage // an object of the application, which refreshes leave alone
 	userMark  memory.Mark     // of sign-outs everywhere that came before the login; zero: none
 	sidMark   memory.Mark     // the same for sid
-	deviceKey []byte
-	lineage   memory.ID      // of the sessions that this one replaced in its browser; zero: none
-	userInfo  bool           // its claims come from user info too
-	asked     string         // scopes that logins requested beside Provider.OAuth2.Scopes
-	formName  string         // the name of the user that a form brought: see Apple
-	dpopKey   []byte         // that the access token is bound to; nil: it is a bearer token
-	settled   bool           // a refresh took a claim away, which user info must not bring back
-	unknown   []unknownField // of a later version
+	deviceKey []byte          // thumbprint of the key that the session is bound to
+	boundAt   time.Time       // when it was bound; without a key, when that was first offered
+	lineage   memory.ID       // of the sessions that this one replaced in its browser; zero: none
+	userInfo  bool            // its claims come from user info too
+	asked     string          // scopes that logins requested beside Provider.OAuth2.Scopes
+	formName  string          // the name of the user that a form brought: see Apple
+	dpopKey   []byte          // that the access token is bound to; nil: it is a bearer token
+	settled   bool            // a refresh took a claim away, which user info must not bring back
+	unknown   []unknownField  // of a later version
 }
 
 type unknownField struct {
@@ -73,7 +75,8 @@ const (
 	tagAsked // scopes, granted or not, separated by spaces
 	tagSettled
 	tagDPoPKey
-	tagFormName = 14
+	tagBoundAt
+	tagFormName
 )
 
 func newRecord(p *provider, user User, t *protocol.Tokens) *record {
@@ -150,6 +153,9 @@ func (rec *record) packExtra(p *seal.Packer) {
 		p.Field(tagSettled, []byte{1})
 	}
 	p.Field(tagFormName, []byte(x.formName))
+	if !x.boundAt.IsZero() {
+		p.Field(tagBoundAt, binary.AppendUvarint(nil, uint64(max(x.boundAt.UnixMilli(), 0))))
+	}
 	for _, field := range x.unknown {
 		p.Field(field.tag, field.value)
 	}
@@ -231,6 +237,12 @@ func (rec *record) unpackExtra(u *seal.Unpacker, tag uint64, value []byte) {
 		x.formName = string(value)
 	case tagAsked:
 		x.asked = string(value)
+	case tagBoundAt:
+		at, n := binary.Uvarint(value)
+		if n != len(value) {
+			u.Fail()
+		}
+		x.boundAt = time.UnixMilli(int64(at))
 	default:
 		x.unknown = append(x.unknown, unknownField{tag, value})
 	}

@@ -81,7 +81,7 @@ func TestRecordsPackExactly(t *testing.T) {
 				rec.extra.dpopKey = bytes.Repeat([]byte{byte(generation)}, dpop.SeedBytes)
 			}
 			for _, tag := range slices.Sorted(maps.Keys(unknown)) {
-				if tag > tagDPoPKey && len(unknown[tag]) > 0 {
+				if tag > tagFormName && len(unknown[tag]) > 0 {
 					rec.extra.unknown = append(rec.extra.unknown, unknownField{uint64(tag), unknown[tag]})
 				}
 			}
@@ -124,6 +124,7 @@ func TestExtraFields(t *testing.T) {
 		{"mark of the provider's session", func(rec *record) { rec.extra.sidMark = mark }, 2 + 8},
 		{"device key", func(rec *record) { rec.extra.deviceKey = []byte{0, 1} }, 2 + 2},
 		{"DPoP key", func(rec *record) { rec.extra.dpopKey = bytes.Repeat([]byte{0, 1}, 16) }, 2 + 32},
+		{"time of the binding", func(rec *record) { rec.extra.boundAt = time.UnixMilli(1_700_000_000_000) }, 2 + 6},
 		{"scopes", func(rec *record) { rec.extra.asked = "mail calendar" }, 2 + 13},
 		{"unknown", func(rec *record) { rec.extra.unknown = []unknownField{{120, []byte("x")}, {121, []byte("y")}} }, 4 + 2},
 	} {

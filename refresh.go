@@ -89,7 +89,7 @@ func (m *Middleware) refreshOrEnd(w http.ResponseWriter, r *http.Request, s *Ses
 func (m *Middleware) carryOn(r *http.Request, s *Session) (*http.Request, *Session) {
 	ctx := &sessionContext{Context: r.Context()}
 	ctx.session.init(m, s.request, s.current())
-	ctx.session.over, ctx.session.refreshed = s.over, true
+	ctx.session.over, ctx.session.refreshed, ctx.session.bound = s.over, true, s.bound
 	return r.WithContext(ctx), &ctx.session
 }
 

@@ -21,6 +21,7 @@ type Session struct {
 	owner     *Middleware
 	request   *http.Request // that the session was read from
 	refreshed bool          // for this request, whose response has the new tokens
+	bound     bool          // the request has shown the session's bound cookie
 	due       atomic.Bool   // its cookie has to be renewed
 	ended     atomic.Bool
 	doubtful  atomic.Bool  // the provider has not vouched for it for too long
@@ -72,6 +73,7 @@ func (m *Middleware) Session(r *http.Request) (*Session, error) {
 // init fills in a new Session, which must not be copied afterwards.
 func (s *Session) init(m *Middleware, r *http.Request, rec *record) {
 	s.User, s.owner, s.request, s.over = rec.ownUser(), m, r, &s.ended
+	s.bound = len(rec.extra.deviceKey) > 0 && m.bindings != nil
 	s.record.Store(rec)
 }
 
@@ -92,6 +94,11 @@ func (s *Session) SignedInAt() time.Time { return s.current().created }
 
 // Expires returns when the session ends if it is not used again.
 func (s *Session) Expires() time.Time { return s.owner.sessions.limits.end(s.current()) }
+
+// Bound reports whether the session is bound to a device, and the request has shown that it
+// comes from there: see Options.BindDevices. A session is not bound yet in the first moments
+// after its login, nor in a browser that cannot bind it.
+func (s *Session) Bound() bool { return s.bound }
 
 // Format keeps tokens and claims out of whatever prints a Session.
 func (s *Session) Format(f fmt.State, _ rune) {

@@ -51,6 +51,7 @@ func (m *Middleware) SessionInfo(w http.ResponseWriter, r *http.Request) {
 			User:        namedUser{rec.user.Provider, rec.user.Subject, rec.user.Name, rec.user.Email},
 			ExpiresAt:   s.Expires().UTC().Truncate(time.Second),
 			Refreshable: !rec.tokens.refresh.IsZero(),
+			Bound:       s.Bound(),
 			LogoutURL:   m.paths.Logout,
 		})
 	}

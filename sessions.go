@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
@@ -24,6 +25,7 @@ type activeSessions struct {
 	shared    *seal.Sealer // of what other instances read
 	opened    memory.Cache[opened]
 	grants    *instances.Sessions[*record]
+	bindings  *bindings // nil: Options.BindDevices is off
 	log       *slog.Logger
 }
 
@@ -50,7 +52,7 @@ var (
 	errGrantEnded = fmt.Errorf("%w: the provider refuses to refresh it", errSessionEnded)
 )
 
-func newActiveSessions(opts *Options, providers providers, scheme *cookies.Scheme, sealer, shared *seal.Sealer) *activeSessions {
+func newActiveSessions(opts *Options, providers providers, scheme *cookies.Scheme, sealer, shared *seal.Sealer, bindings *bindings) *activeSessions {
 	s := &activeSessions{
 		limits:    limits{idle: opts.IdleTimeout, lifetime: opts.MaxLifetime, outliveTokens: opts.SessionsOutliveTokens},
 		providers: providers,
@@ -58,6 +60,7 @@ func newActiveSessions(opts *Options, providers providers, scheme *cookies.Schem
 		cookies:   scheme,
 		sealer:    sealer,
 		shared:    shared,
+		bindings:  bindings,
 		log:       opts.Logger,
 	}
 	codec := instances.Codec[*record]{Seal: s.sealForInstances, Open: s.openOfInstances}
@@ -91,7 +94,15 @@ func (s *activeSessions) load(r *http.Request) (rec *record, reseal bool, err er
 	if err != nil || ended || s.over(rec, now) {
 		return nil, false, err
 	}
-	return rec, newer || o.oldKey || idle >= s.idle/10, nil
+	reseal = newer || o.oldKey || idle >= s.idle/10
+	if s.bindings != nil {
+		var changed bool
+		if rec, changed = s.bindings.admit(r, o, rec, now); rec == nil {
+			return nil, false, nil
+		}
+		reseal = reseal || changed
+	}
+	return rec, reseal, nil
 }
 
 // read returns what the sealed value of a request opens to, zero if there is none or it
@@ -101,21 +112,41 @@ func (s *activeSessions) read(r *http.Request) (o opened, err error) {
 	if err != nil || v.IsZero() {
 		return opened{}, err
 	}
-	o, ok := s.opened.Get(v.Parts())
-	if !ok {
-		if o, ok = s.open(&v); !ok {
-			return opened{}, nil
-		}
-		s.opened.Put(v.Parts(), o)
-	}
+	o, _ = s.lookup(&v)
 	return o, nil
 }
 
+// lookup returns what a sealed value opens to; ok is false if it does not open.
+func (s *activeSessions) lookup(v *cookies.Value) (o opened, ok bool) {
+	if o, ok = s.opened.Get(v.Parts()); ok {
+		return o, true
+	}
+	if o, ok = s.open(v); ok {
+		s.opened.Put(v.Parts(), o)
+	}
+	return o, ok
+}
+
 // ranOut returns the session of a request that has come to its end by itself, nil if there
-// is none.
+// is none. A request that does not show to be from the session's device gets no ID token.
 func (s *activeSessions) ranOut(r *http.Request) *record {
 	o, err := s.read(r)
 	if err != nil || o.record == nil || s.grants.Ended(o.record) {
+		return nil
+	}
+	if s.bindings.refuses(r, o) {
+		unproven := *o.record
+		unproven.tokens.id = seal.Token{}
+		return &unproven
+	}
+	return o.record
+}
+
+// unproven returns the session of a request that only its binding keeps from being one, nil
+// if there is none.
+func (s *activeSessions) unproven(r *http.Request) *record {
+	o, err := s.read(r)
+	if err != nil || o.record == nil || !s.bindings.refuses(r, o) {
 		return nil
 	}
 	return o.record
@@ -124,7 +155,8 @@ func (s *activeSessions) ranOut(r *http.Request) *record {
 // opened is what a sealed value has opened to.
 type opened struct {
 	record *record
-	oldKey bool // a key other than the first has sealed it
+	oldKey bool                         // a key other than the first has sealed it
+	shown  *atomic.Pointer[shownCookie] // with it; nil without Options.BindDevices
 }
 
 // Bytes makes opened a [memory.Sized].
@@ -141,7 +173,14 @@ func (s *activeSessions) open(v *cookies.Value) (o opened, ok bool) {
 		return opened{}, false
 	}
 	rec, err := s.unpack(packed)
-	return opened{rec, oldKey}, err == nil
+	if err != nil {
+		return opened{}, false
+	}
+	o = opened{record: rec, oldKey: oldKey}
+	if s.bindings != nil {
+		o.shown = &atomic.Pointer[shownCookie]{}
+	}
+	return o, true
 }
 
 var errUnknownProvider = errors.New("session of a provider that is not configured")
@@ -160,13 +199,14 @@ func (s *activeSessions) unpack(packed []byte) (*record, error) {
 	if rec.extra.issuer != "" {
 		rec.user.Issuer = rec.extra.issuer
 	}
+	s.bindings.saw(rec, time.Now())
 	return rec, nil
 }
 
 // sealForInstances and openOfInstances are what other instances read.
 
 func (s *activeSessions) sealForInstances(key string, rec *record) (string, error) {
-	return s.shared.Seal(key, rec.pack(time.Now()))
+	return s.shared.Seal(key, s.bindings.complete(rec).pack(time.Now()))
 }
 
 func (s *activeSessions) openOfInstances(key, sealed string) (*record, error) {
@@ -240,6 +280,7 @@ const maxInCookies = 128 << 10
 // seal returns the sealed record, and for how many seconds a browser keeps it.
 func (s *activeSessions) seal(rec *record) (sealed string, maxAge int, err error) {
 	now := time.Now()
+	rec = s.bindings.complete(rec)
 	// Before the work of packing and sealing what cannot fit.
 	_, inCookies := s.vault.(*cookieVault)
 	if inCookies && rec.Bytes() > maxInCookies {

@@ -14,11 +14,14 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/testdoor"
 )
 
-// Only tests go through this door: oauthlogintest.WithUser panics in any other
+// Only tests go through these doors: oauthlogintest.WithUser panics in any other
 // program, and no package outside this module can import testdoor.
 func init() {
 	testdoor.WithUser = func(middleware any, r *http.Request, user any) (*http.Request, error) {
 		return middleware.(*Middleware).withUser(r, user.(User))
+	}
+	testdoor.ShortenBoundCookies = func(middleware any, life time.Duration) {
+		middleware.(*Middleware).bindings.sealer.Life = life
 	}
 }
 

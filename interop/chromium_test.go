@@ -206,7 +206,7 @@ type chromium struct {
 	screenshots string // a directory, or empty
 }
 
-func newChromium(t *testing.T) *chromium {
+func newChromium(t *testing.T, flags ...chromedp.ExecAllocatorOption) *chromium {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.UserDataDir(t.TempDir()),
@@ -216,6 +216,7 @@ func newChromium(t *testing.T) *chromium {
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"),
 	)
+	options = append(options, flags...)
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
 	ctx, closeBrowser := chromedp.NewContext(ctx)

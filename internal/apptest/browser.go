@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/oauthlogin/oauthlogin/internal/devicetest"
 )
 
 // A Browser keeps and sends cookies as browsers do, says how each of its requests
@@ -16,6 +18,9 @@ type Browser struct {
 	T      *testing.T
 	Client *http.Client
 	Origin string // of the application
+	// Device registers keys and renews bound cookies; nil: the browser has no Device Bound
+	// Session Credentials.
+	Device *devicetest.Device
 }
 
 // Browser returns a new browser.
@@ -45,7 +50,8 @@ func (a *App) BareBrowser(t *testing.T) *Browser {
 	return b
 }
 
-// Clone returns another browser with the application's cookies of this one.
+// Clone returns another browser with the application's cookies of this one, which it keeps
+// for ever, and without its device.
 func (b *Browser) Clone() *Browser {
 	b.T.Helper()
 	other := newBrowser(b.T, b.Origin, b.Client.Transport)
@@ -107,6 +113,18 @@ var AsScript = []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Ac
 // send sends a request that has this cause, with the cookies and the headers
 // that go with it.
 func (b *Browser) send(r *http.Request, why cause) *Response {
+	b.T.Helper()
+	if b.Device == nil {
+		return b.sendOnce(r, why)
+	}
+	b.renew(r, why)
+	resp := b.sendOnce(r, why)
+	b.Device.Register(resp.Request.URL, resp.Header, b.sendProof(why))
+	return resp
+}
+
+// sendOnce sends a request and nothing else.
+func (b *Browser) sendOnce(r *http.Request, why cause) *Response {
 	b.T.Helper()
 	client := *b.Client
 	jar, keeps := client.Jar.(*cookieJar)

@@ -3,6 +3,7 @@
 package cookies
 
 import (
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ type Scheme struct {
 	Session        string // the session's first cookie; the other names begin with it
 	FlowPrefix     string // of the cookies of pending logins
 	Rounds, Silent string
+	Device         string // the bound cookie
 	Secure         bool
 	// Opens, if set, reports whether a sealed value opens. It decides where a request
 	// without Secure cookies has a chunk twice.
@@ -48,7 +50,7 @@ func NewScheme(stem string, secure bool) *Scheme {
 		stem = "__Host-" + stem
 	}
 	s := &Scheme{
-		Session: stem, FlowPrefix: stem + ".flow.", Rounds: stem + ".rounds", Silent: stem + ".silent",
+		Session: stem, FlowPrefix: stem + ".flow.", Rounds: stem + ".rounds", Silent: stem + ".silent", Device: stem + ".device",
 		Secure: secure, chunks: [maxChunks]string{stem},
 	}
 	for i := 1; i < maxChunks; i++ {
@@ -66,7 +68,7 @@ func (s *Scheme) IsFlow(name string) bool {
 // isOurs reports whether the package may have set a cookie of this name.
 func (s *Scheme) isOurs(name string) bool {
 	switch name {
-	case s.Session, s.Rounds, s.Silent:
+	case s.Session, s.Rounds, s.Silent, s.Device:
 		return true
 	}
 	if s.IsFlow(name) {
@@ -133,6 +135,38 @@ func (s *Scheme) CheckSize(w http.ResponseWriter, r *http.Request) {
 
 const separator = "; " // between the cookies of a request
 
+// Sent yields the values of a cookie of a request, in the order of the header. It costs no
+// allocation.
+func Sent(r *http.Request, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range r.Header["Cookie"] {
+			for rest := line; ; {
+				i := strings.Index(rest, name)
+				if i < 0 {
+					break
+				}
+				before, after := line[:len(line)-len(rest)+i], rest[i+len(name):]
+				rest = after
+				if before = strings.TrimRight(before, " \t"); after == "" || after[0] != '=' || before != "" && before[len(before)-1] != ';' {
+					continue
+				}
+				value, _, _ := strings.Cut(after[1:], ";")
+				if !yield(strings.TrimRight(value, " \t")) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// HasSent reports whether a request has a cookie.
+func HasSent(r *http.Request, name string) bool {
+	for range Sent(r, name) {
+		return true
+	}
+	return false
+}
+
 // BytesSent returns how many bytes of a request's header are cookies of the package
 // with such names.
 func (s *Scheme) BytesSent(r *http.Request, counts func(name string) bool) (n int) {
@@ -168,6 +202,14 @@ func (s *Scheme) Set(w http.ResponseWriter, name, value string, maxAge int) {
 	page.NoStore(w)
 }
 
+// Attributes are those of Set, but for Max-Age.
+func (s *Scheme) Attributes() string {
+	if s.Secure {
+		return "Path=/; Secure; HttpOnly; SameSite=Lax"
+	}
+	return "Path=/; HttpOnly; SameSite=Lax"
+}
+
 // Unset takes back what this response was to set under a name.
 func (s *Scheme) Unset(w http.ResponseWriter, name string) {
 	unset(w, func(set string) bool { return set == name })
@@ -185,7 +227,9 @@ func (s *Scheme) Clear(w http.ResponseWriter, r *http.Request) { s.clear(w, r, s
 
 // ClearSession is Clear for the session's cookies: logins that are pending in other tabs
 // go on.
-func (s *Scheme) ClearSession(w http.ResponseWriter, r *http.Request) { s.clear(w, r, s.isChunk) }
+func (s *Scheme) ClearSession(w http.ResponseWriter, r *http.Request) {
+	s.clear(w, r, func(name string) bool { return s.isChunk(name) || name == s.Device })
+}
 
 func (s *Scheme) clear(w http.ResponseWriter, r *http.Request, match func(name string) bool) {
 	unset(w, match)

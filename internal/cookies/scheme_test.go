@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -174,6 +175,55 @@ func TestLargeCookiesAreTold(t *testing.T) {
 		}
 		if told != tt.told {
 			t.Errorf("%s: told %v", tt.name, told)
+		}
+	}
+}
+
+// Cookies are found by their whole name, wherever they stand.
+func TestSent(t *testing.T) {
+	for _, tt := range []struct {
+		header []string
+		want   string
+	}{
+		{nil, ""},
+		{[]string{""}, ""},
+		{[]string{"app.device=a"}, "a"},
+		{[]string{"app=1; app.device=a; app.1=b"}, "a"},
+		{[]string{"app.device=a;app.device=b ; app.device="}, "a b "},
+		{[]string{"app.device=a", "x=y; \tapp.device=b"}, "a b"},
+		{[]string{"xapp.device=a; app.device2=b; x=app.device=c; app.device"}, ""},
+		{[]string{"app.deviceapp.device=a; app.device app.device=b"}, ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header["Cookie"] = tt.header
+		got := slices.Collect(Sent(r, "app.device"))
+		if strings.Join(got, " ") != tt.want || HasSent(r, "app.device") != (len(got) > 0) {
+			t.Errorf("%q: %q, want %q", tt.header, got, tt.want)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Cookie", "app=1; app.device=a; app.device=b")
+	if n := testing.AllocsPerRun(10, func() {
+		for range Sent(r, "app.device") {
+			continue
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// Browsers compare what a session of Device Bound Session Credentials says with Set-Cookie.
+func TestAttributesAreThoseOfSet(t *testing.T) {
+	for _, secure := range []bool{true, false} {
+		s := NewScheme("app", secure)
+		w := httptest.NewRecorder()
+		s.Set(w, s.Device, "v", 60)
+		set := strings.Split(w.Header().Get("Set-Cookie"), "; ")
+		said := append(strings.Split(s.Attributes(), "; "), s.Device+"=v", "Max-Age=60")
+		slices.Sort(set)
+		slices.Sort(said)
+		if !slices.Equal(set, said) {
+			t.Errorf("set %q, said %q", set, said)
 		}
 	}
 }

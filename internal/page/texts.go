@@ -33,6 +33,8 @@ var english = map[string]string{
 	"unavailable.text":                       "This site cannot check your sign-in at the moment. You have not been signed out. Please try again in a few seconds.",
 	"forbidden.title":                        "No access",
 	"forbidden.text":                         "You are signed in, but your account does not have access to this page.",
+	"device_not_bound.title":                 "This browser cannot open this page",
+	"device_not_bound.text":                  "You are signed in, but this page opens only where the sign-in is bound to your device, and this browser has not bound it. Please use a browser that supports device-bound sessions, such as Chrome on Windows, and sign in there.",
 	"sign_in_refused.title":                  "You cannot sign in here",
 	"sign_in_refused.text":                   "The provider has confirmed who you are, but this site does not let this account in.",
 	"step_up_failed.title":                   "Please sign in again",

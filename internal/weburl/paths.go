@@ -11,6 +11,7 @@ import (
 type Paths struct {
 	Origin        string // the public one, that of the redirect URLs
 	Login, Logout string
+	Device        string // "": not served
 	BackChannel   string // where a provider sends logout tokens
 	Callbacks     []string
 	AfterLogout   []string // where a provider's logout leads back to
@@ -42,7 +43,7 @@ func (p *Paths) ReturnPath(path string) string {
 
 func (p *Paths) isOwn(path string) bool {
 	leadsTo := func(own string) bool { return resolves(path, own) }
-	return leadsTo(p.Login) || leadsTo(p.Logout) || leadsTo(p.BackChannel) || slices.ContainsFunc(p.Callbacks, leadsTo)
+	return leadsTo(p.Login) || leadsTo(p.Logout) || leadsTo(p.BackChannel) || p.Device != "" && leadsTo(p.Device) || slices.ContainsFunc(p.Callbacks, leadsTo)
 }
 
 // Request returns the path and query of a request, byte for byte, as a return path.
