@@ -1,0 +1,146 @@
+package oauthlogin_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
+	"github.com/oauthlogin/oauthlogin/internal/devicetest"
+)
+
+// newBoundFleet is newFleet for sessions that are bound to devices.
+func newBoundFleet(t *testing.T, change func(*oauthlogin.Options)) *fleet {
+	t.Helper()
+	return newFleet(t, 2, apptest.Config{Change: func(opts *oauthlogin.Options) {
+		opts.BindDevices = true
+		if change != nil {
+			change(opts)
+		}
+	}})
+}
+
+// boundAt returns a browser whose session instance i has bound, and its registered session.
+func (f *fleet) boundAt(t *testing.T, i int) (*apptest.Browser, *devicetest.Session) {
+	t.Helper()
+	f.at(i)
+	b := f.Browser(t).WithDevice()
+	b.Login("/dashboard")
+	if !b.SignedIn() || len(b.Device.Sessions) != 1 {
+		t.Fatalf("%d registered keys", len(b.Device.Sessions))
+	}
+	return b, b.Device.Sessions[0]
+}
+
+// A session that has ended at one instance is renewed at none.
+func TestSessionsThatEndedElsewhereAreNotRenewed(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *fleet, *apptest.Browser){
+		"logout": func(_ *testing.T, _ *fleet, b *apptest.Browser) { b.LogOut("/") },
+		"SignOutUser": func(t *testing.T, f *fleet, _ *apptest.Browser) {
+			if err := f.Auth.SignOutUser(t.Context(), f.Provider.Issuer(), "alice"); err != nil {
+				t.Error(err)
+			}
+		},
+		"a logout token": func(t *testing.T, f *fleet, _ *apptest.Browser) {
+			token := f.Provider.LogoutToken("app", "alice", "")
+			r := f.BareBrowser(t).Request(http.MethodPost, "/logout/backchannel", strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			if resp := f.BareBrowser(t).Do(r); resp.StatusCode != http.StatusOK {
+				t.Errorf("%d %s", resp.StatusCode, resp.Text)
+			}
+		},
+	} {
+		for stored, change := range map[string]func(*oauthlogin.Options){
+			"in cookies":         nil,
+			"in the Coordinator": func(opts *oauthlogin.Options) { opts.Store = oauthlogin.NewStore(opts.Coordinator) },
+		} {
+			t.Run(name+" "+stored, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := newBoundFleet(t, change)
+					defer f.close()
+					b, session := f.boundAt(t, 0)
+					f.at(1)
+					time.Sleep(9 * time.Minute)
+					if !b.SignedIn() {
+						t.Fatal("the second instance does not know the session")
+					}
+					f.at(0)
+					end(t, f, b)
+					f.at(1)
+					synctest.Wait()
+					wantEnded(t, name, proves(t, f.App, "Sec-Secure-Session-Id", session.Identifier, "Secure-Session-Response", devicetest.Proof(session.Key, session.Challenge, false)))
+				})
+			})
+		}
+	}
+}
+
+// While it cannot be told whether a session has ended, its browser keeps its binding and
+// asks again.
+func TestRenewalsWithoutTheCoordinator(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newBoundFleet(t, nil)
+		defer f.close()
+		b, _ := f.boundAt(t, 0)
+		f.shared.SetDown(true)
+		time.Sleep(11 * time.Minute)
+		f.at(1)
+		resp := proves(t, f.App, renewal(b, "a.b.c")...)
+		wantNoCookie(t, "without the Coordinator", resp, http.StatusServiceUnavailable)
+		if resp.Header.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+		b.Get("/dashboard")
+		if len(b.Device.Sessions) != 1 {
+			t.Error("the browser has forgotten its session")
+		}
+		f.shared.SetDown(false)
+		time.Sleep(time.Second)
+		if !b.SignedIn() {
+			t.Error("the session is not renewed when the Coordinator is back")
+		}
+	})
+}
+
+// Tokens that one instance refreshes for a request from before the binding do not undo it
+// at another.
+func TestBindingOutlivesRefreshesElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newBoundFleet(t, nil)
+		defer f.close()
+		b := f.Browser(t).WithDevice()
+		b.Device.Disabled = true
+		b.Login("/dashboard")
+		old := b.Clone()
+		time.Sleep(59*time.Minute + 30*time.Second)
+		b.Device.Disabled = false
+		b.Get("/")
+		f.at(1)
+		if !old.SignedIn() { // refreshes, and knows of no binding
+			t.Fatal("signed out before the binding")
+		}
+		f.at(0)
+		for range 2 {
+			if !b.SignedIn() {
+				t.Fatal("signed out")
+			}
+		}
+		f.WantRefreshes(t, 1)
+		time.Sleep(time.Minute)
+		copied := b.Clone()
+		copied.SetCookie(apptest.BoundCookie, "")
+		for i := range f.instances {
+			f.at(i)
+			if copied.SignedIn() {
+				t.Errorf("instance %d takes the session without its bound cookie", i)
+			}
+			if !b.SignedIn() {
+				t.Errorf("instance %d does not take the session", i)
+			}
+		}
+	})
+}
