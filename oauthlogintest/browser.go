@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/devicetest"
 )
 
 // A Browser is one browser at a [Site]: it has cookies of its own, keeps and sends
@@ -19,8 +22,9 @@ import (
 // Its methods fail the test if a request gets no complete response within a minute,
 // or if redirects go round. They are safe for concurrent use.
 type Browser struct {
-	site *Site
-	jar  cookieJar
+	site   *Site
+	jar    cookieJar
+	device atomic.Pointer[devicetest.Device] // nil: it has no Device Bound Session Credentials
 
 	mu   sync.Mutex
 	page *Response // of the latest navigation; nil: none yet
@@ -127,8 +131,23 @@ func (b *Browser) navigate(r request) *Response {
 	}
 }
 
-// send sends one request, with the cookies and headers that go with it.
+// send sends a request, and what Device Bound Session Credentials ask for around it.
 func (b *Browser) send(r request) *Response {
+	b.site.t.Helper()
+	device := b.device.Load()
+	if device == nil {
+		return b.sendOnce(r)
+	}
+	if skipped := device.Renew(r.url, b.hasCookie(r.url), b.sendProof(r)); skipped != "" {
+		r.header = withHeader(r.header, "Secure-Session-Skipped", skipped)
+	}
+	resp := b.sendOnce(r)
+	device.Register(r.url, resp.Header, b.sendProof(r))
+	return resp
+}
+
+// sendOnce sends one request, with the cookies and headers that go with it.
+func (b *Browser) sendOnce(r request) *Response {
 	b.site.t.Helper()
 	ctx, cancel := context.WithTimeout(b.site.t.Context(), responseTimeout)
 	defer cancel()
