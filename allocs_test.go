@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
@@ -24,11 +25,21 @@ func TestAllocations(t *testing.T) {
 		}}}},
 	} {
 		a := apptest.New(t, apptest.Config{Provider: size.provider})
-		b := a.Browser(t)
-		b.Login("/dashboard")
-		signedIn := b.Request(http.MethodGet, "/dashboard", nil)
-		for name, value := range b.Cookies() {
-			signedIn.AddCookie(&http.Cookie{Name: name, Value: value})
+		signIn := func(a *apptest.App) (*apptest.Browser, *http.Request) {
+			b := a.Browser(t).WithDevice()
+			b.Login("/dashboard")
+			b.Get("/dashboard") // which binds the session if the application asks for that
+			r := b.Request(http.MethodGet, "/dashboard", nil)
+			for name, value := range b.Cookies() {
+				r.AddCookie(&http.Cookie{Name: name, Value: value})
+			}
+			return b, r
+		}
+		b, signedIn := signIn(a)
+		binding := apptest.New(t, apptest.Config{Provider: size.provider, Change: func(opts *oauthlogin.Options) { opts.BindDevices = true }})
+		_, bound := signIn(binding)
+		if s, err := binding.Auth.Session(bound); err != nil || s == nil || !s.Bound() {
+			t.Fatalf("%v is not bound: %v", s, err)
 		}
 		anonymous := b.Request(http.MethodGet, "/dashboard", nil)
 		served := 0
@@ -43,6 +54,9 @@ func TestAllocations(t *testing.T) {
 			{"RequireAuth", a.Auth.RequireAuth(next), signedIn, 4},
 			{"RequireAuth behind Handler", a.Auth.Handler(a.Auth.RequireAuth(next)), signedIn, 4},
 			{"Handler without a session", a.Auth.Handler(next), anonymous, 0},
+			{"RequireAuth of a bound session", binding.Auth.RequireAuth(next), bound, 4},
+			{"RequireAuth behind Handler of a bound session", binding.Auth.Handler(binding.Auth.RequireAuth(next)), bound, 4},
+			{"Handler that binds, without a session", binding.Auth.Handler(next), anonymous, 0},
 		} {
 			t.Run(size.name+" "+test.name, func(t *testing.T) {
 				const runs = 100

@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -71,7 +72,7 @@ func (x *extra) binding(generation uint64) memory.Binding {
 	return b
 }
 
-func (x *extra) bind(b *memory.Binding) { x.deviceKey, x.boundAt = b.Key[:], b.At }
+func (x *extra) bind(b *memory.Binding) { x.deviceKey, x.boundAt = bytes.Clone(b.Key[:]), b.At }
 
 // admit returns the session of a request as that request may use it, and whether it is time
 // to seal it again. The record has a key only if the request shows the session's bound
@@ -133,11 +134,8 @@ func (b *bindings) refuses(r *http.Request, o opened) bool {
 
 // good returns the bound cookie of a request if it is one of its session.
 func (b *bindings) good(r *http.Request, o opened, now time.Time) *device.Cookie {
-	left := 4 // on plain http, other applications of the host may have set some
-	for text := range cookies.Sent(r, b.cookies.Device) {
-		if left--; left < 0 {
-			break
-		}
+	var sent [4]string // on plain http, other applications of the host may have set some
+	for _, text := range sent[:cookies.Sent(r, b.cookies.Device, sent[:])] {
 		if last := o.shown.Load(); last != nil && last.text == text {
 			if now.Before(last.End) {
 				return &last.Cookie

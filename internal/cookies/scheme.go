@@ -3,7 +3,6 @@
 package cookies
 
 import (
-	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -135,36 +134,32 @@ func (s *Scheme) CheckSize(w http.ResponseWriter, r *http.Request) {
 
 const separator = "; " // between the cookies of a request
 
-// Sent yields the values of a cookie of a request, in the order of the header. It costs no
-// allocation.
-func Sent(r *http.Request, name string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, line := range r.Header["Cookie"] {
-			for rest := line; ; {
-				i := strings.Index(rest, name)
-				if i < 0 {
-					break
-				}
-				before, after := line[:len(line)-len(rest)+i], rest[i+len(name):]
-				rest = after
-				if before = strings.TrimRight(before, " \t"); after == "" || after[0] != '=' || before != "" && before[len(before)-1] != ';' {
-					continue
-				}
-				value, _, _ := strings.Cut(after[1:], ";")
-				if !yield(strings.TrimRight(value, " \t")) {
-					return
-				}
+// Sent fills values with those that a request has for a cookie, in the order of the header,
+// and returns how many there are, at most as many as fit. It costs no allocation.
+func Sent(r *http.Request, name string, values []string) (n int) {
+	for _, line := range r.Header["Cookie"] {
+		for rest := line; n < len(values); {
+			i := strings.Index(rest, name)
+			if i < 0 {
+				break
 			}
+			before, after := line[:len(line)-len(rest)+i], rest[i+len(name):]
+			rest = after
+			if before = strings.TrimRight(before, " \t"); after == "" || after[0] != '=' || before != "" && before[len(before)-1] != ';' {
+				continue
+			}
+			value, _, _ := strings.Cut(after[1:], ";")
+			values[n] = strings.TrimRight(value, " \t")
+			n++
 		}
 	}
+	return n
 }
 
 // HasSent reports whether a request has a cookie.
 func HasSent(r *http.Request, name string) bool {
-	for range Sent(r, name) {
-		return true
-	}
-	return false
+	var first [1]string
+	return Sent(r, name, first[:]) > 0
 }
 
 // BytesSent returns how many bytes of a request's header are cookies of the package
