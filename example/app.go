@@ -9,17 +9,19 @@ import (
 
 // An app holds what the handlers share.
 type app struct {
-	auth       *oauthlogin.Middleware
-	providers  []provider
-	metadata   *http.Client    // reads the providers' metadata
-	pagePolicy string          // the Content-Security-Policy of every page
-	stopping   <-chan struct{} // closed when streams have to end
+	auth        *oauthlogin.Middleware
+	providers   []provider
+	metadata    *http.Client    // reads the providers' metadata
+	pagePolicy  string          // the Content-Security-Policy of every page
+	stopping    <-chan struct{} // closed when streams have to end
+	bindDevices bool
 }
 
 // newApp returns the application. It has all of opts but the providers.
 func newApp(providers []provider, opts oauthlogin.Options) (*app, error) {
 	a := &app{
-		providers: providers,
+		providers:   providers,
+		bindDevices: opts.BindDevices,
 		metadata: &http.Client{
 			Timeout:       10 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -102,6 +102,7 @@ func (cfg *config) readSessions(env getenv, found *faults) {
 		cfg.options.IdleTimeout = d
 		cfg.demo.forgetUsers = true // or it would sign them in again unasked
 	}
+	cfg.options.BindDevices = readSwitch(env, "BIND_DEVICES", found)
 }
 
 // readRegistration reads how the client is registered beyond its ID and secret.

@@ -12,6 +12,7 @@
 //	SESSION_IDLE_TIMEOUT  ends sessions that are not used; default 24h
 //	OAUTH_REDIRECT_URI    default http://$ADDR/auth/callback
 //	DEMO_PROVIDERS=2      a second demo provider, so that users choose one
+//	BIND_DEVICES=1        binds sessions to devices, in browsers that can: see docs/device-bound-sessions.md
 //
 // To watch a session expire, set SESSION_IDLE_TIMEOUT=20s. The demo provider then
 // shows its sign-in page at every login.

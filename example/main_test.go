@@ -327,6 +327,7 @@ func TestConfigFaults(t *testing.T) {
 		{"a key and a secret", map[string]string{
 			"OAUTH_ISSUER": "https://op.example", "OAUTH_CLIENT_ID": "app", "OAUTH_CLIENT_SECRET": "x", "OAUTH_CLIENT_KEY": writeKey(t, "EC PRIVATE KEY"),
 		}, []string{"Options.Providers[0].ClientAssertion is set, and so is OAuth2.ClientSecret"}},
+		{"devices in other words", map[string]string{"BIND_DEVICES": "true"}, []string{`BIND_DEVICES is "true"`}},
 		{"form_post in other words", map[string]string{"OAUTH_FORM_POST": "yes"}, []string{`OAUTH_FORM_POST is "yes"`}},
 		{"DPoP in other words", map[string]string{"OAUTH_DPOP": "true"}, []string{`OAUTH_DPOP is "true"`}},
 		{"DPoP at GitHub", map[string]string{"GITHUB_CLIENT_ID": "app", "GITHUB_CLIENT_SECRET": "secret", "OAUTH_DPOP": "1"}, []string{"OAUTH_DPOP is set", "GitHub"}},

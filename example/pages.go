@@ -38,7 +38,9 @@ func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 		SessionEnds time.Time
 		Expiry      time.Time // of the access token
 		Expired     bool
-	}{User: session.User, SessionEnds: session.Expires()}
+		BindDevices bool // BIND_DEVICES=1
+		Bound       bool // to a device
+	}{User: session.User, SessionEnds: session.Expires(), BindDevices: a.bindDevices, Bound: session.Bound()}
 	if token := session.Token(); token != nil {
 		data.Expiry = token.Expiry
 	} else {
