@@ -160,6 +160,13 @@ func TestCopiedCookies(t *testing.T) {
 		a.Events.Want(t, "device_missing test/alice error")
 		thief.Get("/bound")
 		a.Events.Want(t) // once a minute
+		a.Restart(t)     // which reads the bound cookie for the first time
+		for what, found := range sessionsOf(t, a, thief) {
+			if found {
+				t.Errorf("a session of a copy in %s, after a restart", what)
+			}
+		}
+		a.Events.Take()
 		wantBound(t, b, "bound")
 		a.Events.Want(t)
 		if !strings.Contains(a.Log.String(), "level=WARN") {
@@ -277,14 +284,18 @@ func TestTokensRefreshedDuringTheBinding(t *testing.T) {
 			t.Errorf("the request with the older cookies: %q", got)
 		}
 		a.SlowTokens(0)
-		wantBound(t, b, "bound")
 		a.WantRefreshes(t, 1)
+		if a.Opts.Store == nil {
+			wantBound(t, b, "bound") // which gets the new tokens
+		}
 		time.Sleep(time.Minute)
 		a.Restart(t)
-		wantBound(t, b, "bound")
-		copied := b.Clone()
-		copied.SetCookie(apptest.BoundCookie, "")
-		wantSignedOut(t, copied)
+		for range 2 {
+			copied := b.Clone()
+			copied.SetCookie(apptest.BoundCookie, "")
+			wantSignedOut(t, copied)
+			wantBound(t, b, "bound")
+		}
 	})
 }
 
@@ -396,13 +407,16 @@ func TestLostAndDoubleRegistrations(t *testing.T) {
 			t.Errorf("%d registered keys", n)
 		}
 		wantBound(t, b, "bound")
-		// And after.
+		// And after, without cookies where the binding is known, and with them elsewhere.
 		time.Sleep(time.Minute)
-		a.Events.Take()
-		b.Device.Register(page.Request.URL, page.Header, b.SendProof())
-		a.Events.Want(t, "device_refused test/alice error")
-		if n := len(b.Device.Sessions); n != 1 {
-			t.Errorf("%d registered keys", n)
+		for _, b.Device.Bare = range []bool{true, false} {
+			a.Events.Take()
+			b.Device.Register(page.Request.URL, page.Header, b.SendProof())
+			a.Events.Want(t, "device_refused test/alice error")
+			if n := len(b.Device.Sessions); n != 1 {
+				t.Errorf("%d registered keys", n)
+			}
+			a.Restart(t)
 		}
 		wantBound(t, b, "bound")
 	})
@@ -529,5 +543,51 @@ func TestStreamOverTheEndOfABoundCookie(t *testing.T) {
 		if resp := b.Get("/stream"); resp.Text != "200" {
 			t.Errorf("%d %q", resp.StatusCode, resp.Text)
 		}
+	})
+}
+
+// A bound cookie is good for its own session and key alone.
+func TestBoundCookieOfAnotherSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newBoundApp(t, nil)
+		b, other := a.Browser(t).WithDevice(), a.Browser(t).WithDevice()
+		for _, b := range []*apptest.Browser{b, other} {
+			b.Login("/dashboard")
+			wantBound(t, b, "bound")
+		}
+		time.Sleep(time.Minute)
+		mixed := b.Clone()
+		mixed.SetCookie(apptest.BoundCookie, other.Cookies()[apptest.BoundCookie])
+		wantSignedOut(t, mixed)
+		unbound := a.Browser(t)
+		unbound.Login("/dashboard")
+		unbound.SetCookie(apptest.BoundCookie, other.Cookies()[apptest.BoundCookie])
+		wantBound(t, unbound, "not bound")
+	})
+}
+
+// Another key of the same session, which another instance has registered, does not count
+// where the session is known to be bound, nor does a session that was bound to it.
+func TestBoundCookieOfAnotherKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newBoundApp(t, nil)
+		first, second := a.Auth, a.Replica(t, func(opts *oauthlogin.Options) { opts.BindDevices = true })
+		b := a.Browser(t).WithDevice()
+		b.Device.Disabled = true
+		b.Login("/dashboard")
+		thief := b.Clone().WithDevice() // who has copied the cookies before the binding
+		b.Device.Disabled = false
+		time.Sleep(21 * time.Second)
+		b.Get("/dashboard")
+		wantBound(t, b, "bound")
+		a.Auth = second
+		thief.Get("/dashboard")
+		wantBound(t, thief, "bound")
+		time.Sleep(time.Minute)
+		a.Auth = first
+		wantSignedOut(t, thief)
+		thief.SetCookie(apptest.SessionCookie, b.Cookies()[apptest.SessionCookie])
+		wantSignedOut(t, thief)
+		wantBound(t, b, "bound")
 	})
 }

@@ -100,8 +100,8 @@ func parseProof(raw string) (p *proof, err error) {
 		return nil, errProof
 	}
 	header, err := claims.Parse(text)
-	// RFC 8725 section 3.11. RFC 7515 section 4.1.11, RFC 7797: nothing critical is understood.
-	if err != nil || header.String("typ") != proofType || header.Has("crit") || header.Has("b64") {
+	// RFC 8725 section 3.11: tokens of one kind do not pass for another.
+	if err != nil || header.String("typ") != proofType {
 		return nil, errProof
 	}
 	jws, err := jose.ParseSignedCompact(raw, algs)

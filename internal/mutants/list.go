@@ -8,6 +8,7 @@ var mutants = slices.Concat(
 	backChannelMutants,
 	cookieMutants,
 	coordinatorMutants,
+	deviceMutants,
 	eventMutants,
 	firstDayMutants,
 	gateMutants,

@@ -1,0 +1,150 @@
+package main
+
+// deviceMutants break the binding of sessions to devices.
+var deviceMutants = []mutant{
+	{
+		name: "a proof of any typ counts", file: "internal/device/proof.go",
+		old: `header.String("typ") != proofType || `, new: "",
+		packages: "./internal/device .", tests: "TestWrongProofs|TestRefusedProofs",
+	},
+	{
+		name: "a proof brings the key of a renewal along", file: "internal/device/device.go",
+		old: "	if jwt.hasKey {\n		return errForeignKey\n	}\n", new: "	if key, err := jwt.embeddedKey(); err == nil {\n		b.Key = key\n	}\n",
+		packages: "./internal/device .", tests: "TestWrongProofs|TestRefusedProofs",
+	},
+	{
+		name: "a renewal may have its own key in the header", file: "internal/device/device.go",
+		old: "	if jwt.hasKey {\n		return errForeignKey\n	}\n", new: "",
+		packages: "./internal/device .", tests: "TestWrongProofs|TestRefusedProofs",
+	},
+	{
+		name: "the signature of a proof is not verified", file: "internal/device/proof.go",
+		old: "	payload, err := p.jws.Verify(key.public)\n	if err != nil {", new: "	payload, err := p.jws.UnsafePayloadWithoutVerification(), error(nil)\n	if err != nil {",
+		packages: "./internal/device .", tests: "TestWrongProofs|TestRefusedProofs",
+	},
+	{
+		name: "a registration challenge lives for ever", file: "internal/device/device.go",
+		old: "return b, checkAge(issued, now, maxRegistrationAge)", new: "return b, checkAge(issued, now, 1<<62)",
+		packages: "./internal/device .", tests: "TestChallengesEnd|TestRefusedRegistrations",
+	},
+	{
+		name: "a renewal challenge lives for ever", file: "internal/device/device.go",
+		old: "return checkAge(issued, now, maxRenewalAge)", new: "return checkAge(issued, now, 1<<62)",
+		packages: "./internal/device .", tests: "TestChallengesEnd|TestRefusedProofs",
+	},
+	{
+		name: "a challenge may be from the future", file: "internal/device/device.go",
+		old: " || age < -maxClockSkew {\n		return ErrStale", new: " {\n		return ErrStale",
+		packages: "./internal/device", tests: "TestChallengesEnd",
+	},
+	{
+		name: "a renewal signs the challenge of another session", file: "internal/device/device.go",
+		old: "!equal(id, b.ID[:])", new: "len(id) == 0",
+		packages: "./internal/device .", tests: "TestWrongProofs|TestRefusedProofs",
+	},
+	{
+		name: "a renewal signs the challenge of another key", file: "internal/device/device.go",
+		old: "!equal(key, b.Key.Thumbprint[:])", new: "len(key) == 0",
+		packages: "./internal/device", tests: "TestWrongProofs",
+	},
+	{
+		name: "weak RSA keys are registered", file: "internal/device/proof.go",
+		old: "bits < minRSABits || ", new: "",
+		packages: "./internal/device", tests: "TestKeysThatAreOffered",
+	},
+	{
+		name: "huge RSA keys are registered", file: "internal/device/proof.go",
+		old: " || bits > maxRSABits", new: "",
+		packages: "./internal/device", tests: "TestKeysThatAreOffered",
+	},
+	{
+		name: "long identifiers are read", file: "internal/device/header.go",
+		old: "item(h[IdentifierField], maxIdentifier)", new: "item(h[IdentifierField], 1<<20)",
+		packages: "./internal/device .", tests: "TestParseRequest|TestDeviceCallers",
+	},
+	{
+		name: "large headers are read by the device endpoint", file: "internal/device/header.go",
+		old: "	if size > maxHeader {", new: "	if size > 1<<30 {",
+		packages: "./internal/device .", tests: "TestParseRequest|TestDeviceCallers",
+	},
+	{
+		name: "pages of other origins register and renew", file: "device.go",
+		old: "	err := m.checkOrigin(r)\n", new: "	var err error\n",
+		tests: "TestDeviceCallers",
+	},
+	{
+		name: "Origin does not matter if Sec-Fetch-Site is there", file: "device.go",
+		old: `err == nil && origin != "" && origin != m.paths.Origin`, new: `false && err == nil && origin != ""`,
+		tests: "TestDeviceCallers",
+	},
+	{
+		name: "a session that has ended is renewed", file: "device.go",
+		old: "err != nil || ended || s.over(rec, now) || s.grants.Replaced(rec)", new: "err != nil || ended && false",
+		tests: "TestEndedSessionsAreNotRenewed|TestSessionsThatEndedElsewhereAreNotRenewed",
+	},
+	{
+		name: "a session of an earlier login is renewed beside a newer one", file: "device.go",
+		old: "	case o.record.id != rec.id: // this browser has signed in again\n		return nil, true, nil\n", new: "",
+		tests: "TestSignInAgain",
+	},
+	{
+		name: "a session that the store has lost is renewed", file: "device.go",
+		old: "return nil, !inCookies && ", new: "return nil, false && !inCookies && ",
+		tests: "TestRenewalsAskTheStore",
+	},
+	{
+		name: "a second registration replaces the key", file: "device.go",
+		old: "	case isKnown && known.Key != binding.Key.Thumbprint,\n		shown", new: "	case isKnown && false,\n		shown",
+		tests: "TestLostAndDoubleRegistrations",
+	},
+	{
+		name: "two keys are registered at one time", file: "device.go",
+		old: "!c.registered.Add(id, key) && c.registered.Value(id) != key", new: "c.registered.Add(id, key) && c.registered.Value(id) != key",
+		tests: "TestLostAndDoubleRegistrations|TestRefusedRegistrations",
+	},
+	{
+		name: "a bound cookie counts for ever", file: "binding.go",
+		old: "memory.ID(cookie.Session) == o.record.id && now.Before(cookie.End)", new: "memory.ID(cookie.Session) == o.record.id",
+		tests: "TestCopiedCookies",
+	},
+	{
+		name: "a bound cookie that was seen counts for ever", file: "binding.go",
+		old: "			if now.Before(last.End) {\n				return &last.Cookie\n			}\n			continue", new: "			return &last.Cookie",
+		tests: "TestCopiedCookies",
+	},
+	{
+		name: "a bound cookie counts for any session", file: "binding.go",
+		old: "memory.ID(cookie.Session) == o.record.id && ", new: "",
+		tests: "TestBoundCookieOfAnotherSession",
+	},
+	{
+		name: "a bound cookie of any key counts", file: "binding.go",
+		old: "cookie == nil || isBound && bound.Key != cookie.Key", new: "cookie == nil",
+		tests: "TestBoundCookieOfAnotherKey",
+	},
+	{
+		name: "a bound session needs no bound cookie", file: "binding.go",
+		old: "age >= bindingGrace || ", new: "",
+		tests: "TestCopiedCookies|TestRequestsUnderWayAtTheBinding",
+	},
+	{
+		name: "bindings are not remembered", file: "binding.go",
+		old: "		bound, isBound = b.known.Of(rec.id)\n", new: "",
+		tests: "TestCookiesFromBeforeTheBinding",
+	},
+	{
+		name: "a refresh undoes the binding", file: "binding.go",
+		old: "	if b == nil || len(rec.extra.deviceKey) > 0 {\n		return rec\n	}", new: "	if b == nil || len(rec.extra.deviceKey) >= 0 {\n		return rec\n	}",
+		tests: "TestTokensRefreshedDuringTheBinding|TestBindingOutlivesRefreshesElsewhere",
+	},
+	{
+		name: "a logout with copied cookies shows the ID token", file: "sessions.go",
+		old: "		unproven.tokens.id = seal.Token{}\n", new: "",
+		tests: "TestLogoutOfCopiedCookies",
+	},
+	{
+		name: "a policy does not ask for a bound session", file: "policy.go",
+		old: "case policy.Bound && !s.Bound() && verdict != forbidden:", new: "case false:",
+		tests: "TestPolicyBound",
+	},
+}
