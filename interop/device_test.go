@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -23,11 +24,17 @@ import (
 // boundLife is how long bound cookies live in this test.
 const boundLife = 10 * time.Second
 
-// withDevices turns Device Bound Session Credentials on, with keys in software. Chromium renews a bound cookie well before
-// its end, which is always near here, so it must not count how often.
-var withDevices = []chromedp.ExecAllocatorOption{
-	chromedp.Flag("enable-features", "DeviceBoundSessions:ForceEnableForTesting/true/RequireOriginTrialTokens/false,EnableBoundSessionCredentialsSoftwareKeysForManualTesting"),
-	chromedp.Flag("disable-features", "DeviceBoundSessionsRefreshQuota,DeviceBoundSessionSigningQuotaAndCaching,DeviceBoundSessionProactiveRefresh"),
+// newBoundChromium starts a Chromium with Device Bound Session Credentials that keeps keys in software: the one in
+// BOUND_CHROMIUM if that is set. Versions after 150 register no key on Linux without a TPM.
+func newBoundChromium(t *testing.T) *chromium {
+	t.Helper()
+	// Chromium renews a bound cookie well before its end, which is always near here, so it must not count how often.
+	flags := []chromedp.ExecAllocatorOption{chromedp.Flag("enable-features", "EnableBoundSessionCredentialsSoftwareKeysForManualTesting,"+
+		"DeviceBoundSessions:ForceEnableForTesting/true/RequireOriginTrialTokens/false/RefreshQuota/false")}
+	if path := os.Getenv("BOUND_CHROMIUM"); path != "" {
+		flags = append(flags, chromedp.ExecPath(path))
+	}
+	return newChromium(t, flags...)
 }
 
 // TestChromiumBindsDevices drives Chromium through the life of a bound session. The provider and a page with a link are on
@@ -39,7 +46,7 @@ func TestChromiumBindsDevices(t *testing.T) {
 			t.Logf("requests to /login/device:\n%s", strings.Join(site.read().lines, "\n"))
 		}
 	}()
-	tab := newChromium(t, withDevices...).newTab(t)
+	tab := newBoundChromium(t).newTab(t)
 
 	tab.open(site.url + "/page")
 	demoSignIn(tab).want(http.StatusOK, site.url+"/page")
@@ -68,7 +75,7 @@ func TestChromiumBindsDevices(t *testing.T) {
 	}
 
 	// A copy of the cookies in another profile.
-	thief := newChromium(t, withDevices...).newTab(t)
+	thief := newBoundChromium(t).newTab(t)
 	tab.open(site.url + "/page")
 	thief.setCookies(tab.cookies())
 	thief.open(site.url+"/page").want(http.StatusOK, site.url+"/page")
