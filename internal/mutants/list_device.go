@@ -4,7 +4,7 @@ package main
 var deviceMutants = []mutant{
 	{
 		name: "a proof of any typ counts", file: "internal/device/proof.go",
-		old: `header.String("typ") != proofType || `, new: "",
+		old: `err != nil || header.String("typ") != proofType`, new: "err != nil",
 		packages: "./internal/device .", tests: "TestWrongProofs|TestRefusedProofs",
 	},
 	{

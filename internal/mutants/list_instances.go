@@ -129,7 +129,7 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "records are not sealed for the Coordinator", file: "sessions.go",
-		old: "	return s.shared.Seal(key, rec.pack(time.Now()))\n", new: "	return string(rec.pack(time.Now())), nil\n",
+		old: "	return s.shared.Seal(key, s.bindings.complete(rec).pack(time.Now()))\n", new: "	return string(s.bindings.complete(rec).pack(time.Now())), nil\n",
 		tests: "TestCoordinatorSeesNoSecrets|TestCoordinatorOneRefresh",
 	},
 	{
