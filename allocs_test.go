@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
@@ -75,4 +77,29 @@ func TestAllocations(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A session that cannot be bound costs a request as little, but for the response that offers
+// it again.
+func TestAllocationsWithoutDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.BindDevices = true }})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		r := b.Request(http.MethodGet, "/dashboard", nil)
+		for name, value := range b.Cookies() {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		h := a.Auth.RequireAuth(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		for _, after := range []time.Duration{0, time.Minute} {
+			time.Sleep(after)
+			w := apptest.NewDiscard()
+			if n := testing.AllocsPerRun(100, func() {
+				clear(w.Header())
+				h.ServeHTTP(w, r)
+			}); n > 4 {
+				t.Errorf("%v allocations %v after the login", n, after)
+			}
+		}
+	})
 }

@@ -78,23 +78,19 @@ func (x *extra) bind(b *memory.Binding) { x.deviceKey, x.boundAt = bytes.Clone(b
 // to seal it again. The record has a key only if the request shows the session's bound
 // cookie. It is nil if the session is bound and the request does not.
 func (b *bindings) admit(r *http.Request, o opened, rec *record, now time.Time) (admitted *record, reseal bool) {
-	admitted, reseal, isNew := b.judge(r, o, rec, now)
+	admitted, isNew := b.judge(r, o, rec, now)
 	switch {
 	case admitted == nil:
 		b.reportMissing(r, rec)
 	case isNew:
-		bound, first := b.known.Add(rec.id, admitted.extra.binding(rec.generation), now)
-		if !first { // another request was faster, perhaps with another key
-			return b.admit(r, o, rec, now)
-		}
-		admitted.extra.bind(&bound)
 		b.events.report(r.Context(), Event{Kind: EventDeviceBound, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	}
-	return admitted, reseal
+	return admitted, admitted != nil && len(admitted.extra.deviceKey) > len(rec.extra.deviceKey)
 }
 
-// judge is admit without effects. It also says whether the session was not bound before.
-func (b *bindings) judge(r *http.Request, o opened, rec *record, now time.Time) (admitted *record, reseal, isNew bool) {
+// judge is admit without reports. It says whether the request is the first to show the
+// session's bound cookie.
+func (b *bindings) judge(r *http.Request, o opened, rec *record, now time.Time) (admitted *record, isNew bool) {
 	cookie := b.good(r, o, now)
 	bound, isBound := rec.extra.binding(0), len(rec.extra.deviceKey) > 0
 	if !isBound && len(o.record.extra.deviceKey) > 0 { // tokens whose refresh began before the binding
@@ -103,24 +99,26 @@ func (b *bindings) judge(r *http.Request, o opened, rec *record, now time.Time) 
 	if !isBound {
 		bound, isBound = b.known.Of(rec.id)
 	}
+	if !isBound && cookie != nil { // of two keys at one time, the first
+		bound, isNew = b.known.Add(rec.id, memory.Binding{Key: cookie.Key, At: now}, now)
+		isBound = true
+	}
 	switch {
-	case cookie == nil && !isBound:
-		return rec, false, false
-	case cookie == nil || isBound && bound.Key != cookie.Key:
+	case !isBound:
+		return rec, false
+	case cookie == nil || bound.Key != cookie.Key:
 		if age := now.Sub(bound.At); age >= bindingGrace || age < -bindingClockSkew {
-			return nil, false, false
+			return nil, false
 		}
 		under := *rec
 		under.extra.deviceKey = nil
-		return &under, false, false
+		return &under, false
 	case len(rec.extra.deviceKey) > 0:
-		return rec, false, false
-	case !isBound:
-		bound, isNew = memory.Binding{Key: cookie.Key, At: now}, true
+		return rec, false
 	}
 	fresh := *rec
 	fresh.extra.bind(&bound)
-	return &fresh, true, isNew
+	return &fresh, isNew
 }
 
 // refuses reports whether admit would refuse the session of a request. It tells no one.
@@ -128,7 +126,7 @@ func (b *bindings) refuses(r *http.Request, o opened) bool {
 	if b == nil {
 		return false
 	}
-	rec, _, _ := b.judge(r, o, o.record, time.Now())
+	rec, _ := b.judge(r, o, o.record, time.Now())
 	return rec == nil
 }
 
@@ -189,8 +187,11 @@ func (b *bindings) mayOffer(s *Session) bool {
 		return false
 	}
 	rec, now := s.current(), time.Now()
+	if now.Sub(rec.extra.boundAt) < registrationTime {
+		return false
+	}
 	last, _ := strconv.ParseInt(b.offered.Value(string(rec.id[:])), 10, 64)
-	if now.Sub(rec.extra.boundAt) < registrationTime || now.Sub(time.Unix(last, 0)) < registrationTime {
+	if now.Sub(time.Unix(last, 0)) < registrationTime {
 		return false
 	}
 	_, isBound := b.known.Of(rec.id)

@@ -212,12 +212,13 @@ func TestDeviceCallers(t *testing.T) {
 			wantNoCookie(t, name, proves(t, a, append(good(), header...)...), http.StatusBadRequest)
 		}
 		for name, header := range map[string][]string{
-			"itself":                  {"Sec-Fetch-Site", "same-origin"},
-			"the user":                {"Sec-Fetch-Site", "none"},
-			"its own origin":          {"Origin", "https://app.test"},
-			"values in quotes":        {"Sec-Secure-Session-Id", `"` + b.Device.Sessions[0].Identifier + `";x=1`},
-			"behind a proxy":          {"X-Forwarded-Host", "other.example"},
-			"with the session cookie": {"Cookie", apptest.SessionCookie + "=" + b.Cookies()[apptest.SessionCookie]},
+			"itself":           {"Sec-Fetch-Site", "same-origin"},
+			"the user":         {"Sec-Fetch-Site", "none"},
+			"its own origin":   {"Origin", "https://app.test"},
+			"values in quotes": {"Sec-Secure-Session-Id", `"` + b.Device.Sessions[0].Identifier + `";x=1`},
+			"behind a proxy":   {"X-Forwarded-Host", "other.example"},
+			"with a session cookie that does not open": {"Cookie", apptest.SessionCookie + "=1ABCDEFgarbageABCDEF000000"},
+			"with the session cookie":                  {"Cookie", apptest.SessionCookie + "=" + b.Cookies()[apptest.SessionCookie]},
 		} {
 			if resp := proves(t, a, append(good(), header...)...); resp.StatusCode != http.StatusOK || len(resp.Header["Set-Cookie"]) != 1 {
 				t.Errorf("%s: %d %s", name, resp.StatusCode, resp.Text)
@@ -353,15 +354,15 @@ func TestRenewalsDoNotExtendSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newBoundApp(t, func(opts *oauthlogin.Options) { opts.IdleTimeout = 30 * time.Minute })
 		b := boundBrowser(t, a)
+		kept := apptest.SessionCookie + "=" + b.Cookies()[apptest.SessionCookie]
 		for range 4 {
 			time.Sleep(8 * time.Minute)
 			if resp := proves(t, a, renewal(b, devicetest.Proof(b.Device.Sessions[0].Key, freshChallenge(t, a, b), false))...); resp.StatusCode != http.StatusOK {
 				t.Errorf("%d %s", resp.StatusCode, resp.Text)
 			}
 		}
-		r := b.Request(http.MethodPost, devicePath, nil, renewal(b, "a.b.c")...)
-		r.Header.Set("Cookie", apptest.SessionCookie+"="+b.Cookies()[apptest.SessionCookie])
 		wantSignedOut(t, b)
+		wantEnded(t, "a session that ran out", proves(t, a, append(renewal(b, "a.b.c"), "Cookie", kept)...))
 	})
 }
 
@@ -382,6 +383,38 @@ func TestWithoutBindDevices(t *testing.T) {
 		}
 		b := a.Browser(t).WithDevice()
 		if b.Login("/dashboard"); b.Device.Posts > 0 {
+			t.Error("a binding is offered")
+		}
+	})
+}
+
+// Sessions of a provider that is not configured any more are unknown.
+func TestDeviceOfAnotherClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newBoundApp(t, nil)
+		b := boundBrowser(t, a)
+		config := *a.Opts.Providers[0].OAuth2
+		config.ClientID = "another"
+		a.Opts.Providers[0].OAuth2 = &config
+		a.Restart(t)
+		wantNoCookie(t, "another client", proves(t, a, renewal(b, "a.b.c")...), http.StatusBadRequest)
+		w := apptest.NewDiscard()
+		(&oauthlogin.Middleware{}).Device(w, b.Request(http.MethodPost, devicePath, nil))
+		if w.Status != http.StatusInternalServerError {
+			t.Errorf("a Middleware that New did not make: %d", w.Status)
+		}
+	})
+}
+
+// A session whose names do not fit an identifier is offered no binding, and goes on.
+func TestLongNamesAreNotBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newBoundApp(t, nil)
+		a.Provider.EditIDToken(func(_, claims map[string]any) { claims["sid"] = apptest.Incompressible(1200) })
+		b := a.Browser(t).WithDevice()
+		b.Login("/dashboard")
+		wantBound(t, b, "not bound")
+		if b.Device.Posts > 0 {
 			t.Error("a binding is offered")
 		}
 	})

@@ -37,6 +37,10 @@
 // them. Without it, and without Options.Store, the whole session is in cookies, and a copy
 // of them stays valid until a limit ends it, except on the instance that saw the logout.
 //
+// With Options.BindDevices, browsers that support Device Bound Session Credentials prove
+// every ten minutes that they still have a key of the user's device, and a copy of their
+// cookies is worth no longer than that. See docs/device-bound-sessions.md.
+//
 // Front-channel logout is not supported: it needs session cookies in
 // frames of other sites, which browsers do not send, and proves nothing of who asks.
 //

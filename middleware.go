@@ -162,8 +162,8 @@ func (m *Middleware) Format(f fmt.State, _ rune) {
 // LogValue keeps keys and sessions out of logs.
 func (m *Middleware) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
 
-// Handler serves the login, callback and logout paths, [Middleware.BackChannelLogout] and
-// the way back from the provider's logout. It gives every other request to next, with the session in its
+// Handler serves the login, callback and logout paths, [Middleware.BackChannelLogout],
+// [Middleware.Device] and the way back from the provider's logout. It gives every other request to next, with the session in its
 // context if the user is signed in: see [FromContext]. Handler never rejects a
 // request; [Middleware.RequireAuth] does.
 //

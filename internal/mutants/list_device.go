@@ -119,7 +119,7 @@ var deviceMutants = []mutant{
 	},
 	{
 		name: "a bound cookie of any key counts", file: "binding.go",
-		old: "cookie == nil || isBound && bound.Key != cookie.Key", new: "cookie == nil",
+		old: "cookie == nil || bound.Key != cookie.Key", new: "cookie == nil",
 		tests: "TestBoundCookieOfAnotherKey",
 	},
 	{
@@ -131,6 +131,11 @@ var deviceMutants = []mutant{
 		name: "bindings are not remembered", file: "binding.go",
 		old: "		bound, isBound = b.known.Of(rec.id)\n", new: "",
 		tests: "TestCookiesFromBeforeTheBinding",
+	},
+	{
+		name: "a record of a refresh hides the binding", file: "binding.go",
+		old: "if !isBound && len(o.record.extra.deviceKey) > 0 {", new: "if false {",
+		tests: "TestBindingOfAForgottenSession",
 	},
 	{
 		name: "a refresh undoes the binding", file: "binding.go",
