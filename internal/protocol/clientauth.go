@@ -77,6 +77,9 @@ func (c *Client) postOnce(ctx context.Context, t *Transport, md *metadata, endpo
 		}
 		req.Header.Set("DPoP", proof)
 	}
+	if err := passFence(ctx); err != nil { // after the credential, which may have taken time
+		return nil, false, err
+	}
 	resp, err := t.do(req)
 	if err != nil {
 		return nil, false, err

@@ -183,6 +183,34 @@ func TestNonceIsBounded(t *testing.T) {
 	})
 }
 
+// The fence is asked right before each request, also the one with a nonce, and after the
+// assertion has been made: what it says may have changed meanwhile.
+func TestFenceBeforeEachRequest(t *testing.T) {
+	t.Parallel()
+	errLost := errors.New("the turn is lost")
+	for name, tt := range map[string]struct{ lostAt, sent int }{"while the assertion is made": {1, 0}, "before the nonce is used": {2, 1}, "never": {3, 2}} {
+		p := newFakeProvider()
+		p.wantsNonces(t, "/token", `{"access_token":"a","token_type":"DPoP"}`, http.StatusBadRequest)
+		c := p.client()
+		c.OAuth2.ClientSecret = ""
+		made := 0
+		c.ClientAssertion = func(context.Context, string) (string, error) {
+			made++
+			return "assertion", nil
+		}
+		ctx := WithFence(t.Context(), func() error {
+			if made == tt.lostAt {
+				return errLost
+			}
+			return nil
+		})
+		_, err := c.Refresh(ctx, "r", newDPoPKey(t))
+		if n := p.count("/token"); n != tt.sent || errors.Is(err, errLost) != (name != "never") || name == "never" && err != nil {
+			t.Errorf("%s: %d requests, %v", name, n, err)
+		}
+	}
+}
+
 // RFC 9449 section 5: with a key, a token of another type is discarded, and without one a
 // bound token is.
 func TestBoundTokenType(t *testing.T) {

@@ -67,6 +67,14 @@ func WithFence(ctx context.Context, fence func() error) context.Context {
 	return context.WithValue(ctx, fenceKey{}, fence)
 }
 
+// passFence asks the fence of a context, if it has one.
+func passFence(ctx context.Context) error {
+	if fence, ok := ctx.Value(fenceKey{}).(func() error); ok {
+		return fence()
+	}
+	return nil
+}
+
 // tokenRequest sends one request to the token endpoint, and never a second, unless the
 // provider asks for a DPoP nonce, before which it looks at nothing else:
 // oauth2.Config.Exchange tries client authentication methods in turn with the same
@@ -75,11 +83,6 @@ func (c *Client) tokenRequest(ctx context.Context, t *Transport, key *dpop.Key, 
 	md, err := c.metadata(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if fence, ok := ctx.Value(fenceKey{}).(func() error); ok {
-		if err := fence(); err != nil {
-			return nil, err
-		}
 	}
 	sent := time.Now()
 	resp, err := c.post(ctx, t, md, md.TokenURL, key, params...)
