@@ -34,17 +34,17 @@ func (n *Nonces) Of(r *http.Request) string {
 }
 
 // Learn keeps the nonce in the response to a request, whatever its status (section 8.2),
-// and reports whether there is one.
-func (n *Nonces) Learn(r *http.Request, response http.Header) bool {
+// and returns it, "" if there is none.
+func (n *Nonces) Learn(r *http.Request, response http.Header) (nonce string) {
 	values := response.Values("DPoP-Nonce")
 	if len(values) != 1 || !isNonce(values[0]) {
-		return false
+		return ""
 	}
 	at := origin(r)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.put(at, values[0])
-	return true
+	return values[0]
 }
 
 func (n *Nonces) put(at, nonce string) {

@@ -19,12 +19,12 @@ func Send(r *http.Request, accessToken string, key *Key, nonces *Nonces, send fu
 		return send(r)
 	}
 	r.Header.Set("Authorization", "DPoP "+accessToken)
-	resp, err := sendProved(r, accessToken, key, nonces, send)
+	resp, err := sendProved(r, accessToken, key, nonces.Of(r), send)
 	if err != nil {
 		return nil, err
 	}
-	learned := nonces.Learn(r, resp.Header)
-	if !learned || ChallengeError(resp) != UseNonce {
+	nonce := nonces.Learn(r, resp.Header)
+	if nonce == "" || ChallengeError(resp) != UseNonce {
 		return resp, nil
 	}
 	again, ok := roundtrip.Replay(r)
@@ -33,15 +33,16 @@ func Send(r *http.Request, accessToken string, key *Key, nonces *Nonces, send fu
 	}
 	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
 	resp.Body.Close()
-	if resp, err = sendProved(again, accessToken, key, nonces, send); err == nil {
+	// With this nonce: other calls may have learned another one meanwhile.
+	if resp, err = sendProved(again, accessToken, key, nonce, send); err == nil {
 		nonces.Learn(again, resp.Header)
 	}
 	return resp, err
 }
 
 // sendProved sends a request with a proof of its own.
-func sendProved(r *http.Request, accessToken string, key *Key, nonces *Nonces, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-	proof, err := key.Proof(r, accessToken, nonces.Of(r))
+func sendProved(r *http.Request, accessToken string, key *Key, nonce string, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	proof, err := key.Proof(r, accessToken, nonce)
 	if err != nil {
 		return roundtrip.Failing{Err: err}.RoundTrip(r)
 	}

@@ -137,6 +137,30 @@ func TestSendOnce(t *testing.T) {
 	}
 }
 
+// The request that is sent again has the nonce that it was refused for, and not one that
+// another call has learned meanwhile: a server may have several, as behind one origin.
+func TestNonceOfTheRefusal(t *testing.T) {
+	t.Parallel()
+	nonces := &dpop.Nonces{}
+	a := &api{says: []func() *http.Response{wantsNonce, ok}}
+	body := bytes.NewReader([]byte("payload"))
+	r, err := http.NewRequestWithContext(t.Context(), "POST", "https://api.test/a", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := r.GetBody
+	r.GetBody = func() (io.ReadCloser, error) { // between the refusal and the second request
+		nonces.Learn(request(t, "GET", "https://api.test/other"), http.Header{"Dpop-Nonce": {"of-another-call"}})
+		return content()
+	}
+	if _, err := dpop.Send(r, "at", newKey(t), nonces, a.send); err != nil {
+		t.Fatal(err)
+	}
+	if claims, _ := verified(t, a.sent[1].Get("DPoP")); claims["nonce"] != "fresh" {
+		t.Errorf("claims %v", claims)
+	}
+}
+
 // Section 8.2: a nonce may come with any response.
 func TestNonceOfASuccess(t *testing.T) {
 	t.Parallel()

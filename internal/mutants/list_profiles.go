@@ -139,7 +139,7 @@ var profileMutants = []mutant{
 	},
 	{
 		name: "an assertion is used for both requests", file: "internal/protocol/clientauth.go",
-		old: "	credential, err := c.authenticate(ctx, t.timeout, md)\n	if err != nil {\n		return nil, false, err\n	}\n", new: "	credential, err := c.authenticate(ctx, t.timeout, md)\n	if err != nil {\n		return nil, false, err\n	}\n	if c.ClientAssertion != nil {\n		first := credential.params[3]\n		c.ClientAssertion = func(context.Context, string) (string, error) { return first, nil }\n	}\n",
+		old: "	credential, err := c.authenticate(ctx, t.timeout, md)\n	if err != nil {\n		return nil, \"\", err\n	}\n", new: "	credential, err := c.authenticate(ctx, t.timeout, md)\n	if err != nil {\n		return nil, \"\", err\n	}\n	if c.ClientAssertion != nil {\n		first := credential.params[3]\n		c.ClientAssertion = func(context.Context, string) (string, error) { return first, nil }\n	}\n",
 		packages: "./internal/protocol", tests: "TestNonceOfTheProvider",
 	},
 	{

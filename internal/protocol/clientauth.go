@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -35,9 +36,10 @@ func (r *response) contentType() string { return r.header.Get("Content-Type") }
 func (c *Client) post(ctx context.Context, t *Transport, md *metadata, endpoint string, key *dpop.Key, params ...string) (*response, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	resp, learned, err := c.postOnce(ctx, t, md, endpoint, key, params)
-	if learned && err == nil && resp.asksForNonce() {
-		resp, _, err = c.postOnce(ctx, t, md, endpoint, key, params)
+	resp, nonce, err := c.postOnce(ctx, t, md, endpoint, key, "", params)
+	if nonce != "" && err == nil && resp.asksForNonce() {
+		// With this nonce: other requests may have learned another one meanwhile.
+		resp, _, err = c.postOnce(ctx, t, md, endpoint, key, nonce, params)
 	}
 	return resp, err
 }
@@ -51,11 +53,12 @@ func (r *response) asksForNonce() bool {
 	return err == nil && o.String("error") == dpop.UseNonce
 }
 
-// postOnce sends one request. learned says that the response has a nonce.
-func (c *Client) postOnce(ctx context.Context, t *Transport, md *metadata, endpoint string, key *dpop.Key, params []string) (_ *response, learned bool, err error) {
+// postOnce sends one request, with a nonce in its proof, or without one with the latest of
+// the server. learned is the nonce in the response, "" if there is none.
+func (c *Client) postOnce(ctx context.Context, t *Transport, md *metadata, endpoint string, key *dpop.Key, nonce string, params []string) (_ *response, learned string, err error) {
 	credential, err := c.authenticate(ctx, t.timeout, md)
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
 	params = append(slices.Clip(params), credential.params...)
 	if !credential.basic && !hasParam(params, "client_id") {
@@ -63,7 +66,7 @@ func (c *Client) postOnce(ctx context.Context, t *Transport, md *metadata, endpo
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(weburl.Encode(params...)))
 	if err != nil {
-		return nil, false, errMalformed // the error would quote the URL
+		return nil, "", errMalformed // the error would quote the URL
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
@@ -71,20 +74,22 @@ func (c *Client) postOnce(ctx context.Context, t *Transport, md *metadata, endpo
 		req.SetBasicAuth(url.QueryEscape(c.OAuth2.ClientID), url.QueryEscape(c.OAuth2.ClientSecret))
 	}
 	if key != nil {
-		proof, err := key.Proof(req, "", t.Nonces.Of(req))
+		proof, err := key.Proof(req, "", cmp.Or(nonce, t.Nonces.Of(req)))
 		if err != nil {
-			return nil, false, err
+			return nil, "", err
 		}
 		req.Header.Set("DPoP", proof)
 	}
 	if err := passFence(ctx); err != nil { // after the credential, which may have taken time
-		return nil, false, err
+		return nil, "", err
 	}
 	resp, err := t.do(req)
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
-	learned = key != nil && t.Nonces.Learn(req, resp.Header)
+	if key != nil {
+		learned = t.Nonces.Learn(req, resp.Header)
+	}
 	var body []byte
 	if resp.StatusCode == http.StatusOK && endpoint == md.RevocationURL && endpoint != md.TokenURL {
 		resp.Body.Close() // RFC 7009 section 2.2: it says nothing, and a logout must not wait for it

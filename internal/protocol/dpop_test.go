@@ -183,6 +183,27 @@ func TestNonceIsBounded(t *testing.T) {
 	})
 }
 
+// The second request has the nonce that the first was refused for, and not one that an API
+// at the same origin has given meanwhile.
+func TestNonceOfTheRefusal(t *testing.T) {
+	t.Parallel()
+	p := newFakeProvider()
+	_, proofs := p.wantsNonces(t, "/token", `{"access_token":"a","token_type":"DPoP"}`, http.StatusBadRequest)
+	c := p.client()
+	c.OAuth2.ClientSecret = ""
+	c.ClientAssertion = func(context.Context, string) (string, error) { // before each request
+		api, err := http.NewRequest(http.MethodGet, testIssuer+"/api", nil)
+		if err != nil {
+			return "", err
+		}
+		c.transport.Nonces.Learn(api, http.Header{"Dpop-Nonce": {"of-an-api"}})
+		return "assertion", nil
+	}
+	if _, err := c.Refresh(t.Context(), "r", newDPoPKey(t)); err != nil || len(*proofs) != 2 {
+		t.Errorf("%v, proofs %v", err, *proofs)
+	}
+}
+
 // The fence is asked right before each request, also the one with a nonce, and after the
 // assertion has been made: what it says may have changed meanwhile.
 func TestFenceBeforeEachRequest(t *testing.T) {
