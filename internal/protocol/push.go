@@ -42,10 +42,10 @@ func parsePush(status int, body []byte) (requestURI string, err error) {
 	code := o.String("error")
 	requestURI = o.String("request_uri")
 	fault := ""
-	switch raw := string(o["error"]); {
+	switch {
 	case code != "":
-	case raw != "" && raw != "null" && raw != `""`:
-		fault = "response has an error that is not a string"
+	case o.Has("error"): // null as well: a success has no such member
+		fault = "response has an error without a code"
 	case status != http.StatusCreated && status != http.StatusOK:
 		fault = "response has no error code"
 	case err != nil:

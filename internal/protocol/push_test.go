@@ -117,7 +117,10 @@ var pushResponses = []struct {
 	{"an error", 400, `{"error":"invalid_request","error_description":"hostile"}`, false, `400 with error "invalid_request"`},
 	{"invalid_client", 401, `{"error":"invalid_client"}`, false, `401 with error "invalid_client"`},
 	{"an error with status 201", 201, `{"error":"invalid_scope","request_uri":"urn:x"}`, false, `201 with error "invalid_scope"`},
-	{"an error that is an object", 201, `{"error":{"code":"hostile"},"request_uri":"urn:x"}`, false, "error that is not a string"},
+	{"an error that is an object", 201, `{"error":{"code":"hostile"},"request_uri":"urn:x"}`, false, "error without a code"},
+	{"an error that is null", 201, `{"error":null,"request_uri":"urn:x"}`, false, "error without a code"},
+	{"an error that is empty", 201, `{"error":"","request_uri":"urn:x"}`, false, "error without a code"},
+	{"an error that is false", 200, `{"error":false,"request_uri":"urn:x"}`, false, "error without a code"},
 	{"an error that is no code", 400, `{"error":"hostile words"}`, false, `error "unknown"`},
 	{"a server that is down", 503, `{"error":"temporarily_unavailable"}`, true, `503 with error "temporarily_unavailable"`},
 	{"a page of one that is down", 502, `<html>hostile`, true, "502"},
@@ -179,7 +182,6 @@ func TestPushAccepted(t *testing.T) {
 		"200":                     {200, `{"request_uri":"urn:x","expires_in":60}`},
 		"no expires_in":           {201, `{"request_uri":"urn:x"}`},
 		"an expires_in of a kind": {201, `{"request_uri":"urn:x","expires_in":"soon"}`},
-		"an error that is null":   {201, `{"request_uri":"urn:x","error":null}`},
 		"unknown members":         {201, `{"request_uri":"urn:x","x":{}}`},
 	} {
 		if got, err := parsePush(tt.status, []byte(tt.body)); got != "urn:x" || err != nil {
