@@ -35,8 +35,8 @@ func PrivateKeyJWT(clientID, keyID string, key crypto.Signer) func(ctx context.C
 // platform's to set.
 //
 // The file is read for each request, and need not exist before. A file that is empty, has
-// a second line, characters that no JWT has, or over 64 KiB, is an error, which contains
-// nothing of the file.
+// a second line, over 64 KiB, or anything but a JWT in compact form, is an error, which
+// contains nothing of the file.
 func AssertionFile(path string) func(ctx context.Context, audience string) (string, error) {
 	return func(context.Context, string) (string, error) {
 		assertion, err := protocol.AssertionFile(path)

@@ -53,6 +53,15 @@ func AssertionFile(path string) (string, error) {
 		return "", fmt.Errorf("%s has more than one line", path)
 	case strings.ContainsFunc(text, notInJWT):
 		return "", fmt.Errorf("%s has characters that no JWT has", path)
+	case !isCompact(text): // such as a password, which must not go to the provider
+		return "", fmt.Errorf("%s has no JWT", path)
 	}
 	return text, nil
+}
+
+// isCompact reports whether a text has the parts of a JWS or of a JWE in compact
+// serialization (RFC 7515 section 7.1, RFC 7516 section 7.1).
+func isCompact(text string) bool {
+	dots := strings.Count(text, ".")
+	return (dots == 2 || dots == 4) && text[0] != '.'
 }

@@ -68,8 +68,8 @@ func TestAssertionFile(t *testing.T) {
 	for name, tt := range map[string]struct{ content, want string }{
 		"a token":                   {"eyJh.eyJz.c2ln", "eyJh.eyJz.c2ln"},
 		"white space around it":     {"\r\n\t eyJh.eyJz.c2-_ \n\n", "eyJh.eyJz.c2-_"},
-		"the most":                  {strings.Repeat("a", maxCredential), strings.Repeat("a", maxCredential)},
-		"more than that":            {strings.Repeat("a", maxCredential+1), ""},
+		"the most":                  {"e.e." + strings.Repeat("a", maxCredential-4), "e.e." + strings.Repeat("a", maxCredential-4)},
+		"more than that":            {"e.e." + strings.Repeat("a", maxCredential-3), ""},
 		"white space beyond that":   {"eyJh.s3cret.c2ln" + strings.Repeat(" ", maxCredential), ""},
 		"nothing":                   {"", ""},
 		"white space":               {" \n", ""},
@@ -79,6 +79,11 @@ func TestAssertionFile(t *testing.T) {
 		"a null":                    {"eyJh.s3cret.\x00", ""},
 		"JSON":                      {`{"token":"s3cret"}`, ""},
 		"a byte order mark":         {"\ufeffeyJh.s3cret.c2ln", ""},
+		"an encrypted token":        {"eyJh.a.b.c.d", "eyJh.a.b.c.d"},
+		"a password":                {"s3cret", ""},
+		"two parts":                 {"eyJh.s3cret", ""},
+		"four parts":                {"eyJh.s3cret.a.b", ""},
+		"dots":                      {"..", ""},
 	} {
 		if err := os.WriteFile(path, []byte(tt.content), 0o600); err != nil {
 			t.Fatal(err)
