@@ -160,6 +160,7 @@ func TestAppleNames(t *testing.T) {
 		{"of the ID token", apptest.Claim("name", "Augusta King"), nil, "Augusta King"},
 		{"of the application", func(_, _ map[string]any) {}, func(u *oauthlogin.User) error { u.Name += ", Countess"; return nil }, "Ada Lovelace, Countess"},
 		{"none", func(_, _ map[string]any) {}, func(u *oauthlogin.User) error { u.Name = ""; return nil }, ""},
+		{"beside the same address", func(_, _ map[string]any) {}, func(u *oauthlogin.User) error { return u.SetClaim("email", u.Email) }, "Ada Lovelace"},
 		{"beside a claim", func(_, _ map[string]any) {}, func(u *oauthlogin.User) error { return u.SetClaim("role", "admin") }, "Ada Lovelace"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

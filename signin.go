@@ -81,7 +81,10 @@ func (u *User) SetClaim(name string, value any) error {
 	case "name", "preferred_username":
 		u.Name = read.Name
 	case "email", "email_verified":
-		u.Email, u.EmailVerified = read.Email, read.EmailVerified
+		u.Email = read.Email
+		if set.Has("email_verified") { // not for the same address: Apple's claim may be a string
+			u.EmailVerified = read.EmailVerified
+		}
 	}
 	u.RawClaims, u.set = raw, claims.Overlay(u.set, set) // copies of u keep theirs
 	return nil
