@@ -134,6 +134,24 @@ func TestAppleFormIsHostile(t *testing.T) {
 		fields["user"] = []string{adasField, adasField}
 		a.RefusedAtOnce(b, b.PostFrom(a.URL, "/auth/callback", fields), http.StatusBadRequest)
 	})
+	t.Run("without a bound", func(t *testing.T) { // where a handler has read the form, with its own
+		t.Parallel()
+		a, setUser := apptest.NewApple(t, nil)
+		asApple(a)
+		setUser(`{"name":{"firstName":"` + strings.Repeat("a", 1<<20) + `"}}`)
+		a.Net["app.test"] = apptest.Audited(t, true, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.PostFormValue("csrf")
+			a.ServeHTTP(w, r)
+		}))
+		b := a.Browser(t)
+		posted := b.Submit(b.Follow("/login?return_to=/dashboard"))
+		if len(posted.Text) > 64<<10 {
+			t.Errorf("the page has %d bytes", len(posted.Text))
+		}
+		if user := apptest.UserOf(t, b.FollowOn(b.Submit(posted), "")); user.Subject != "alice" || user.Name != "" {
+			t.Errorf("%+v", user)
+		}
+	})
 	t.Run("in the query", func(t *testing.T) {
 		t.Parallel()
 		a, setUser := apptest.NewApple(t, nil)

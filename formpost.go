@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oauthlogin/oauthlogin/internal/apple"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
@@ -42,8 +43,8 @@ func (m *Middleware) response(w http.ResponseWriter, r *http.Request) (response 
 		response, err = protocol.ResponseOf(form)
 	}
 	p := m.providers.byForm(r.URL.Path)
-	if p.apple != nil {
-		response.User = form.Get(userField)
+	if field := form.Get(userField); p.apple != nil && apple.Name(field) != "" { // which bounds it
+		response.User = field
 	}
 	switch {
 	case err != nil:
