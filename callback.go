@@ -55,7 +55,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !browser.MayBeResponse(r) {
-		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, err: errors.New("a script or an element of a page asks for the callback, and not a navigation")})
+		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, err: errors.New("a script, an element of a page or a prefetch asks for the callback, and not a navigation")})
 		return
 	}
 	response, done, err := m.response(w, r)

@@ -67,6 +67,10 @@ func TestPushedLogin(t *testing.T) {
 		c := a.Browser(t)
 		late := c.CallbackURL("/login?return_to=/dashboard")
 		time.Sleep(6 * time.Minute)
+		before := a.Provider.Count(oauthlogintest.PushedAuthorization)
+		if resp := c.Get(late, "Sec-Fetch-Mode", "navigate", "Sec-Purpose", "prefetch;prerender"); resp.StatusCode != http.StatusBadRequest || a.Provider.Count(oauthlogintest.PushedAuthorization) != before {
+			t.Errorf("looking ahead: %d to %q", resp.StatusCode, resp.Location())
+		}
 		carries(t, c.Get(late))
 	})
 }

@@ -55,9 +55,12 @@ func PrefersHTML(r *http.Request) bool {
 }
 
 // MayBeResponse reports whether a request to a redirect URI can be an authorization
-// response, which browsers deliver by a navigation. Where a browser does not say what
-// it is doing, it can.
+// response, which browsers deliver by a navigation that their users wait for. Where a
+// browser does not say what it is doing, it can.
 func MayBeResponse(r *http.Request) bool {
+	if IsPrefetch(r) {
+		return false
+	}
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	return mode == "" || mode == "navigate" || mode == "same-origin" && PrefersHTML(r)
 }

@@ -125,6 +125,8 @@ func TestMayBeResponse(t *testing.T) {
 		"Sec-Fetch-Mode: cors | Accept: text/html":           false,
 		"Sec-Fetch-Mode: no-cors | Accept: text/html":        false,
 		"Sec-Fetch-Mode: websocket":                          false,
+		"Sec-Fetch-Mode: navigate | Sec-Purpose: prefetch":   false,
+		"Purpose: prefetch":                                  false,
 		"Sec-Fetch-Mode: another that is not known to exist": false,
 	} {
 		if got := MayBeResponse(request("GET", headers)); got != want {
