@@ -4,11 +4,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
@@ -90,6 +93,76 @@ func TestFAPI2(t *testing.T) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// The key of a session goes where the session goes: a login that begins at one instance ends
+// at another, any of them refreshes, once, and the Coordinator sees neither key nor proof.
+func TestFAPI2OverInstances(t *testing.T) {
+	t.Parallel()
+	key := clientKey(t, "ES256")
+	for _, stored := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet(t, 3, apptest.Config{
+				Provider: oauthlogintest.Config{RequirePAR: true, RequireDPoP: true}, Key: key,
+				Change: func(opts *oauthlogin.Options) {
+					opts.Providers[0].DPoP = true
+					if stored {
+						opts.Store = oauthlogin.NewStore(opts.Coordinator)
+					}
+				},
+			})
+			f.Guard("/profile", callThrough(f.App, "https://provider.test/userinfo"))
+			b := f.Browser(t)
+			callback := b.CallbackURL("/login?return_to=/dashboard")
+			f.at(1)
+			f.Expect("the callback at another instance", b.Get(callback), http.StatusSeeOther, "/dashboard")
+			for round := range 4 {
+				f.at(round % 3)
+				if resp := b.Get("/profile"); resp.StatusCode != http.StatusOK || !strings.Contains(resp.Text, `"sub":"alice"`) {
+					t.Errorf("round %d: %d %s", round, resp.StatusCode, resp.Text)
+				}
+				time.Sleep(refreshDue)
+				cookies := b.Cookies()
+				var wg sync.WaitGroup
+				for i := range 9 {
+					wg.Go(func() {
+						if w := f.ask(i%3, cookies); w.Code != http.StatusOK {
+							t.Errorf("round %d, request %d: %d", round, i, w.Code)
+						}
+					})
+				}
+				wg.Wait()
+				accepted := 0
+				for _, r := range f.Provider.Requests(oauthlogintest.Token) {
+					if r.Form.Get("grant_type") == "refresh_token" && r.Status == http.StatusOK { // and not one for a nonce
+						accepted++
+					}
+				}
+				if sent := len(f.Refreshes(t)); accepted != round+1 || sent > accepted+3 {
+					t.Errorf("round %d: %d refreshes, %d requests", round, accepted, sent)
+				}
+			}
+			keys := map[string]bool{}
+			seen := f.shared.seen()
+			for _, r := range slices.Concat(f.Provider.Requests(oauthlogintest.Token), f.Provider.Requests(oauthlogintest.UserInfo)) {
+				header, _ := proofOf(t, r.Header)
+				public, _ := json.Marshal(header["jwk"])
+				keys[string(public)] = true
+				if strings.Contains(seen, r.Header.Get("DPoP")) || strings.HasPrefix(r.Header.Get("Authorization"), "Bearer") {
+					t.Errorf("a proof is with the Coordinator, or sent as %.7q", r.Header.Get("Authorization"))
+				}
+			}
+			for _, secret := range f.Secrets() {
+				if len(secret) > 3 && strings.Contains(seen, secret) {
+					t.Errorf("the Coordinator sees %q", secret)
+				}
+			}
+			if len(keys) != 1 {
+				t.Errorf("%d keys in one session", len(keys))
+			}
+			f.close()
 		})
 	}
 }
