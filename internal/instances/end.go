@@ -25,21 +25,21 @@ func (s *Sessions[R]) End(ctx context.Context, rec R, now time.Time) (latest []R
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
-	s.endKey(ctx, rec.SessionID(), rec.Begun().Add(s.lifetime).Sub(now))
+	s.endKey(ctx, rec.SessionID(), endValue, rec.Begun().Add(s.lifetime).Sub(now))
 	if lineage := rec.Lineage(); lineage != rec.SessionID() { // sessions of which may have begun later
-		s.endKey(ctx, lineage, s.lifetime)
+		s.endKey(ctx, lineage, endValue, s.lifetime)
 	}
 	return latest
 }
 
-func (s *Sessions[R]) endKey(ctx context.Context, id memory.ID, ttl time.Duration) {
+func (s *Sessions[R]) endKey(ctx context.Context, id memory.ID, value []byte, ttl time.Duration) {
 	key := sessionKey(id)
 	end := func(ctx context.Context) error {
 		_, err := s.replace(ctx, key, ttl, func(old []byte) []byte {
-			if isEnd(old) {
+			if isEndOfAll(old) || bytes.Equal(old, value) {
 				return nil
 			}
-			return endValue
+			return value
 		})
 		return err
 	}

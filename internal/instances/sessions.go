@@ -73,11 +73,14 @@ const (
 )
 
 var (
-	endValue   = []byte("E")
-	aliveValue = []byte("1")
+	endValue      = []byte("E") // of the session and of the lineage that it began
+	endAloneValue = []byte("e") // of the session alone: its provider has refused it
+	aliveValue    = []byte("1")
 )
 
-func isEnd(value []byte) bool { return bytes.Equal(value, endValue) }
+func isEnd(value []byte) bool { return isEndOfAll(value) || bytes.Equal(value, endAloneValue) }
+
+func isEndOfAll(value []byte) bool { return bytes.Equal(value, endValue) }
 
 // shownFor is how long the newest tokens stay once a browser has shown them: for requests
 // under way with the cookie before.
@@ -177,8 +180,12 @@ func (s *Sessions[R]) learn(ctx context.Context, rec R, keys []string, values []
 		s.learnMark(owner, values[i], now)
 		i++
 	}
-	if isEnd(values[0]) || i < len(values) && isEnd(values[i]) {
+	switch lineage := values[len(values)-1]; {
+	case rec.Lineage() == rec.SessionID() && isEndOfAll(values[0]), i < len(values) && isEndOfAll(lineage):
 		s.Grants.End(rec, now)
+		return
+	case isEnd(values[0]):
+		s.Grants.EndAlone(rec, now)
 		return
 	}
 	latest, seen, ok := s.open(keys[0], values[0])

@@ -215,8 +215,22 @@ func (e *testEngine) Watch(ctx context.Context, ready func(), changed func(key s
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case key := <-heard:
+		case key, ok := <-heard:
+			if !ok {
+				return errDown
+			}
 			changed(key)
 		}
 	}
+}
+
+// restart loses everything that the engine holds, and its connections.
+func (e *testEngine) restart() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.values)
+	for _, w := range e.watchers {
+		close(w)
+	}
+	e.watchers = nil
 }

@@ -272,7 +272,7 @@ func (t *Turn[R]) write(ctx context.Context, key string, value []byte, fresh R) 
 			return fresh, false, err
 		}
 		if old = values[0]; isEnd(old) {
-			t.s.Grants.End(fresh, time.Now())
+			t.s.Grants.EndAlone(fresh, time.Now()) // a lineage that has ended is found by whoever looks
 			return fresh, true, nil
 		}
 		if other, _, ok := t.s.open(key, old); ok && other.Generation() >= fresh.Generation() {
@@ -296,9 +296,10 @@ func (t *Turn[R]) Refused(ctx context.Context) (latest R, ended bool, err error)
 		return latest, false, nil
 	}
 	if t.stop != nil {
+		t.s.Grants.EndAlone(t.old, time.Now())
 		ctx, cancel := context.WithTimeout(ctx, endTimeout)
 		defer cancel()
-		t.s.endKey(ctx, t.old.SessionID(), time.Until(t.old.Begun().Add(t.s.lifetime)))
+		t.s.endKey(ctx, t.old.SessionID(), endAloneValue, time.Until(t.old.Begun().Add(t.s.lifetime)))
 	}
 	return t.old, true, nil
 }

@@ -76,8 +76,12 @@ func (s *Sessions[R]) restore(ctx context.Context, alive string) bool {
 		return renewed
 	}
 	now := time.Now()
-	for id, left := range s.Grants.AllEnded(now) {
-		if _, err := s.engine.swap(ctx, sessionKey(id), nil, endValue, left, true); err != nil || ctx.Err() != nil {
+	for end := range s.Grants.AllEnded(now) {
+		value := endValue
+		if end.Alone {
+			value = endAloneValue
+		}
+		if _, err := s.engine.swap(ctx, sessionKey(end.ID), nil, value, end.Left, true); err != nil || ctx.Err() != nil {
 			return false
 		}
 	}

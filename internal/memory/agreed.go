@@ -57,15 +57,32 @@ func (g *Grants[R]) SetMark(owner Owner, mark Mark, now time.Time) {
 	}
 }
 
-// AllEnded returns the sessions and lineages that have ended, with what is left of their
-// lifetimes. Those of which a later generation may go on are not among them.
-func (g *Grants[R]) AllEnded(now time.Time) iter.Seq2[ID, time.Duration] {
+// EndAlone is End for a session whose lineage goes on.
+func (g *Grants[R]) EndAlone(rec R, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drop(rec)
+	g.ended.add(rec.SessionID(), ownGenerations, now, g.lifetime)
+}
+
+// A LiveEnd is a session that has ended, and its lineage with it unless Alone says
+// otherwise, with what is left of their lifetimes.
+type LiveEnd struct {
+	ID    ID
+	Alone bool
+	Left  time.Duration
+}
+
+// AllEnded returns the sessions and lineages that have ended. Those of which a later
+// generation may go on are not among them.
+func (g *Grants[R]) AllEnded(now time.Time) iter.Seq[LiveEnd] {
 	g.mu.Lock()
 	order := g.ended.order // which is only ever appended to
 	g.mu.Unlock()
-	return func(yield func(ID, time.Duration) bool) {
+	return func(yield func(LiveEnd) bool) {
 		for _, e := range order {
-			if left := e.at.Add(g.lifetime).Sub(now); e.generation == allGenerations && left > 0 && !yield(e.id, left) {
+			left := e.at.Add(g.lifetime).Sub(now)
+			if e.generation >= ownGenerations && left > 0 && !yield(LiveEnd{e.id, e.generation == ownGenerations, left}) {
 				return
 			}
 		}

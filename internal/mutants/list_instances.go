@@ -34,8 +34,13 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "a refusal ends the session here alone", file: "internal/instances/turn.go",
-		old: "		t.s.endKey(ctx, t.old.SessionID(), time.Until(t.old.Begun().Add(t.s.lifetime)))\n", new: "		_ = ctx\n",
+		old: "		t.s.endKey(ctx, t.old.SessionID(), endAloneValue, time.Until(t.old.Begun().Add(t.s.lifetime)))\n", new: "		_ = ctx\n",
 		packages: ". ./internal/instances", tests: "TestCoordinatorEnds|TestTurnRefused",
+	},
+	{
+		name: "a refusal ends the lineage", file: "internal/instances/turn.go",
+		old: "endKey(ctx, t.old.SessionID(), endAloneValue, time", new: "endKey(ctx, t.old.SessionID(), endValue, time",
+		packages: "./internal/instances", tests: "TestRefusalSparesLineage",
 	},
 	{
 		name: "a session that ends during its refresh goes on", file: "internal/instances/turn.go",
@@ -59,7 +64,7 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "a logout ends the session here alone", file: "internal/instances/end.go",
-		old: "	s.endKey(ctx, rec.SessionID(), rec.Begun().Add(s.lifetime).Sub(now))\n", new: "",
+		old: "	s.endKey(ctx, rec.SessionID(), endValue, rec.Begun().Add(s.lifetime).Sub(now))\n", new: "",
 		tests: "TestCoordinatorEnds",
 	},
 	{
@@ -79,7 +84,7 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "an end is not looked for", file: "internal/instances/sessions.go",
-		old: "if isEnd(values[0]) || ", new: "if false && ",
+		old: "case rec.Lineage() == rec.SessionID() && isEndOfAll(values[0]), ", new: "case ",
 		tests: "TestCoordinatorEnds",
 	},
 	{
@@ -114,7 +119,7 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "ended sessions are forgotten with the engine", file: "internal/instances/watch.go",
-		old: "	for id, left := range s.Grants.AllEnded(now) {", new: "	for id, left := range s.Grants.AllEnded(now.AddDate(1, 0, 0)) {",
+		old: "	for end := range s.Grants.AllEnded(now) {", new: "	for end := range s.Grants.AllEnded(now.AddDate(1, 0, 0)) {",
 		tests: "TestCoordinatorRestartsEmpty",
 	},
 	{
