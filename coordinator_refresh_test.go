@@ -339,3 +339,34 @@ func TestCoordinatorKeyRotation(t *testing.T) {
 		f.WantRefreshes(t, 2)
 	})
 }
+
+// A panic of the application's HTTP client gives the lock back: other instances go on.
+func TestCoordinatorPanicInRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		panics := false
+		f := newFleet(t, 2, apptest.Config{Change: func(opts *oauthlogin.Options) {
+			next := opts.HTTPClient.Transport
+			opts.HTTPClient = &http.Client{Transport: apptest.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				if panics && r.Method == http.MethodPost {
+					panic("the disco")
+				}
+				return next.RoundTrip(r)
+			})}
+		}})
+		b := f.known(t, "alice")
+		time.Sleep(59*time.Minute + 5*time.Second)
+		cookies := b.Cookies()
+		panics = true
+		if w := f.ask(0, cookies); w.Code != http.StatusOK {
+			t.Errorf("a refresh that panics: %d", w.Code)
+		}
+		panics = false
+		time.Sleep(15 * time.Second)
+		start := time.Now()
+		if w := f.ask(1, cookies); w.Code != http.StatusOK || time.Since(start) > 0 {
+			t.Errorf("the other instance: %d after %v", w.Code, time.Since(start))
+		}
+		f.WantRefreshes(t, 1)
+	})
+}

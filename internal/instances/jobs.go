@@ -31,24 +31,32 @@ type jobs struct {
 }
 
 type job struct {
-	do func(context.Context) error
+	do      func(context.Context) error
+	dropped func() // called instead, if it is given up
 }
 
 // add notes a job, in place of another of the same name.
-func (j *jobs) add(name string, do func(context.Context) error) {
+func (j *jobs) add(name string, do func(context.Context) error) { j.addOr(name, do, func() {}) }
+
+// addOr is add for a job that has something to do as well when it is given up.
+func (j *jobs) addOr(name string, do func(context.Context) error, dropped func()) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.ctx.Err() != nil {
+		dropped()
 		return
 	}
 	if j.byName == nil {
 		j.byName = map[string]*job{}
 	}
-	if j.byName[name] == nil {
+	if before := j.byName[name]; before != nil {
+		before.dropped()
+	} else {
 		j.order = append(j.order, name)
 	}
-	j.byName[name] = &job{do}
+	j.byName[name] = &job{do, dropped}
 	if len(j.order) > maxJobs {
+		j.byName[j.order[0]].dropped()
 		j.log.Error("oauthlogin: Options.Coordinator has been away for too long: what became of the oldest sessions is not told to other instances")
 		delete(j.byName, j.order[0])
 		j.order = j.order[1:]
@@ -99,6 +107,7 @@ func (j *jobs) wait(ctx context.Context) {
 	select {
 	case <-idle:
 	case <-ctx.Done():
+	case <-j.ctx.Done(): // nothing is tried again
 	}
 }
 

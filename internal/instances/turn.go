@@ -52,6 +52,7 @@ type Turn[R Record] struct {
 	begun     time.Time
 	stop      chan struct{}
 	stopped   sync.Once
+	over      bool // the lock is given back, or somebody else will
 }
 
 // Turn waits until the caller alone may send rec's refresh token. It returns no Turn if
@@ -243,7 +244,10 @@ func (t *Turn[R]) Keep(ctx context.Context, fresh R, revoke func(context.Context
 		t.end(ctx)
 		return latest, ended
 	}
-	t.s.jobs.add(key, func(ctx context.Context) error {
+	t.over = true
+	// Under a name of its own: a logout adds a job for the same key, after which this one has
+	// tokens to revoke.
+	t.s.jobs.addOr("keep "+key, func(ctx context.Context) error {
 		_, ended, err := t.write(ctx, key, value, fresh)
 		if err != nil {
 			return err
@@ -251,9 +255,10 @@ func (t *Turn[R]) Keep(ctx context.Context, fresh R, revoke func(context.Context
 		if ended {
 			revoke(ctx)
 		}
-		t.end(ctx)
+		t.stopRenewing()
+		t.release(ctx)
 		return nil
-	})
+	}, t.stopRenewing)
 	return fresh, false
 }
 
@@ -311,7 +316,8 @@ func (t *Turn[R]) Failed(ctx context.Context, err error, wait time.Duration) {
 	if t.stop == nil {
 		return
 	}
-	t.stopped.Do(func() { close(t.stop) })
+	t.over = true
+	t.stopRenewing()
 	value := append([]byte{failedTag}, strconv.Itoa(failures)...)
 	t.s.engine.swap(ctx, t.key, t.owner, value, pause, false)
 }

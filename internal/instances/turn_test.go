@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -283,4 +284,59 @@ func TestTurnsOfOneInstance(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A session that ends while its new tokens wait for the Coordinator gives its lock back, and
+// its tokens are to be revoked.
+func TestTurnEndedWhileAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		s := e.instance(t)
+		turn, _, err := s.Turn(t.Context(), alice(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.fail(func(context.Context, string) error { return errDown })
+		revoked := false
+		if _, ended := turn.Keep(t.Context(), alice(1), func(context.Context) { revoked = true }); ended {
+			t.Fatal("ended")
+		}
+		s.End(t.Context(), alice(0), time.Now())
+		time.Sleep(time.Second)
+		e.fail(nil)
+		time.Sleep(5 * time.Second)
+		if value := e.get(sessionKey(alice(0).id)); value != "E" || !revoked {
+			t.Errorf("the session is %q, revoked %t", value, revoked)
+		}
+		time.Sleep(lease)
+		if lock := e.get(lockKey(alice(0).id)); lock != "" {
+			t.Errorf("the lock is kept: %q", lock)
+		}
+	})
+}
+
+// What is given up because there is too much of it keeps no lock.
+func TestTurnDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		s := e.instance(t)
+		turn, _, err := s.Turn(t.Context(), alice(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.fail(func(_ context.Context, call string) error {
+			if call == "session" {
+				return errDown
+			}
+			return nil
+		})
+		turn.Keep(t.Context(), alice(1), func(context.Context) {})
+		for n := range maxJobs {
+			s.jobs.add(strconv.Itoa(n), func(context.Context) error { return errDown })
+		}
+		time.Sleep(2 * lease)
+		if lock := e.get(lockKey(alice(0).id)); lock != "" {
+			t.Errorf("the lock is kept: %q", lock)
+		}
+	})
 }
