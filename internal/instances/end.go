@@ -95,15 +95,36 @@ func (s *Sessions[R]) EndAll(ctx context.Context, owner memory.Owner, now time.T
 	return err
 }
 
-// learnMark takes over the mark that all instances agree on. One that the Coordinator has
-// not taken yet stays.
-func (s *Sessions[R]) learnMark(owner memory.Owner, value []byte, now time.Time) {
-	var mark memory.Mark
-	if len(value) != len(mark) || s.jobs.has(ownerKey(owner)) {
+// learnMarks takes over the marks of rec's owners that all instances agree on. One that the
+// Coordinator has not taken yet stays.
+func (s *Sessions[R]) learnMarks(rec R, values [][]byte, complete bool, now time.Time) {
+	i := 0
+	for owner := range memory.OwnersOf(rec) {
+		var mark memory.Mark
+		switch key := ownerKey(owner); {
+		case s.jobs.has(key):
+		case len(values[i]) == len(mark):
+			copy(mark[:], values[i])
+			s.Grants.SetMark(owner, mark, now)
+		case values[i] == nil && complete:
+			s.missMark(owner, key, now)
+		}
+		i++
+	}
+}
+
+// missMark is called for an owner without a mark. One that came from another instance is
+// over: this one does not know when it was made, and sessions that begin now have none. One
+// that was made here and should be there is written again.
+func (s *Sessions[R]) missMark(owner memory.Owner, key string, now time.Time) {
+	mark, left := s.Grants.MissMark(owner, now)
+	if left <= 0 {
 		return
 	}
-	copy(mark[:], value)
-	s.Grants.SetMark(owner, mark, now)
+	s.jobs.add(key, func(ctx context.Context) error {
+		_, err := s.engine.swap(ctx, key, nil, mark[:], left, true)
+		return err
+	})
 }
 
 // Begin learns the marks of a session that begins now, before the application decides on
@@ -118,15 +139,9 @@ func (s *Sessions[R]) Begin(ctx context.Context, rec R, now time.Time) {
 	e := s.known.begin(rec.SessionID(), keys, now)
 	// The session's own key has a new random name: only marks can be there.
 	values, err := s.engine.load(ctx, keys[1:]...)
-	if err != nil {
-		return
+	if err == nil {
+		s.known.looked(rec.SessionID(), e, func(complete bool) { s.learnMarks(rec, values, complete, now) })
 	}
-	i := 0
-	for owner := range memory.OwnersOf(rec) {
-		s.learnMark(owner, values[i], now)
-		i++
-	}
-	s.known.looked(rec.SessionID(), e, keys)
 }
 
 // Once claims what may happen once for ttl, and keeps a value with it. It reports false if

@@ -1,6 +1,7 @@
 package instances
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,4 +53,99 @@ func TestRefusalSparesLineage(t *testing.T) {
 		wantEnded(t, "after a logout", at, all)
 		wantEnded(t, "after a logout, elsewhere", e.instance(t), all)
 	})
+}
+
+// A mark is over with the sessions from before it, also where another instance has learned
+// of it late: sessions that begin afterwards have none.
+func TestMarkIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		maker, late := e.instance(t), e.instance(t)
+		before := alice(0)
+		wantEnded(t, "before", maker, map[*testRecord]bool{before: false})
+		wantEnded(t, "before", late, map[*testRecord]bool{before: false})
+		synctest.Wait()
+		if err := maker.EndAll(t.Context(), before.user, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(23 * time.Hour)
+		wantEnded(t, "before", late, map[*testRecord]bool{before: true})
+		time.Sleep(2 * time.Hour)
+		after := e.login(t, e.instance(t), 2)
+		if after.mark != (memory.Mark{}) {
+			t.Fatal("the mark lives longer than any session from before it")
+		}
+		wantEnded(t, "where the mark was made", maker, map[*testRecord]bool{after: false})
+		wantEnded(t, "where it was learned", late, map[*testRecord]bool{after: false})
+	})
+}
+
+// A mark that the engine has evicted is written again by the instance that has made it.
+func TestMarkIsEvicted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		maker, other := e.instance(t), e.instance(t)
+		before := alice(0)
+		wantEnded(t, "before", maker, map[*testRecord]bool{before: false})
+		wantEnded(t, "before", other, map[*testRecord]bool{before: false})
+		synctest.Wait()
+		if err := maker.EndAll(t.Context(), before.user, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		e.mu.Lock()
+		delete(e.values, ownerKey(before.user))
+		e.mu.Unlock()
+		wantEnded(t, "where the mark was made", maker, map[*testRecord]bool{before: true})
+		time.Sleep(time.Second)
+		wantEnded(t, "elsewhere", e.instance(t), map[*testRecord]bool{before: true})
+		after := e.login(t, other, 2)
+		wantEnded(t, "where the mark was made", maker, map[*testRecord]bool{after: false})
+	})
+}
+
+// login returns a session that begins at s.
+func (e *testEngine) login(t *testing.T, s *Sessions[*testRecord], id byte) *testRecord {
+	t.Helper()
+	rec := alice(0)
+	rec.id = memory.ID{id}
+	moment := s.Moment()
+	s.Begin(t.Context(), rec, time.Now())
+	rec.mark = s.MarkOf(rec.user, moment)
+	return rec
+}
+
+// Each instance tells an engine that has lost everything what it knows, and not the first
+// alone.
+func TestAllRestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		first := e.instance(t)
+		second := New(&lateWatch{testEngine: e}, testCodec, 8*time.Hour, 24*time.Hour, first.log)
+		defer second.Close(t.Context())
+		a, b, c := alice(0), alice(0), alice(0)
+		b.id, c.id, c.user = memory.ID{2}, memory.ID{3}, memory.OwnerOf(memory.OfUser, "https://a.test", "carol")
+		wantEnded(t, "before", first, map[*testRecord]bool{a: false})
+		wantEnded(t, "before", second, map[*testRecord]bool{b: false, c: false})
+		time.Sleep(3 * time.Second)
+		first.End(t.Context(), a, time.Now())
+		second.End(t.Context(), b, time.Now())
+		if err := second.EndAll(t.Context(), c.user, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		e.restart()
+		time.Sleep(5 * time.Second)
+		wantEnded(t, "a new instance", e.instance(t), map[*testRecord]bool{a: true, b: true, c: true})
+	})
+}
+
+// A lateWatch begins to watch a second later than others.
+type lateWatch struct{ *testEngine }
+
+func (w *lateWatch) Watch(ctx context.Context, ready func(), changed func(string)) error {
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return w.testEngine.Watch(ctx, ready, changed)
 }

@@ -22,10 +22,12 @@ const (
 type known struct {
 	mu      sync.RWMutex
 	hearing bool // every change is heard
-	of      map[memory.ID]*knowledge
-	by      map[string][]memory.ID   // what depends on a key, or did
-	named   int                      // IDs in by
-	waits   map[string]chan struct{} // closed when a key changes
+	// complete says that the Coordinator has everything that this instance has told it.
+	complete bool
+	of       map[memory.ID]*knowledge
+	by       map[string][]memory.ID   // what depends on a key, or did
+	named    int                      // IDs in by
+	waits    map[string]chan struct{} // closed when a key changes
 	// stale are keys that have changed, as this instance has heard, and that it has not
 	// read since. They live in two generations.
 	stale, staleBefore map[string]struct{}
@@ -45,13 +47,10 @@ func (k *known) has(id memory.ID, now time.Time) bool {
 	return e != nil && e.sure && now.Sub(e.since) < knownFor
 }
 
-// begin notes that a session is being looked at, nil if changes are not heard.
+// begin notes that a session is being looked at.
 func (k *known) begin(id memory.ID, keys []string, now time.Time) *knowledge {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.hearing {
-		return nil
-	}
 	if k.named >= maxNamed {
 		k.forget()
 	}
@@ -66,20 +65,22 @@ func (k *known) begin(id memory.ID, keys []string, now time.Time) *knowledge {
 	return e
 }
 
-// looked ends what begin began: what was read is known if nothing has changed meanwhile.
-func (k *known) looked(id memory.ID, e *knowledge, keys []string) {
+// looked ends what begin began. It reports false if a key has changed meanwhile, perhaps
+// after it was read. Otherwise it calls learn, before anything else can change, and says
+// whether a key that is not there was never written, or is over.
+func (k *known) looked(id memory.ID, e *knowledge, learn func(complete bool)) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if e != nil && k.of[id] != e { // a key has changed, perhaps after it was read
-		return
+	if k.of[id] != e {
+		return false
 	}
-	if e != nil {
-		e.sure = true
-	}
-	for _, key := range keys {
+	learn(k.complete)
+	e.sure = k.hearing
+	for _, key := range e.keys {
 		delete(k.stale, key)
 		delete(k.staleBefore, key)
 	}
+	return true
 }
 
 // isStale reports whether one of the keys has changed since it was read.
@@ -146,8 +147,16 @@ func (k *known) ignore(key string, c <-chan struct{}) {
 func (k *known) hears(yes bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.hearing = yes
+	k.hearing, k.complete = yes, false
 	k.forget()
+}
+
+// completes notes that the Coordinator has everything that this instance has told it, and
+// will have it while every change is heard.
+func (k *known) completes() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.complete = k.hearing
 }
 
 // forget needs the lock.

@@ -33,27 +33,27 @@ func TestKnown(t *testing.T) {
 		{"not after changes may have been missed", func(k *known) { k.hears(false); k.hears(true) }, 0, false},
 		{"again after another look", func(k *known) {
 			k.changed("user:a")
-			k.looked(id, k.begin(id, keys, now), keys)
+			k.looked(id, k.begin(id, keys, now), func(bool) {})
 		}, 0, true},
 		{"not if a key has changed during the look", func(k *known) {
 			k.hears(true)
 			e := k.begin(id, keys, now)
 			k.changed("user:a")
-			k.looked(id, e, keys)
+			k.looked(id, e, func(bool) {})
 		}, 0, false},
 		{"not if changes were missed during the look", func(k *known) {
 			e := k.begin(id, keys, now)
 			k.hears(true)
-			k.looked(id, e, keys)
+			k.looked(id, e, func(bool) {})
 		}, 0, false},
 		{"not while changes are not heard", func(k *known) {
 			k.hears(false)
-			k.looked(id, k.begin(id, keys, now), keys)
+			k.looked(id, k.begin(id, keys, now), func(bool) {})
 		}, 0, false},
 	} {
 		var k known
 		k.hears(true)
-		k.looked(id, k.begin(id, keys, now), keys)
+		k.looked(id, k.begin(id, keys, now), func(bool) {})
 		tt.do(&k)
 		if got := k.has(id, now.Add(tt.at)); got != tt.want {
 			t.Errorf("%s: known %t", tt.name, got)
@@ -74,7 +74,7 @@ func TestStale(t *testing.T) {
 	if !k.isStale(keys) {
 		t.Error("forgotten with the watch")
 	}
-	k.looked(id, k.begin(id, keys, time.Now()), keys)
+	k.looked(id, k.begin(id, keys, time.Now()), func(bool) {})
 	if k.isStale(keys) {
 		t.Error("stale after it was read")
 	}

@@ -41,6 +41,7 @@ type Sessions[R Record] struct {
 	jobs           jobs
 	lines          lines
 
+	alive   []byte // the value of aliveKey when the Coordinator had everything
 	begun   sync.Once
 	ctx     context.Context // of what runs in the background
 	cancel  context.CancelFunc
@@ -75,7 +76,6 @@ const (
 var (
 	endValue      = []byte("E") // of the session and of the lineage that it began
 	endAloneValue = []byte("e") // of the session alone: its provider has refused it
-	aliveValue    = []byte("1")
 )
 
 func isEnd(value []byte) bool { return isEndOfAll(value) || bytes.Equal(value, endAloneValue) }
@@ -117,9 +117,14 @@ func (s *Sessions[R]) ensure(ctx context.Context, rec R, now time.Time) error {
 		return nil
 	}
 	id := rec.SessionID()
+	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, ErrAway)
+	defer cancel()
 	_, err := s.looks.Do(ctx, string(id[:])+strconv.FormatUint(rec.Generation(), 36), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, s.look(ctx, rec, now)
 	})
+	if err != nil && context.Cause(ctx) == ErrAway {
+		err = ErrAway
+	}
 	if err == nil || !errors.Is(err, ErrAway) {
 		return err
 	}
@@ -160,31 +165,41 @@ func keysOf[R Record](rec R) []string {
 	return keys
 }
 
-// look reads what all instances know of a session. One call does it.
+// look reads what all instances know of a session. One call does it, unless the session
+// changes meanwhile.
 func (s *Sessions[R]) look(ctx context.Context, rec R, now time.Time) error {
+	const attempts = 3
 	keys := keysOf(rec)
-	e := s.known.begin(rec.SessionID(), keys, now)
-	values, err := s.engine.load(ctx, keys...)
-	if err != nil {
-		return err
+	for range attempts {
+		e := s.known.begin(rec.SessionID(), keys, now)
+		values, err := s.engine.load(ctx, keys...)
+		if err != nil {
+			return err
+		}
+		if s.learn(ctx, rec, e, values, now) {
+			return nil
+		}
 	}
-	s.learn(ctx, rec, keys, values, now)
-	s.known.looked(rec.SessionID(), e, keys)
-	return nil
+	return errContended
 }
 
-// learn takes over what keysOf(rec) have as values.
-func (s *Sessions[R]) learn(ctx context.Context, rec R, keys []string, values [][]byte, now time.Time) {
-	i := 1
-	for owner := range memory.OwnersOf(rec) {
-		s.learnMark(owner, values[i], now)
-		i++
+// learn takes over what the keys of a look have as values. It reports whether they still do.
+func (s *Sessions[R]) learn(ctx context.Context, rec R, e *knowledge, values [][]byte, now time.Time) bool {
+	s.learnSession(ctx, rec, e.keys, values, now)
+	return s.known.looked(rec.SessionID(), e, func(complete bool) { s.learnMarks(rec, values[1:], complete, now) })
+}
+
+// learnSession takes over an end, which is for good, and newer tokens.
+func (s *Sessions[R]) learnSession(ctx context.Context, rec R, keys []string, values [][]byte, now time.Time) {
+	ownEnd, lineageEnd := values[0], values[0]
+	if rec.Lineage() != rec.SessionID() {
+		lineageEnd = values[len(values)-1]
 	}
-	switch lineage := values[len(values)-1]; {
-	case rec.Lineage() == rec.SessionID() && isEndOfAll(values[0]), i < len(values) && isEndOfAll(lineage):
+	switch {
+	case isEndOfAll(lineageEnd):
 		s.Grants.End(rec, now)
 		return
-	case isEnd(values[0]):
+	case isEnd(ownEnd):
 		s.Grants.EndAlone(rec, now)
 		return
 	}

@@ -91,6 +91,8 @@ type testEngine struct {
 	before    func(ctx context.Context, call string) error
 	suspended bool
 	late      []func() // swaps of a suspended engine
+	// slow, if set, is called when a Load has read its values and does not return yet.
+	slow func()
 }
 
 type testValue struct {
@@ -168,12 +170,16 @@ func (e *testEngine) Load(ctx context.Context, keys ...string) ([][]byte, error)
 		return nil, err
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	values := make([][]byte, len(keys))
 	for i, key := range keys {
 		values[i] = bytes.Clone(e.value(key))
 	}
-	return values, nil
+	slow := e.slow
+	e.mu.Unlock()
+	if slow != nil {
+		slow()
+	}
+	return values, ctx.Err()
 }
 
 func (e *testEngine) Swap(ctx context.Context, key string, old, to []byte, ttl time.Duration, tell bool) (bool, error) {

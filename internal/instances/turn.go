@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -157,15 +158,13 @@ func (t *Turn[R]) wait(ctx context.Context, changed <-chan struct{}) error {
 func (t *Turn[R]) look(ctx context.Context) (latest R, lock []byte, err error) {
 	now := time.Now()
 	keys := keysOf(t.old)
-	id := t.old.SessionID()
-	e := t.s.known.begin(id, keys, now)
-	values, err := t.s.engine.load(ctx, append(keys, t.key)...)
+	e := t.s.known.begin(t.old.SessionID(), keys, now)
+	values, err := t.s.engine.load(ctx, append(slices.Clip(keys), t.key)...)
 	if err != nil {
 		return t.old, nil, err
 	}
 	t.value, lock = values[0], values[len(keys)]
-	t.s.learn(ctx, t.old, keys, values[:len(keys)], now)
-	t.s.known.looked(id, e, keys)
+	t.s.learn(ctx, t.old, e, values[:len(keys)], now)
 	latest, ended := t.s.Grants.Latest(t.old)
 	if ended {
 		return latest, lock, ErrEnded

@@ -2,6 +2,8 @@ package instances
 
 import (
 	"context"
+	"crypto/rand"
+	"sync"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/flight"
@@ -24,8 +26,6 @@ func (s *Sessions[R]) watch() {
 	for s.ctx.Err() == nil {
 		began := time.Now()
 		err := s.watchOnce()
-		s.known.hears(false)
-		s.engine.watches(false, time.Now())
 		if s.ctx.Err() != nil {
 			return
 		}
@@ -43,22 +43,29 @@ func (s *Sessions[R]) watch() {
 
 func (s *Sessions[R]) watchOnce() (err error) {
 	ctx, cancel := context.WithCancel(s.ctx)
-	defer cancel()
+	var keeping sync.WaitGroup
+	defer func() {
+		s.known.hears(false)
+		s.engine.watches(false, time.Now())
+		cancel()
+		keeping.Wait()
+	}()
 	defer flight.Recover(&err)
 	return s.engine.coordinator.Watch(ctx, func() {
 		s.known.hears(true)
 		s.engine.watches(true, time.Now())
-		s.workers.run(func() { s.keepAlive(ctx) })
+		keeping.Go(func() { s.workers.contain(func() { s.keepAlive(ctx) }) })
 	}, s.known.changed)
 }
 
 // keepAlive finds out whether the Coordinator has lost what it held, and then tells it
 // again what has ended. It goes on as long as the watch.
 func (s *Sessions[R]) keepAlive(ctx context.Context) {
-	key := Key(kindAlive, "")
 	for {
 		wait := aliveFor / 2
-		if !s.restore(ctx, key) {
+		if s.isAlive(ctx) || s.restore(ctx) {
+			s.known.completes()
+		} else {
 			wait = firstRetry
 		}
 		select {
@@ -69,11 +76,24 @@ func (s *Sessions[R]) keepAlive(ctx context.Context) {
 	}
 }
 
-// restore reports whether the Coordinator knows what has ended.
-func (s *Sessions[R]) restore(ctx context.Context, alive string) bool {
-	renewed, err := s.engine.swap(ctx, alive, aliveValue, aliveValue, aliveFor, false)
-	if renewed || err != nil {
-		return renewed
+// aliveKey has a random value from when the Coordinator began empty until it loses what it
+// holds. Each instance remembers the one that it has told everything, so that each tells
+// what it knows alone, whoever is the first.
+var aliveKey = Key(kindAlive, "")
+
+func (s *Sessions[R]) isAlive(ctx context.Context) bool {
+	if s.alive == nil {
+		return false
+	}
+	renewed, _ := s.engine.swap(ctx, aliveKey, s.alive, s.alive, aliveFor, false)
+	return renewed && ctx.Err() == nil
+}
+
+// restore tells the Coordinator what has ended, and reports whether it knows everything.
+func (s *Sessions[R]) restore(ctx context.Context) bool {
+	alive, err := s.engine.Value(ctx, aliveKey)
+	if err != nil {
+		return false
 	}
 	now := time.Now()
 	for end := range s.Grants.AllEnded(now) {
@@ -90,6 +110,12 @@ func (s *Sessions[R]) restore(ctx context.Context, alive string) bool {
 			return false
 		}
 	}
-	_, err = s.engine.swap(ctx, alive, nil, aliveValue, aliveFor, false)
-	return err == nil
+	if alive == nil {
+		alive = []byte(rand.Text())
+		if set, err := s.engine.swap(ctx, aliveKey, nil, alive, aliveFor, false); !set || err != nil {
+			return false
+		}
+	}
+	s.alive = alive
+	return true
 }

@@ -23,17 +23,18 @@ func (w *workers) run(do func()) {
 	if w.closed {
 		return
 	}
-	w.running.Go(func() {
-		if err := contained(do); err != nil {
-			w.log.Error("oauthlogin: a fault in the background", "error", err)
-		}
-	})
+	w.running.Go(func() { w.contain(do) })
 }
 
-func contained(do func()) (err error) {
-	defer flight.Recover(&err)
-	do()
-	return nil
+func (w *workers) contain(do func()) {
+	err := func() (err error) {
+		defer flight.Recover(&err)
+		do()
+		return nil
+	}()
+	if err != nil {
+		w.log.Error("oauthlogin: a fault in the background", "error", err)
+	}
 }
 
 // close waits for all of them. Nothing begins any more.

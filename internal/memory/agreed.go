@@ -57,6 +57,22 @@ func (g *Grants[R]) SetMark(owner Owner, mark Mark, now time.Time) {
 	}
 }
 
+// MissMark is called for an owner whose mark the other instances do not have. It returns the
+// mark that this instance has made, and for how long sessions from before it can live. It
+// forgets one that another instance has made, and one that is over.
+func (g *Grants[R]) MissMark(owner Owner, now time.Time) (mark Mark, left time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	marks := g.ended.marks[owner.kind].of
+	latest, ok := marks[owner.id]
+	left = time.Unix(latest.at, 0).Add(g.lifetime).Sub(now)
+	if !ok || latest.foreign || left <= 0 {
+		delete(marks, owner.id)
+		return Mark{}, 0
+	}
+	return latest.mark, left
+}
+
 // EndAlone is End for a session whose lineage goes on.
 func (g *Grants[R]) EndAlone(rec R, now time.Time) {
 	g.mu.Lock()

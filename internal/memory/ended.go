@@ -8,7 +8,7 @@ import (
 const (
 	// maxEnded bounds the sessions that are remembered to have ended. They take about 13
 	// MiB. The oldest go first.
-	maxEnded       = 1 << 17
+	maxEnded = 1 << 17
 	// allGenerations of a session are those of its lineage, too.
 	allGenerations = math.MaxUint64
 	// ownGenerations of a session leave its lineage alone.
