@@ -191,8 +191,14 @@ func (m *Middleware) startAnew(w http.ResponseWriter, r *http.Request, p *provid
 
 // startSession writes the new session.
 func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
-	old, _, _ := m.sessions.load(r) // before start, which deletes it from a store
-	if old == nil {
+	old, _, err := m.sessions.load(r) // before start, which deletes it from a store
+	switch {
+	case err != nil: // another user's session ends also if it cannot be told whether it goes on
+		var proven bool
+		if old, proven = m.sessions.carried(r); old != nil && (!proven || old.isOf(rec)) {
+			old = nil
+		}
+	case old == nil:
 		if old = m.sessions.unproven(r); old != nil && !old.isOf(rec) { // whom a copy of the cookies must not sign out
 			old = nil
 		}

@@ -171,6 +171,37 @@ func TestCoordinatorAwayAtLoginAndLogout(t *testing.T) {
 	})
 }
 
+// A session of which it cannot be told whether it goes on ends all the same when its user
+// signs out, and when another user signs in, as soon as the Coordinator is back.
+func TestCoordinatorEndsWhatCannotBeTold(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(f *fleet, b *apptest.Browser){
+		"logout":               func(_ *fleet, b *apptest.Browser) { b.LogOut("/") },
+		"another user's login": func(f *fleet, b *apptest.Browser) { f.Provider.AutoApprove("bob"); b.Get(b.CallbackURL("/login")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t, 2, apptest.Config{})
+				b := f.known(t, "alice")
+				old := b.Clone()
+				time.Sleep(2 * time.Hour)
+				f.shared.SetDown(true)
+				f.wantLater(b)
+				end(f, b)
+				time.Sleep(time.Second)
+				f.shared.SetDown(false)
+				time.Sleep(5 * time.Second)
+				for i := range f.instances {
+					f.at(i)
+					old.WantUser("/api/me", "")
+				}
+				f.WantRefreshes(t, 0)
+			})
+		})
+	}
+}
+
 // What has ended is told again when the Coordinator has lost everything.
 func TestCoordinatorRestartsEmpty(t *testing.T) {
 	t.Parallel()

@@ -106,7 +106,7 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 	ended := m.endHere(r)
 	var ranOut *record
 	if len(ended) == 0 {
-		ranOut = m.sessions.ranOut(r) // before the store forgets it
+		ranOut, _ = m.sessions.carried(r) // before the store forgets it
 	}
 	m.sessions.vault.forget(r)
 	m.cookies.Clear(w, r)
@@ -162,8 +162,15 @@ func (m *Middleware) endHere(r *http.Request) []*record {
 	if s := m.fromContext(r.Context()); s != nil {
 		s.over.Store(true)
 		rec = s.current()
-	} else if rec, _, _ = m.sessions.load(r); rec == nil {
-		return nil
+	} else {
+		var err error
+		proven := true
+		if rec, _, err = m.sessions.load(r); err != nil { // the others learn of it later
+			rec, proven = m.sessions.carried(r)
+		}
+		if rec == nil || !proven {
+			return nil
+		}
 	}
 	return m.sessions.grants.End(r.Context(), rec, time.Now())
 }

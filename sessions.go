@@ -127,19 +127,21 @@ func (s *activeSessions) lookup(v *cookies.Value) (o opened, ok bool) {
 	return o, ok
 }
 
-// ranOut returns the session of a request that has come to its end by itself, nil if there
-// is none. A request that does not show to be from the session's device gets no ID token.
-func (s *activeSessions) ranOut(r *http.Request) *record {
+// carried returns the session of a request by its own word: it may have come to its end, or
+// it cannot be told whether it goes on. It returns nil if there is none, or if this instance
+// has ended it. A request that does not show to be from the session's device proves nothing,
+// and gets no ID token.
+func (s *activeSessions) carried(r *http.Request) (rec *record, proven bool) {
 	o, err := s.read(r)
 	if err != nil || o.record == nil || s.grants.Ended(o.record) {
-		return nil
+		return nil, false
 	}
 	if s.bindings.refuses(r, o) {
 		unproven := *o.record
 		unproven.tokens.id = seal.Token{}
-		return &unproven
+		return &unproven, false
 	}
-	return o.record
+	return o.record, true
 }
 
 // unproven returns the session of a request that only its binding keeps from being one, nil
