@@ -88,6 +88,8 @@ type countingCoordinator struct {
 	hold  time.Duration // of the next look after a lock was taken
 	all   strings.Builder
 	keys  map[string][]byte // the last value of each
+
+	beforeDelete func(key string) // called once, before the next swap that deletes
 }
 
 // taken returns the round trips since the last time.
@@ -205,6 +207,15 @@ func (c *countingCoordinator) Swap(ctx context.Context, key string, old, to []by
 		return false, err
 	}
 	c.see(to, key)
+	if to == nil {
+		c.mu.Lock()
+		before := c.beforeDelete
+		c.beforeDelete = nil
+		c.mu.Unlock()
+		if before != nil {
+			before(key)
+		}
+	}
 	swapped, err := c.Coordinator.Swap(ctx, key, old, to, ttl, tell)
 	if swapped {
 		c.keep(key, to)

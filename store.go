@@ -170,7 +170,7 @@ func (v *engineVault) replace(w http.ResponseWriter, r *http.Request, content fu
 			return nil
 		}
 	}
-	return errors.New("save to Options.Store: the session changes too often")
+	return errChangesTooOften
 }
 
 // forget deletes the session of a request. While the Coordinator is away, this instance
@@ -185,19 +185,27 @@ func (v *engineVault) forget(r *http.Request) {
 }
 
 func (v *engineVault) remove(ctx context.Context, key string, end bool) error {
-	value, err := v.engine.Value(ctx, key)
-	if err != nil || value == nil {
-		return err
-	}
-	if _, err := v.engine.Swap(ctx, key, value, nil, time.Minute); err != nil {
-		return err
-	}
-	if !end {
+	const attempts = 4
+	for range attempts {
+		value, err := v.engine.Value(ctx, key)
+		if err != nil || value == nil {
+			return err
+		}
+		switch removed, err := v.engine.Swap(ctx, key, value, nil, time.Minute); {
+		case err != nil:
+			return err
+		case !removed: // another request has saved it meanwhile
+			continue
+		case !end:
+			return nil
+		}
+		sealed := cookies.Whole(v.open(key, value))
+		if o, ok := v.sessions.open(&sealed); ok {
+			v.sessions.grants.End(ctx, o.record, time.Now())
+		}
 		return nil
 	}
-	sealed := cookies.Whole(v.open(key, value))
-	if o, ok := v.sessions.open(&sealed); ok {
-		v.sessions.grants.End(ctx, o.record, time.Now())
-	}
-	return nil
+	return errChangesTooOften
 }
+
+var errChangesTooOften = errors.New("save to Options.Store: the session changes too often")

@@ -136,6 +136,29 @@ func TestNewStoreLogoutDuringSave(t *testing.T) {
 	})
 }
 
+// A session that a request saves while a login or a logout deletes it is deleted.
+func TestNewStoreSaveDuringDelete(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newStoreFleet(t, 1)
+		b := f.known(t, "alice")
+		save := func(key string) { // what a request of another instance may have saved
+			values, _ := f.shared.Coordinator.Load(t.Context(), key)
+			f.shared.Coordinator.Swap(t.Context(), key, values[0], append(values[0], '='), time.Hour, false)
+		}
+		f.shared.beforeDelete = save
+		b.Get(b.CallbackURL("/login"))
+		if n := f.shared.holds("stored:"); n != 1 {
+			t.Errorf("%d sessions after a login in place of another", n)
+		}
+		f.shared.beforeDelete = save
+		b.LogOut("/")
+		if n := f.shared.holds("stored:"); n != 0 {
+			t.Errorf("%d sessions after a logout", n)
+		}
+	})
+}
+
 // Cookies that are no ids cost no round trip, and are no sessions.
 func TestNewStoreForeignCookies(t *testing.T) {
 	t.Parallel()
