@@ -44,7 +44,10 @@ type Engine struct {
 	retryAt  time.Time
 	heard    time.Time // when it last responded
 	watching bool      // and so hears it now
+	lost     bool      // it was away, and has not responded since
+	backAt   time.Time // when it first responded after that
 	loudAt   time.Time // when the log may say again that it is away
+	told     bool      // the log has said that it is away
 }
 
 // NewEngine returns an Engine that has not called c yet.
@@ -100,11 +103,16 @@ func (e *Engine) call(ctx context.Context, do func(context.Context) error) error
 	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
+	began := time.Now()
 	err := func() (err error) {
 		defer flight.Recover(&err)
 		return do(ctx)
 	}()
-	e.tried(ctx, err, time.Now())
+	if now := time.Now(); err != nil && ctx.Err() != nil && now.Sub(began) < callTimeout/2 { // which says nothing
+		e.gaveUp()
+	} else {
+		e.tried(ctx, err, now)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrAway, err)
 	}
@@ -127,19 +135,32 @@ func (e *Engine) mayTry(now time.Time) bool {
 // loudEvery is how often the log says that the Coordinator is away.
 const loudEvery = time.Minute
 
+// gaveUp is called in place of tried for a call whose caller had little time left.
+func (e *Engine) gaveUp() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.trying = false
+}
+
 func (e *Engine) tried(ctx context.Context, err error, now time.Time) {
 	e.mu.Lock()
-	back := e.failing && err == nil
 	loud := err != nil && !now.Before(e.loudAt)
-	e.failing, e.trying = err != nil, false
+	back := err == nil && e.told
 	switch {
 	case err == nil:
+		e.responds(now)
+	case e.watching && !e.failing: // until now
 		e.heard = now
-	default:
-		e.retryAt = now.Add(pause)
+	}
+	e.failing, e.trying = err != nil, false
+	if err != nil {
+		e.lost, e.retryAt = true, now.Add(pause)
 	}
 	if loud {
-		e.loudAt = now.Add(loudEvery)
+		e.loudAt, e.told = now.Add(loudEvery), true
+	}
+	if back {
+		e.told = false
 	}
 	e.mu.Unlock()
 	switch {
@@ -150,11 +171,19 @@ func (e *Engine) tried(ctx context.Context, err error, now time.Time) {
 	}
 }
 
+// responds needs the lock.
+func (e *Engine) responds(now time.Time) {
+	e.heard = now
+	if e.lost {
+		e.lost, e.backAt = false, now
+	}
+}
+
 // lastHeard returns when the Coordinator was last known to respond.
 func (e *Engine) lastHeard(now time.Time) time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.watching {
+	if e.watching && !e.failing {
 		return now
 	}
 	return e.heard
@@ -163,8 +192,28 @@ func (e *Engine) lastHeard(now time.Time) time.Time {
 func (e *Engine) watches(yes bool, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if yes || e.watching {
-		e.heard = now
+	switch {
+	case yes:
+		e.responds(now)
+	case e.watching:
+		e.lost = true
+		if !e.failing {
+			e.heard = now
+		}
 	}
 	e.watching = yes
+}
+
+// settleFor is how long other instances may take, after the Coordinator was away, to write
+// what it has not taken meanwhile.
+const settleFor = lastRetry + time.Second
+
+// settling returns what is left of that.
+func (e *Engine) settling(now time.Time) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.backAt.IsZero() {
+		return 0
+	}
+	return e.backAt.Add(settleFor).Sub(now)
 }

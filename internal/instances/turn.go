@@ -95,7 +95,30 @@ func (s *Sessions[R]) turn(ctx context.Context, rec R) (*Turn[R], R, error) {
 		return nil, latest, err
 	}
 	s.workers.run(t.renew)
+	if latest, err := t.settle(ctx); err != nil || latest.Generation() > rec.Generation() {
+		t.end(ctx)
+		return nil, latest, err
+	}
 	return t, rec, nil
+}
+
+// settle lets other instances write their results if the Coordinator was away: the lock of a
+// refresh may have ended meanwhile, and its result wait in the memory of the one that has it.
+func (t *Turn[R]) settle(ctx context.Context) (latest R, err error) {
+	wait := t.s.engine.settling(time.Now())
+	if wait <= 0 {
+		return t.old, nil
+	}
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+		return t.old, context.Cause(ctx)
+	}
+	latest, lock, err := t.look(ctx)
+	if err == nil && !bytes.Equal(lock, t.owner) {
+		err = ErrNotOurTurn
+	}
+	return latest, err
 }
 
 // acquire waits for the lock, or for another instance's result.

@@ -340,3 +340,28 @@ func TestTurnDropped(t *testing.T) {
 		}
 	})
 }
+
+// After the Coordinator was away for longer than a lease, an instance waits for the result of
+// another one, whose lock has ended.
+func TestTurnAfterOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEngine()
+		first, second := e.instance(t), e.instance(t)
+		turn, _, err := first.Turn(t.Context(), alice(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.fail(func(context.Context, string) error { return errDown })
+		turn.Keep(t.Context(), alice(0).next("first"), func(context.Context) {})
+		time.Sleep(2 * lease)
+		if _, _, err := second.Turn(t.Context(), alice(0)); !errors.Is(err, ErrAway) {
+			t.Fatal(err)
+		}
+		time.Sleep(pause)
+		e.fail(nil)
+		rec, sent, err := refresh(t.Context(), second, alice(0), "second", 0)
+		if err != nil || sent || rec.token != "first" {
+			t.Errorf("%v, sent %t, %v", rec, sent, err)
+		}
+	})
+}

@@ -115,15 +115,25 @@ func (g *Grants[R]) Ended(rec R) bool {
 	return hasEnded(&g.ended, rec)
 }
 
-// Refreshed keeps a record with new tokens. It reports false if the session has
-// ended meanwhile.
+// Refreshed keeps a record with new tokens, unless a later generation is known. It reports
+// false if the session has ended meanwhile.
 func (g *Grants[R]) Refreshed(rec R, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if hasEnded(&g.ended, rec) {
 		return false
 	}
-	g.put(&grant[R]{record: rec, fresh: true}, now)
+	fresh := grant[R]{record: rec, fresh: true}
+	if e := g.live[rec.SessionID()]; e != nil {
+		switch known := e.Value.(*grant[R]); {
+		case known.record.Generation() > rec.Generation(): // perhaps the only copy
+			return true
+		case known.record.Generation() == rec.Generation(): // a back-off goes on
+			fresh = *known
+			fresh.record, fresh.fresh = rec, true
+		}
+	}
+	g.put(&fresh, now)
 	return true
 }
 

@@ -1,0 +1,232 @@
+package oauthlogin_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
+)
+
+// With -args -models 500, by hand.
+var models = flag.Int("models", 6, "how many random histories TestCoordinatorModel runs")
+
+// In random histories of three instances, a browser is never signed out for nothing, a
+// session that has ended is over at all instances, and no refresh token is sent twice: with
+// overlapping requests, lost responses, logouts, and a Coordinator that is away at times.
+func TestCoordinatorModel(t *testing.T) {
+	t.Parallel()
+	for seed := range *models {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := &model{
+					fleet:  newFleet(t, 3, apptest.Config{Change: func(opts *oauthlogin.Options) { opts.IdleTimeout = 20 * time.Hour }}),
+					random: rand.New(rand.NewPCG(uint64(seed), 13)),
+				}
+				m.login()
+				for range 60 {
+					m.step()
+					if m.Refreshes(t); t.Failed() {
+						m.fail("in %d events", len(m.log))
+					}
+				}
+				m.settle()
+			})
+		})
+	}
+}
+
+type model struct {
+	*fleet
+	random *rand.Rand
+	login0 time.Time
+
+	mu      sync.Mutex
+	cookies map[string]string // that the browser has
+	changed time.Time         // when they came
+	ended   []map[string]string
+	recent  []map[string]string // cookies of the session, the latest last
+	log     []string
+}
+
+func (m *model) note(format string, args ...any) {
+	m.log = append(m.log, time.Now().Format("02 15:04:05 ")+fmt.Sprintf(format, args...))
+}
+
+func (m *model) note2(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note(format, args...)
+}
+
+func (m *model) fail(format string, args ...any) {
+	m.T.Helper()
+	m.T.Errorf(format, args...)
+	for _, line := range m.log[max(0, len(m.log)-80):] {
+		m.T.Log(line)
+	}
+	m.T.FailNow()
+}
+
+func (m *model) login() {
+	m.at(m.random.IntN(3))
+	b := m.SignIn(m.T, "alice")
+	m.cookies = b.Cookies()
+	m.recent, m.login0 = []map[string]string{m.cookies}, time.Now()
+	m.note("login")
+}
+
+func (m *model) step() {
+	if time.Since(m.login0) > 15*time.Hour {
+		m.logout(false)
+		return
+	}
+	switch n := m.random.IntN(20); {
+	case n < 9:
+		d := time.Duration(m.random.IntN(20 * int(time.Minute)))
+		m.note("sleep %v", d)
+		time.Sleep(d)
+	case n < 16:
+		m.burst(1+m.random.IntN(6), false)
+	case n < 17:
+		m.outage()
+	case n < 18:
+		m.SlowTokens(time.Duration(m.random.IntN(7)) * time.Second)
+	case n < 19:
+		m.checkEnded()
+	default:
+		m.logout(m.random.IntN(2) == 0)
+	}
+}
+
+// burst sends n requests within three seconds, to any instance.
+func (m *model) burst(n int, away bool) {
+	var wg sync.WaitGroup
+	m.note("%d requests, away %t", n, away)
+	codes := make([]int, n)
+	for i := range n {
+		at, wait, lost := m.random.IntN(3), time.Duration(m.random.IntN(int(3*time.Second))), m.random.IntN(3) == 0
+		from := m.cookiesFor()
+		wg.Go(func() {
+			time.Sleep(wait)
+			m.note2("  > %d", at)
+			w := m.ask(at, from())
+			m.note2("  < %d %d lost %t %d cookies", at, w.Code, lost, len(w.Result().Cookies()))
+			codes[i] = w.Code
+			if !lost {
+				m.apply(w.Result().Cookies())
+			}
+		})
+	}
+	wg.Wait()
+	for _, code := range codes {
+		if code != http.StatusOK && (!away || code != http.StatusServiceUnavailable) {
+			m.fail("responses %v, away %t", codes, away)
+		}
+	}
+}
+
+// cookiesFor returns what gives a request its cookies: those of the browser when it is
+// sent, or for a few minutes those from before.
+func (m *model) cookiesFor() func() map[string]string {
+	old := m.random.IntN(6) == 0
+	return func() map[string]string {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if old && len(m.recent) > 1 && time.Since(m.changed) < 9*time.Minute {
+			return m.recent[len(m.recent)-2]
+		}
+		return m.cookies
+	}
+}
+
+func (m *model) apply(set []*http.Cookie) {
+	if len(set) == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next := map[string]string{}
+	for name, value := range m.cookies {
+		next[name] = value
+	}
+	for _, c := range set {
+		if next[c.Name] = c.Value; c.MaxAge < 0 {
+			delete(next, c.Name)
+		}
+	}
+	m.cookies, m.changed = next, time.Now()
+	m.recent = append(m.recent, next)
+}
+
+// outage takes the Coordinator away for a while, in which requests come.
+func (m *model) outage() {
+	m.note("away")
+	if m.random.IntN(2) == 0 { // in the middle of what requests do
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			time.Sleep(time.Duration(m.random.IntN(int(3 * time.Second))))
+			m.shared.SetDown(true)
+		})
+		m.burst(1+m.random.IntN(6), true)
+		wg.Wait()
+	}
+	m.shared.SetDown(true)
+	for range m.random.IntN(4) {
+		time.Sleep(time.Duration(m.random.IntN(int(2 * time.Minute))))
+		m.burst(1+m.random.IntN(3), true)
+	}
+	m.shared.SetDown(false)
+	m.note("back")
+	m.burst(1+m.random.IntN(3), true)
+	m.settle()
+}
+
+// settle waits until all instances hear of changes and have told theirs.
+func (m *model) settle() {
+	time.Sleep(10 * time.Second)
+	synctest.Wait()
+}
+
+func (m *model) logout(away bool) {
+	at := m.random.IntN(3)
+	m.note("logout, away %t", away)
+	m.shared.SetDown(away)
+	r := m.request("https://app.test/logout", m.cookies)
+	r.Method = http.MethodPost
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if w := m.record(m.instances[at].Handler(http.NotFoundHandler()), r); w.Code != http.StatusSeeOther {
+		m.fail("logout: %d", w.Code)
+	}
+	synctest.Wait()
+	if away {
+		time.Sleep(time.Duration(m.random.IntN(int(2 * time.Minute))))
+		m.shared.SetDown(false)
+		m.settle()
+	}
+	m.ended = append(m.ended, m.recent...)
+	m.checkEnded()
+	m.login()
+}
+
+// checkEnded asks each instance with cookies of sessions that have ended.
+func (m *model) checkEnded() {
+	for range min(6, len(m.ended)) {
+		cookies := m.ended[m.random.IntN(len(m.ended))]
+		for i := range m.instances {
+			m.note("ended > %d", i)
+			if w := m.ask(i, cookies); w.Code != http.StatusUnauthorized {
+				m.fail("an ended session at instance %d: %d", i, w.Code)
+			}
+		}
+	}
+	m.ended = slices.Clip(m.ended)
+}
