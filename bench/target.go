@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
 // A Target is one way to serve requests.
@@ -97,6 +98,9 @@ func (p *Provider) ours(logins []Login) []*Target {
 		one.with("oauthlogin RequireAuth, seen before", p.serve(func(auth *oauthlogin.Middleware, next http.Handler) http.Handler {
 			return auth.RequireAuth(next)
 		})),
+		one.with("oauthlogin RequireAuth, seen before, with a Coordinator", p.serveCoordinated(func(auth *oauthlogin.Middleware, next http.Handler) http.Handler {
+			return auth.RequireAuth(next)
+		})),
 		one.with("oauthlogin Handler and RequireAuth, seen before", p.serve(func(auth *oauthlogin.Middleware, next http.Handler) http.Handler {
 			return auth.Handler(auth.RequireAuth(next))
 		})),
@@ -125,6 +129,20 @@ func application(auth *oauthlogin.Middleware, dashboard http.Handler) http.Handl
 func (p *Provider) serve(wrap func(*oauthlogin.Middleware, http.Handler) http.Handler) func(http.Handler) (http.Handler, error) {
 	return func(next http.Handler) (http.Handler, error) {
 		auth, err := p.newMiddleware()
+		if err != nil {
+			return nil, err
+		}
+		return wrap(auth, next), nil
+	}
+}
+
+// serveCoordinated is serve for one of several instances. It goes on to hear of changes
+// until the process ends.
+func (p *Provider) serveCoordinated(wrap func(*oauthlogin.Middleware, http.Handler) http.Handler) func(http.Handler) (http.Handler, error) {
+	return func(next http.Handler) (http.Handler, error) {
+		opts := p.Options(publicOrigin, &http.Client{Transport: inProcess{p}})
+		opts.Coordinator = oauthlogintest.NewCoordinator()
+		auth, err := oauthlogin.New(opts)
 		if err != nil {
 			return nil, err
 		}
