@@ -357,8 +357,8 @@ func TestTurnAfterOutage(t *testing.T) {
 		if _, _, err := second.Turn(t.Context(), alice(0)); !errors.Is(err, ErrAway) {
 			t.Fatal(err)
 		}
-		time.Sleep(pause)
 		e.fail(nil)
+		time.Sleep(2 * pause) // sooner than the first instance tries again
 		rec, sent, err := refresh(t.Context(), second, alice(0), "second", 0)
 		if err != nil || sent || rec.token != "first" {
 			t.Errorf("%v, sent %t, %v", rec, sent, err)

@@ -22,14 +22,17 @@ func (s *Sessions[R]) start() {
 }
 
 func (s *Sessions[R]) watch() {
-	wait := firstRewatch
+	wait, loudAt := firstRewatch, time.Time{}
 	for s.ctx.Err() == nil {
 		began := time.Now()
 		err := s.watchOnce()
 		if s.ctx.Err() != nil {
 			return
 		}
-		s.log.WarnContext(s.ctx, "oauthlogin: not told of changes by Options.Coordinator for now", "error", err)
+		if now := time.Now(); !now.Before(loudAt) {
+			s.log.WarnContext(s.ctx, "oauthlogin: not told of changes by Options.Coordinator for now", "error", err)
+			loudAt = now.Add(loudEvery)
+		}
 		if time.Since(began) > lastRewatch {
 			wait = firstRewatch
 		}

@@ -120,3 +120,26 @@ func TestRefusalIsOfOneGeneration(t *testing.T) {
 		t.Error("the generation before is refused, and this one pauses")
 	}
 }
+
+// An older generation does not replace a newer one, which may be the only copy. Another
+// record of the same generation does, and a back-off goes on.
+func TestRefreshedKeepsNewest(t *testing.T) {
+	now := time.Now()
+	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
+	g.Refreshed(numbered(1, 2, "second"), now)
+	g.Failed(numbered(1, 2, "second"), errors.New("down"), now, 0)
+	if !g.Refreshed(numbered(1, 1, "first"), now) {
+		t.Error("ended")
+	}
+	if latest, _ := g.Latest(numbered(1, 0, "login")); latest.token != "second" {
+		t.Errorf("latest %q", latest.token)
+	}
+	g.Refreshed(numbered(1, 2, "other"), now)
+	if latest, _ := g.Latest(numbered(1, 0, "login")); latest.token != "other" || g.Refusal(latest, now) == nil {
+		t.Errorf("latest %q, refusal %v", latest.token, g.Refusal(latest, now))
+	}
+	g.Refreshed(numbered(1, 3, "third"), now)
+	if latest, _ := g.Latest(numbered(1, 0, "login")); latest.token != "third" || g.Refusal(latest, now) != nil {
+		t.Errorf("latest %q", latest.token)
+	}
+}

@@ -5,6 +5,7 @@ import "slices"
 // mutants are the breakages that matter most: each takes away something that
 // SECURITY.md or the documentation promises.
 var mutants = slices.Concat(
+	agreementMutants,
 	backChannelMutants,
 	cookieMutants,
 	coordinatorMutants,

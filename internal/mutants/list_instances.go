@@ -74,17 +74,17 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "a session begins without its user's mark", file: "internal/instances/end.go",
-		old: "		s.learnMark(owner, values[i], now)\n", new: "		s.learnMark(owner, values[i][:0], now)\n",
+		old: "func(complete bool) { s.learnMarks(rec, values, complete, now) }", new: "func(bool) {}",
 		tests: "TestCoordinatorEnds",
 	},
 	{
 		name: "a sign-out everywhere is not looked for", file: "internal/instances/sessions.go",
-		old: "		s.learnMark(owner, values[i], now)\n", new: "		_ = owner\n",
+		old: "func(complete bool) { s.learnMarks(rec, values[1:], complete, now) }", new: "func(bool) {}",
 		tests: "TestCoordinatorEnds",
 	},
 	{
 		name: "an end is not looked for", file: "internal/instances/sessions.go",
-		old: "case rec.Lineage() == rec.SessionID() && isEndOfAll(values[0]), ", new: "case ",
+		old: "	case isEndOfAll(lineageEnd):\n", new: "	case false && isEndOfAll(lineageEnd):\n",
 		tests: "TestCoordinatorEnds",
 	},
 	{
@@ -94,7 +94,7 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "a session stays known without a watch", file: "internal/instances/known.go",
-		old: "	k.hearing = yes\n	k.forget()\n", new: "	k.hearing = yes\n",
+		old: "	k.hearing, k.complete = yes, false\n	k.forget()\n", new: "	k.hearing, k.complete = yes, false\n",
 		packages: "./internal/instances", tests: "TestKnown",
 	},
 	{
@@ -169,7 +169,7 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "Close does not wait for refreshes", file: "middleware.go",
-		old: "	err := m.refreshes.flights.Idle(ctx)\n", new: "	var err error\n",
+		old: "errors.Join(m.refreshes.flights.Idle(ctx), m", new: "errors.Join(m",
 		tests: "TestClose",
 	},
 }

@@ -276,3 +276,27 @@ func (w wrapping) Unwrap() http.RoundTripper {
 
 // fixedAssertion stands for an assertion.
 func fixedAssertion(context.Context, string) (string, error) { return "assertion", nil }
+
+// The fence of a refresh is asked after the assertion, which may take its time, and right
+// before the token is sent.
+func TestFence(t *testing.T) {
+	t.Parallel()
+	p := newFakeProvider()
+	c := p.client()
+	c.OAuth2.ClientSecret = ""
+	asserted := false
+	c.ClientAssertion = func(context.Context, string) (string, error) {
+		asserted = true
+		return "an.assertion.signed", nil
+	}
+	held := errors.New("held up")
+	ctx := WithFence(t.Context(), func() error {
+		if !asserted {
+			t.Error("asked before the assertion")
+		}
+		return held
+	})
+	if _, err := c.Refresh(ctx, "token", nil); !errors.Is(err, held) || p.count("/token") > 0 {
+		t.Errorf("%v, %d requests", err, p.count("/token"))
+	}
+}

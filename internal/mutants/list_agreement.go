@@ -1,0 +1,70 @@
+package main
+
+// agreementMutants break what instances agree on when something comes at a bad moment.
+var agreementMutants = []mutant{
+	{
+		name: "a fault in a refresh keeps its lock", file: "internal/instances/giveback.go",
+		old: "	t.end(context.Background())\n", new: "	_ = context.Background\n",
+		tests: "TestCoordinatorPanicInRefresh",
+	},
+	{
+		name: "an end takes the place of tokens that wait", file: "internal/instances/turn.go",
+		old: "addOr(\"keep \"+key,", new: "addOr(key,",
+		packages: "./internal/instances", tests: "TestTurnEndedWhileAway",
+	},
+	{
+		name: "what is given up keeps its lock", file: "internal/instances/turn.go",
+		old: "	}, t.stopRenewing)\n", new: "	}, func() {})\n",
+		packages: "./internal/instances", tests: "TestTurnDropped",
+	},
+	{
+		name: "a refresh does not wait for results after an outage", file: "internal/instances/turn.go",
+		old: "	if wait <= 0 {\n", new: "	if wait <= time.Hour {\n",
+		packages: "./internal/instances", tests: "TestTurnAfterOutage",
+	},
+	{
+		name: "a slow look is believed", file: "internal/instances/known.go",
+		old: "	if k.of[id] != e {\n		return false\n", new: "	if k.of[id] != e {\n		learn(false)\n		return true\n",
+		packages: "./internal/instances", tests: "TestLookWhileSessionEnds|TestSlowLookKeepsNewerMark",
+	},
+	{
+		name: "a look takes as long as it takes", file: "internal/instances/sessions.go",
+		old: "context.WithTimeoutCause(ctx, callTimeout, ErrAway)", new: "context.WithTimeoutCause(ctx, time.Hour, ErrAway)",
+		packages: "./internal/instances", tests: "TestLookIsBounded",
+	},
+	{
+		name: "a mark that was learned late stays", file: "internal/memory/agreed.go",
+		old: "		delete(marks, owner.id)\n", new: "		_ = marks\n",
+		packages: "./internal/instances", tests: "TestMarkIsOver",
+	},
+	{
+		name: "a mark that was evicted is not written again", file: "internal/instances/end.go",
+		old: "	if left <= 0 {\n		return\n	}\n", new: "	if left < 1e18 {\n		return\n	}\n",
+		packages: "./internal/instances", tests: "TestMarkIsEvicted",
+	},
+	{
+		name: "only the first instance tells an empty Coordinator what it knows", file: "internal/instances/watch.go",
+		old: "	if err != nil {\n		return false\n	}\n	now := time.Now()\n", new: "	if err != nil || alive != nil {\n		return err == nil\n	}\n	now := time.Now()\n",
+		packages: "./internal/instances", tests: "TestAllRestore",
+	},
+	{
+		name: "a logout leaves a session alone that cannot be told", file: "logout.go",
+		old: "			rec = m.sessions.carried(r)\n", new: "			rec = nil\n",
+		tests: "TestCoordinatorEndsWhatCannotBeTold",
+	},
+	{
+		name: "a login leaves a session alone that cannot be told", file: "callback.go",
+		old: "old = m.sessions.carried(r); old != nil && old.isOf(rec)", new: "old != nil",
+		tests: "TestCoordinatorEndsWhatCannotBeTold",
+	},
+	{
+		name: "a stored session that changes is not deleted", file: "store.go",
+		old: "		case !removed: // another request has saved it meanwhile\n			continue\n", new: "		case !removed:\n			return nil\n",
+		tests: "TestNewStoreSaveDuringDelete",
+	},
+	{
+		name: "older tokens replace newer ones in memory", file: "internal/memory/grants.go",
+		old: "		case known.record.Generation() > rec.Generation(): // perhaps the only copy\n			return true\n", new: "",
+		packages: "./internal/memory", tests: "TestRefreshedKeepsNewest",
+	},
+}
