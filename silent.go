@@ -96,7 +96,7 @@ func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bo
 	location, err := m.beginFlow(w, r.WithContext(ctx), p, opts, silent)
 	if err != nil {
 		failed := m.notBegun(p, opts, err)
-		m.log.Log(r.Context(), m.levelOf(failed), "oauthlogin: no silent sign-in", "error", failed)
+		m.log.Log(r.Context(), m.levelOf(failed), "oauthlogin: no silent sign-in", failed.attrs()...)
 		return false
 	}
 	// Before it is known how it ends: a browser that never comes back from the provider
