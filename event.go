@@ -54,18 +54,19 @@ type Event struct {
 	// Err says why something failed. It is an [*Error] for EventLogin and EventDenied, and
 	// has no RetryURL for the latter.
 	Err error
-	// Code names the cause of Err in a stable word, "" without one: Error.Code of an [*Error],
-	// and for EventRefreshFailed invalid_grant, provider_unavailable, provider_rejected or
-	// internal, which mean what they mean there.
+	// Code names the cause of Err in one stable word. Of an [*Error] it is Error.Code. For
+	// EventRefreshFailed it is one of invalid_grant, provider_unavailable, provider_rejected
+	// and internal, which mean what they mean for an Error. It is "" without an Err, and for
+	// errors of other kinds.
 	Code string
-	// Ended says that the session has ended: true for EventLogout, and for
-	// EventRefreshFailed if the provider refused a refresh that the session needs.
+	// Ended says that the event ended the session. It is true for EventLogout, and for an
+	// EventRefreshFailed with which the session ended.
 	Ended bool
-	// Duration is how long it took, zero for the other kinds. For EventLogin it is the time
-	// since the redirect to the provider, including what the user did there, in
-	// milliseconds; for a login that could not start, the time since its request. For EventRefresh and
-	// EventRefreshFailed it is the time of the refresh: the calls to the provider and to
-	// Options.Coordinator, and the wait for another instance's turn.
+	// Duration is how long a login or a refresh took, and zero for other kinds. That of an
+	// EventLogin begins with the redirect to the provider and includes what the user did
+	// there, to the millisecond. That of a login that could not start is the time of the
+	// attempt. That of EventRefresh and EventRefreshFailed includes the calls to the provider
+	// and to Options.Coordinator, and the wait for another instance's refresh.
 	Duration time.Duration
 }
 

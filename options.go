@@ -159,7 +159,7 @@ type Options struct {
 
 	// OnEvent, if set, is called for every [Event], for metrics and audit logs. It is
 	// called while the request waits, with the values of its context, and has to be safe
-	// for concurrent use.
+	// for concurrent use. The module oauthloginotel has one that makes metrics and traces.
 	OnEvent func(context.Context, Event)
 
 	// Logger receives what happens, without tokens, codes, cookies or e-mail addresses:
