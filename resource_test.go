@@ -540,7 +540,9 @@ func TestResourceRedirects(t *testing.T) {
 		a, api := withAPIs(t, apptest.Config{})
 		elsewhere := ""
 		a.Net["elsewhere.test"] = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { elsewhere = r.Header.Get("Authorization") + "." })
-		api.says = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.test/", http.StatusFound) }
+		api.says = func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://elsewhere.test/", http.StatusFound)
+		}
 		b := a.Browser(t)
 		b.Login("/dashboard")
 		if resp := b.Get("/orders"); resp.StatusCode != http.StatusOK || elsewhere != "." {
