@@ -164,6 +164,23 @@ func TestClientFor(t *testing.T) {
 	})
 }
 
+// Users of one application have tokens of their own.
+func TestResourceTokensOfTwoUsers(t *testing.T) {
+	t.Parallel()
+	a, api := withAPIs(t, apptest.Config{})
+	b := a.Browser(t)
+	b.Login("/dashboard")
+	b.Get("/orders")
+	a.Provider.AutoApprove("bob")
+	other := a.Browser(t)
+	other.Login("/dashboard")
+	other.Get("/orders")
+	if sent := api.calls(); len(sent) != 2 || sent[0] == sent[1] {
+		t.Errorf("%d calls, with one token", len(sent))
+	}
+	a.WantRefreshes(t, 2)
+}
+
 // A token for an API lives as long as it says, and is renewed as early as the session's own.
 func TestResourceTokensExpire(t *testing.T) {
 	t.Parallel()

@@ -20,5 +20,6 @@ var mutants = slices.Concat(
 	profileMutants,
 	providerMutants,
 	providersMutants,
+	resourceMutants,
 	sessionMutants,
 )

@@ -169,7 +169,7 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "Close does not wait for refreshes", file: "middleware.go",
-		old: "errors.Join(m.refreshes.flights.Idle(ctx), m", new: "errors.Join(m",
+		old: "errors.Join(m.refreshes.flights.Idle(ctx), m.resources.flights.Idle(ctx))", new: "m.resources.flights.Idle(ctx)",
 		tests: "TestClose",
 	},
 }

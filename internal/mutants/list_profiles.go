@@ -104,7 +104,7 @@ var profileMutants = []mutant{
 	},
 	{
 		name: "a nonce that is wanted causes a refresh", file: "client.go",
-		old: "len(rec.extra.dpopKey) > 0 && (code", new: "len(rec.extra.dpopKey) > 1<<20 && (code",
+		old: "len(token.rec.extra.dpopKey) == 0 || code", new: "true || code",
 		tests: "TestProofsThatAnAPIRefuses",
 	},
 	{

@@ -1,0 +1,140 @@
+package main
+
+// resourceMutants weaken what is promised of tokens for APIs, and of what APIs ask for.
+var resourceMutants = []mutant{
+	{
+		name: "calls of one instance do not wait for their turns", file: "internal/instances/lines.go",
+		old: "	if first := l.first[id]; first != nil {\n		return first\n	}\n", new: "",
+		packages: ". ./internal/instances", tests: "TestResourceTokensAtOnce|TestTurnsOfOneInstance",
+	},
+	{
+		name: "a refresh behind a token of an API is taken for done", file: "refresh.go",
+		old: "err != nil || latest.hasNewerToken(old) || !latest.tokens.issued.Before(start)", new: "true",
+		tests: "TestRefreshBehindAResource|TestResourceTokensAtOnce",
+	},
+	{
+		name: "the token of an API becomes the session's own", file: "resourcetokens.go",
+		old: "	fresh.tokens.refresh = seal.NewToken(t.Refresh)\n", new: "	fresh.tokens.refresh, fresh.tokens.access = seal.NewToken(t.Refresh), t.Access\n",
+		tests: "TestClientFor",
+	},
+	{
+		name: "a rotated refresh token is lost", file: "resourcetokens.go",
+		old: `if t.Refresh == "" || t.Refresh == rec.tokens.refresh.Text() {`, new: "if true {",
+		tests: "TestClientFor",
+	},
+	{
+		name: "a refusal of an API's token ends the session", file: "resourcetokens.go",
+		old: "case refusal == protocol.GrantEnded || errors.As(err, &other):", new: "case refusal != protocol.NotRefused || errors.As(err, &other):",
+		tests: "TestResourceRefused",
+	},
+	{
+		name: "a refusal of an API's token pauses the refresh of the session's own", file: "resourcetokens.go",
+		old: "case refusal == protocol.Refused || protocol.Misconfigured(err): // the resource", new: "case refusal == protocol.Refused:",
+		tests: "TestResourceRefused",
+	},
+	{
+		name: "a refused resource is asked for all the time", file: "resourcetokens.go",
+		old: "		x.pause(to, rejected, err)\n", new: "",
+		tests: "TestResourceRefused",
+	},
+	{
+		name: "the end of the grant goes unnoticed", file: "resourcetokens.go",
+		old: "case refusal == protocol.GrantEnded || errors.As(err, &other):", new: "case errors.As(err, &other):",
+		tests: "TestResourceRefused",
+	},
+	{
+		name: "tokens of another user are taken", file: "resourcetokens.go",
+		old: "		err = sameUser(rec, t)\n", new: "",
+		tests: "TestResourceTokenOfAnotherUser",
+	},
+	{
+		name: "other instances do not get the token of an API", file: "resourcetokens.go",
+		old: "		x.refreshes.sessions.grants.Put(ctx, to.key, old, []byte(sealed), token.expiry.Sub(now))\n", new: "		_ = sealed\n",
+		tests: "TestCoordinatorSharesResourceTokens",
+	},
+	{
+		name: "the token of an API is not sealed under its key", file: "resourcetokens.go",
+		old: "sealed, err := x.sealer.Seal(to.key, token.pack())", new: "sealed, err := string(token.pack()), error(nil)",
+		tests: "TestCoordinatorSharesResourceTokens",
+	},
+	{
+		name: "an instance that waited for its turn asks again", file: "resourcetokens.go",
+		old: "	shared, old := x.ofInstances(ctx, to, rejected)\n	failed :=", new: "	_, old := x.ofInstances(ctx, to, rejected)\n	var shared *resourceToken\n	failed :=",
+		tests: "TestCoordinatorResourceWithoutRotation",
+	},
+	{
+		name: "a token that comes after the end is used", file: "resourcetokens.go",
+		old: "	if ended {\n		revoke(ctx)\n		return errSessionEnded\n	}\n", new: "	_ = ended\n",
+		tests: "TestClientForAfterTheEnd",
+	},
+	{
+		name: "a rejected token is sent again", file: "resourcetokens.go",
+		old: "	return other != nil && t.access == other.access\n", new: "	return false\n",
+		tests: "TestResourceTokenRejected",
+	},
+	{
+		name: "an API that rejects every token gets new ones without end", file: "client.go",
+		old: "return time.Since(token.of.issued) >= rejectedPause || token.of.accepted.Load()", new: "return true",
+		tests: "TestResourceTokenRejected",
+	},
+	{
+		name: "the token of an API goes to any origin", file: "resource.go",
+		old: "if t.origin != \"\" && weburl", new: "if false && weburl",
+		tests: "TestResourceFaults",
+	},
+	{
+		name: "all APIs share a token", file: "resource.go",
+		old: "string(rec.id[:])+weburl.Encode(t.params...))", new: "string(rec.id[:]))",
+		tests: "TestClientFor",
+	},
+	{
+		name: "all sessions share a token", file: "resource.go",
+		old: "string(rec.id[:])+weburl.Encode(t.params...))", new: "weburl.Encode(t.params...))",
+		tests: "TestResourceTokensOfTwoUsers",
+	},
+	{
+		name: "memory of tokens grows without bounds", file: "internal/memory/lasting.go",
+		old: "(l.bytes > maxLastingBytes || !now.Before(e.Value.(*lasting[V]).until))", new: "!now.Before(e.Value.(*lasting[V]).until)",
+		packages: "./internal/memory", tests: "TestLasting",
+	},
+	{
+		name: "a token outlives its time in memory", file: "internal/memory/lasting.go",
+		old: "	if !now.Before(found.until) {\n		l.remove(e)\n		return value, false\n	}\n", new: "",
+		packages: "./internal/memory", tests: "TestLasting",
+	},
+	{
+		name: "an API that wants another sign-in causes a refresh", file: "client.go",
+		old: "	if _, ok := protocol.NeedsOf(resp); ok {\n		return false\n	}\n", new: "",
+		tests: "TestAPIWantsAnotherSignIn|TestAPIChallengesWithoutAWay",
+	},
+	{
+		name: "what an API asks for has no bounds", file: "internal/protocol/needs.go",
+		old: "	if len(list) > maxNeeds {\n		return nil\n	}\n", new: "",
+		packages: "./internal/protocol", tests: "TestNeedsOf",
+	},
+	{
+		name: "what an API asks for has any characters", file: "internal/protocol/needs.go",
+		old: "		case NoScopeToken(word):\n			return nil\n", new: "",
+		packages: "./internal/protocol", tests: "TestNeedsOf",
+	},
+	{
+		name: "an API sends the user round for scopes", file: "apichallenge.go",
+		old: "	case denied:\n", new: "	case false:\n",
+		tests: "TestAPIWantsScopesInVain",
+	},
+	{
+		name: "an API sends the user round for scopes that were granted", file: "apichallenge.go",
+		old: "	case len(missing) == 0 || ", new: "	case ",
+		tests: "TestAPIWantsScopes|TestAPIChallengesWithoutAWay",
+	},
+	{
+		name: "an API sends the user round to sign in", file: "apichallenge.go",
+		old: "now.Sub(authTime) > p.MaxAge && !answer", new: "now.Sub(authTime) > p.MaxAge",
+		tests: "TestAPIWantsASignInNow",
+	},
+	{
+		name: "an API's challenge leads to any provider", file: "policy.go",
+		old: "		Provider: rec.user.Provider, AuthParams: params,\n", new: "		AuthParams: params,\n",
+		tests: "TestAPIChallengeOfOneProvider",
+	},
+}
