@@ -14,11 +14,11 @@ import (
 )
 
 var (
-	// ErrNoSession is the error of calls through [Middleware.Client] with a context
-	// that has no session.
+	// ErrNoSession is the error of calls through [Middleware.Client] and
+	// [Middleware.ClientFor] with a context that has no session.
 	ErrNoSession = errors.New("oauthlogin: no session in the context; is the handler behind RequireAuth?")
-	// ErrNoToken is the error of calls through [Middleware.Client] when the session has
-	// no access token that is still valid.
+	// ErrNoToken is the error of calls through [Middleware.Client] and
+	// [Middleware.ClientFor] when the session has no access token that is still valid.
 	ErrNoToken = errors.New("oauthlogin: the session has no valid access token")
 )
 
@@ -33,7 +33,8 @@ var (
 // its body can be replayed (see [http.Request].GetBody). Tokens that are refreshed
 // this way are saved in Options.Store at once; without a store they reach the cookie
 // with the next request that this instance serves, or any with Options.Coordinator. A token that a refresh has just
-// brought, and that no API has accepted yet, is not refreshed again for ten seconds.
+// brought, and that no API has accepted yet, is not refreshed again for ten seconds. A 401
+// response that asks for another sign-in causes no refresh: see [ChallengeOf].
 //
 // The tokens of a login with [Provider].DPoP are sent as such, with a proof for each
 // request (RFC 9449 section 7.1). A request that an API rejects to ask for a nonce is sent

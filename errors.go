@@ -34,10 +34,10 @@ import (
 //	invalid_grant         400  the provider did not accept the code
 //	unauthenticated       401  a form was sent, or HTML requested by a script, without a session
 //	insufficient_user_authentication
-//	                      401  the same with a session, and a [Policy] asks for a new sign-in
-//	insufficient_scope    401  the same with a session, and a [Policy] asks for more scopes
+//	                      401  the same with a session, and a [Policy] or an API asks for a new sign-in
+//	insufficient_scope    401  the same with a session, and a [Policy] or an API asks for more scopes
 //	                      403  a script's request, after the user or the provider denied them
-//	forbidden             403  the session does not satisfy a [Policy]
+//	forbidden             403  the session does not satisfy a [Policy], or an API in [Middleware.Challenge]
 //	device_not_bound      403  a [Policy] asks for a session that is bound to a device
 //	sign_in_refused       403  Options.OnSignIn refused the login
 //	step_up_failed        403  the sign-in does not meet the requested max_age or acr_values

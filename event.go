@@ -26,12 +26,14 @@ const (
 	EventRefresh EventKind = "refresh"
 	// EventRefreshFailed reports a refresh that failed. If the provider says that the grant
 	// has ended, the session has ended, too. If it refuses otherwise, the session ends with
-	// its access token. After any other failure it goes on without a new token.
+	// its access token. After any other failure it goes on without a new token. The request
+	// for the token of a [Resource] counts if it fails for reasons other than the resource.
 	EventRefreshFailed EventKind = "refresh_failed"
-	// EventDenied reports a signed-in user who does not satisfy a [Policy].
+	// EventDenied reports a signed-in user who does not satisfy a [Policy], or an API whose
+	// challenge no login answers.
 	EventDenied EventKind = "denied"
 	// EventStepUp reports a user who is sent to sign in again, or to grant scopes, for
-	// [Middleware.Require].
+	// [Middleware.Require] or [Middleware.Challenge].
 	EventStepUp EventKind = "step_up"
 	// EventDeviceBound reports a session that is bound to a device from now on: see
 	// Options.BindDevices.

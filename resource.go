@@ -18,6 +18,8 @@ import (
 // A Resource is an API that wants an access token of its own, for [Middleware.ClientFor].
 // Which of the fields to set is the provider's choice.
 type Resource struct {
+	_ [0]func() // keyed literals only
+
 	// URL is the API's http or https URL, without a fragment. The token goes to its origin
 	// alone. Unless Audience is set, URL is sent as resource (RFC 8707 section 2).
 	URL string

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -217,6 +218,58 @@ func TestResourceTokensExpire(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A rotated refresh token is not lost with the response of the application, nor is the one
+// before sent again.
+func TestResourceLostResponses(t *testing.T) {
+	t.Parallel()
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		a, _ := withAPIs(t, with)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		for _, path := range []string{"/orders", "/invoices", "/orders", "/audit"} {
+			lost := b.Clone()
+			if resp := lost.Get(path); resp.StatusCode != http.StatusOK {
+				t.Errorf("%s: %d %s", path, resp.StatusCode, resp.Text)
+			}
+		}
+		time.Sleep(refreshDue)
+		if !b.SignedIn() {
+			t.Error("the session has ended")
+		}
+		a.WantRefreshes(t, 4)
+	})
+}
+
+// The loss of the provider's response costs the session, as that to a refresh does, once the
+// provider says so, and not before.
+func TestResourceResponseIsLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := withAPIs(t, apptest.Config{})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		a.RespondToRefreshes(func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+			next(httptest.NewRecorder(), r)
+			http.Error(w, "lost", http.StatusServiceUnavailable)
+		})
+		for range 3 {
+			if resp := b.Get("/orders"); resp.StatusCode != http.StatusBadGateway {
+				t.Errorf("%d %s", resp.StatusCode, resp.Text)
+			}
+		}
+		if a.WantRefreshes(t, 1); !b.SignedIn() {
+			t.Error("the session has ended")
+		}
+		a.RespondToRefreshes(nil)
+		time.Sleep(5 * time.Second)
+		b.Get("/orders")
+		if a.WantRefreshes(t, 2); b.SignedIn() {
+			t.Error("the session goes on with a refresh token that is spent")
+		}
+		a.Events.Want(t, "login test/alice", "refresh_failed test/alice error", "refresh_failed test/alice error")
+	})
 }
 
 // A provider whose tokens have expired already is not asked all the time.
