@@ -13,8 +13,9 @@ import (
 )
 
 // A ChallengeError is an API's response that asks for more than the access token shows: for
-// scopes (RFC 6750 section 3.1) or for another sign-in (RFC 9470). [ChallengeOf] makes it of
-// a response, and [Middleware.Challenge] sends the user where it leads. Its fields are what
+// scopes (RFC 6750 section 3.1) or for another sign-in (RFC 9470). It is the error of such a
+// call through [Middleware.Client] and [Middleware.ClientFor]; [errors.As] finds it.
+// [Middleware.Challenge] sends the user where it leads. Its fields are what
 // the API wrote, at most 32 scopes or ACR values and 1,024 bytes of each; what cannot be
 // requested from a provider is left out.
 type ChallengeError struct {
@@ -37,20 +38,10 @@ func (e *ChallengeError) Error() string {
 	return "oauthlogin: the API responded with error \"" + protocol.ErrorCode(e.Code) + "\""
 }
 
-// ChallengeOf returns a [*ChallengeError] if an API's response is one: status 403 with
+// challengeOf returns a [*ChallengeError] if an API's response is one: status 403 with
 // insufficient_scope, or 401 with insufficient_user_authentication, in a challenge of the
-// scheme Bearer or DPoP in WWW-Authenticate. It returns nil for every other response. It
-// neither reads nor closes the body.
-//
-//	resp, err := auth.Client(r.Context()).Do(req)
-//	if err == nil {
-//		defer resp.Body.Close()
-//		err = oauthlogin.ChallengeOf(resp)
-//	}
-//	if auth.Challenge(w, r, err) {
-//		return
-//	}
-func ChallengeOf(resp *http.Response) error {
+// scheme Bearer or DPoP in WWW-Authenticate.
+func challengeOf(resp *http.Response) error {
 	needs, ok := protocol.NeedsOf(resp)
 	if !ok {
 		return nil
@@ -61,6 +52,11 @@ func ChallengeOf(resp *http.Response) error {
 // Challenge responds to a request whose handler has called an API that asks for more: with
 // the way to a login that brings it. It reports whether err is, or wraps, a
 // [*ChallengeError]; if not, it writes nothing. Call it before anything is written.
+//
+//	resp, err := auth.Client(r.Context()).Get("https://payments.example.com/v1/payments")
+//	if auth.Challenge(w, r, err) {
+//		return
+//	}
 //
 // The response is that of [Middleware.Require] for the same [Policy]: a page navigation is
 // redirected to the session's provider, to ask for the missing scopes in addition to those

@@ -32,9 +32,13 @@ var (
 // After a 401 response the token is refreshed once and the request sent once more, if
 // its body can be replayed (see [http.Request].GetBody). Tokens that are refreshed
 // this way are saved in Options.Store at once; without a store they reach the cookie
-// with the next request that this instance serves, or any with Options.Coordinator. A token that a refresh has just
-// brought, and that no API has accepted yet, is not refreshed again for ten seconds. A 401
-// response that asks for another sign-in causes no refresh: see [ChallengeOf].
+// with the next request that this instance serves, or any with Options.Coordinator. A token
+// that a refresh has just brought, and that no API has accepted yet, is not refreshed again
+// for ten seconds.
+//
+// A response that asks for more scopes or for another sign-in causes no refresh. It is not
+// returned: the request fails with a [*ChallengeError], which [Middleware.Challenge] turns
+// into the way to such a login.
 //
 // The tokens of a login with [Provider].DPoP are sent as such, with a proof for each
 // request (RFC 9449 section 7.1). A request that an API rejects to ask for a nonce is sent
@@ -60,7 +64,18 @@ type sessionTransport struct {
 
 // RoundTrip ends with the context of the session's request as well as with that of r.
 func (t *sessionTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return roundtrip.Until(t.ctx, r, func(ctx context.Context) (*http.Response, error) { return t.roundTrip(ctx, r) })
+	return roundtrip.Until(t.ctx, r, func(ctx context.Context) (*http.Response, error) {
+		resp, err := t.roundTrip(ctx, r)
+		if err != nil || !roundtrip.SameOriginAsAsked(r) {
+			return resp, err
+		}
+		if err := challengeOf(resp); err != nil {
+			io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
+			resp.Body.Close()
+			return nil, err
+		}
+		return resp, nil
+	})
 }
 
 func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*http.Response, error) {

@@ -35,7 +35,6 @@ func ExampleMiddleware_Challenge() {
 		resp, err := auth.Client(r.Context()).Get("https://payments.example.com/v1/payments")
 		if err == nil {
 			defer resp.Body.Close()
-			err = oauthlogin.ChallengeOf(resp)
 		}
 		switch {
 		case auth.Challenge(w, r, err):

@@ -138,6 +138,8 @@ func newHuntedApp(t *testing.T, h *apptest.LeakHunt, with apptest.Config) *appte
 	apptest.Prints(h, a.Opts.Providers[0])
 	apptest.Prints(h, a.Auth)
 	apptest.Prints(h, oauthlogin.LoginOptions{ReturnTo: "/page"})
+	apptest.Prints(h, oauthlogin.Resource{URL: "https://api.example/", Scopes: []string{"read"}})
+	apptest.Prints(h, &oauthlogin.ChallengeError{Code: "insufficient_scope", Scopes: []string{"read"}})
 	apptest.Prints(h, oauthlogin.Policy{Scopes: []string{"openid"}})
 	apptest.Prints(h, oauthlogin.Choice{Provider: "test", Label: "Test", URL: "/login?provider=test"})
 	apptest.Prints(h, oauthlogin.Texts{Lang: "de", ByKey: map[string]string{"button.home": "Startseite"}})

@@ -49,12 +49,12 @@ var agreementMutants = []mutant{
 	},
 	{
 		name: "a logout leaves a session alone that cannot be told", file: "logout.go",
-		old: "			rec = m.sessions.carried(r)\n", new: "			rec = nil\n",
+		old: "			rec, proven = m.sessions.carried(r)\n", new: "			rec, proven = nil, false\n",
 		tests: "TestCoordinatorEndsWhatCannotBeTold",
 	},
 	{
 		name: "a login leaves a session alone that cannot be told", file: "callback.go",
-		old: "old = m.sessions.carried(r); old != nil && old.isOf(rec)", new: "old != nil",
+		old: "old, proven = m.sessions.carried(r); old != nil && (!proven || old.isOf(rec))", new: "old, proven = nil, false; proven",
 		tests: "TestCoordinatorEndsWhatCannotBeTold",
 	},
 	{

@@ -79,7 +79,7 @@ var providersMutants = []mutant{
 	},
 	{
 		name: "any form has a user", file: "formpost.go",
-		old: "	if p.apple != nil {\n		response.User", new: "	if p != nil {\n		response.User",
+		old: "p.apple != nil && apple.Name(field) != \"\" {", new: "field != \"\" || apple.Name(field) != \"\" {",
 		tests: "TestFormPostPage",
 	},
 	{
