@@ -15,6 +15,7 @@ require (
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/gorilla/sessions v1.4.0
 	github.com/jackc/pgx/v5 v5.13.0
+	github.com/markbates/goth v1.82.0
 	github.com/oauthlogin/oauthlogin v0.0.0-00010101000000-000000000000
 	github.com/oauthlogin/oauthlogin/oauthloginotel v0.0.0-00010101000000-000000000000
 	github.com/oauthlogin/oauthlogin/oauthloginpg v0.0.0-00010101000000-000000000000
@@ -37,6 +38,8 @@ require (
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
+	github.com/gorilla/context v1.1.1 // indirect
+	github.com/gorilla/mux v1.6.2 // indirect
 	github.com/gorilla/securecookie v1.1.2 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect

@@ -1,0 +1,25 @@
+// Package migration has one small application three times: signing in by hand with x/oauth2,
+// with gothic, and with oauthlogin. One test runs all of them, and another one counts their
+// lines. docs/migrating.md shows what becomes of each part.
+package migration
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+)
+
+// A config is what the application is told about its provider.
+type config struct{ issuer, clientID, clientSecret, base string }
+
+func showHome(w http.ResponseWriter, name string) {
+	if name == "" {
+		fmt.Fprint(w, `<a href="/dashboard">Sign in</a>`)
+		return
+	}
+	fmt.Fprintf(w, "Home of %s", html.EscapeString(name))
+}
+
+func showDashboard(w http.ResponseWriter, name string) {
+	fmt.Fprintf(w, `Hello, %s <form method="post" action="/logout"><button>Sign out</button></form>`, html.EscapeString(name))
+}
