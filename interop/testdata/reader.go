@@ -52,6 +52,7 @@ var (
 	auth    *oauthlogin.Middleware
 	session *oauthlogin.Session
 	client  *oauth2.Config
+	billing *http.Client
 
 	ctx    context.Context
 	w      http.ResponseWriter
