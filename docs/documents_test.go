@@ -20,28 +20,19 @@ type declaration struct {
 	names    []string // of all that it may use
 }
 
-// testDeclarations returns those of all test files of this package and of those
-// below internal, by name.
+// testDeclarations returns those of all test files, by name.
 func testDeclarations(t *testing.T) map[string]declaration {
 	t.Helper()
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	below, err := filepath.Glob("internal/*/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
 	declarations := map[string]declaration{}
-	beside, err := filepath.Glob("docs/*_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var names []string
+	for _, pattern := range []string{"*_test.go", "*/*_test.go", "internal/*/*_test.go", "interop/*/*_test.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, found...)
 	}
-	kit, err := filepath.Glob("oauthlogintest/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range slices.Concat(kit, files, below, beside) {
+	for _, name := range names {
 		source, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -127,27 +118,26 @@ func testsNamed(text string) (names []string) {
 func TestDocumentsNameTests(t *testing.T) {
 	t.Parallel()
 	declarations := testDeclarations(t)
-	for _, document := range []struct {
-		name  string
-		least int // names of tests
-	}{{"docs/conformance.md", 100}, {"docs/threat-model.md", 40}, {"docs/providers.md", 5}, {"SECURITY.md", 0}, {"README.md", 0}} {
-		text, err := os.ReadFile(document.name)
+	least := map[string]int{"docs/conformance.md": 100, "docs/threat-model.md": 40} // names of tests
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)
 		}
+		text = codeBlock.ReplaceAll(text, nil)
 		for _, name := range testName.FindAllString(string(text), -1) {
 			if _, ok := declarations[name]; !ok {
-				t.Errorf("%s: there is no %s", document.name, name)
+				t.Errorf("%s: there is no %s", document, name)
 			}
 		}
 		named := testsNamed(string(text))
-		if len(named) < document.least {
-			t.Errorf("%s: names %d tests", document.name, len(named))
+		if len(named) < least[document] {
+			t.Errorf("%s: names %d tests", document, len(named))
 		}
 		for _, name := range named {
 			test, row, ok := strings.Cut(name, "/")
 			if ok && !slices.ContainsFunc(withTables(declarations, test), func(d declaration) bool { return slices.Contains(d.literals, row) }) {
-				t.Errorf("%s: %s has no %q", document.name, test, row)
+				t.Errorf("%s: %s has no %q", document, test, row)
 			}
 		}
 	}

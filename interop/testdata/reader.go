@@ -87,7 +87,9 @@ func roleOf(ctx context.Context, issuer, subject string) (role string, known boo
 	return "", false, nil
 }
 
-func newApp(secret string, provider oauthlogin.Provider, client *http.Client) (http.Handler, error) { return nil, nil }
+func newApp(secret string, provider oauthlogin.Provider, client *http.Client) (http.Handler, error) {
+	return nil, nil
+}
 
 func runApp(t *testing.T) *oauthlogintest.Site { return nil }
 
