@@ -156,12 +156,12 @@ func startNginx(t *testing.T, config, addr string) http.RoundTripper {
 		}
 		config = strings.Replace(config, old, replacement, 1)
 	}
-	temp := ""
+	var temp strings.Builder
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		temp += fmt.Sprintf("%s_temp_path %s;\n", kind, filepath.Join(dir, kind))
+		fmt.Fprintf(&temp, "%s_temp_path %s;\n", kind, filepath.Join(dir, kind))
 	}
 	file := filepath.Join(dir, "nginx.conf")
-	config = "daemon off;\nmaster_process off;\npid " + filepath.Join(dir, "pid") + ";\nerror_log stderr notice;\nevents {}\nhttp {\naccess_log off;\n" + temp + config + "}\n"
+	config = "daemon off;\nmaster_process off;\npid " + filepath.Join(dir, "pid") + ";\nerror_log stderr notice;\nevents {}\nhttp {\naccess_log off;\n" + temp.String() + config + "}\n"
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
