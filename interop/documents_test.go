@@ -115,12 +115,11 @@ var shapes = []string{
 func (b block) check(imports *imports) error {
 	var least []error
 	for _, shape := range shapes {
-		files := token.NewFileSet()
-		file, err := parser.ParseFile(files, "block", fmt.Sprintf(shape, b.code), parser.SkipObjectResolution)
+		file, err := parser.ParseFile(imports.files, "block", fmt.Sprintf(shape, b.code), parser.SkipObjectResolution)
 		if err != nil {
 			continue
 		}
-		faults := imports.check(files, file)
+		faults := imports.check(file)
 		if len(faults) == 0 {
 			return nil
 		}
@@ -136,9 +135,10 @@ func (b block) check(imports *imports) error {
 
 // imports are the packages that blocks may use.
 type imports struct {
-	reader  []byte            // testdata/reader.go
-	exports map[string]string // files, by import path
-	paths   map[string]string // by name
+	reader   []byte // testdata/reader.go
+	files    *token.FileSet
+	importer types.Importer    // which keeps what it has read
+	paths    map[string]string // by name
 }
 
 func importsOf(t *testing.T) *imports {
@@ -152,7 +152,7 @@ func importsOf(t *testing.T) *imports {
 		t.Fatal(err)
 	}
 	args := []string{"list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}"}
-	all := &imports{reader: reader, exports: map[string]string{}, paths: map[string]string{}}
+	all := &imports{reader: reader, files: token.NewFileSet(), paths: map[string]string{}}
 	for _, spec := range file.Imports {
 		name := strings.Trim(spec.Path.Value, `"`)
 		args = append(args, name)
@@ -168,17 +168,24 @@ func importsOf(t *testing.T) *imports {
 	if err != nil {
 		t.Fatal(err)
 	}
+	exports := map[string]string{} // files, by import path
 	for line := range strings.Lines(string(output)) {
 		name, export, _ := strings.Cut(strings.TrimSpace(line), " ")
-		all.exports[name] = export
+		exports[name] = export
 	}
+	all.importer = importer.ForCompiler(all.files, "gc", func(path string) (io.ReadCloser, error) {
+		if exports[path] == "" {
+			return nil, fmt.Errorf("import %s: testdata/reader.go does not", path)
+		}
+		return os.Open(exports[path])
+	})
 	return all
 }
 
 // check type-checks a file together with what the reader has. It adds the imports to a
 // file without any.
-func (all *imports) check(files *token.FileSet, file *ast.File) (faults []error) {
-	reader, err := parser.ParseFile(files, "reader.go", all.reader, parser.SkipObjectResolution)
+func (all *imports) check(file *ast.File) (faults []error) {
+	reader, err := parser.ParseFile(all.files, "reader.go", all.reader, parser.SkipObjectResolution)
 	if err != nil {
 		return []error{err}
 	}
@@ -217,12 +224,7 @@ func (all *imports) check(files *token.FileSet, file *ast.File) (faults []error)
 		}
 	}
 	config := types.Config{
-		Importer: importer.ForCompiler(files, "gc", func(path string) (io.ReadCloser, error) {
-			if all.exports[path] == "" {
-				return nil, fmt.Errorf("import %s: testdata/reader.go does not", path)
-			}
-			return os.Open(all.exports[path])
-		}),
+		Importer: all.importer,
 		Error: func(err error) {
 			var fault types.Error
 			if errors.As(err, &fault) && !fault.Soft { // what is not used is left to the reader
@@ -230,7 +232,7 @@ func (all *imports) check(files *token.FileSet, file *ast.File) (faults []error)
 			}
 		},
 	}
-	config.Check("p", files, []*ast.File{file, reader}, nil)
+	config.Check("p", all.files, []*ast.File{file, reader}, nil)
 	return faults
 }
 
