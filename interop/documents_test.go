@@ -103,6 +103,7 @@ var shapes = []string{
 	"package p\n//line block:1\n%s",
 	"package p\nfunc _() {\n//line block:1\n%s}",
 	"package p\nfunc _() error {\n//line block:1\n%s; panic(nil) }",
+	"package p\nfunc _(r chi.Router) {\n//line block:1\n%s}",
 	"package p\nfunc _() (any, error) {\n//line block:1\n%s; panic(nil) }",
 	"package p\nvar _ = oauthlogin.Options{\n//line block:1\n%s}",
 	"package p\nvar _ = oauthlogin.Provider{\n//line block:1\n%s}",

@@ -49,10 +49,12 @@ import (
 )
 
 var (
-	auth    *oauthlogin.Middleware
-	session *oauthlogin.Session
-	client  *oauth2.Config
-	billing *http.Client
+	auth     *oauthlogin.Middleware
+	session  *oauthlogin.Session
+	client   *oauth2.Config
+	keys     [][]byte
+	provider oauthlogin.Provider
+	billing  *http.Client
 
 	ctx    context.Context
 	w      http.ResponseWriter
@@ -80,6 +82,8 @@ func home(http.ResponseWriter, *http.Request) {}
 func dashboard(http.ResponseWriter, *http.Request) {}
 
 func admin(http.ResponseWriter, *http.Request) {}
+
+func transfer(http.ResponseWriter, *http.Request) {}
 
 func adminPage(http.ResponseWriter, *http.Request) {}
 
