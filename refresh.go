@@ -187,6 +187,8 @@ func (f *refreshes) refreshLatest(ctx context.Context, r *http.Request, old *rec
 	switch {
 	case errors.Is(err, instances.ErrEnded):
 		return nil, errSessionEnded
+	case errors.Is(err, instances.ErrPaused) && refused != nil: // by whom is known here
+		return f.end(ctx, grants.TurnInPause(old), p, old, began, refused)
 	case err != nil:
 		return nil, err
 	case turn == nil: // another call or instance was faster

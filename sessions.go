@@ -246,7 +246,7 @@ func (s *activeSessions) save(w http.ResponseWriter, r *http.Request, rec *recor
 		}
 		return s.seal(latest)
 	})
-	if err == nil && s.grants.Ended(rec) { // while it was being written
+	if err == nil && s.endedMeanwhile(r.Context(), rec) { // while it was being written
 		s.vault.forget(r)
 		if w != nil {
 			s.cookies.Unset(w, s.cookies.Session)
@@ -254,6 +254,16 @@ func (s *activeSessions) save(w http.ResponseWriter, r *http.Request, rec *recor
 		return errSessionEnded
 	}
 	return err
+}
+
+// endedMeanwhile reports whether a session has ended that was saved just now.
+func (s *activeSessions) endedMeanwhile(ctx context.Context, rec *record) bool {
+	if _, creates := s.vault.(*storeVault); creates { // also what another instance has deleted
+		if _, ended, err := s.grants.Check(ctx, rec, time.Now()); err == nil {
+			return ended
+		}
+	}
+	return s.grants.Ended(rec)
 }
 
 // endAll ends all sessions of an owner that have begun so far: a user's, or those of one

@@ -309,6 +309,12 @@ func (t *Turn[R]) write(ctx context.Context, key string, value []byte, fresh R) 
 	return fresh, false, errContended
 }
 
+// TurnInPause returns a Turn without a lock, for Refused alone: between the refresh that has
+// failed and the next, no instance sends the refresh token.
+func (s *Sessions[R]) TurnInPause(rec R) *Turn[R] {
+	return &Turn[R]{s: s, old: rec, key: lockKey(rec.SessionID()), stop: make(chan struct{}), over: true}
+}
+
 // Refused ends the session whose refresh token the provider has refused, unless another
 // instance has newer tokens, which it returns.
 func (t *Turn[R]) Refused(ctx context.Context) (latest R, ended bool, err error) {
