@@ -63,6 +63,16 @@ var agreementMutants = []mutant{
 		tests: "TestNewStoreSaveDuringDelete",
 	},
 	{
+		name: "a store keeps what it saved of an ended session", file: "sessions.go",
+		old: "_, creates := s.vault.(*storeVault); creates {", new: "_, creates := s.vault.(*storeVault); false && creates {",
+		tests: "TestCoordinatorLogoutDuringGorillaSave",
+	},
+	{
+		name: "a pause keeps a refused session", file: "refresh.go",
+		old: "errors.Is(err, instances.ErrPaused) && refused != nil:", new: "errors.Is(err, instances.ErrPaused) && refused != nil && false:",
+		tests: "TestCoordinatorRefusalEndsWithToken",
+	},
+	{
 		name: "older tokens replace newer ones in memory", file: "internal/memory/grants.go",
 		old: "		case known.record.Generation() > rec.Generation(): // perhaps the only copy\n			return true\n", new: "",
 		packages: "./internal/memory", tests: "TestRefreshedKeepsNewest",
