@@ -1,6 +1,7 @@
 package oauthlogin_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -167,6 +168,38 @@ func TestCoordinatorAwayAtLoginAndLogout(t *testing.T) {
 			f.at(i)
 			old.WantUser("/api/me", "")
 			elsewhere.WantUser("/api/me", "")
+		}
+	})
+}
+
+// A session that is known is served while calls fail and changes are still heard, until its
+// access token has expired. Then public pages go on without it.
+func TestCoordinatorHeardButAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 1, apptest.Config{})
+		f.Routes = func(mux *http.ServeMux) {
+			mux.Handle("/public", f.Auth.SilentLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				s, ok := oauthlogin.FromContext(r.Context())
+				fmt.Fprint(w, ok && s.User.Subject == "alice")
+			})))
+		}
+		b := f.known(t, "alice")
+		time.Sleep(58 * time.Minute)
+		b.WantUser("/api/me", "alice") // which looks again
+		f.shared.setDelay(time.Hour)
+		for _, tt := range []struct {
+			after  time.Duration
+			code   int
+			public string
+		}{{time.Minute, http.StatusOK, "true"}, {2 * time.Minute, http.StatusServiceUnavailable, "false"}} {
+			time.Sleep(tt.after)
+			if w := f.ask(0, b.Cookies()); w.Code != tt.code {
+				t.Errorf("%v later: %d", tt.after, w.Code)
+			}
+			if public := b.Get("/public"); public.StatusCode != http.StatusOK || public.Text != tt.public {
+				t.Errorf("%v later, a public page: %d %s", tt.after, public.StatusCode, public.Text)
+			}
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
@@ -62,9 +63,14 @@ func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
 		s, r, err := m.withSession(w, r, isNoFile)
 		if s != nil {
 			var ended bool
-			if r, ended, _ = m.refreshOrEnd(w, r, s); ended {
+			var failed error
+			r, ended, failed = m.refreshOrEnd(w, r, s)
+			switch {
+			case ended:
 				s.over.Store(true)
 				s = nil
+			case errors.Is(failed, instances.ErrAway) && !s.current().tokens.valid(time.Now()): // as for RequireAuth
+				s.doubtful.Store(true)
 			}
 		}
 		if s == nil && err == nil && m.startSilentLogin(w, r) {

@@ -14,7 +14,7 @@ var firstDayMutants = []mutant{
 	},
 	{
 		name: "SilentLogin goes on with a grant that has ended", file: "silent.go",
-		old: "m.refreshOrEnd(w, r, s); ended {", new: "m.refreshOrEnd(w, r, s); ended && w == nil {",
+		old: "			case ended:\n", new: "			case ended && w == nil:\n",
 		tests: "TestSilentLoginRefreshes",
 	},
 	{
