@@ -177,6 +177,47 @@ func TestClientAuthenticationEndsNoSession(t *testing.T) {
 	}
 }
 
+// A logout signs out whatever comes of the assertion that revoking the tokens needs, and
+// waits for it no longer than for the provider.
+func TestLogoutWithoutAnAssertion(t *testing.T) {
+	t.Parallel()
+	key := clientKey(t, "ES256")
+	for name, fault := range map[string]func(context.Context) (string, error){
+		"a fault":               func(context.Context) (string, error) { return "", errors.New("the key service is away") },
+		"a panic":               func(context.Context) (string, error) { panic("the key service is away") },
+		"a hang":                func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() },
+		"one that cannot end":   func(context.Context) (string, error) { time.Sleep(time.Hour); return "late", nil },
+		"one that is not taken": func(context.Context) (string, error) { return "not.an.assertion", nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				broken := false
+				a, b := apptest.SignedIn(t, apptest.Config{Key: key, Change: func(opts *oauthlogin.Options) {
+					opts.Providers[0].ClientAssertion = func(ctx context.Context, audience string) (string, error) {
+						if broken {
+							return fault(ctx)
+						}
+						return oauthlogin.PrivateKeyJWT("app", "k1", key)(ctx, audience)
+					}
+				}})
+				broken = true
+				start := time.Now()
+				out := b.LogOut("/")
+				if out.StatusCode != http.StatusSeeOther || !strings.HasPrefix(out.Location(), "https://provider.test/") || b.SignedIn() {
+					t.Errorf("%d to %q, signed in: %t", out.StatusCode, out.Location(), b.SignedIn())
+				}
+				if took := time.Since(start); took > 10*time.Second {
+					t.Errorf("took %v", took)
+				}
+				time.Sleep(2 * time.Hour) // for the one that cannot end
+				if !strings.Contains(a.Log.String(), "revoke refresh token") || strings.Contains(a.Log.String(), "not.an.assertion") {
+					t.Errorf("logged %s", a.Log)
+				}
+			})
+		})
+	}
+}
+
 // A login that cannot make its assertion is an error page of the kind that says it is this
 // side's fault, and the code is not sent without authentication.
 func TestAssertionFaultAtLogin(t *testing.T) {

@@ -214,7 +214,7 @@ func TestMutualTLSAliases(t *testing.T) {
 	}
 	certificate := tls.Certificate{Certificate: [][]byte{{1}}, PrivateKey: key}
 	presented := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil }
-	aliases := object{"token_endpoint": testIssuer + "/mtls/token", "userinfo_endpoint": testIssuer + "/mtls/userinfo", "introspection_endpoint": 7}
+	aliases := object{"token_endpoint": testIssuer + "/mtls/token", "userinfo_endpoint": testIssuer + "/mtls/userinfo", "pushed_authorization_request_endpoint": testIssuer + "/mtls/par", "introspection_endpoint": 7}
 	for _, tt := range []struct {
 		name      string
 		transport http.RoundTripper // that NewBounded looks at
@@ -242,6 +242,7 @@ func TestMutualTLSAliases(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newFakeProvider()
 			p.doc["mtls_endpoint_aliases"] = tt.aliases
+			p.doc["pushed_authorization_request_endpoint"] = testIssuer + "/par"
 			if tt.methods != nil {
 				p.doc["token_endpoint_auth_methods_supported"] = tt.methods
 			}
@@ -255,8 +256,8 @@ func TestMutualTLSAliases(t *testing.T) {
 			case tt.want == "":
 			case err != nil || md.TokenURL != testIssuer+tt.want || md.RevocationURL != testIssuer+"/revoke" || md.AuthURL != testIssuer+"/authorize":
 				t.Errorf("%+v, %v", md, err)
-			case strings.Contains(tt.want, "mtls") != strings.Contains(md.UserInfoURL, "mtls"):
-				t.Errorf("user info at %s", md.UserInfoURL)
+			case strings.Contains(tt.want, "mtls") != strings.Contains(md.UserInfoURL, "mtls"), strings.Contains(tt.want, "mtls") != strings.Contains(md.PushURL, "mtls"):
+				t.Errorf("user info at %s, pushed authorization requests at %s", md.UserInfoURL, md.PushURL)
 			}
 		})
 	}
