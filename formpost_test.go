@@ -62,7 +62,7 @@ func TestFormPostPage(t *testing.T) {
 	a := newFormApp(t)
 	b := a.Browser(t)
 	resp := b.PostFrom("https://provider.test", "/auth/callback?state=hostile&code=hostile", url.Values{
-		"state": {`"><script>alert(1)</script>`}, "code": {"&amp;<b>"}, "error_description": {"hostile"}, "session_state": {"hostile"}, "user": {"hostile"},
+		"state": {`"><script>alert(1)</script>`}, "code": {"&amp;<b>"}, "error_description": {"hostile"}, "session_state": {"hostile"}, "user": {`{"name":{"firstName":"hostile"}}`},
 	})
 	_, fields, ok := resp.Form()
 	if !ok || len(fields) != 3 || fields.Get("state") != `"><script>alert(1)</script>` || fields.Get("code") != "&amp;<b>" || fields.Get("oauthlogin_posted") != "1" {

@@ -147,4 +147,34 @@ var profileMutants = []mutant{
 		old: `own = append(own, "dpop_jkt", thumbprint)`, new: "_ = thumbprint",
 		packages: "./internal/protocol .", tests: "TestBoundAuthorizationRequest|TestDPoP",
 	},
+	{
+		name: "a request is sent whatever the fence says", file: "internal/protocol/clientauth.go",
+		old: "	if err := passFence(ctx); err != nil {", new: "	if err := passFence(ctx); err != nil && nonce != \"\" {",
+		packages: "./internal/protocol", tests: "TestFenceBeforeEachRequest",
+	},
+	{
+		name: "a wanted nonce is looked up again", file: "internal/protocol/clientauth.go",
+		old: "cmp.Or(nonce, t.Nonces.Of(req))", new: "cmp.Or(t.Nonces.Of(req), nonce)",
+		packages: "./internal/protocol", tests: "TestNonceOfTheRefusal",
+	},
+	{
+		name: "a pushed request with an error that is no string counts", file: "internal/protocol/push.go",
+		old: `case o.Has("error"):`, new: `case o.Has("no error"):`,
+		packages: "./internal/protocol", tests: "TestPushRefused",
+	},
+	{
+		name: "a password in a file is an assertion", file: "internal/protocol/assertion.go",
+		old: "case !isCompact(text):", new: "case text == path:",
+		packages: "./internal/protocol", tests: "TestAssertionFile",
+	},
+	{
+		name: "a prefetch redeems a code", file: "internal/browser/browser.go",
+		old: "	if IsPrefetch(r) {\n		return false\n	}\n	mode", new: "	mode",
+		packages: "./internal/browser .", tests: "TestMayBeResponse|TestCallbackIsANavigation",
+	},
+	{
+		name: "a field of any size is posted again", file: "formpost.go",
+		old: `p.apple != nil && apple.Name(field) != ""`, new: `p.apple != nil && (apple.Name(field) != "" || field != "")`,
+		tests: "TestAppleFormIsHostile",
+	},
 }
