@@ -75,7 +75,7 @@ func (t *Tenants) Publishes(issuer string) bool {
 func (t *Tenants) Has(issuer string) bool {
 	rest, ok := strings.CutPrefix(issuer, t.before)
 	id, suffixed := strings.CutSuffix(rest, version)
-	return ok && suffixed && isGUID(id) && (t.id == "" || id == t.id) && (t.except == "" || id != t.except)
+	return ok && suffixed && isGUID(id) && (t.id == "" || id == t.id) && (t.except == "" || !strings.EqualFold(id, t.except))
 }
 
 // Issues reports whether an ID token can be of this issuer with this tid.

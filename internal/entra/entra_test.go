@@ -35,7 +35,7 @@ func TestTenants(t *testing.T) {
 		issues, issueNot      []string // tid
 	}{
 		{"common", []string{template}, []string{cloud + "common/v2.0", cloud + contoso + "/v2.0", ""}, []string{contoso, fabrikam, consumers}, nil},
-		{"organizations", []string{template}, []string{cloud + contoso + "/v2.0"}, []string{contoso, fabrikam}, []string{consumers}},
+		{"organizations", []string{template}, []string{cloud + contoso + "/v2.0"}, []string{contoso, fabrikam}, []string{consumers, strings.ToUpper(consumers)}},
 		{"consumers", []string{cloud + consumers + "/v2.0"}, []string{template, cloud + contoso + "/v2.0", cloud + "consumers/v2.0"}, []string{consumers}, []string{contoso}},
 		{contoso, []string{cloud + contoso + "/v2.0"}, []string{template, cloud + fabrikam + "/v2.0"}, []string{contoso}, []string{fabrikam, consumers}},
 		{"contoso.com", []string{cloud + contoso + "/v2.0"}, []string{template, cloud + "contoso.com/v2.0"}, []string{contoso, fabrikam}, nil},

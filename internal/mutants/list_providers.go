@@ -104,7 +104,7 @@ var providersMutants = []mutant{
 	},
 	{
 		name: "organizations lets personal accounts in", file: "internal/entra/entra.go",
-		old: `(t.except == "" || id != t.except)`, new: "true",
+		old: `(t.except == "" || !strings.EqualFold(id, t.except))`, new: "true",
 		packages: "./internal/entra .", tests: "TestTenants|TestMicrosoft",
 	},
 	{
