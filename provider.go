@@ -90,6 +90,10 @@ type Provider struct {
 	// that posts its fields again from the application's own origin, by a script or by a
 	// button. A router has to let POST through to the callback, and a check of the
 	// application against cross-site requests has to leave it out; RequireAuth does.
+	//
+	// Chromium applies the policy of that page, form-action 'self', to the redirects that
+	// follow. The package's own are made for that. A page that a login returns to must not
+	// redirect to another origin at once: answer with a page that leads there.
 	FormPost bool
 
 	// AlwaysUserInfo reads user info at every login and every refresh, and not only if the
