@@ -1,11 +1,13 @@
 package oauthlogin_test
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -174,6 +176,39 @@ func TestPushRequiredWithoutAnEndpoint(t *testing.T) {
 			}
 		})
 	}
+}
+
+// So it does while the assertion for the push is made, and while the provider asks for a
+// nonce.
+func TestSilentPushWithCredentials(t *testing.T) {
+	t.Parallel()
+	key := clientKey(t, "ES256")
+	synctest.Test(t, func(t *testing.T) {
+		var slow atomic.Int64
+		a := bound(t, apptest.Config{Provider: oauthlogintest.Config{RequirePAR: true}, Key: key, Change: func(opts *oauthlogin.Options) {
+			opts.Providers[0].ClientAssertion = func(ctx context.Context, audience string) (string, error) {
+				time.Sleep(time.Duration(slow.Load()))
+				return oauthlogin.PrivateKeyJWT("app", "k1", key)(ctx, audience)
+			}
+		}})
+		a.Routes = func(mux *http.ServeMux) {
+			mux.Handle("/public", a.Auth.SilentLogin(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("page")) })))
+		}
+		b := a.Browser(t)
+		for _, takes := range []time.Duration{time.Hour, 1500 * time.Millisecond} { // the latter twice, for the nonce
+			slow.Store(int64(takes))
+			start := time.Now()
+			resp := b.Get("/public", asNavigation...)
+			if took := time.Since(start); resp.Text != "page" || took != 2*time.Second || len(b.Cookies()) > 0 {
+				t.Errorf("%v: after %v: %d %s, cookies %v", takes, took, resp.StatusCode, resp.Text, b.Cookies())
+			}
+			time.Sleep(2 * time.Hour)
+		}
+		slow.Store(0)
+		if resp := b.Get("/public", asNavigation...); resp.StatusCode != http.StatusSeeOther {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
+		}
+	})
 }
 
 // SilentLogin stays within its own bound: a page does not wait for a push for longer than
