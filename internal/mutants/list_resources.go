@@ -9,7 +9,7 @@ var resourceMutants = []mutant{
 	},
 	{
 		name: "a refresh behind a token of an API is taken for done", file: "refresh.go",
-		old: "err != nil || latest.hasNewerToken(old) || !latest.tokens.issued.Before(start)", new: "true",
+		old: "err != nil || latest.hasNewerToken(old) || !latest.tokens.issued.Before(start)", new: "true || !latest.tokens.issued.Before(start)",
 		tests: "TestRefreshBehindAResource|TestResourceTokensAtOnce",
 	},
 	{
@@ -119,7 +119,7 @@ var resourceMutants = []mutant{
 	},
 	{
 		name: "an API sends the user round for scopes", file: "apichallenge.go",
-		old: "	case denied:\n", new: "	case false:\n",
+		old: "	case denied:\n", new: "	case denied && false:\n",
 		tests: "TestAPIWantsScopesInVain",
 	},
 	{
@@ -129,7 +129,7 @@ var resourceMutants = []mutant{
 	},
 	{
 		name: "an API sends the user round to sign in", file: "apichallenge.go",
-		old: "now.Sub(authTime) > p.MaxAge && !answer", new: "now.Sub(authTime) > p.MaxAge",
+		old: "now.Sub(authTime) > p.MaxAge && !answer", new: "now.Sub(authTime) > p.MaxAge && !(answer && false)",
 		tests: "TestAPIWantsASignInNow",
 	},
 	{
