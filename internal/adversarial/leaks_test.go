@@ -102,7 +102,8 @@ func newHuntedApp(t *testing.T, h *apptest.LeakHunt, with apptest.Config) *appte
 		ctx, cancel := context.WithCancel(context.WithValue(r.Context(), t, s))
 		defer cancel()
 		client := a.Auth.Client(ctx)
-		for name, v := range map[string]any{"a context": r.Context(), "another context": ctx, "a client": client, "a client's transport, which is unexported": client.Transport} {
+		of := a.Auth.ClientFor(ctx, oauthlogin.Resource{URL: "https://api.test/"}) // whose transport is like the other
+		for name, v := range map[string]any{"a context": r.Context(), "another context": ctx, "a client": client, "a client's transport, which is unexported": client.Transport, "a client for an API": of} {
 			h.Show("print of "+name, v)
 		}
 	})
@@ -115,6 +116,12 @@ func newHuntedApp(t *testing.T, h *apptest.LeakHunt, with apptest.Config) *appte
 			}
 			resp.Body.Close()
 		}
+		resp, err := a.Auth.ClientFor(r.Context(), oauthlogin.Resource{URL: "https://api.test/"}).Get("https://api.test/ok")
+		if err != nil {
+			h.SaysError("error of a call for a resource", err)
+			return
+		}
+		resp.Body.Close()
 	})
 	a.Net["api.test"] = h.Tap("api.test", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		told, _ := heardOf(r)
