@@ -3,6 +3,7 @@ package oauthlogin_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -155,9 +156,7 @@ func (m *model) apply(set []*http.Cookie) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	next := map[string]string{}
-	for name, value := range m.cookies {
-		next[name] = value
-	}
+	maps.Copy(next, m.cookies)
 	for _, c := range set {
 		if next[c.Name] = c.Value; c.MaxAge < 0 {
 			delete(next, c.Name)

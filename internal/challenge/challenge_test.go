@@ -25,13 +25,13 @@ func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, tt := range lines {
 		var schemes []string
-		scope := ""
+		var scope strings.Builder
 		for _, c := range challenge.Parse(http.Header{"Www-Authenticate": {tt.line}}) {
 			schemes = append(schemes, c.Scheme)
-			scope += c.Param("scope")
+			scope.WriteString(c.Param("scope"))
 		}
-		if got := strings.Join(schemes, " "); got != tt.schemes || scope != tt.scope {
-			t.Errorf("%q: schemes %q, scope %q", tt.line, got, scope)
+		if got := strings.Join(schemes, " "); got != tt.schemes || scope.String() != tt.scope {
+			t.Errorf("%q: schemes %q, scope %q", tt.line, got, scope.String())
 		}
 	}
 }

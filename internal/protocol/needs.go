@@ -70,7 +70,7 @@ func words(list string) (words []string) {
 	if len(list) > maxNeeds {
 		return nil
 	}
-	for _, word := range strings.Split(list, " ") {
+	for word := range strings.SplitSeq(list, " ") {
 		switch {
 		case word == "":
 		case NoScopeToken(word):
