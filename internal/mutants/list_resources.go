@@ -95,7 +95,7 @@ var resourceMutants = []mutant{
 	{
 		name: "memory of tokens grows without bounds", file: "internal/memory/lasting.go",
 		old: "(l.bytes > maxLastingBytes || !now.Before(e.Value.(*lasting[V]).until))", new: "!now.Before(e.Value.(*lasting[V]).until)",
-		packages: "./internal/memory", tests: "TestLasting",
+		packages: "./internal/memory", tests: "TestLastingIsBounded",
 	},
 	{
 		name: "a token outlives its time in memory", file: "internal/memory/lasting.go",
@@ -104,7 +104,7 @@ var resourceMutants = []mutant{
 	},
 	{
 		name: "an API that wants another sign-in causes a refresh", file: "client.go",
-		old: "	if _, ok := protocol.NeedsOf(resp); ok {\n		return false\n	}\n", new: "",
+		old: "	if _, ok := protocol.NeedsOf(resp); ok {\n		return false\n	}\n", new: "	if _, ok := protocol.NeedsOf(resp); ok {\n		return true\n	}\n",
 		tests: "TestAPIWantsAnotherSignIn|TestAPIChallengesWithoutAWay",
 	},
 	{
