@@ -3,6 +3,7 @@ package oauthlogin_test
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,10 +63,9 @@ func TestCoordinatorLogoutDuringGorillaSave(t *testing.T) {
 		b := f.known(t, "alice")
 		cookies := b.Cookies()
 		time.Sleep(3 * time.Hour) // so that the next request saves the session
-		first := true
+		var slow atomic.Bool
 		store.OnSave = func(s *sessions.Session) error {
-			if first && s.Options.MaxAge > 0 {
-				first = false
+			if s.Options.MaxAge > 0 && slow.CompareAndSwap(false, true) {
 				time.Sleep(2 * time.Second)
 			}
 			return nil

@@ -171,8 +171,9 @@ func (m *model) outage() {
 	m.note("away")
 	if m.random.IntN(2) == 0 { // in the middle of what requests do
 		var wg sync.WaitGroup
+		wait := time.Duration(m.random.IntN(int(3 * time.Second)))
 		wg.Go(func() {
-			time.Sleep(time.Duration(m.random.IntN(int(3 * time.Second))))
+			time.Sleep(wait)
 			m.shared.SetDown(true)
 		})
 		m.burst(1+m.random.IntN(6), true)
