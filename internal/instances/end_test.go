@@ -92,6 +92,7 @@ func TestMarkIsEvicted(t *testing.T) {
 		if err := maker.EndAll(t.Context(), before.user, time.Now()); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // until the maker has heard of it, and looks again
 		e.mu.Lock()
 		delete(e.values, ownerKey(before.user))
 		e.mu.Unlock()
