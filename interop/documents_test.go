@@ -262,14 +262,17 @@ func namesOf(decls []ast.Decl) (names []string) {
 	return names
 }
 
-// TestGettingStarted runs the tests of docs/getting-started.md, and one of docs/testing.md, on
-// the applications of the former.
+// TestGettingStarted runs the tests of docs/getting-started.md, and those of docs/testing.md that
+// are complete, on the applications of the former.
 func TestGettingStarted(t *testing.T) {
 	t.Parallel()
-	code := []string{}
+	var code, recipes []string
 	for _, b := range blocks(t, "go") {
-		if b.document == "../docs/getting-started.md" {
+		switch b.document {
+		case "../docs/getting-started.md":
 			code = append(code, b.code)
+		case "../docs/testing.md":
+			recipes = append(recipes, b.code)
 		}
 	}
 	if len(code) != 3 {
@@ -279,13 +282,55 @@ func TestGettingStarted(t *testing.T) {
 	before, rest, _ := strings.Cut(withMux, "func newApp(")
 	_, after, _ := strings.Cut(rest, "\n}\n")
 	before = strings.Replace(before, "import (\n", "import (\n\t\"github.com/go-chi/chi/v5\"\n", 1)
-	more := ""
-	for _, b := range blocks(t, "go") {
-		if b.document == "../docs/testing.md" && strings.Contains(b.code, "func TestSessionEnds(") {
-			more = b.code
+	more := `package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+)
+
+func TestWithAPI(t *testing.T) {
+	var token string
+	api := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { token = r.Header.Get("Authorization") })
+	site := oauthlogintest.Run(t, oauthlogintest.Config{}, func(base string, p *oauthlogintest.Provider) http.Handler {
+		auth, err := oauthlogin.New(oauthlogin.Options{
+			Keys:       [][]byte{[]byte("a key of 32 bytes or more for tests")},
+			Providers:  []oauthlogin.Provider{p.Registration(base)},
+			HTTPClient: &http.Client{Transport: withAPI{p.HTTPClient().Transport, api}},
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
+		return auth.Handler(auth.RequireAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			resp, err := auth.Client(r.Context()).Get("https://api.example.com/orders")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+		})))
+	})
+	site.SignIn("alice").Fetch("/")
+	if !strings.HasPrefix(token, "Bearer ") {
+		t.Errorf("Authorization: %q", token)
 	}
-	more = "package main\n\nimport (\n\"testing\"\n\"testing/synctest\"\n\"time\"\n)\n\n" + more
+}
+`
+	for _, name := range []string{"func TestSessionEnds(", "func TestLogoutReachesTheOtherInstance(", "func runAppWithAPI("} {
+		i := slices.IndexFunc(recipes, func(code string) bool { return strings.Contains(code, name) })
+		if i < 0 {
+			t.Fatalf("docs/testing.md has no %s", name)
+		}
+		more += "\n" + recipes[i]
+	}
 	runTests(t, map[string]string{"main.go": withMux, "main_test.go": tests, "testing_test.go": more})
 	runTests(t, map[string]string{"main.go": before + newApp + after, "main_test.go": tests})
 }
