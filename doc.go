@@ -4,11 +4,11 @@
 // [New] makes a [Middleware] from [Options]: one or several providers, and keys.
 // [Middleware.Handler] wraps an application's router. It serves the login, callback and
 // logout paths and puts the session into the context of every other request;
-// [FromContext] takes it out. [Middleware.RequireAuth] wraps what only signed-in users
+// [FromContext] returns it. [Middleware.RequireAuth] wraps what only signed-in users
 // may see, and [Middleware.Require] what only some of them may see. In a handler,
 // [Middleware.Client] calls APIs as the user.
 //
-// # The way of a request
+// # What a request goes through
 //
 // A page that needs a session redirects to /login, with its own path as return_to; a
 // script gets 401 and a URL to go to. /login redirects to the provider, and seals what
@@ -39,10 +39,10 @@
 //
 // With Options.BindDevices, browsers that support Device Bound Session Credentials prove
 // every ten minutes that they still have a key of the user's device, and a copy of their
-// cookies is worth no longer than that. See docs/device-bound-sessions.md.
+// cookies works no longer than that. See docs/device-bound-sessions.md.
 //
 // Front-channel logout is not supported: it needs session cookies in
-// frames of other sites, which browsers do not send, and proves nothing of who asks.
+// frames of other sites, which browsers do not send, and does not show who asks.
 //
 // # Key rotation
 //
@@ -75,13 +75,13 @@
 //
 // # Outages
 //
-// New performs no I/O. While a provider is down, sessions go on, logins answer 502, and
+// New performs no I/O. While a provider is down, sessions go on, logins get 502, and
 // both recover by themselves; metadata and keys that are known serve through an outage. If
 // the provider has not refreshed a session for 24 hours after its access token expired,
-// protected routes answer 503 until it does. While Options.Store fails, protected routes
-// answer 503 with Retry-After, public routes run without a session, and no session is
+// protected routes respond 503 until it does. While Options.Store fails, protected routes
+// respond 503 with Retry-After, public routes run without a session, and no session is
 // lost. While Options.Coordinator is away, a session in cookies goes on as long as its
-// access token lives, or for a minute if that has no expiry; then protected routes answer
+// access token lives, or for a minute if that has no expiry; then protected routes respond
 // 503.
 //
 // # Replicas
