@@ -58,7 +58,7 @@ type shownCookie struct {
 }
 
 // saw remembers that a session is bound, if a record that is not shared yet says so. If the
-// session is known to be bound to another key, that one counts.
+// session is known to be bound to another key since before, that one counts.
 func (b *bindings) saw(rec *record, now time.Time) {
 	if x := &rec.extra; b != nil && len(x.deviceKey) > 0 {
 		counts, _ := b.known.Add(rec.id, x.binding(rec.generation), now)
@@ -85,19 +85,16 @@ func (b *bindings) admit(r *http.Request, o opened, rec *record, now time.Time) 
 	case isNew:
 		b.events.report(r.Context(), Event{Kind: EventDeviceBound, Provider: rec.user.Provider, Subject: rec.user.Subject})
 	}
-	return admitted, admitted != nil && len(admitted.extra.deviceKey) > len(rec.extra.deviceKey)
+	return admitted, admitted != nil && len(admitted.extra.deviceKey) > 0 && !bytes.Equal(admitted.extra.deviceKey, rec.extra.deviceKey)
 }
 
 // judge is admit without reports. It says whether the request is the first to show the
 // session's bound cookie.
 func (b *bindings) judge(r *http.Request, o opened, rec *record, now time.Time) (admitted *record, isNew bool) {
 	cookie := b.good(r, o, now)
-	bound, isBound := rec.extra.binding(0), len(rec.extra.deviceKey) > 0
+	bound, isBound := b.of(rec)
 	if !isBound && len(o.record.extra.deviceKey) > 0 { // tokens whose refresh began before the binding
 		bound, isBound = o.record.extra.binding(0), true
-	}
-	if !isBound {
-		bound, isBound = b.known.Of(rec.id)
 	}
 	if !isBound && cookie != nil { // of two keys at one time, the first
 		bound, isNew = b.known.Add(rec.id, memory.Binding{Key: cookie.Key, At: now}, now)
@@ -113,12 +110,22 @@ func (b *bindings) judge(r *http.Request, o opened, rec *record, now time.Time) 
 		under := *rec
 		under.extra.deviceKey = nil
 		return &under, false
-	case len(rec.extra.deviceKey) > 0:
+	case bytes.Equal(rec.extra.deviceKey, bound.Key[:]):
 		return rec, false
 	}
 	fresh := *rec
 	fresh.extra.bind(&bound)
 	return &fresh, isNew
+}
+
+// of returns the earliest binding of a session, by its record and by what this instance
+// has seen; ok is false if there is none.
+func (b *bindings) of(rec *record) (bound memory.Binding, ok bool) {
+	bound, ok = b.known.Of(rec.id)
+	if x := &rec.extra; len(x.deviceKey) > 0 && (!ok || x.boundAt.Before(bound.At)) {
+		return x.binding(rec.generation), true
+	}
+	return bound, ok
 }
 
 // refuses reports whether admit would refuse the session of a request. It tells no one.
@@ -153,11 +160,11 @@ func (b *bindings) good(r *http.Request, o opened, now time.Time) *device.Cookie
 // complete returns a record as it is sealed: with its binding, also if the request or the
 // refresh that it is of began before that.
 func (b *bindings) complete(rec *record) *record {
-	if b == nil || len(rec.extra.deviceKey) > 0 {
+	if b == nil {
 		return rec
 	}
-	bound, ok := b.known.Of(rec.id)
-	if !ok {
+	bound, ok := b.of(rec)
+	if !ok || bytes.Equal(rec.extra.deviceKey, bound.Key[:]) {
 		return rec
 	}
 	fresh := *rec

@@ -144,3 +144,36 @@ func TestBindingOutlivesRefreshesElsewhere(t *testing.T) {
 		}
 	})
 }
+
+// Whoever copied the cookies before the binding can register a key where it is not known
+// yet. The key that was first bound counts there too, once it is seen.
+func TestFirstBindingCountsEverywhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newBoundApp(t, nil)
+		first, second := a.Auth, a.Replica(t, func(opts *oauthlogin.Options) { opts.BindDevices = true })
+		b := a.Browser(t).WithDevice()
+		b.Device.Disabled = true
+		b.Login("/dashboard")
+		thief := b.Clone().WithDevice()
+		b.Device.Disabled = false
+		time.Sleep(21 * time.Second)
+		b.Get("/dashboard")
+		wantBound(t, b, "bound")
+		time.Sleep(2 * time.Minute)
+
+		a.Auth = second
+		thief.Get("/dashboard")
+		wantBound(t, thief, "bound")
+		stolen := thief.Device.Sessions[0]
+		time.Sleep(time.Minute)
+		wantBound(t, b, "bound")
+		wantSignedOut(t, thief)
+		wantNoCookie(t, "the later key", proves(t, a, "Sec-Secure-Session-Id", stolen.Identifier,
+			"Secure-Session-Response", devicetest.Proof(stolen.Key, stolen.Challenge, false)), http.StatusBadRequest)
+		time.Sleep(11 * time.Minute)
+		wantBound(t, b, "bound")
+		a.Auth = first
+		wantSignedOut(t, thief)
+		wantBound(t, b, "bound")
+	})
+}

@@ -17,8 +17,9 @@ type Binding struct {
 	Generation uint64
 }
 
-// Bindings are the sessions that this instance has seen bound to a device. The first key
-// of a session stays.
+// Bindings are the sessions that this instance has seen bound to a device. The key that was
+// bound first counts, also if it is seen later: whoever copied the cookies before may have
+// registered another one here.
 type Bindings struct {
 	Lifetime time.Duration // of sessions
 
@@ -32,17 +33,27 @@ type boundAt struct {
 	at time.Time
 }
 
-// Add remembers that a session is bound, and returns the binding that counts: an earlier
-// one if there is one. It reports whether the session was not known to be bound.
+// Add remembers that a session is bound, and returns the binding that counts: the earliest.
+// It reports whether the session was not known to be bound.
 func (b *Bindings) Add(id ID, binding Binding, now time.Time) (counts Binding, isNew bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if known, ok := b.of[id]; ok {
-		if known.Key == binding.Key && binding.Generation > known.Generation {
-			known.Generation = binding.Generation
-			b.of[id] = known
+		counts = known
+		isEarlier := binding.At.Before(known.At)
+		switch {
+		case known.Key == binding.Key:
+			counts.Generation = max(known.Generation, binding.Generation)
+			if isEarlier {
+				counts.At = binding.At
+			}
+		case isEarlier:
+			counts = binding
 		}
-		return known, false
+		if counts != known {
+			b.of[id] = counts
+		}
+		return counts, false
 	}
 	if b.of == nil {
 		b.of = map[ID]Binding{}

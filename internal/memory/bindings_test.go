@@ -13,7 +13,7 @@ func bindingID(n int) (id memory.ID) {
 	return id
 }
 
-// The first key of a session stays, whatever is shown later.
+// The key that was bound first stays, whatever is shown later.
 func TestBindingsKeepTheFirstKey(t *testing.T) {
 	b := memory.Bindings{Lifetime: time.Hour}
 	now := time.Unix(1_700_000_000, 0)
@@ -37,6 +37,14 @@ func TestBindingsKeepTheFirstKey(t *testing.T) {
 	}
 	if counts, ok := b.Of(bindingID(1)); counts != later || !ok {
 		t.Errorf("known: %+v, %t", counts, ok)
+	}
+	earlier := memory.Binding{Key: [32]byte{3}, At: now.Add(-time.Second)}
+	if counts, isNew := b.Add(bindingID(1), earlier, now); counts != earlier || isNew {
+		t.Errorf("bound before: %+v, %t", counts, isNew)
+	}
+	again := memory.Binding{Key: earlier.Key, At: now.Add(-time.Minute)}
+	if counts, _ := b.Add(bindingID(1), again, now); counts != again {
+		t.Errorf("the same key, bound before: %+v", counts)
 	}
 }
 

@@ -129,8 +129,13 @@ var deviceMutants = []mutant{
 	},
 	{
 		name: "bindings are not remembered", file: "binding.go",
-		old: "		bound, isBound = b.known.Of(rec.id)\n", new: "",
+		old: "	bound, ok = b.known.Of(rec.id)\n", new: "",
 		tests: "TestCookiesFromBeforeTheBinding",
+	},
+	{
+		name: "the key that is seen first counts", file: "internal/memory/bindings.go",
+		old: "case isEarlier:", new: "case isEarlier && false:",
+		tests: "TestFirstBindingCountsEverywhere",
 	},
 	{
 		name: "a record of a refresh hides the binding", file: "binding.go",
@@ -139,7 +144,7 @@ var deviceMutants = []mutant{
 	},
 	{
 		name: "a refresh undoes the binding", file: "binding.go",
-		old: "	if b == nil || len(rec.extra.deviceKey) > 0 {\n		return rec\n	}", new: "	if b == nil || len(rec.extra.deviceKey) >= 0 {\n		return rec\n	}",
+		old: "	if !ok || bytes.Equal(rec.extra.deviceKey, bound.Key[:]) {\n		return rec\n", new: "	if !ok || len(rec.extra.deviceKey) >= 0 {\n		return rec\n",
 		tests: "TestTokensRefreshedDuringTheBinding|TestBindingOutlivesRefreshesElsewhere",
 	},
 	{
