@@ -229,8 +229,13 @@ func (c *deviceCall) refuse(status int, code string, err error) {
 	page.JSON(c.w, status, map[string]string{"error": code})
 }
 
-// refuseProof refuses what a browser with the session's key does not send.
+// refuseProof refuses what a browser with the session's key does not send. It reports that
+// once a minute for each session: whoever has one of their own could fill the log.
 func (c *deviceCall) refuseProof(rec *record, err error) {
+	if !c.reported.Add("refused"+string(rec.id[:]), "") {
+		c.refuse(http.StatusBadRequest, "invalid_request", err)
+		return
+	}
 	c.events.report(c.r.Context(), Event{Kind: EventDeviceRefused, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: err})
 	page.JSON(c.w, http.StatusBadRequest, map[string]string{"error": "invalid_request"})
 }

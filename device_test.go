@@ -143,6 +143,7 @@ func TestRefusedProofs(t *testing.T) {
 		} {
 			wantNoCookie(t, name, proves(t, a, header...), http.StatusBadRequest)
 			a.Events.Want(t, "device_refused test/alice error")
+			time.Sleep(2*time.Minute + time.Second)
 		}
 		resp := proves(t, a, proof(session.Key, challenge, "dbsc+jwt", false)...)
 		if resp.StatusCode != http.StatusOK || len(resp.Header["Set-Cookie"]) != 1 {
@@ -527,6 +528,21 @@ func TestDevicePathIsReserved(t *testing.T) {
 		a := newBoundApp(t, nil)
 		if resp := a.Browser(t).Follow("/login?return_to=/login/device"); resp.Request.URL.Path != "/" {
 			t.Errorf("a login leads to %s", resp.Request.URL)
+		}
+	})
+}
+
+// A user with a session of their own does not fill the log with warnings.
+func TestRefusedProofsAreReportedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newBoundApp(t, nil)
+		b := boundBrowser(t, a)
+		for range 2 {
+			for range 5 {
+				wantNoCookie(t, "another key", proves(t, a, renewal(b, devicetest.Proof((&devicetest.Device{}).NewKey(), "x", false))...), http.StatusBadRequest)
+			}
+			a.Events.Want(t, "device_refused test/alice error")
+			time.Sleep(3 * time.Minute)
 		}
 	})
 }

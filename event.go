@@ -38,8 +38,8 @@ const (
 	// EventDeviceBound reports a session that is bound to a device from now on: see
 	// Options.BindDevices.
 	EventDeviceBound EventKind = "device_bound"
-	// EventDeviceRefused reports a proof for a session that is not one of its device. Err says
-	// what is wrong with it.
+	// EventDeviceRefused reports a proof for a session that is not one of its device, at
+	// most once a minute for each session. Err says what is wrong with it.
 	EventDeviceRefused EventKind = "device_refused"
 	// EventDeviceMissing reports a request with the cookies of a bound session and without
 	// its bound cookie, at most once a minute for each session: a copy of the cookies, or a

@@ -133,6 +133,11 @@ var deviceMutants = []mutant{
 		tests: "TestCookiesFromBeforeTheBinding",
 	},
 	{
+		name: "every refused proof is reported", file: "device.go",
+		old: "!c.reported.Add(\"refused\"+string(rec.id[:]), \"\")", new: "c.reported.Add(\"refused\"+string(rec.id[:]), \"\") && false",
+		tests: "TestRefusedProofsAreReportedOnceAMinute",
+	},
+	{
 		name: "the key that is seen first counts", file: "internal/memory/bindings.go",
 		old: "case isEarlier:", new: "case isEarlier && false:",
 		tests: "TestFirstBindingCountsEverywhere",
