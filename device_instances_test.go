@@ -177,3 +177,38 @@ func TestFirstBindingCountsEverywhere(t *testing.T) {
 		wantBound(t, b, "bound")
 	})
 }
+
+// In a store that instances share, tokens that one refreshes for a request from before the
+// binding do not undo it.
+func TestBindingOutlivesRefreshesElsewhereInAStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newBoundFleet(t, func(opts *oauthlogin.Options) { opts.Store = oauthlogin.NewStore(opts.Coordinator) })
+		defer f.close()
+		b := f.Browser(t).WithDevice()
+		b.Device.Disabled = true
+		b.Login("/dashboard")
+		tab := b.Clone()
+		time.Sleep(59*time.Minute + 30*time.Second)
+		b.Device.Disabled = false
+		b.Get("/") // offers again
+		f.SlowTokens(4 * time.Second)
+		f.at(1)
+		done := make(chan bool, 1)
+		go func() { done <- tab.SignedIn() }() // refreshes, and knows of no binding
+		synctest.Wait()
+		f.at(0)
+		b.Get("/")
+		<-done
+		f.SlowTokens(0)
+		f.WantRefreshes(t, 1)
+		time.Sleep(time.Minute)
+		copied := b.Clone()
+		copied.SetCookie(apptest.BoundCookie, "")
+		for i := range f.instances {
+			f.at(i)
+			if copied.SignedIn() {
+				t.Errorf("instance %d takes the session without its bound cookie", i)
+			}
+		}
+	})
+}

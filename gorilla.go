@@ -60,7 +60,7 @@ func (v *storeVault) start(w http.ResponseWriter, r *http.Request, sealed string
 	return nil
 }
 
-func (v *storeVault) replace(w http.ResponseWriter, r *http.Request, content func() (string, int, error)) error {
+func (v *storeVault) replace(w http.ResponseWriter, r *http.Request, content func(string) (string, int, error)) error {
 	stored, err := v.store.New(r, v.cookies.Session)
 	if err != nil {
 		return fmt.Errorf("read Options.Store: %s", withoutID(stored, err))
@@ -68,7 +68,8 @@ func (v *storeVault) replace(w http.ResponseWriter, r *http.Request, content fun
 	if stored == nil || stored.IsNew {
 		return errSessionEnded
 	}
-	sealed, maxAge, err := content()
+	kept, _ := stored.Values[valueKey].(string)
+	sealed, maxAge, err := content(kept)
 	if err != nil {
 		return err
 	}

@@ -38,9 +38,9 @@ type vault interface {
 	// start writes a new session in place of whatever the request has.
 	start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error
 	// replace writes the session of a request again. It asks for the content once it has
-	// found the session, which a logout may end meanwhile. Without w it writes only
-	// what is kept on the server.
-	replace(w http.ResponseWriter, r *http.Request, content func() (sealed string, maxAge int, err error)) error
+	// found the session, which a logout may end meanwhile, and says what the server keeps of
+	// it, "" if that is nothing. Without w it writes only what is kept on the server.
+	replace(w http.ResponseWriter, r *http.Request, content func(kept string) (sealed string, maxAge int, err error)) error
 	// forget deletes what is kept on the server.
 	forget(r *http.Request)
 }
@@ -238,7 +238,11 @@ func (s *activeSessions) start(w http.ResponseWriter, r *http.Request, rec *reco
 // nothing if another sign-in has replaced the session: the response to an older request
 // must not take away the newer session's cookie.
 func (s *activeSessions) save(w http.ResponseWriter, r *http.Request, rec *record) error {
-	err := s.vault.replace(w, r, func() (string, int, error) {
+	err := s.vault.replace(w, r, func(kept string) (string, int, error) {
+		if s.bindings != nil && kept != "" { // another instance may have bound it meanwhile
+			v := cookies.Whole(kept)
+			s.lookup(&v)
+		}
 		// Signed out meanwhile: a store would create the session again, under its old id.
 		latest, ended := s.grants.Latest(rec)
 		if ended || s.grants.Replaced(rec) {
@@ -370,14 +374,14 @@ func (v *cookieVault) start(w http.ResponseWriter, r *http.Request, sealed strin
 	return v.cookies.Write(w, r, sealed, maxAge)
 }
 
-func (v *cookieVault) replace(w http.ResponseWriter, r *http.Request, content func() (string, int, error)) error {
+func (v *cookieVault) replace(w http.ResponseWriter, r *http.Request, content func(string) (string, int, error)) error {
 	if w == nil {
 		return nil
 	}
 	if value := v.cookies.Read(r); value.IsZero() {
 		return errSessionEnded
 	}
-	sealed, maxAge, err := content()
+	sealed, maxAge, err := content("")
 	if err != nil {
 		return err
 	}

@@ -143,18 +143,18 @@ func (v *engineVault) setCookie(w http.ResponseWriter, id string, maxAge int) {
 
 // replace only replaces what is there: a session that a logout has deleted meanwhile stays
 // deleted.
-func (v *engineVault) replace(w http.ResponseWriter, r *http.Request, content func() (string, int, error)) error {
+func (v *engineVault) replace(w http.ResponseWriter, r *http.Request, content func(string) (string, int, error)) error {
 	const attempts = 4
 	key := v.key(r)
 	for range attempts {
-		old, _, err := v.load(r)
+		old, kept, err := v.load(r)
 		if err != nil {
 			return err
 		}
 		if old == nil {
 			return errSessionEnded
 		}
-		sealed, maxAge, err := content()
+		sealed, maxAge, err := content(kept)
 		if err != nil {
 			return err
 		}

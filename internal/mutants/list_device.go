@@ -138,6 +138,11 @@ var deviceMutants = []mutant{
 		tests: "TestRefusedProofsAreReportedOnceAMinute",
 	},
 	{
+		name: "a binding that is in the store already is overwritten", file: "sessions.go",
+		old: "if s.bindings != nil && kept != \"\" {", new: "if false {",
+		tests: "TestBindingOutlivesRefreshesElsewhereInAStore",
+	},
+	{
 		name: "the key that is seen first counts", file: "internal/memory/bindings.go",
 		old: "case isEarlier:", new: "case isEarlier && false:",
 		tests: "TestFirstBindingCountsEverywhere",
