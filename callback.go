@@ -230,6 +230,8 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 		m.silent.resume(w, r)
 	}
 	switch {
+	case sameUser && m.bindings != nil: // as below, and no instance renews its bound cookie
+		m.sessions.grants.TellReplaced(r.Context(), old, time.Now())
 	case sameUser: // it ends with this one
 		m.sessions.grants.Replace(old, time.Now())
 	case old != nil: // a slow response that carries its cookie must not bring it back

@@ -177,7 +177,7 @@ func (c *deviceCall) isOver(binding *device.Binding) *record {
 // record that the request shows of it, nil if the request has no cookie.
 func (s *activeSessions) ofBrowser(r *http.Request, rec *record, now time.Time) (shown *record, over bool, err error) {
 	_, ended, err := s.grants.Check(r.Context(), rec, now)
-	if err != nil || ended || s.over(rec, now) || s.grants.Replaced(rec) {
+	if err != nil || ended || s.over(rec, now) || s.grants.IsReplaced(r.Context(), rec) {
 		return nil, err == nil, err
 	}
 	v, err := s.vault.read(r)

@@ -212,3 +212,22 @@ func TestBindingOutlivesRefreshesElsewhereInAStore(t *testing.T) {
 		}
 	})
 }
+
+// An identifier of an earlier login in the same browser is dead at all instances that agree.
+func TestEarlierLoginIsNotRenewedElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newBoundFleet(t, nil)
+		defer f.close()
+		b, session := f.boundAt(t, 0)
+		f.at(1)
+		if !b.SignedIn() {
+			t.Fatal("signed out")
+		}
+		f.at(0)
+		b.Login("/dashboard")
+		for i := range f.instances {
+			f.at(i)
+			wantEnded(t, "an earlier login", proves(t, f.App, "Sec-Secure-Session-Id", session.Identifier, "Secure-Session-Response", devicetest.Proof(session.Key, session.Challenge, false)))
+		}
+	})
+}

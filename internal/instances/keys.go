@@ -17,9 +17,11 @@ const (
 	kindUser    Kind = "user"
 	kindSID     Kind = "sid"
 	kindAlive   Kind = "alive"
-	KindState   Kind = "state"  // of a login
-	KindJTI     Kind = "jti"    // of a logout token
-	KindStored  Kind = "stored" // a session of NewStore
+	// kindReplaced is a session that another sign-in in its browser has replaced.
+	kindReplaced Kind = "replaced"
+	KindState    Kind = "state"  // of a login
+	KindJTI      Kind = "jti"    // of a logout token
+	KindStored   Kind = "stored" // a session of NewStore
 	// KindResource is an access token of a session for one API.
 	KindResource Kind = "resource"
 )
@@ -31,6 +33,8 @@ func Key(kind Kind, name string) string {
 }
 
 func sessionKey(id memory.ID) string { return Key(kindSession, string(id[:])) }
+
+func replacedKey(id memory.ID) string { return Key(kindReplaced, string(id[:])) }
 
 func lockKey(id memory.ID) string { return Key(kindLock, string(id[:])) }
 

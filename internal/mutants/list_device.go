@@ -79,7 +79,7 @@ var deviceMutants = []mutant{
 	},
 	{
 		name: "a session that has ended is renewed", file: "device.go",
-		old: "err != nil || ended || s.over(rec, now) || s.grants.Replaced(rec)", new: "err != nil || ended && false",
+		old: "err != nil || ended || s.over(rec, now) || s.grants.IsReplaced(r.Context(), rec)", new: "err != nil || ended && false",
 		tests: "TestEndedSessionsAreNotRenewed|TestSessionsThatEndedElsewhereAreNotRenewed",
 	},
 	{
@@ -141,6 +141,11 @@ var deviceMutants = []mutant{
 		name: "a binding that is in the store already is overwritten", file: "sessions.go",
 		old: "if s.bindings != nil && kept != \"\" {", new: "if false {",
 		tests: "TestBindingOutlivesRefreshesElsewhereInAStore",
+	},
+	{
+		name: "a session of an earlier login is renewed at another instance", file: "callback.go",
+		old: "case sameUser && m.bindings != nil:", new: "case sameUser && false:",
+		tests: "TestEarlierLoginIsNotRenewedElsewhere",
 	},
 	{
 		name: "the key that is seen first counts", file: "internal/memory/bindings.go",

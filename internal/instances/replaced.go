@@ -1,0 +1,21 @@
+package instances
+
+import (
+	"context"
+	"time"
+)
+
+// TellReplaced is Replace for all instances. They can do without.
+func (s *Sessions[R]) TellReplaced(ctx context.Context, rec R, now time.Time) {
+	s.Replace(rec, now)
+	s.Put(ctx, replacedKey(rec.SessionID()), nil, []byte("1"), rec.Begun().Add(s.lifetime).Sub(now))
+}
+
+// IsReplaced is Replaced for all instances, as far as the Coordinator can tell.
+func (s *Sessions[R]) IsReplaced(ctx context.Context, rec R) bool {
+	if s.Replaced(rec) {
+		return true
+	}
+	value, err := s.Value(ctx, replacedKey(rec.SessionID()))
+	return err == nil && value != nil
+}
