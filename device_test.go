@@ -486,8 +486,8 @@ func TestPolicyBoundNeedsTheOption(t *testing.T) {
 	auth.Require(oauthlogin.Policy{Bound: true})
 }
 
-// Whoever has a copy of the cookies alone can neither end the session nor get an ID token
-// of it.
+// Whoever has a copy of the cookies alone can neither end the session, nor get an ID token
+// of it, nor push it out of a store by signing in as another user.
 func TestLogoutOfCopiedCookies(t *testing.T) {
 	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
 		a := newBoundApp(t, with.Change)
@@ -499,10 +499,13 @@ func TestLogoutOfCopiedCookies(t *testing.T) {
 		if strings.Contains(out.Location(), "id_token_hint") {
 			t.Errorf("the way out names an ID token: %s", out.Location())
 		}
-		if a.Opts.Store == nil {
-			wantBound(t, b, "bound")
-		}
-		if out := b.LogOut("/"); a.Opts.Store == nil && !strings.Contains(out.Location(), "id_token_hint") {
+		wantBound(t, b, "bound")
+		stranger := b.Clone()
+		stranger.SetCookie(apptest.BoundCookie, "")
+		a.Provider.AutoApprove("bob")
+		stranger.Login("/dashboard")
+		wantBound(t, b, "bound")
+		if out := b.LogOut("/"); !strings.Contains(out.Location(), "id_token_hint") {
 			t.Errorf("the user's way out is %s", out.Location())
 		}
 	})

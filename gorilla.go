@@ -53,11 +53,7 @@ func (v *storeVault) read(r *http.Request) (cookies.Value, error) {
 func (v *storeVault) start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error {
 	// A new session gets a new id: nothing that was known before the login names
 	// it (session fixation).
-	if err := v.write(w, r, sessions.NewSession(v.store, v.cookies.Session), sealed, maxAge); err != nil {
-		return err
-	}
-	v.forget(r)
-	return nil
+	return v.write(w, r, sessions.NewSession(v.store, v.cookies.Session), sealed, maxAge)
 }
 
 func (v *storeVault) replace(w http.ResponseWriter, r *http.Request, content func(string) (string, int, error)) error {

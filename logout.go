@@ -108,7 +108,7 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 	if len(ended) == 0 {
 		ranOut, _ = m.sessions.carried(r) // before the store forgets it
 	}
-	m.sessions.vault.forget(r)
+	m.sessions.forget(r, nil)
 	m.cookies.Clear(w, r)
 	// The back button must not show what the user saw (W3C Clear Site Data section 3.1).
 	w.Header().Set("Clear-Site-Data", `"cache"`)

@@ -35,7 +35,7 @@ type vault interface {
 	// read returns the sealed session of a request, zero if there is none. An error
 	// means that it cannot be told.
 	read(r *http.Request) (cookies.Value, error)
-	// start writes a new session in place of whatever the request has.
+	// start writes a new session, and forgets none.
 	start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error
 	// replace writes the session of a request again. It asks for the content once it has
 	// found the session, which a logout may end meanwhile, and says what the server keeps of
@@ -231,7 +231,23 @@ func (s *activeSessions) start(w http.ResponseWriter, r *http.Request, rec *reco
 	if err != nil {
 		return err
 	}
-	return s.vault.start(w, r, sealed, maxAge)
+	if err := s.vault.start(w, r, sealed, maxAge); err != nil {
+		return err
+	}
+	s.forget(r, rec)
+	return nil
+}
+
+// forget deletes what the server keeps of a request's session. One that only its binding
+// keeps from being the request's stays, unless it is of the user of by: a copy of the
+// cookies ends no session.
+func (s *activeSessions) forget(r *http.Request, by *record) {
+	if s.bindings != nil {
+		if rec := s.unproven(r); rec != nil && (by == nil || !rec.isOf(by)) {
+			return
+		}
+	}
+	s.vault.forget(r)
 }
 
 // save seals the latest generation of a session that the request already has. It does

@@ -119,7 +119,6 @@ func (v *engineVault) start(w http.ResponseWriter, r *http.Request, sealed strin
 	if !swapped {
 		return errors.New("save to Options.Store: a random id is taken")
 	}
-	v.forget(r)
 	v.setCookie(w, id, maxAge)
 	return nil
 }

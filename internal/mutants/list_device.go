@@ -148,6 +148,11 @@ var deviceMutants = []mutant{
 		tests: "TestEarlierLoginIsNotRenewedElsewhere",
 	},
 	{
+		name: "a copy of the cookies deletes a bound session from the store", file: "sessions.go",
+		old: "rec != nil && (by == nil || !rec.isOf(by))", new: "rec != nil && false",
+		tests: "TestLogoutOfCopiedCookies",
+	},
+	{
 		name: "the key that is seen first counts", file: "internal/memory/bindings.go",
 		old: "case isEarlier:", new: "case isEarlier && false:",
 		tests: "TestFirstBindingCountsEverywhere",

@@ -24,7 +24,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "a store keeps the session id at login", file: "gorilla.go",
-		old:   "	if err := v.write(w, r, sessions.NewSession(v.store, v.cookies.Session), sealed, maxAge); err != nil {\n		return err\n	}\n	v.forget(r)\n	return nil\n",
+		old:   "	return v.write(w, r, sessions.NewSession(v.store, v.cookies.Session), sealed, maxAge)\n",
 		new:   "	stored, _ := v.store.New(r, v.cookies.Session)\n	return v.write(w, r, stored, sealed, maxAge)\n",
 		tests: "TestStoreSessionsBeginAndEnd",
 	},
