@@ -11,6 +11,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
 	"github.com/oauthlogin/oauthlogin/internal/device"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
@@ -177,6 +178,11 @@ func (c *deviceCall) isOver(binding *device.Binding) *record {
 // record that the request shows of it, nil if the request has no cookie.
 func (s *activeSessions) ofBrowser(r *http.Request, rec *record, now time.Time) (shown *record, over bool, err error) {
 	_, ended, err := s.grants.Check(r.Context(), rec, now)
+	if errors.Is(err, instances.ErrAway) { // for whose absence the access token vouches
+		if o, failed := s.read(r); failed == nil && o.record != nil && o.record.id == rec.id {
+			_, ended, err = s.grants.Check(r.Context(), o.record, now)
+		}
+	}
 	if err != nil || ended || s.over(rec, now) || s.grants.IsReplaced(r.Context(), rec) {
 		return nil, err == nil, err
 	}

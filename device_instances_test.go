@@ -231,3 +231,23 @@ func TestEarlierLoginIsNotRenewedElsewhere(t *testing.T) {
 		}
 	})
 }
+
+// While the Coordinator is away, a session goes on for as long as its access token: so do
+// its renewals, if the browser shows it.
+func TestBoundSessionsOutliveAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newBoundFleet(t, nil)
+		defer f.close()
+		b, _ := f.boundAt(t, 0)
+		f.shared.SetDown(true)
+		for range 5 {
+			time.Sleep(11 * time.Minute)
+			if !b.SignedIn() {
+				t.Error("signed out")
+			}
+		}
+		time.Sleep(11 * time.Minute) // over the end of the access token
+		shown := append(renewal(b, "a.b.c"), "Cookie", apptest.SessionCookie+"="+b.Cookies()[apptest.SessionCookie])
+		wantNoCookie(t, "without an access token", proves(t, f.App, shown...), http.StatusServiceUnavailable)
+	})
+}

@@ -153,6 +153,11 @@ var deviceMutants = []mutant{
 		tests: "TestLogoutOfCopiedCookies",
 	},
 	{
+		name: "no session is renewed while the Coordinator is away", file: "device.go",
+		old: "failed == nil && o.record != nil && o.record.id == rec.id", new: "failed != nil && o.record != nil",
+		tests: "TestBoundSessionsOutliveAnOutage",
+	},
+	{
 		name: "the key that is seen first counts", file: "internal/memory/bindings.go",
 		old: "case isEarlier:", new: "case isEarlier && false:",
 		tests: "TestFirstBindingCountsEverywhere",
