@@ -121,8 +121,13 @@ func (b *bindings) judge(r *http.Request, o opened, rec *record, now time.Time) 
 // of returns the earliest binding of a session, by its record and by what this instance
 // has seen; ok is false if there is none.
 func (b *bindings) of(rec *record) (bound memory.Binding, ok bool) {
+	x := &rec.extra
+	sealed := len(x.deviceKey) > 0
+	if sealed && !b.known.Disputed() { // see saw
+		return x.binding(rec.generation), true
+	}
 	bound, ok = b.known.Of(rec.id)
-	if x := &rec.extra; len(x.deviceKey) > 0 && (!ok || x.boundAt.Before(bound.At)) {
+	if sealed && (!ok || x.boundAt.Before(bound.At)) {
 		return x.binding(rec.generation), true
 	}
 	return bound, ok

@@ -157,9 +157,10 @@ func (c *deviceCall) isOver(binding *device.Binding) *record {
 		c.refuse(http.StatusBadRequest, "invalid_request", errUnknownSession)
 		return nil
 	}
-	known, isKnown := c.known.Of(rec.id)
+	known, _ := c.known.Of(rec.id)
 	rec.generation = known.Generation
 	shown, over, err := c.sessions.ofBrowser(c.r, rec, c.now)
+	known, isKnown := c.known.Of(rec.id) // which the request may just have shown
 	switch {
 	case err != nil:
 		c.cannotSay(err)

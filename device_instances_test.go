@@ -166,6 +166,11 @@ func TestFirstBindingCountsEverywhere(t *testing.T) {
 		wantBound(t, thief, "bound")
 		stolen := thief.Device.Sessions[0]
 		time.Sleep(time.Minute)
+		cookie := apptest.SessionCookie + "=" + b.Cookies()[apptest.SessionCookie]
+		resp := proves(t, a, append(renewal(b, devicetest.Proof(b.Device.Sessions[0].Key, b.Device.Sessions[0].Challenge, false)), "Cookie", cookie)...)
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("the first key: %d %s", resp.StatusCode, resp.Text)
+		}
 		wantBound(t, b, "bound")
 		wantSignedOut(t, thief)
 		wantNoCookie(t, "the later key", proves(t, a, "Sec-Secure-Session-Id", stolen.Identifier,

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,8 @@ type Binding struct {
 // registered another one here.
 type Bindings struct {
 	Lifetime time.Duration // of sessions
+
+	disputed atomic.Bool
 
 	mu    sync.RWMutex
 	of    map[ID]Binding
@@ -49,6 +52,7 @@ func (b *Bindings) Add(id ID, binding Binding, now time.Time) (counts Binding, i
 			}
 		case isEarlier:
 			counts = binding
+			b.disputed.Store(true)
 		}
 		if counts != known {
 			b.of[id] = counts
@@ -74,3 +78,7 @@ func (b *Bindings) Of(id ID) (binding Binding, ok bool) {
 	binding, ok = b.of[id]
 	return binding, ok
 }
+
+// Disputed reports whether a key has ever taken the place of one that was seen before it.
+// Until then, no record that has been read needs to be compared with what is known.
+func (b *Bindings) Disputed() bool { return b.disputed.Load() }

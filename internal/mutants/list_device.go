@@ -158,6 +158,11 @@ var deviceMutants = []mutant{
 		tests: "TestBoundSessionsOutliveAnOutage",
 	},
 	{
+		name: "a record that was read before an earlier binding keeps its key", file: "binding.go",
+		old: "if sealed && !b.known.Disputed() {", new: "if sealed {",
+		tests: "TestFirstBindingCountsEverywhere",
+	},
+	{
 		name: "the key that is seen first counts", file: "internal/memory/bindings.go",
 		old: "case isEarlier:", new: "case isEarlier && false:",
 		tests: "TestFirstBindingCountsEverywhere",
