@@ -47,15 +47,20 @@ func (k *known) has(id memory.ID, now time.Time) bool {
 	return e != nil && e.sure && now.Sub(e.since) < knownFor
 }
 
-// begin notes that a session is being looked at.
+// begin notes that a session is being looked at. Looks at the same time are one: a change
+// since the first of them began counts for all.
 func (k *known) begin(id memory.ID, keys []string, now time.Time) *knowledge {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.named >= maxNamed {
 		k.forget()
 	}
+	before := k.of[id]
+	if before != nil && !before.sure {
+		return before
+	}
 	e := &knowledge{keys: keys, since: now}
-	if k.of[id] == nil { // or its keys have it
+	if before == nil { // or its keys have it
 		for _, key := range keys {
 			k.by[key] = append(k.by[key], id)
 			k.named++

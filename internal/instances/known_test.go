@@ -136,3 +136,22 @@ func TestChange(t *testing.T) {
 		}
 	})
 }
+
+// Looks of one session at the same time do not disturb each other, and a change during any
+// of them counts for all.
+func TestLooksAtOnce(t *testing.T) {
+	var k known
+	k.hears(true)
+	id, keys, now := numbered(1), []string{"session:1", "user:a"}, time.Now()
+	learn := func(bool) {}
+	first, second := k.begin(id, keys, now), k.begin(id, keys, now)
+	if !k.looked(id, second, learn) || !k.looked(id, first, learn) || !k.has(id, now) {
+		t.Error("one look disturbs the other")
+	}
+	k.changed("user:a")
+	first, second = k.begin(id, keys, now), k.begin(id, keys, now)
+	k.changed("user:a")
+	if k.looked(id, second, learn) || k.looked(id, first, learn) || k.has(id, now) {
+		t.Error("a change is missed")
+	}
+}

@@ -168,7 +168,7 @@ func keysOf[R Record](rec R) []string {
 // look reads what all instances know of a session. One call does it, unless the session
 // changes meanwhile.
 func (s *Sessions[R]) look(ctx context.Context, rec R, now time.Time) error {
-	const attempts = 3
+	const attempts = 8
 	keys := keysOf(rec)
 	for range attempts {
 		e := s.known.begin(rec.SessionID(), keys, now)
