@@ -15,7 +15,7 @@ type Choice struct {
 	URL      string // a local URL that starts the login; GET
 }
 
-// choose answers with a page that has a link for each provider. The page may be loaded
+// choose responds with a page that has a link for each provider. The page may be loaded
 // again, so a form that was sent leads to it by a redirect.
 func (m *Middleware) choose(w http.ResponseWriter, r *http.Request, returnTo string) {
 	if r.Method != http.MethodGet {

@@ -89,7 +89,7 @@
 // Instances need the same keys, and any of them serves any request. With
 // Options.Coordinator they agree: a session is refreshed once, all instances know of the
 // new tokens, and a session that has ended at one has ended at all of them. A request whose
-// session an instance knows asks nobody. Call [Middleware.Close] after the server's
+// session the instance knows costs no round trip. Call [Middleware.Close] after the server's
 // Shutdown.
 //
 // Without a Coordinator, tokens are refreshed by the instance that a request reaches.

@@ -135,7 +135,7 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 	m.redirectToProvider(w, r, p, opts, asked)
 }
 
-// redirectToProvider answers with the start of a login, or with a page that says why
+// redirectToProvider responds with the start of a login, or with a page that says why
 // there is none.
 func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flowKind) {
 	began := time.Now()

@@ -33,7 +33,7 @@ func (p *Provider) LogOut(subject string) error {
 // SignOutAtProvider ends the session that the browser has at the [Provider], as if the
 // user had signed out at another application. The Provider sends a logout token with sub
 // and sid, as [Provider.LogOut] does. It fails the test if the application does not accept
-// the token, or if nobody is signed in at the Provider in this browser.
+// the token, or if no user is signed in at the Provider in this browser.
 func (b *Browser) SignOutAtProvider() {
 	b.site.t.Helper()
 	p := b.site.Provider

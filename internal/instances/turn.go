@@ -53,7 +53,7 @@ type Turn[R Record] struct {
 	begun     time.Time
 	stop      chan struct{}
 	stopped   sync.Once
-	over      bool // the lock is given back, or somebody else will
+	over      bool // the lock is given back, or will be by another call
 }
 
 // Turn waits until the caller alone may send rec's refresh token. It returns no Turn if

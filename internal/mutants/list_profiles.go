@@ -158,7 +158,7 @@ var profileMutants = []mutant{
 		packages: "./internal/protocol", tests: "TestNonceOfTheRefusal",
 	},
 	{
-		name: "a pushed request with an error that is no string counts", file: "internal/protocol/push.go",
+		name: "a pushed request with an error that is not a string counts", file: "internal/protocol/push.go",
 		old: `case o.Has("error"):`, new: `case o.Has("no error"):`,
 		packages: "./internal/protocol", tests: "TestPushRefused",
 	},

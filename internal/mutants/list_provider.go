@@ -104,7 +104,7 @@ var providerMutants = []mutant{
 		packages: "./internal/protocol", tests: "TestTokenErrors",
 	},
 	{
-		name: "expires_in that is no number means for ever", file: "internal/protocol/token.go",
+		name: "expires_in that is not a number means for ever", file: "internal/protocol/token.go",
 		old: "	case err != nil, !(n > 0):\n		return 0\n", new: "	case err != nil, !(n > 0):\n		return maxExpiresIn\n",
 		packages: "./internal/protocol .", tests: "TestParseExpiresIn|TestExpiresInOfRefresh",
 	},

@@ -16,7 +16,7 @@ const maxText = 2000
 // languageTag matches what may be a language tag (RFC 5646 section 2.1).
 var languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 
-// CheckLang says, as a predicate, why lang is no language tag; "" if it is one.
+// CheckLang says, as a predicate, why lang is not a language tag; "" if it is one.
 func CheckLang(lang string) (wrong string) {
 	if len(lang) > 35 || !languageTag.MatchString(lang) {
 		return `is not a language tag such as "de" or "pt-BR"`
