@@ -282,7 +282,8 @@ func TestGettingStarted(t *testing.T) {
 	before, rest, _ := strings.Cut(withMux, "func newApp(")
 	_, after, _ := strings.Cut(rest, "\n}\n")
 	before = strings.Replace(before, "import (\n", "import (\n\t\"github.com/go-chi/chi/v5\"\n", 1)
-	more := `package main
+	var more strings.Builder
+	more.WriteString(`package main
 
 import (
 	"net/http"
@@ -323,15 +324,15 @@ func TestWithAPI(t *testing.T) {
 		t.Errorf("Authorization: %q", token)
 	}
 }
-`
+`)
 	for _, name := range []string{"func TestSessionEnds(", "func TestLogoutReachesTheOtherInstance(", "func runAppWithAPI("} {
 		i := slices.IndexFunc(recipes, func(code string) bool { return strings.Contains(code, name) })
 		if i < 0 {
 			t.Fatalf("docs/testing.md has no %s", name)
 		}
-		more += "\n" + recipes[i]
+		more.WriteString("\n" + recipes[i])
 	}
-	runTests(t, map[string]string{"main.go": withMux, "main_test.go": tests, "testing_test.go": more})
+	runTests(t, map[string]string{"main.go": withMux, "main_test.go": tests, "testing_test.go": more.String()})
 	runTests(t, map[string]string{"main.go": before + newApp + after, "main_test.go": tests})
 }
 
