@@ -6,6 +6,7 @@ package seal
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -56,10 +57,26 @@ func (s *Sealer) Open(name, sealed string) (value []byte, oldKey bool, err error
 	if s.maxLen > 0 && len(sealed) > s.maxLen {
 		return nil, false, errNotSealed
 	}
+	if !isCanonical(sealed) {
+		return nil, false, errNotSealed
+	}
 	for i, codec := range s.codecs {
 		if codec.Decode(name, sealed, &value) == nil {
 			return value, i > 0, nil
 		}
 	}
 	return nil, false, errNotSealed
+}
+
+// isCanonical reports whether the end of sealed text is as Seal writes it. The bits that
+// base64 leaves over there are in no authentication code, so that several texts would open
+// to one value.
+func isCanonical(sealed string) bool {
+	const quantum = 4 // characters
+	if len(sealed) < quantum {
+		return false
+	}
+	var last [quantum]byte
+	_, err := base64.URLEncoding.Strict().Decode(last[:], []byte(sealed[len(sealed)-quantum:]))
+	return err == nil
 }

@@ -94,3 +94,30 @@ func TestChangedTextDoesNotOpen(t *testing.T) {
 		}
 	}
 }
+
+// A sealed text is the only one of its value: what base64 leaves over in the last character
+// does not make another one.
+func TestOneTextForAValue(t *testing.T) {
+	s, err := New([][]byte{bytes.Repeat([]byte("k3y"), 11)}, "test", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
+	for n := range 9 { // every length of the last group
+		sealed, err := s.Seal("name", make([]byte, n+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.Open("name", sealed); err != nil {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+		for at := len(sealed) - 4; at < len(sealed); at++ {
+			for _, c := range alphabet {
+				other := sealed[:at] + string(c) + sealed[at+1:]
+				if _, _, err := s.Open("name", other); other != sealed && err == nil {
+					t.Errorf("%d bytes: character %d may be %q", n, at-len(sealed), c)
+				}
+			}
+		}
+	}
+}
