@@ -64,7 +64,7 @@ func challengeOf(resp *http.Response) error {
 // with the login's URL, in a page or in JSON. What the API asks for is taken as data, for a
 // login at the session's own provider.
 //
-// There is no way to a login, and the response is 403, if the login would bring nothing new:
+// The response is 403, without a way to a login, if the login would bring nothing new:
 // if the scopes were granted, or a login has requested them in vain, if the user has just
 // authenticated as the API wants it, or if the challenge does not say what it wants. So it is
 // for an insufficient_user_authentication at a provider without OpenID Connect.
@@ -120,7 +120,7 @@ func (m *Middleware) challengeSignIn(w http.ResponseWriter, r *http.Request, rec
 	m.stepUp(w, r, rec, protocol.InsufficientAuthentication, policy.login(rec, policy.authParams(p.AuthParams)))
 }
 
-// stillAnswers is how long after a login a challenge is no reason for another one that the
+// stillAnswers is how long after a login a challenge does not lead to another one that the
 // same user authentication would answer.
 const stillAnswers = 30 * time.Second
 

@@ -210,7 +210,7 @@ func TestAPIChallengesForScripts(t *testing.T) {
 	})
 }
 
-// A challenge that a login cannot answer is 403 at once.
+// A challenge that a login cannot meet gets 403 at once.
 func TestAPIChallengesWithoutAWay(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -222,7 +222,7 @@ func TestAPIChallengesWithoutAWay(t *testing.T) {
 		{"a scope that cannot be sent", 403, `Bearer error="insufficient_scope", scope="a\"b"`},
 		{"scopes that the session has", 403, `Bearer error="insufficient_scope", scope="openid email"`},
 		{"neither age nor acr", 401, `Bearer error="insufficient_user_authentication"`},
-		{"an age that is no number", 401, `Bearer error="insufficient_user_authentication", max_age="-5"`},
+		{"an age that is not a number", 401, `Bearer error="insufficient_user_authentication", max_age="-5"`},
 		{"an age that the sign-in has", 401, `Bearer error="insufficient_user_authentication", max_age=3600`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

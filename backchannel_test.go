@@ -99,7 +99,7 @@ func TestBackChannelLogout(t *testing.T) {
 				phone.WantUser("/api/me", "")
 				laptop.WantUser("/api/me", tt.laptop)
 
-				// Section 2.7: it is no failure if the user is signed out already.
+				// Section 2.7: a user who is signed out already is a success.
 				wantBackChannel(t, "a user without a session", a.SendLogoutToken(a.Provider.LogoutToken(clientID, "carol", "none")), http.StatusOK)
 			})
 		})
@@ -150,7 +150,7 @@ func TestBackChannelLogoutRefusesTokens(t *testing.T) {
 			// oidcc-client-test-rp-backchannel-rpinitlogout-wrong-event.
 			{"no events", issue(apptest.Without("events"))},
 			{"another event", issue(apptest.Claim("events", map[string]any{"http://schemas.openid.net/event/frontchannel-logout": map[string]any{}}))},
-			{"an event that is no object", issue(apptest.Claim("events", map[string]any{"http://schemas.openid.net/event/backchannel-logout": true}))},
+			{"an event that is not an object", issue(apptest.Claim("events", map[string]any{"http://schemas.openid.net/event/backchannel-logout": true}))},
 			// oidcc-client-test-rp-backchannel-rpinitlogout-with-nonce.
 			{"a nonce", issue(apptest.Claim("nonce", "n"))},
 			{"a nonce that is null", issue(apptest.Claim("nonce", nil))},
