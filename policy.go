@@ -128,7 +128,7 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 				m.forbid(w, r, rec, m.returns.wayBack(r), fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks))
 				return
 			case policy.Allow != nil:
-				if err := policy.Allow(r.Context(), s); err != nil {
+				if err := policy.Allow(r.Context(), s.handOut()); err != nil {
 					m.forbid(w, r, rec, m.returns.wayBack(r), fmt.Errorf("Policy.Allow refuses subject %q: %w", rec.user.Subject, err))
 					return
 				}

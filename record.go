@@ -313,10 +313,3 @@ func (rec *record) key() *dpop.Key { return dpop.KeyOf(rec.extra.dpopKey) }
 func (t *tokens) valid(now time.Time) bool {
 	return t.access != "" && (t.expiry.IsZero() || now.Before(t.expiry))
 }
-
-// ownUser returns a user that a handler may change.
-func (rec *record) ownUser() User {
-	user := rec.user
-	user.RawClaims = bytes.Clone(user.RawClaims)
-	return user
-}

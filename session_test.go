@@ -2,6 +2,7 @@ package oauthlogin_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -136,6 +137,68 @@ func TestHandlersCannotChangeCachedSessions(t *testing.T) {
 		*s.Token() = oauth2.Token{AccessToken: "stolen"}
 		if s.Token().AccessToken != token {
 			t.Error("Token returns what a handler changed")
+		}
+	}
+}
+
+// However the application gets a session, its claims are there, and are its own.
+func TestClaimsAreOfTheRequest(t *testing.T) {
+	var auth *oauthlogin.Middleware
+	var claims []string
+	look := func(s *oauthlogin.Session) {
+		if s == nil {
+			t.Error("no session")
+			return
+		}
+		claims = append(claims, string(s.User.RawClaims))
+		clear(s.User.RawClaims)
+	}
+	fromContext := func(ctx context.Context) {
+		s, _ := oauthlogin.FromContext(ctx)
+		look(s)
+	}
+	a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+		opts.OnSignIn = func(_ context.Context, in *oauthlogin.SignIn) error {
+			if in.Previous != nil {
+				look(in.Previous)
+			}
+			return nil
+		}
+	}})
+	auth = a.Auth
+	a.Routes = func(mux *http.ServeMux) {
+		mux.Handle("/allowed", auth.Require(oauthlogin.Policy{Allow: func(_ context.Context, s *oauthlogin.Session) error {
+			look(s)
+			return nil
+		}})(http.NotFoundHandler()))
+		mux.HandleFunc("/open", func(_ http.ResponseWriter, r *http.Request) {
+			for _, r := range []*http.Request{r, r.Clone(context.Background())} {
+				s, err := auth.Session(r)
+				if err != nil {
+					t.Error(err)
+				}
+				look(s)
+			}
+		})
+	}
+	a.Guard("/guarded", func(_ http.ResponseWriter, r *http.Request) {
+		var both sync.WaitGroup
+		both.Go(func() { oauthlogin.FromContext(r.Context()) })
+		both.Go(func() { oauthlogin.FromContext(r.Context()) })
+		both.Wait()
+		fromContext(r.Context())
+	})
+	b := a.Browser(t)
+	b.Login("/guarded")
+	b.Get("/allowed")
+	b.Get("/open")
+	b.Login("/guarded")
+	if len(claims) != 6 {
+		t.Errorf("saw %d sessions, want 6", len(claims))
+	}
+	for i, got := range claims[:min(5, len(claims))] { // the last is of the second login
+		if got == "" || got != claims[0] {
+			t.Errorf("session %d has the claims %q, want %q", i, got, claims[0])
 		}
 	}
 }

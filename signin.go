@@ -1,6 +1,7 @@
 package oauthlogin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -136,11 +137,13 @@ func (u *User) changes(before *User) (claims.Object, error) {
 // onSignIn asks Options.OnSignIn about a login, and returns the record and the return path
 // that it wants.
 func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider, f *flow, rec *record) (*record, string, *Error) {
-	user := rec.ownUser()
+	user := rec.user
+	user.RawClaims = bytes.Clone(user.RawClaims)
 	in := &SignIn{User: &user, ReturnTo: f.returnPath, Client: &http.Client{Transport: p.transport.WithToken(rec.tokens.access, rec.key())}}
 	if previous, _, _ := m.sessions.load(r); previous != nil && previous.vouchedFor(time.Now()) {
 		in.Previous = &Session{}
 		in.Previous.init(m, r, previous)
+		in.Previous.handOut()
 	}
 	refusal, fault := callOnSignIn(ctx, m.opts.OnSignIn, in)
 	switch {
