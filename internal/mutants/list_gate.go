@@ -83,9 +83,19 @@ var gateMutants = []mutant{
 		tests: "TestPolicyBelievesVerifiedEmailAlone",
 	},
 	{
-		name: "handlers share the claims of cached sessions", file: "record.go",
-		old: "	user.RawClaims = bytes.Clone(user.RawClaims)\n", new: "	_ = bytes.Clone(user.RawClaims)\n",
+		name: "handlers share the claims of cached sessions", file: "session.go",
+		old: "bytes.Clone(s.shown.user.RawClaims)", new: "append(s.shown.user.RawClaims, bytes.Clone(nil)...)",
 		tests: "TestHandlersCannotChangeCachedSessions",
+	},
+	{
+		name: "Policy.Allow gets a session without claims", file: "policy.go",
+		old: "policy.Allow(r.Context(), s.handOut())", new: "policy.Allow(r.Context(), s)",
+		tests: "TestClaimsAreOfTheRequest",
+	},
+	{
+		name: "OnSignIn gets a previous session without claims", file: "signin.go",
+		old: "		in.Previous.handOut()\n", new: "",
+		tests: "TestClaimsAreOfTheRequest",
 	},
 	{
 		name: "the token follows redirects to other hosts", file: "internal/roundtrip/roundtrip.go",
