@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/devicetest"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
 // A Bound compares a request of a session that is bound to a device with the same request
@@ -47,6 +49,53 @@ func NewBound(size Size) (*Bound, error) {
 		}
 	}
 	return b, nil
+}
+
+// An everything is an application that uses what the package has: it is one of several
+// instances, asks OnSignIn about logins, binds sessions to devices, and guards its route
+// with a Policy.
+type everything struct {
+	auth        *oauthlogin.Middleware
+	request     *http.Request // of a bound session
+	token       string
+	cookieBytes int
+}
+
+func (p *Provider) everything() (*everything, error) {
+	opts := p.Options(publicOrigin, &http.Client{Transport: inProcess{p}})
+	opts.Coordinator, opts.BindDevices = oauthlogintest.NewCoordinator(), true
+	opts.OnSignIn = func(_ context.Context, in *oauthlogin.SignIn) error {
+		return in.User.SetClaim("roles", []string{"admin"})
+	}
+	e := &everything{}
+	var err error
+	if e.auth, err = oauthlogin.New(opts); err != nil {
+		return nil, err
+	}
+	app, _ := e.serve(http.NotFoundHandler())
+	cookies, err := p.bindingLogin(app)
+	if err != nil {
+		return nil, err
+	}
+	e.request, e.cookieBytes = newRequest(publicOrigin+"/dashboard", cookies), cookieBytes(cookies)
+	s, err := e.auth.Session(e.request)
+	if err != nil || s == nil || !s.Bound() {
+		return nil, fmt.Errorf("bench: session %v is not bound: %v", s, err)
+	}
+	e.token = s.Token().AccessToken
+	return e, nil
+}
+
+func (e *everything) serve(dashboard http.Handler) (http.Handler, error) {
+	admin := oauthlogin.Policy{
+		Claims: map[string][]string{"roles": {"admin"}}, Bound: true,
+		Allow: func(context.Context, *oauthlogin.Session) error { return nil },
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", http.NotFound)
+	mux.Handle("GET /dashboard", e.auth.Require(admin)(dashboard))
+	mux.HandleFunc("GET /reports/{id}", http.NotFound)
+	return e.auth.Handler(mux), nil
 }
 
 // bindingLogin signs in, registers a key if the application offers to, and returns the

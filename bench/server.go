@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/oauthlogin/oauthlogin"
 )
 
 // A Server is a complete application and the cookie of the requests to it.
@@ -16,10 +18,11 @@ type Server struct {
 	Cookie  string // Cookie header of the requests; "" for none
 }
 
-// Servers returns a plain handler and, for each size of session, four servers: one
+// Servers returns a plain handler and, for each size of session, five servers: one
 // that ignores the cookie, one that does only what every response with a session
-// requires, oauthlogin, and a peer. The first three receive the same cookie; the
-// peer receives its own, and is left out if it does not support the size.
+// requires, oauthlogin, oauthlogin with everything on, and a peer. The first three receive
+// the same cookie; the others receive their own. A peer is left out if it does not support
+// the size.
 func Servers() ([]*Server, error) {
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Hello.\n") })
 	plain := http.NewServeMux()
@@ -40,16 +43,22 @@ func Servers() ([]*Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		ours, err := p.serve(application)(hello)
+		ours, err := p.serve(application)(asking(hello))
 		if err != nil {
 			return nil, err
 		}
+		full, err := p.everything()
+		if err != nil {
+			return nil, err
+		}
+		all, _ := full.serve(asking(hello))
 		cookie := cookieHeader(logins[0].Cookies)
 		servers = append(
 			servers,
 			&Server{Name: "plain handler, the cookie ignored", Size: size, Handler: plain, Cookie: cookie},
 			&Server{Name: "two headers and a context with a value, the cookie ignored", Size: size, Handler: least, Cookie: cookie},
 			&Server{Name: "oauthlogin Handler, http.ServeMux and RequireAuth", Size: size, Ours: true, Handler: ours, Cookie: cookie},
+			&Server{Name: "oauthlogin with everything on", Size: size, Ours: true, Handler: all, Cookie: full.request.Header.Get("Cookie")},
 		)
 		peer := gorillaGob()
 		if cookies, err := peer.store(logins[0].session); err == nil {
@@ -59,6 +68,17 @@ func Servers() ([]*Server, error) {
 		}
 	}
 	return servers, nil
+}
+
+// asking is a handler that asks for its session before it goes on.
+func asking(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := oauthlogin.FromContext(r.Context()); !ok {
+			http.Error(w, "no session", http.StatusInternalServerError)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func cookieHeader(cookies []*http.Cookie) string {

@@ -22,6 +22,9 @@ type Target struct {
 	// request with a context value, and the minimum cost of opening a cookie of
 	// this size with securecookie.
 	Floor, Opening bool
+	// asks says that the handler asks for its session, as most do. That of a peer finds it
+	// in the request's context at no cost.
+	asks bool
 	// CookieBytes is the length of all cookies, each as name=value.
 	CookieBytes int
 	// Refusal, if not nil, is why the target does not support this size.
@@ -63,7 +66,10 @@ func Targets() ([]*Target, error) {
 		if err != nil {
 			return nil, err
 		}
-		ours := p.ours(logins)
+		ours, err := p.ours(logins)
+		if err != nil {
+			return nil, err
+		}
 		nop, err := nopEncoder(ours[0].CookieBytes)
 		if err != nil {
 			return nil, err
@@ -78,8 +84,8 @@ func Targets() ([]*Target, error) {
 	return targets, nil
 }
 
-func (p *Provider) ours(logins []Login) []*Target {
-	all := Target{Size: p.size, Ours: true, CookieBytes: cookieBytes(logins[0].Cookies), token: func(r *http.Request) string {
+func (p *Provider) ours(logins []Login) ([]*Target, error) {
+	all := Target{Size: p.size, Ours: true, CookieBytes: cookieBytes(logins[0].Cookies), asks: true, token: func(r *http.Request) string {
 		s, ok := oauthlogin.FromContext(r.Context())
 		if !ok {
 			return ""
@@ -92,28 +98,32 @@ func (p *Provider) ours(logins []Login) []*Target {
 	}
 	one, none := all, all
 	one.requests, one.wants = all.requests[:1], all.wants[:1]
-	none.requests, none.wants, none.Size, none.CookieBytes = []*http.Request{newRequest(publicOrigin+"/dashboard", nil)}, nil, "", 0
+	none.requests, none.wants, none.Size, none.CookieBytes, none.asks = []*http.Request{newRequest(publicOrigin+"/dashboard", nil)}, nil, "", 0, false
+	silent, anew := one, all
+	silent.asks, anew.anew = false, true
+	requireAuth := func(auth *oauthlogin.Middleware, next http.Handler) http.Handler { return auth.RequireAuth(next) }
 
 	targets := []*Target{
-		one.with("oauthlogin RequireAuth, seen before", p.serve(func(auth *oauthlogin.Middleware, next http.Handler) http.Handler {
-			return auth.RequireAuth(next)
-		})),
-		one.with("oauthlogin RequireAuth, seen before, with a Coordinator", p.serveCoordinated(func(auth *oauthlogin.Middleware, next http.Handler) http.Handler {
-			return auth.RequireAuth(next)
-		})),
+		one.with("oauthlogin RequireAuth, seen before", p.serve(requireAuth)),
+		silent.with("oauthlogin RequireAuth, seen before, the handler does not ask", p.serve(requireAuth)),
+		one.with("oauthlogin RequireAuth, seen before, with a Coordinator", p.serveCoordinated(requireAuth)),
 		one.with("oauthlogin Handler and RequireAuth, seen before", p.serve(func(auth *oauthlogin.Middleware, next http.Handler) http.Handler {
 			return auth.Handler(auth.RequireAuth(next))
 		})),
 		one.with("oauthlogin Handler, http.ServeMux and RequireAuth, seen before", p.serve(application)),
-		all.with("oauthlogin RequireAuth, not seen before", p.serve(func(auth *oauthlogin.Middleware, next http.Handler) http.Handler {
-			return auth.RequireAuth(next)
-		})),
 	}
-	targets[3].anew = true
+	full, err := p.everything()
+	if err != nil {
+		return nil, err
+	}
+	one.requests, one.wants, one.CookieBytes = []*http.Request{full.request}, []string{full.token}, full.cookieBytes
+	targets = append(targets,
+		one.with("oauthlogin with everything on, seen before", full.serve),
+		anew.with("oauthlogin RequireAuth, not seen before", p.serve(requireAuth)))
 	if p.size == Small {
 		targets = append(targets, none.with("oauthlogin Handler, no session", p.serve((*oauthlogin.Middleware).Handler)))
 	}
-	return targets
+	return targets, nil
 }
 
 // application wires up routes as a typical main function does.
@@ -289,7 +299,15 @@ func (t *Target) start() (*run, error) {
 }
 
 func (r *run) makeHandler() (err error) {
-	r.handler, err = r.Target.serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { r.served++ }))
+	next := func(_ http.ResponseWriter, request *http.Request) { r.served++ }
+	if r.asks {
+		next = func(_ http.ResponseWriter, request *http.Request) {
+			if _, ok := oauthlogin.FromContext(request.Context()); ok {
+				r.served++
+			}
+		}
+	}
+	r.handler, err = r.Target.serve(http.HandlerFunc(next))
 	return err
 }
 
