@@ -9,6 +9,7 @@ replace (
 )
 
 require (
+	github.com/go-chi/chi/v5 v5.5.0
 	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/jackc/pgx/v5 v5.13.0
 	github.com/oauthlogin/oauthlogin v0.0.0-00010101000000-000000000000
