@@ -36,7 +36,7 @@ func documents(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(names, "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+	return append(names, "README.md", "example/README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 }
 
 // TestLinks follows all links between the documents and to files. Other sites are left out.
@@ -72,7 +72,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// Each page of docs is in the index of README.md.
+// Each page of docs, and the list of examples, is in the index of README.md.
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
@@ -80,7 +80,7 @@ func TestIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, document := range documents(t) {
-		if strings.HasPrefix(document, "docs/") && !strings.Contains(string(readme), "]("+document+")") {
+		if (strings.HasPrefix(document, "docs/") || strings.HasPrefix(document, "example/")) && !strings.Contains(string(readme), "]("+document+")") {
 			t.Errorf("README.md does not link to %s", document)
 		}
 	}

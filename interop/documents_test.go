@@ -36,14 +36,14 @@ type block struct {
 
 var fence = regexp.MustCompile("(?m)^( *)```([a-z]+)\n((?s:.*?))^ *```$")
 
-// blocks returns the blocks of a language in README.md and docs.
+// blocks returns the blocks of a language in README.md, docs and the list of examples.
 func blocks(t *testing.T, language string) (all []block) {
 	t.Helper()
 	documents, err := filepath.Glob("../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, document := range append(documents, "../README.md", "../CONTRIBUTING.md") {
+	for _, document := range append(documents, "../README.md", "../example/README.md", "../CONTRIBUTING.md") {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)
