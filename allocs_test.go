@@ -22,7 +22,7 @@ func TestAllocations(t *testing.T) {
 	}{
 		{"small", oauthlogintest.Config{}},
 		{"large", oauthlogintest.Config{JWTAccessTokens: true, Users: []oauthlogintest.User{{
-			Subject: "alice", Name: "Alice Archer", Email: "alice@example.com",
+			Subject: "alice", Name: "Alice Archer", Email: "alice@example.com", EmailVerified: true,
 			Claims: map[string]any{"address": strings.Repeat("12 Long Street, ", 64)},
 		}}}},
 	} {
@@ -61,6 +61,9 @@ func TestAllocations(t *testing.T) {
 			{"RequireAuth", a.Auth.RequireAuth(next), signedIn, 3},
 			{"RequireAuth behind Handler", a.Auth.Handler(a.Auth.RequireAuth(next)), signedIn, 3},
 			{"RequireAuth and FromContext", a.Auth.RequireAuth(asking), signedIn, 4},
+			{"Require with a policy that is satisfied", a.Auth.Require(oauthlogin.Policy{
+				Claims: map[string][]string{"sub": {"alice"}, "email": {"alice@example.com"}}, MaxAge: time.Hour,
+			})(next), signedIn, 3},
 			{"Handler without a session", a.Auth.Handler(next), anonymous, 0},
 			{"RequireAuth of a bound session", binding.Auth.RequireAuth(next), bound, 3},
 			{"RequireAuth behind Handler of a bound session", binding.Auth.Handler(binding.Auth.RequireAuth(next)), bound, 3},

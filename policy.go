@@ -192,21 +192,9 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 	if len(p.Providers) > 0 && !slices.Contains(p.Providers, rec.user.Provider) {
 		return forbidden, "provider"
 	}
-	known, err := claims.Parse(rec.user.RawClaims)
-	if err != nil {
-		known = claims.Object{}
-	}
-	for name, values := range p.Claims {
-		has := known.At(name)
-		if name == "email" {
-			has = rec.user.verifiedEmail(has)
-		}
-		if !slices.ContainsFunc(has, func(v string) bool { return slices.Contains(values, v) }) {
-			if known.HasAt(name) {
-				return forbidden, "value of the claim " + strconv.Quote(name)
-			}
-			return forbidden, "claim " + strconv.Quote(name)
-		}
+	known := rec.facts(p)
+	if known.lacks != "" {
+		return forbidden, known.lacks
 	}
 	missing := p.missingScopes(rec)
 	if i := slices.IndexFunc(missing, protocol.NoScopeToken); i >= 0 {
@@ -222,18 +210,81 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 		return denied, "scope " + strconv.Quote(scope)
 	}
 	if p.MaxAge > 0 {
-		authTime, ok := known.AuthTime(now)
-		if !ok || now.Sub(authTime)-claims.ClockLeeway > p.MaxAge {
+		authenticated := known.authTime
+		if authenticated.IsZero() || authenticated.After(now.Add(claims.ClockLeeway)) || now.Sub(authenticated)-claims.ClockLeeway > p.MaxAge {
 			return stale, ""
 		}
 	}
-	if len(p.ACR) > 0 && !slices.Contains(p.ACR, known.String("acr")) {
+	if len(p.ACR) > 0 && !slices.Contains(p.ACR, known.acr) {
 		return stale, ""
 	}
 	if len(missing) > 0 {
 		return narrow, ""
 	}
 	return allowed, ""
+}
+
+// policyFacts are what a policy has to know of the claims of a record. Reading the claims
+// takes several times as long as the rest of a request, and records never change: the last
+// facts stay with the record.
+type policyFacts struct {
+	policy   *Policy
+	record   *record
+	lacks    string // of Policy.Claims; "" if nothing
+	absent   bool   // one of Policy.Claims is not among the claims
+	acr      string
+	authTime time.Time // zero if the claims do not say
+	next     *policyFacts
+}
+
+// maxFacts bounds the policies whose facts stay with a record.
+const maxFacts = 4
+
+// facts returns what p has to know of the claims.
+func (rec *record) facts(p *Policy) *policyFacts {
+	if rec.known == nil {
+		return p.read(rec)
+	}
+	first := rec.known.Load()
+	n := 0
+	for f := first; f != nil; f = f.next {
+		if f.policy == p && f.record == rec { // a copy of a record shares the pointer
+			return f
+		}
+		n++
+	}
+	f := p.read(rec)
+	if n < maxFacts {
+		f.next = first
+	}
+	rec.known.Store(f) // of two at once, one is read again
+	return f
+}
+
+// read reads the claims.
+func (p *Policy) read(rec *record) *policyFacts {
+	known, err := claims.Parse(rec.user.RawClaims)
+	if err != nil {
+		known = claims.Object{}
+	}
+	f := &policyFacts{policy: p, record: rec, acr: known.String("acr")}
+	f.authTime, _ = known.Time("auth_time")
+	for name, values := range p.Claims {
+		absent := !known.HasAt(name)
+		f.absent = f.absent || absent && err == nil
+		has := known.At(name)
+		if name == "email" {
+			has = rec.user.verifiedEmail(has)
+		}
+		switch {
+		case slices.ContainsFunc(has, func(v string) bool { return slices.Contains(values, v) }):
+		case absent:
+			f.lacks = "claim " + strconv.Quote(name)
+		default:
+			f.lacks = "value of the claim " + strconv.Quote(name)
+		}
+	}
+	return f
 }
 
 // verifiedEmail returns, of e-mail addresses among the claims, the one that the

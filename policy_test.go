@@ -583,3 +583,47 @@ func TestPolicyReadsNoUserInfoAfterLosingClaims(t *testing.T) {
 		})
 	}
 }
+
+// A policy reads the claims of a session once, and again when they have changed.
+func TestPolicySeesLaterClaims(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		user := oauthlogintest.User{Subject: "alice", Name: "Alice", Email: "alice@example.com", EmailVerified: true, Claims: map[string]any{"roles": []string{"admin", "staff"}}}
+		a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{Users: []oauthlogintest.User{user}}})
+		roles := []string{"admin", "staff", "a", "b", "c", "d"} // more than stay with a session
+		gates := map[string]http.Handler{}
+		for _, role := range roles {
+			gates[role] = a.Auth.Require(oauthlogin.Policy{Claims: map[string][]string{"roles": {role}}})(http.NotFoundHandler())
+		}
+		gates["email"] = a.Auth.Require(oauthlogin.Policy{Claims: map[string][]string{"email": {"alice@example.com"}}})(http.NotFoundHandler())
+		roles = append(roles, "email")
+		a.Routes = func(mux *http.ServeMux) {
+			for role, gate := range gates {
+				mux.Handle("/"+role, gate)
+			}
+		}
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		want := func(when string, allowed ...string) {
+			t.Helper()
+			for range 3 {
+				for _, role := range roles {
+					status := http.StatusForbidden
+					if slices.Contains(allowed, role) {
+						status = http.StatusNotFound
+					}
+					if resp := b.Get("/" + role); resp.StatusCode != status {
+						t.Errorf("%s: /%s is %d, want %d", when, role, resp.StatusCode, status)
+					}
+				}
+			}
+		}
+		want("after the login", "admin", "staff", "email")
+		a.Provider.EditIDToken(func(_, claims map[string]any) {
+			claims["roles"] = []string{"staff", "d"}
+			claims["email_verified"] = false
+		})
+		time.Sleep(time.Hour)
+		want("after a refresh", "staff", "d")
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/dpop"
@@ -26,6 +27,8 @@ type record struct {
 	user       User      // Provider follows from provider
 	tokens     tokens
 	extra      extra
+
+	known *atomic.Pointer[policyFacts] // nil: is read each time
 }
 
 // tokens are the tokens of a session.
@@ -80,7 +83,7 @@ const (
 )
 
 func newRecord(p *provider, user User, t *protocol.Tokens) *record {
-	rec := &record{provider: p.tag, created: time.Now(), user: user, tokens: newTokens(t)}
+	rec := &record{provider: p.tag, created: time.Now(), user: user, tokens: newTokens(t), known: new(atomic.Pointer[policyFacts])}
 	rec.user.Provider = p.Name
 	if rec.user.Issuer != p.issuer {
 		rec.extra.issuer = rec.user.Issuer

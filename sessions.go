@@ -201,6 +201,7 @@ func (s *activeSessions) unpack(packed []byte) (*record, error) {
 	if rec.extra.issuer != "" {
 		rec.user.Issuer = rec.extra.issuer
 	}
+	rec.known = new(atomic.Pointer[policyFacts])
 	s.bindings.saw(rec, time.Now())
 	return rec, nil
 }

@@ -200,16 +200,7 @@ func (p *Policy) needsUserInfo(rec *record) bool {
 	if len(p.Claims) == 0 || rec.extra.userInfo || rec.extra.settled || rec.tokens.id.IsZero() {
 		return false
 	}
-	known, err := claims.Parse(rec.user.RawClaims)
-	if err != nil {
-		return false
-	}
-	for name := range p.Claims {
-		if !known.HasAt(name) {
-			return true
-		}
-	}
-	return false
+	return rec.facts(p).absent
 }
 
 // lacksClaimOf reports whether u has lost a claim of the user before a refresh.

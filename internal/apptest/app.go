@@ -194,13 +194,21 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Guard serves path by h, behind RequireAuth.
 func (a *App) Guard(path string, h http.HandlerFunc) { a.guarded[path] = h }
 
-// GuardBy serves /guarded behind a policy, in place of Routes.
+// GuardBy serves /guarded behind a policy, in place of Routes. A Middleware sees the policy
+// once, as in an application.
 func (a *App) GuardBy(policy oauthlogin.Policy) {
+	gates := map[*oauthlogin.Middleware]http.Handler{}
+	guarded := a.Count(func(w http.ResponseWriter, r *http.Request) {
+		s, _ := oauthlogin.FromContext(r.Context())
+		fmt.Fprintf(w, "guarded page for %s", s.User.Subject)
+	})
 	a.Routes = func(mux *http.ServeMux) {
-		mux.Handle("/guarded", a.Auth.Require(policy)(a.Count(func(w http.ResponseWriter, r *http.Request) {
-			s, _ := oauthlogin.FromContext(r.Context())
-			fmt.Fprintf(w, "guarded page for %s", s.User.Subject)
-		})))
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if gates[a.Auth] == nil {
+			gates[a.Auth] = a.Auth.Require(policy)(guarded)
+		}
+		mux.Handle("/guarded", gates[a.Auth])
 	}
 }
 

@@ -74,7 +74,7 @@ var gateMutants = []mutant{
 	},
 	{
 		name: "a claim that is missing is granted", file: "policy.go",
-		old: `return forbidden, "claim " + strconv.Quote(name)`, new: `return allowed, ""`,
+		old: `			f.lacks = "claim " + strconv.Quote(name)` + "\n", new: "",
 		tests: "TestPolicyClaims",
 	},
 	{
@@ -86,6 +86,21 @@ var gateMutants = []mutant{
 		name: "handlers share the claims of cached sessions", file: "session.go",
 		old: "bytes.Clone(s.shown.user.RawClaims)", new: "append(s.shown.user.RawClaims, bytes.Clone(nil)...)",
 		tests: "TestHandlersCannotChangeCachedSessions",
+	},
+	{
+		name: "a policy judges by claims from before a refresh", file: "policy.go",
+		old: "f.policy == p && f.record == rec {", new: "f.policy == p {",
+		tests: "TestPolicySeesLaterClaims|TestPolicyReadsUserInfo",
+	},
+	{
+		name: "a policy judges by what another wants to know", file: "policy.go",
+		old: "f.policy == p && f.record == rec {", new: "f.record == rec {",
+		tests: "TestPolicySeesLaterClaims",
+	},
+	{
+		name: "policies read the claims for each request", file: "policy.go",
+		old: "	rec.known.Store(f) // of two at once, one is read again\n", new: "",
+		tests: "TestAllocations",
 	},
 	{
 		name: "Policy.Allow gets a session without claims", file: "policy.go",
