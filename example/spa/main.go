@@ -26,7 +26,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// scripts.js is the file of that name in docs, and htmx.min.js that of htmx 4.
+// scripts.js is the file of that name in docs, and htmx.min.js that of htmx 4 (Zero-Clause BSD).
 //
 //go:embed index.html app.js scripts.js htmx.min.js
 var files embed.FS
