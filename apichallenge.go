@@ -103,7 +103,7 @@ func (m *Middleware) challengeScopes(w http.ResponseWriter, r *http.Request, rec
 	refused, denied := refusedScope(rec, missing)
 	switch {
 	case len(missing) == 0 || slices.ContainsFunc(missing, protocol.NoScopeToken):
-		m.forbid(w, r, rec, m.returns.wayBack(r), fmt.Errorf("%w: the scopes %q", errNothingNew, policy.Scopes))
+		m.forbid(w, r, rec, rec.user.Provider, m.returns.wayBack(r), fmt.Errorf("%w: the scopes %q", errNothingNew, policy.Scopes))
 	case denied:
 		m.refuseScopes(w, r, rec, policy.login(rec, nil), fmt.Errorf("%w: a login has requested the scope %q before", errNothingNew, refused))
 	default:
@@ -113,7 +113,7 @@ func (m *Middleware) challengeScopes(w http.ResponseWriter, r *http.Request, rec
 
 func (m *Middleware) challengeSignIn(w http.ResponseWriter, r *http.Request, rec *record, policy Policy) {
 	if rec.tokens.id.IsZero() || policy.MaxAge <= 0 && len(policy.ACR) == 0 || rec.meets(&policy, time.Now()) {
-		m.forbid(w, r, rec, m.returns.wayBack(r), fmt.Errorf("%w: max_age %v, acr_values %q", errNothingNew, policy.MaxAge, strings.Join(policy.ACR, " ")))
+		m.forbid(w, r, rec, rec.user.Provider, m.returns.wayBack(r), fmt.Errorf("%w: max_age %v, acr_values %q", errNothingNew, policy.MaxAge, strings.Join(policy.ACR, " ")))
 		return
 	}
 	p := m.providers.byTag(rec.provider)

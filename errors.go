@@ -150,7 +150,7 @@ func (p *responder) logFailure(r *http.Request, failed *Error) *Error {
 
 // attrs are what the log has of an error.
 func (e *Error) attrs() []any {
-	attrs := []any{"code", e.Code, "provider", e.Provider, "id", e.Reference}
+	attrs := []any{"code", e.Code, "provider", e.Provider, "reference", e.Reference}
 	if e.err != nil {
 		attrs = append(attrs, "error", e.err)
 	}

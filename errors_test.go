@@ -110,7 +110,7 @@ func TestErrorPages(t *testing.T) {
 			}
 			found := false
 			for line := range strings.Lines(a.Log.String()) {
-				found = found || strings.Contains(line, "id="+reference[1]) && strings.Contains(line, "code="+tt.code) &&
+				found = found || strings.Contains(line, "reference="+reference[1]) && strings.Contains(line, "code="+tt.code) &&
 					strings.Contains(line, "level=ERROR") == (tt.status >= 500)
 			}
 			if !found {

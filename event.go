@@ -70,6 +70,8 @@ type Event struct {
 	// attempt. That of EventRefresh and EventRefreshFailed includes the calls to the provider
 	// and to Options.Coordinator, and the wait for another instance's refresh.
 	Duration time.Duration
+
+	_ [0]func() // keyed literals only; not comparable
 }
 
 // A reporter tells the application and the log of events.

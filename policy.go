@@ -125,11 +125,11 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 				m.refuseScopes(w, r, rec, policy.login(rec, nil), fmt.Errorf("subject %q was not granted the %s that the policy requires", rec.user.Subject, lacks))
 				return
 			case verdict == forbidden:
-				m.forbid(w, r, rec, m.returns.wayBack(r), fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks))
+				m.forbid(w, r, rec, policy.providerFor(rec), m.returns.wayBack(r), fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks))
 				return
 			case policy.Allow != nil:
 				if err := policy.Allow(r.Context(), s.handOut()); err != nil {
-					m.forbid(w, r, rec, m.returns.wayBack(r), fmt.Errorf("Policy.Allow refuses subject %q: %w", rec.user.Subject, err))
+					m.forbid(w, r, rec, policy.providerFor(rec), m.returns.wayBack(r), fmt.Errorf("Policy.Allow refuses subject %q: %w", rec.user.Subject, err))
 					return
 				}
 			}
@@ -287,6 +287,18 @@ func (p *Policy) read(rec *record) *policyFacts {
 	return f
 }
 
+// providerFor returns the provider at which another account may satisfy p, "" if there are
+// several that p names and the session's is none of them.
+func (p *Policy) providerFor(rec *record) string {
+	switch {
+	case len(p.Providers) == 0 || slices.Contains(p.Providers, rec.user.Provider):
+		return rec.user.Provider
+	case len(p.Providers) == 1:
+		return p.Providers[0]
+	}
+	return ""
+}
+
 // verifiedEmail returns, of e-mail addresses among the claims, the one that the
 // provider has verified: anyone can give an address of others as their own.
 func (u *User) verifiedEmail(claimed []string) []string {
@@ -336,12 +348,14 @@ func (m *Middleware) requireBound(w http.ResponseWriter, r *http.Request, rec *r
 	m.responses.refuse(w, r, e)
 }
 
-func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, returnTo string, cause error) {
+// forbid refuses a session. Another account may help, of the provider named: "" leads to the
+// choice of one.
+func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, provider, returnTo string, cause error) {
 	p := m.providers.byTag(rec.provider)
 	leadsTo := slices.DeleteFunc(p.client.LogoutOrigins(), func(origin string) bool { return origin == m.paths.Origin })
 	e := &Error{
 		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, Reference: newReference(), err: cause,
-		RetryURL: m.otherAccountURL(p.Name, returnTo), otherAccount: true,
+		RetryURL: m.otherAccountURL(provider, returnTo), otherAccount: true,
 		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: leadsTo},
 	}
 	m.events.denied(r, rec, e)

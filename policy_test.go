@@ -400,6 +400,45 @@ func TestPolicyProviders(t *testing.T) {
 	}
 }
 
+// Who is of the wrong provider gets a way to another one: the same would refuse them again.
+func TestPolicyProvidersLeadToAnother(t *testing.T) {
+	t.Parallel()
+	a, _ := apptest.NewTwoProviders(t, func(o *oauthlogin.Options) {
+		three := o.Providers[1]
+		three.Name, three.Issuer = "three", "https://three.test"
+		client := *three.OAuth2
+		client.RedirectURL = "https://app.test/auth/callback/three"
+		three.OAuth2 = &client
+		o.Providers = append(o.Providers, three)
+	})
+	b := a.Browser(t)
+	b.Follow("/login?provider=one")
+	for _, tt := range []struct {
+		providers []string
+		leadsTo   string
+	}{
+		{[]string{"two"}, "https://two.test/authorize?"},
+		{[]string{"two", "three"}, "the choice"},
+		{[]string{"one", "two"}, "https://provider.test/authorize?"}, // the claim is missing
+	} {
+		a.GuardBy(oauthlogin.Policy{Providers: tt.providers, Claims: map[string][]string{"groups": {"admin"}}})
+		resp := b.Get("/guarded")
+		if resp.StatusCode != http.StatusForbidden {
+			t.Fatalf("%v: %d %s", tt.providers, resp.StatusCode, resp.Text)
+		}
+		resp = b.Page(a.URL).Link(a.URL + resp.Links()[0])
+		query := apptest.QueryOf(resp.Location())
+		switch {
+		case tt.leadsTo == "the choice":
+			if links := resp.Links(); len(links) < 3 || !strings.Contains(resp.Text, "three") || !strings.Contains(links[0], "return_to=%2Fguarded") {
+				t.Errorf("%v: %d %s", tt.providers, resp.StatusCode, resp.Text)
+			}
+		case !strings.HasPrefix(resp.Location(), tt.leadsTo) || query.Get("prompt") != "select_account":
+			t.Errorf("%v: leads to %s", tt.providers, resp.Location())
+		}
+	}
+}
+
 // sentForm are the headers of a form that a page of the application sends.
 var sentForm = []string{"Sec-Fetch-Mode", "navigate", "Referer", "https://app.test/edit"}
 

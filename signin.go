@@ -33,6 +33,8 @@ type SignIn struct {
 	// ReturnTo is the local path to which the browser goes next. If it is changed to one
 	// that could lead elsewhere, the browser goes to "/".
 	ReturnTo string
+
+	_ [0]func() // keyed literals only
 }
 
 // Format keeps the token and the claims out of whatever prints a SignIn.

@@ -45,8 +45,11 @@ func (b *returnPaths) wayBack(r *http.Request) string {
 
 // otherAccountURL is the URL of a login at which the provider lets the user choose the
 // account (OpenID Connect Core section 3.1.2.1): without it, it would sign in the same
-// user again.
+// user again. Without a provider it is that of the choice.
 func (m *Middleware) otherAccountURL(provider, returnTo string) string {
+	if provider == "" {
+		return m.paths.LoginURL("", returnTo)
+	}
 	return m.loginURLWith(LoginOptions{Provider: provider, AuthParams: url.Values{"prompt": {"select_account"}}}, returnTo)
 }
 
@@ -210,7 +213,7 @@ func refusedScope(rec *record, missing []string) (scope string, ok bool) {
 // second login by itself, and a script the way to one that the user may want.
 func (m *Middleware) refuseScopes(w http.ResponseWriter, r *http.Request, rec *record, opts LoginOptions, cause error) {
 	if browser.ShowsPage(r) {
-		m.forbid(w, r, rec, m.returns.wayBack(r), cause)
+		m.forbid(w, r, rec, rec.user.Provider, m.returns.wayBack(r), cause)
 		return
 	}
 	e := &Error{
@@ -244,6 +247,6 @@ func (m *Middleware) scopesDenied(w http.ResponseWriter, r *http.Request, p *pro
 		Kind: EventLogin, Provider: p.Name, Duration: since(f.started),
 		Err: m.responses.loginError(p, f.returnPath, "access_denied", http.StatusBadRequest, nil),
 	})
-	m.forbid(w, r, rec, m.paths.ReturnPath(f.returnPath), fmt.Errorf("the user or the provider denied the scopes %q", f.scopes))
+	m.forbid(w, r, rec, rec.user.Provider, m.paths.ReturnPath(f.returnPath), fmt.Errorf("the user or the provider denied the scopes %q", f.scopes))
 	return true
 }

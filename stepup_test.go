@@ -286,7 +286,7 @@ func TestStepUpURLIsOfOneProviderAndADay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, _ := apptest.NewTwoProviders(t, nil)
-		a.GuardBy(oauthlogin.Policy{Providers: []string{"one"}, Claims: map[string][]string{"groups": {"admin"}}})
+		a.GuardBy(oauthlogin.Policy{Providers: []string{"two"}, Claims: map[string][]string{"groups": {"admin"}}})
 		b := a.Browser(t)
 		if resp := b.Follow("/login?provider=two&return_to=%2Fguarded"); resp.StatusCode != http.StatusForbidden {
 			t.Fatalf("%d %s", resp.StatusCode, resp.Text)

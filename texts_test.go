@@ -155,7 +155,7 @@ func TestErrorHandlerHasReference(t *testing.T) {
 		if e.Title != "You cannot sign in here" || e.RetryLabel != "Sign in with another account" || e.Lang != "en" || len(e.Reference) != 8 {
 			t.Errorf("%q %q %q %q", e.Title, e.RetryLabel, e.Lang, e.Reference)
 		}
-		if n := strings.Count(a.Log.String(), "id="+e.Reference); n != 1 {
+		if n := strings.Count(a.Log.String(), "reference="+e.Reference); n != 1 {
 			t.Errorf("the log has the reference %d times: %s", n, a.Log)
 		}
 		var reported *oauthlogin.Error

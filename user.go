@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -40,6 +41,12 @@ type User struct {
 	RawClaims json.RawMessage
 
 	set claims.Object // by SetClaim
+}
+
+// LogValue keeps names, addresses and claims out of logs: provider, issuer and subject
+// identify a user.
+func (u User) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("provider", u.Provider), slog.String("issuer", u.Issuer), slog.String("subject", u.Subject))
 }
 
 // Claims unmarshals RawClaims into v, which is a pointer as for [json.Unmarshal].

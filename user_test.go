@@ -2,9 +2,11 @@ package oauthlogin_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -556,4 +558,20 @@ func TestUserInfoThatComesLate(t *testing.T) {
 			t.Errorf("user is %+v: %s", user, a.Log)
 		}
 	})
+}
+
+// Logs identify a user without name, address and claims.
+func TestUserInLogs(t *testing.T) {
+	var log strings.Builder
+	user := oauthlogin.User{
+		Provider: "test", Issuer: "https://provider.test", Subject: "alice",
+		Name: "Alice Archer", Email: "alice@example.com", RawClaims: json.RawMessage(`{"phone_number":"555"}`),
+	}
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	logger.Info("m", "user", user)
+	logger.Info("m", "user", &user)
+	const want = `"user":{"provider":"test","issuer":"https://provider.test","subject":"alice"}`
+	if got := log.String(); strings.Count(got, want) != 2 || strings.Contains(got, "Archer") || strings.Contains(got, "555") {
+		t.Error(got)
+	}
 }

@@ -9,7 +9,7 @@ import (
 // The keys of log lines: alerts and searches depend on them.
 var logKeys = []string{
 	// what most lines have
-	"event", "provider", "issuer", "subject", "code", "error", "id", "duration",
+	"event", "provider", "issuer", "subject", "code", "error", "reference", "duration",
 	// what is of one line
 	"backchannel_logout_uri", "began_at", "bytes", "callbacks", "description", "document", "endpoint", "keys", "lang", "left_out",
 	"login_path", "logout_path", "members", "path", "provider_code", "redirect_url", "request_bytes", "response_bytes", "used",

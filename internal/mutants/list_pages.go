@@ -56,7 +56,7 @@ var pageMutants = []mutant{
 	},
 	{
 		name: "the reference is not that of the log", file: "errors.go",
-		old: `"id", e.Reference}`, new: `"id", newReference()}`,
+		old: `"reference", e.Reference}`, new: `"reference", newReference()}`,
 		tests: "TestErrorPages|TestErrorHandlerHasReference",
 	},
 	{
