@@ -149,7 +149,8 @@ func (v *visitor) signIn(address string) error {
 	if err != nil {
 		return err
 	}
-	if done.location != "/" || len(done.cookies) == 0 {
+	// An empty fragment keeps browsers from passing on that of the callback.
+	if strings.TrimSuffix(done.location, "#") != "/" || len(done.cookies) == 0 {
 		return fmt.Errorf("login ended at %q with %d cookies", done.location, len(done.cookies))
 	}
 	return nil
