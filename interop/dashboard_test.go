@@ -23,18 +23,15 @@ func TestDashboard(t *testing.T) {
 	t.Parallel()
 	queries := dashboardQueries(t)
 	app := runMeasuredApp(t)
-	done, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		app.use(t, done)
-	}()
-	t.Cleanup(func() {
-		close(done)
-		<-stopped
-	})
+	period := 20 * time.Second
+	if picturesDir != "" {
+		period = dashboardTime
+	}
+	app.visit(t, period)
 	prometheus := startPrometheus(t, app.url)
+	began := time.Now()
 
-	deadline := time.Now().Add(2 * patience)
+	deadline := time.Now().Add(2*patience + 2*period)
 	for len(queries) > 0 {
 		left := queries[:0]
 		for _, query := range queries {
@@ -52,6 +49,9 @@ func TestDashboard(t *testing.T) {
 	text, err := os.ReadFile("../oauthloginotel/dashboard.json")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if picturesDir != "" {
+		drawDashboard(t, prometheus, began)
 	}
 	names := prometheus.metrics(t)
 	if len(names) < 7 {

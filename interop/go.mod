@@ -14,12 +14,13 @@ require (
 	github.com/chromedp/chromedp v0.23.0
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/gorilla/sessions v1.4.0
+	github.com/grafana/grafana-foundation-sdk/go v0.0.22
 	github.com/jackc/pgx/v5 v5.13.0
 	github.com/markbates/goth v1.82.0
-	github.com/oauthlogin/oauthlogin v0.0.0-00010101000000-000000000000
-	github.com/oauthlogin/oauthlogin/oauthloginotel v0.0.0-00010101000000-000000000000
-	github.com/oauthlogin/oauthlogin/oauthloginpg v0.0.0-00010101000000-000000000000
-	github.com/oauthlogin/oauthlogin/oauthloginredis v0.0.0-00010101000000-000000000000
+	github.com/oauthlogin/oauthlogin v0.9.0
+	github.com/oauthlogin/oauthlogin/oauthloginotel v0.9.0
+	github.com/oauthlogin/oauthlogin/oauthloginpg v0.9.0
+	github.com/oauthlogin/oauthlogin/oauthloginredis v0.9.0
 	github.com/prometheus/client_golang v1.24.1
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/zitadel/oidc/v3 v3.52.0

@@ -1,12 +1,8 @@
 package interop_test
 
 import (
-	"errors"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/url"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,15 +15,11 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric"
 )
 
-// A measuredApp is an application with metrics for Prometheus at /metrics, whose users sign in, have
-// tokens refreshed, are refused and sign out, and whose provider and Coordinator fail now and then.
+// A measuredApp is an application with metrics for Prometheus at /metrics, and two providers.
 type measuredApp struct {
 	url         string
-	provider    *oauthlogintest.Provider
+	providers   map[string]*oauthlogintest.Provider
 	coordinator *oauthlogintest.Coordinator
-	telemetry   *oauthloginotel.Instrumentation
-	logins      atomic.Int64
-	refreshes   atomic.Int64
 }
 
 func runMeasuredApp(t *testing.T) *measuredApp {
@@ -37,26 +29,32 @@ func runMeasuredApp(t *testing.T) *measuredApp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &measuredApp{coordinator: oauthlogintest.NewCoordinator()}
-	a.telemetry, err = oauthloginotel.New(oauthloginotel.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(reader))))
+	a := &measuredApp{providers: map[string]*oauthlogintest.Provider{}, coordinator: oauthlogintest.NewCoordinator()}
+	telemetry, err := oauthloginotel.New(oauthloginotel.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(reader))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(nil)
 	a.url = "http://" + server.Listener.Addr().String()
-	a.provider = oauthlogintest.Start(oauthlogintest.Config{AccessTokenTTL: 2 * time.Second})
-	t.Cleanup(a.provider.Close)
-	a.provider.AutoApprove("alice")
-	a.provider.Intercept(oauthlogintest.Token, a.token)
-
-	provider := a.provider.Registration(a.url)
-	provider.Name = "demo"
+	var registered []oauthlogin.Provider
+	for _, name := range []string{"customers", "staff"} {
+		client := oauthlogintest.Client{ID: "app", Secret: "secret", RedirectURIs: []string{a.url + "/auth/" + name}}
+		p := oauthlogintest.Start(oauthlogintest.Config{AccessTokenTTL: 3 * time.Second, Clients: []oauthlogintest.Client{client}})
+		t.Cleanup(p.Close)
+		p.AutoApprove("alice")
+		a.providers[name] = p
+		provider := p.Registration(a.url)
+		provider.Name = name
+		provider.OAuth2.RedirectURL = client.RedirectURIs[0]
+		registered = append(registered, provider)
+	}
 	auth, err := oauthlogin.New(oauthlogin.Options{
-		Providers:   []oauthlogin.Provider{provider},
+		Providers:   registered,
 		Keys:        [][]byte{[]byte("32 random bytes, from a secret store")},
-		HTTPClient:  &http.Client{Transport: a.telemetry.Transport(nil)},
-		Coordinator: a.telemetry.Coordinator(a.coordinator),
-		OnEvent:     a.telemetry.OnEvent,
+		HTTPClient:  &http.Client{Transport: telemetry.Transport(nil)},
+		Coordinator: telemetry.Coordinator(a.coordinator),
+		OnEvent:     telemetry.OnEvent,
+		BindDevices: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -67,88 +65,10 @@ func runMeasuredApp(t *testing.T) *measuredApp {
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.Handle("/", auth.Handler(page))
 	mux.Handle("/dashboard", auth.RequireAuth(page))
-	mux.Handle("/admin", auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}})(page))
+	mux.Handle("/admin", auth.Require(oauthlogin.Policy{Providers: []string{"staff"}})(page))
 	mux.Handle("/recent", auth.Require(oauthlogin.Policy{ACR: []string{"phr"}})(page))
 	server.Config.Handler = mux
 	server.Start()
 	t.Cleanup(server.Close)
 	return a
-}
-
-// token is the token endpoint, which fails now and then.
-func (a *measuredApp) token(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
-	refreshes := r.FormValue("grant_type") == "refresh_token"
-	switch {
-	case refreshes && a.refreshes.Add(1)%5 == 2, !refreshes && a.logins.Add(1)%10 == 9:
-		w.WriteHeader(http.StatusServiceUnavailable)
-	case refreshes && a.refreshes.Load()%5 == 4:
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"error":"invalid_grant"}`))
-	default:
-		next(w, r)
-	}
-}
-
-// use lets users come and go until done is closed.
-func (a *measuredApp) use(t *testing.T, done <-chan struct{}) {
-	stays := a.user(t)
-	for turn := 0; ; turn++ {
-		select {
-		case <-done:
-			return
-		case <-time.After(100 * time.Millisecond):
-		}
-		a.get(stays, "/dashboard")
-		user := a.user(t)
-		a.get(user, "/dashboard")
-		a.get(user, "/admin")
-		a.get(user, "/recent", "Accept", "application/json")
-		a.signOut(user)
-		a.deny(a.user(t))
-		// The events of Options.BindDevices, which only browsers with keys of their device cause.
-		a.telemetry.OnEvent(t.Context(), oauthlogin.Event{Kind: "device_bound", Provider: "demo"})
-		a.telemetry.OnEvent(t.Context(), oauthlogin.Event{Kind: "device_refused", Provider: "demo", Err: errors.New("a wrong proof")})
-		a.coordinator.SetDown(turn%20 >= 15)
-	}
-}
-
-// user returns a browser.
-func (a *measuredApp) user(t *testing.T) *http.Client {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Error(err)
-	}
-	return &http.Client{Jar: jar, Timeout: patience}
-}
-
-func (a *measuredApp) get(user *http.Client, path string, header ...string) {
-	r, _ := http.NewRequest(http.MethodGet, a.url+path, nil)
-	if len(header) > 0 {
-		r.Header.Set(header[0], header[1])
-	}
-	if resp, err := user.Do(r); err == nil {
-		resp.Body.Close()
-	}
-}
-
-func (a *measuredApp) signOut(user *http.Client) {
-	if resp, err := user.PostForm(a.url+"/logout", nil); err == nil {
-		resp.Body.Close()
-	}
-}
-
-// deny begins a login and comes back with the user's refusal.
-func (a *measuredApp) deny(user *http.Client) {
-	user.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := user.Get(a.url + "/login")
-	if err != nil {
-		return
-	}
-	resp.Body.Close()
-	if location, err := resp.Location(); err == nil {
-		query := url.Values{"error": {"access_denied"}, "state": {location.Query().Get("state")}, "iss": {a.provider.Issuer()}}
-		a.get(user, "/auth/callback?"+query.Encode())
-	}
 }
