@@ -16,9 +16,9 @@ require (
 	github.com/jackc/pgx/v5 v5.13.0
 	github.com/lestrrat-go/jwx/v3 v3.4.0
 	github.com/markbates/goth v1.82.0
-	github.com/oauthlogin/oauthlogin v0.0.0-00010101000000-000000000000
-	github.com/oauthlogin/oauthlogin/oauthloginpg v0.0.0-00010101000000-000000000000
-	github.com/oauthlogin/oauthlogin/oauthloginredis v0.0.0-00010101000000-000000000000
+	github.com/oauthlogin/oauthlogin v0.9.0
+	github.com/oauthlogin/oauthlogin/oauthloginpg v0.9.0
+	github.com/oauthlogin/oauthlogin/oauthloginredis v0.9.0
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/zitadel/oidc/v3 v3.52.0
 	golang.org/x/oauth2 v0.38.0

@@ -16,9 +16,9 @@ require (
 	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/jackc/pgx/v5 v5.13.0
 	github.com/labstack/echo/v5 v5.4.5
-	github.com/oauthlogin/oauthlogin v0.0.0-00010101000000-000000000000
-	github.com/oauthlogin/oauthlogin/oauthloginpg v0.0.0-00010101000000-000000000000
-	github.com/oauthlogin/oauthlogin/oauthloginredis v0.0.0-00010101000000-000000000000
+	github.com/oauthlogin/oauthlogin v0.9.0
+	github.com/oauthlogin/oauthlogin/oauthloginpg v0.9.0
+	github.com/oauthlogin/oauthlogin/oauthloginredis v0.9.0
 	github.com/redis/go-redis/v9 v9.23.0
 	golang.org/x/oauth2 v0.38.0
 )

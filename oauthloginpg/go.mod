@@ -6,7 +6,7 @@ replace github.com/oauthlogin/oauthlogin => ../
 
 require (
 	github.com/jackc/pgx/v5 v5.13.0
-	github.com/oauthlogin/oauthlogin v0.0.0-00010101000000-000000000000
+	github.com/oauthlogin/oauthlogin v0.9.0
 )
 
 require (

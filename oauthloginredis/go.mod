@@ -6,7 +6,7 @@ replace github.com/oauthlogin/oauthlogin => ../
 
 require (
 	github.com/alicebob/miniredis/v2 v2.40.0
-	github.com/oauthlogin/oauthlogin v0.0.0-00010101000000-000000000000
+	github.com/oauthlogin/oauthlogin v0.9.0
 	github.com/redis/go-redis/v9 v9.23.0
 )
 
