@@ -27,8 +27,11 @@ var updateAPI = flag.Bool("update", false, "rewrite the golden files of TestAPIG
 func TestAPIGolden(t *testing.T) {
 	t.Parallel()
 	for dir, golden := range map[string]string{
-		".":              "docs/api.txt",
-		"oauthlogintest": "docs/api-oauthlogintest.txt",
+		".":               "docs/api.txt",
+		"oauthloginotel":  "docs/api-oauthloginotel.txt",
+		"oauthloginpg":    "docs/api-oauthloginpg.txt",
+		"oauthloginredis": "docs/api-oauthloginredis.txt",
+		"oauthlogintest":  "docs/api-oauthlogintest.txt",
 	} {
 		api := exportedAPI(t, dir)
 		if *updateAPI {

@@ -20,6 +20,7 @@ var mutants = slices.Concat(
 	profileMutants,
 	providerMutants,
 	providersMutants,
+	releaseMutants,
 	resourceMutants,
 	sessionMutants,
 )
