@@ -106,7 +106,11 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 		return m.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := m.fromContext(r.Context())
 			if policy.needsUserInfo(s.current()) && s.Token() != nil {
-				r, s = m.withUserInfo(w, r, s)
+				var err error
+				if r, s, err = m.withUserInfo(w, r, s); err != nil {
+					m.responses.unavailable(w, r, err)
+					return
+				}
 			}
 			rec := s.current()
 			p := m.providers.byTag(rec.provider)

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/oauthlogin/oauthlogin/internal/apple"
@@ -199,96 +198,4 @@ func (u User) with(c claims.Object) (User, error) {
 	user := newUser(c, raw)
 	user.Provider, user.Issuer = u.Provider, u.Issuer
 	return user, nil
-}
-
-// needsUserInfo reports whether user info may have a claim that the policy names and the
-// session lacks.
-func (p *Policy) needsUserInfo(rec *record) bool {
-	if len(p.Claims) == 0 || rec.extra.userInfo || rec.extra.settled || rec.tokens.id.IsZero() {
-		return false
-	}
-	return rec.facts(p).absent
-}
-
-// lacksClaimOf reports whether u has lost a claim of the user before a refresh.
-func (u *User) lacksClaimOf(before *User) bool {
-	known, _ := claims.Parse(before.RawClaims)
-	now, _ := claims.Parse(u.RawClaims)
-	for name := range known {
-		if !now.Has(name) && !claims.IsProtocol(name) {
-			return true
-		}
-	}
-	return false
-}
-
-// withUserInfo adds what user info says to a session whose login has not read it. It asks
-// once for each session, whatever comes of it, and returns the request that carries the
-// session on.
-func (m *Middleware) withUserInfo(w http.ResponseWriter, r *http.Request, s *Session) (*http.Request, *Session) {
-	for range 2 { // a refresh may have been quicker
-		if m.refreshes.readUserInfo(r.Context(), s, s.current()) != nil { // late, or the session has ended
-			return r, s
-		}
-		if s.current().extra.userInfo {
-			break
-		}
-	}
-	if isNoFile(r) {
-		m.renew(w, r, s.current())
-	}
-	return m.carryOn(r, s)
-}
-
-// readUserInfo gives s the claims of user info, as a generation of its own.
-func (f *refreshes) readUserInfo(ctx context.Context, s *Session, old *record) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errLate)
-	defer cancel()
-	rec, err := f.flights.Do(ctx, old.successor(), func(ctx context.Context) (*record, error) {
-		latest, ended := f.sessions.grants.Latest(old)
-		switch {
-		case ended:
-			return nil, errSessionEnded
-		case latest.generation > old.generation:
-			return latest, nil
-		}
-		fresh := *latest
-		fresh.generation++
-		fresh.extra.userInfo = true
-		if user, err := f.providers.byTag(latest.provider).laterUser(ctx, latest); err == nil {
-			fresh.user = user
-		} else {
-			f.log.WarnContext(ctx, "oauthlogin: reading user info for a policy failed; the claims stay as they were", "provider", latest.user.Provider, "subject", latest.user.Subject, "error", err)
-		}
-		if !f.sessions.grants.Refreshed(&fresh, time.Now()) {
-			return nil, errSessionEnded
-		}
-		f.sessions.grants.Accepted(&fresh) // as the access token of the login
-		f.sessions.persist(ctx, s.request, &fresh)
-		return &fresh, nil
-	})
-	if err != nil {
-		return err
-	}
-	s.adopt(rec)
-	return nil
-}
-
-// laterUser returns the user of a session with the claims of user info, which never go
-// before what is signed.
-func (p *provider) laterUser(ctx context.Context, rec *record) (User, error) {
-	known, err := claims.Parse(rec.user.RawClaims)
-	if err != nil {
-		return User{}, fmt.Errorf("read claims: %w", err)
-	}
-	info, err := p.client.UserInfo(ctx, rec.tokens.access, rec.user.Subject, rec.key())
-	if err != nil {
-		return User{}, err
-	}
-	merged, _ := claims.Merge(known, info)
-	later := *rec
-	if later.user, err = p.later(rec, merged); err != nil {
-		return User{}, err
-	}
-	return later.withAppClaims()
 }
