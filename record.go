@@ -55,7 +55,7 @@ type extra struct {
 	asked     string          // scopes that logins requested beside Provider.OAuth2.Scopes
 	formName  string          // the name of the user that a form brought: see Apple
 	dpopKey   []byte          // that the access token is bound to; nil: it is a bearer token
-	settled   bool            // a refresh took a claim away, which user info must not bring back
+	settled   bool            // user info is not read: a refresh took a claim away, or cookies have no room
 	unknown   []unknownField  // of a later version
 }
 

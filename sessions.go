@@ -328,6 +328,19 @@ func (s *activeSessions) seal(rec *record) (sealed string, maxAge int, err error
 	return sealed, max(1, int(left/time.Second)), err
 }
 
+// checkSize returns an error if cookies are to keep a record, and cannot: the tokens of the
+// generations after it would be lost with this instance's memory.
+func (s *activeSessions) checkSize(rec *record) error {
+	if _, inCookies := s.vault.(*cookieVault); !inCookies {
+		return nil
+	}
+	sealed, _, err := s.seal(rec)
+	if err == nil && !s.cookies.Holds(sealed) {
+		err = cookies.ErrTooLarge
+	}
+	return err
+}
+
 // limits are how long sessions live.
 type limits struct {
 	idle, lifetime time.Duration

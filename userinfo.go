@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/cookies"
 	"github.com/oauthlogin/oauthlogin/internal/instances"
 )
 
@@ -86,9 +87,16 @@ func (f *refreshes) readInTurn(ctx context.Context, turn *instances.Turn[*record
 	fresh := *old
 	fresh.generation++
 	fresh.extra.userInfo = true
-	if user, err := f.providers.byTag(old.provider).laterUser(ctx, old); err == nil {
-		fresh.user = user
-	} else {
+	later, err := f.providers.byTag(old.provider).laterUser(ctx, old)
+	if err == nil {
+		fresh.user = later
+		err = f.sessions.checkSize(&fresh)
+	}
+	if err != nil {
+		if errors.Is(err, cookies.ErrTooLarge) || errors.Is(err, errClaimsTooLarge) { // for a refresh, too
+			fresh.extra.userInfo, fresh.extra.settled = false, true
+		}
+		fresh.user = old.user
 		f.log.WarnContext(ctx, "oauthlogin: reading user info for a policy failed; the claims stay as they were", "provider", old.user.Provider, "subject", old.user.Subject, "error", err)
 	}
 	latest, ended := turn.Keep(ctx, &fresh, func(context.Context) {}) // the refresh token is the one before

@@ -2,6 +2,7 @@ package oauthlogin_test
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -119,4 +120,38 @@ func TestCoordinatorAwayForPolicyThatReadsUserInfo(t *testing.T) {
 			t.Errorf("read %d times", n)
 		}
 	})
+}
+
+// Claims of user info that make a session too large count for nothing. In cookies they would
+// keep the tokens of every later refresh from the browser.
+func TestPolicyReadsTooMuchUserInfo(t *testing.T) {
+	t.Parallel()
+	for name, padding := range map[string]string{"for cookies": apptest.Noise(30000), "for a login": strings.Repeat("a", 64900)} {
+		apptest.InBubble(t, name, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{})
+			a.Provider.EditIDToken(func(_, claims map[string]any) { claims["bio"] = strings.Repeat("b", 1000) })
+			a.Provider.EditUserInfo(func(claims map[string]any) {
+				inGroup(claims, "admin")
+				claims["padding"] = padding
+			})
+			a.GuardBy(admins)
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			for range 3 {
+				wantGuarded(t, a, b, false)
+			}
+			if log := a.Log.String(); strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "too large") && !strings.Contains(log, "too much") {
+				t.Errorf("log:\n%s", log)
+			}
+			time.Sleep(2 * time.Hour)
+			if !b.SignedIn() {
+				t.Error("signed out by a refresh")
+			}
+			a.Restart(t)
+			if !b.SignedIn() {
+				t.Error("signed out by a restart")
+			}
+			a.WantRefreshes(t, 1)
+		})
+	}
 }

@@ -203,6 +203,9 @@ func (s *Scheme) Write(w http.ResponseWriter, r *http.Request, sealed string, ma
 	return nil
 }
 
+// Holds reports whether Write can write a sealed text.
+func (s *Scheme) Holds(sealed string) bool { return len(s.split(sealed)) <= maxChunks }
+
 func (s *Scheme) split(sealed string) []string {
 	mark := markOf(sealed)
 	room := maxCookieBytes - len(s.chunks[maxChunks-1]) - 1 - markLength
