@@ -10,6 +10,7 @@ import (
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/internal/devicetest"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
 // A bound session without its bound cookie is no session for a login either: OnSignIn has no
@@ -75,5 +76,40 @@ func TestDevicePurposes(t *testing.T) {
 				t.Errorf("%s as a bound cookie: %d %q", name, resp.StatusCode, resp.Text)
 			}
 		}
+	})
+}
+
+// The session of a user whose browser cannot renew its bound cookie goes on: a login that is
+// refused does not revoke what belongs to its grant.
+func TestRefusedLoginBesideBoundSession(t *testing.T) {
+	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+		refuse := false
+		a := newBoundApp(t, func(opts *oauthlogin.Options) {
+			if with.Change != nil {
+				with.Change(opts)
+			}
+			opts.OnSignIn = func(context.Context, *oauthlogin.SignIn) error {
+				if refuse {
+					return errNotInvited
+				}
+				return nil
+			}
+		})
+		b := boundBrowser(t, a)
+		b.Device.Disabled = true
+		time.Sleep(11 * time.Minute)
+		refuse = true
+		for user, revoked := range map[string]int{"alice": 0, "bob": 1} {
+			a.Provider.AutoApprove(user)
+			before := a.Provider.Count(oauthlogintest.Revocation)
+			if resp := b.Follow("/login"); resp.StatusCode != http.StatusForbidden {
+				t.Errorf("%s: %d %s", user, resp.StatusCode, resp.Text)
+			}
+			if n := a.Provider.Count(oauthlogintest.Revocation) - before; n != revoked {
+				t.Errorf("%s: %d tokens are revoked, want %d", user, n, revoked)
+			}
+		}
+		b.Device.Disabled = false
+		wantBound(t, b, "bound")
 	})
 }

@@ -174,7 +174,7 @@ func (m *Middleware) revokeUnused(r *http.Request, p *provider, rec *record) {
 	if rec == nil || rec.tokens.refresh.IsZero() {
 		return
 	}
-	if old, _, err := m.sessions.load(r); err != nil || old != nil && old.isOf(rec) {
+	if old, err := m.sessions.ofSameUser(r, rec); err != nil || old != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)

@@ -154,6 +154,20 @@ func (s *activeSessions) unproven(r *http.Request) *record {
 	return o.record
 }
 
+// ofSameUser returns the session of a request if it is one of by's user, also one that only
+// its binding keeps from being the request's; nil if there is none. An error means that it
+// cannot be told.
+func (s *activeSessions) ofSameUser(r *http.Request, by *record) (rec *record, err error) {
+	rec, _, err = s.load(r)
+	if err == nil && rec == nil {
+		rec = s.unproven(r)
+	}
+	if rec == nil || !rec.isOf(by) {
+		return nil, err
+	}
+	return rec, err
+}
+
 // opened is what a sealed value has opened to.
 type opened struct {
 	record *record

@@ -179,7 +179,7 @@ func (m *Middleware) addName(r *http.Request, rec *record, field string) {
 		return
 	}
 	name := apple.Name(field)
-	if old, _, _ := m.sessions.load(r); name == "" && old != nil && old.isOf(rec) {
+	if old, _ := m.sessions.ofSameUser(r, rec); name == "" && old != nil {
 		name = old.extra.formName
 	}
 	rec.user.Name, rec.extra.formName = name, name
