@@ -206,3 +206,25 @@ func TestCoordinatorAwayWithResources(t *testing.T) {
 		f.WantRefreshes(t, 2)
 	})
 }
+
+// A token that outlives every session is not kept for longer than its own.
+func TestCoordinatorKeepsNoResourceTokenOfOverSessions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, _ := fleetWithAPIs(t, 1)
+		defer f.close()
+		b := f.known(t, "alice")
+		f.RespondToRefreshes(func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Write([]byte(`{"access_token":"for-the-api","token_type":"Bearer","expires_in":31536000}`))
+		})
+		time.Sleep(time.Hour / 2)
+		if w := f.callAt(0, b.Cookies(), ordersAPI, orders); w.Code != http.StatusOK || f.shared.holds("resource:") != 1 {
+			t.Fatalf("%d %s; keys %q", w.Code, w.Body, f.shared.stored())
+		}
+		time.Sleep(7*24*time.Hour - time.Hour/2 + time.Minute)
+		if f.shared.holds("resource:") != 0 {
+			t.Errorf("keys %q", f.shared.stored())
+		}
+	})
+}

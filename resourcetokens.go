@@ -175,7 +175,7 @@ func (x *resourceTokens) inTurn(ctx context.Context, turn *instances.Turn[*recor
 	if t.Expiry.IsZero() {
 		token.expiry = t.Issued.Add(unsaidLifetime)
 	}
-	x.keep(ctx, to, token, old)
+	x.keep(ctx, rec, to, token, old)
 	if err := x.rotate(ctx, turn, r, p, rec, t); err != nil {
 		return nil, err
 	}
@@ -191,18 +191,23 @@ func sameUser(rec *record, t *protocol.Tokens) error {
 	return nil
 }
 
-// keep keeps a token here and for other instances. old is what they have.
-func (x *resourceTokens) keep(ctx context.Context, to *target, token *resourceToken, old []byte) {
+// keep keeps a token here and for other instances, as long as the session can last. old is
+// what they have.
+func (x *resourceTokens) keep(ctx context.Context, rec *record, to *target, token *resourceToken, old []byte) {
 	now := time.Now()
+	until := token.expiry
+	if end := rec.created.Add(x.refreshes.sessions.lifetime); end.Before(until) {
+		until = end
+	}
 	if !token.isValid(now) {
 		token.err, token.again = errBornExpired, now.Add(noExpiryRefresh)
 		x.kept.Put(to.key, token, token.again, now)
 		return
 	}
-	x.kept.Put(to.key, token, token.expiry, now)
+	x.kept.Put(to.key, token, until, now)
 	sealed, err := x.sealer.Seal(to.key, token.pack())
 	if err == nil {
-		x.refreshes.sessions.grants.Put(ctx, to.key, old, []byte(sealed), token.expiry.Sub(now))
+		x.refreshes.sessions.grants.Put(ctx, to.key, old, []byte(sealed), until.Sub(now))
 	}
 }
 
