@@ -106,6 +106,42 @@ func TestRenewalsWithoutTheCoordinator(t *testing.T) {
 	})
 }
 
+// A browser that cannot renew its bound cookie because the Coordinator is away is not signed
+// out: it is told to come again. A copy of the cookies that says the same gets no further.
+func TestBoundRequestsWithoutTheCoordinator(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newBoundFleet(t, nil)
+		defer f.close()
+		b, _ := f.boundAt(t, 0)
+		copied := b.Clone()
+		copied.SetCookie(apptest.BoundCookie, "")
+		b.Device.Bare = true // behind a link on another site
+		f.shared.SetDown(true)
+		time.Sleep(11 * time.Minute)
+		if resp := b.Get("/dashboard"); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%d to %q", resp.StatusCode, resp.Location())
+		}
+		if resp := b.Get("/api/me", apptest.AsScript...); resp.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("a script: %d %s", resp.StatusCode, resp.Text)
+		}
+		if resp := copied.Get("/dashboard"); resp.StatusCode != http.StatusFound {
+			t.Errorf("a copy: %d", resp.StatusCode)
+		}
+		skipped := "server_error;session_identifier=x"
+		if resp := copied.Get("/dashboard", "Secure-Session-Skipped", skipped); resp.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("a copy that says the same: %d", resp.StatusCode)
+		}
+		f.shared.SetDown(false)
+		time.Sleep(time.Second)
+		if !b.SignedIn() {
+			t.Error("signed out when the Coordinator is back")
+		}
+		if resp := copied.Get("/dashboard", "Secure-Session-Skipped", skipped); resp.StatusCode != http.StatusFound {
+			t.Errorf("a copy: %d", resp.StatusCode)
+		}
+	})
+}
+
 // Tokens that one instance refreshes for a request from before the binding do not undo it
 // at another.
 func TestBindingOutlivesRefreshesElsewhere(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/device"
 	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
@@ -48,6 +49,8 @@ type vault interface {
 var (
 	// errSessionEnded means that a logout or another sign-in has ended the session.
 	errSessionEnded = errors.New("session has ended")
+	// errNotRenewed means that a browser could not show that it has the session's key.
+	errNotRenewed = fmt.Errorf("the bound cookie could not be renewed: %w", instances.ErrAway)
 	// errGrantEnded means that the provider has.
 	errGrantEnded = fmt.Errorf("%w: the provider refuses to refresh it", errSessionEnded)
 )
@@ -98,7 +101,10 @@ func (s *activeSessions) load(r *http.Request) (rec *record, reseal bool, err er
 	if s.bindings != nil {
 		var changed bool
 		if rec, changed = s.bindings.admit(r, o, rec, now); rec == nil {
-			return nil, false, nil
+			if s.grants.Away() && device.RenewalFailed(r.Header) {
+				err = errNotRenewed
+			}
+			return nil, false, err
 		}
 		reseal = reseal || changed
 	}

@@ -143,3 +143,9 @@ func Skipped(h http.Header) string {
 	}
 	return ""
 }
+
+// RenewalFailed reports whether a browser says that the server kept it from renewing.
+func RenewalFailed(h http.Header) bool {
+	reason := Skipped(h)
+	return reason == "server_error" || reason == "unreachable"
+}

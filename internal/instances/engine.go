@@ -189,6 +189,13 @@ func (e *Engine) lastHeard(now time.Time) time.Time {
 	return e.heard
 }
 
+// Away reports whether the last call that ended has failed.
+func (e *Engine) Away() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.failing
+}
+
 func (e *Engine) watches(yes bool, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

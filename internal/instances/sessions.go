@@ -66,6 +66,9 @@ func New[R Record](c Coordinator, codec Codec[R], idle, lifetime time.Duration, 
 // Coordinated reports whether there is a Coordinator.
 func (s *Sessions[R]) Coordinated() bool { return s.engine != nil }
 
+// Away reports whether there is a Coordinator, and it did not respond to the last call.
+func (s *Sessions[R]) Away() bool { return s.engine != nil && s.engine.Away() }
+
 // What a session's key has as value: a record that browsers may not have yet, one that
 // the browser has shown, or the end.
 const (
