@@ -107,7 +107,12 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 			s := m.fromContext(r.Context())
 			if policy.needsUserInfo(s.current()) && s.Token() != nil {
 				var err error
-				if r, s, err = m.withUserInfo(w, r, s); err != nil {
+				r, s, err = m.withUserInfo(w, r, s)
+				switch {
+				case err != nil && r.Context().Err() != nil:
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return
+				case err != nil:
 					m.responses.unavailable(w, r, err)
 					return
 				}

@@ -34,13 +34,13 @@ func (u *User) lacksClaimOf(before *User) bool {
 
 // withUserInfo adds what user info says to a session whose login has not read it. It asks
 // once for each session, whatever comes of it, and returns the request that carries the
-// session on. An error means that it is not this instance's turn to ask, and cannot be now.
+// session on. An error means that it could not ask yet.
 func (m *Middleware) withUserInfo(w http.ResponseWriter, r *http.Request, s *Session) (*http.Request, *Session, error) {
 	switch err := m.refreshes.readUserInfo(r.Context(), s, s.current()); {
-	case errors.Is(err, instances.ErrAway), errors.Is(err, instances.ErrPaused), errors.Is(err, instances.ErrNotOurTurn):
-		return r, s, err
-	case err != nil: // late, or the session has ended
+	case errors.Is(err, errSessionEnded):
 		return r, s, nil
+	case err != nil:
+		return r, s, err
 	}
 	if isNoFile(r) {
 		m.renew(w, r, s.current())
@@ -73,7 +73,10 @@ func (f *refreshes) readUserInfo(ctx context.Context, s *Session, old *record) e
 		}
 		return nil, errContended
 	})
-	if err != nil {
+	switch {
+	case context.Cause(ctx) == errLate && errors.Is(err, context.DeadlineExceeded):
+		return errLate
+	case err != nil:
 		return err
 	}
 	s.adopt(rec)

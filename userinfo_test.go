@@ -1,6 +1,7 @@
 package oauthlogin_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -154,4 +155,30 @@ func TestPolicyReadsTooMuchUserInfo(t *testing.T) {
 			a.WantRefreshes(t, 1)
 		})
 	}
+}
+
+// A user is not denied what user info has not said yet: to a request that waits for it in vain,
+// or whose client goes away.
+func TestPolicyWaitsForUserInfo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.HTTPClient.Timeout = time.Minute }})
+		slowGroups(a.Provider, 15*time.Second)
+		a.GuardBy(admins)
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		a.Events.Take()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		a.Ask(ctx, b.Cookies(), "/guarded")
+		if resp := b.Get("/guarded"); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%d %s", resp.StatusCode, resp.Text)
+		}
+		time.Sleep(10 * time.Second)
+		wantGuarded(t, a, b, true)
+		a.Events.Want(t)
+		if n := a.Provider.Count(oauthlogintest.UserInfo); n != 1 {
+			t.Errorf("read %d times", n)
+		}
+	})
 }
