@@ -133,9 +133,13 @@ func TestBoundRequestsWithoutTheCoordinator(t *testing.T) {
 		}
 		f.shared.SetDown(false)
 		time.Sleep(time.Second)
+		if resp := copied.Get("/dashboard", "Secure-Session-Skipped", skipped); resp.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("a request that began before the Coordinator was back: %d", resp.StatusCode)
+		}
 		if !b.SignedIn() {
 			t.Error("signed out when the Coordinator is back")
 		}
+		time.Sleep(5 * time.Second)
 		if resp := copied.Get("/dashboard", "Secure-Session-Skipped", skipped); resp.StatusCode != http.StatusFound {
 			t.Errorf("a copy: %d", resp.StatusCode)
 		}

@@ -101,7 +101,7 @@ func (s *activeSessions) load(r *http.Request) (rec *record, reseal bool, err er
 	if s.bindings != nil {
 		var changed bool
 		if rec, changed = s.bindings.admit(r, o, rec, now); rec == nil {
-			if s.grants.Away() && device.RenewalFailed(r.Header) {
+			if s.grants.WasAway(now) && device.RenewalFailed(r.Header) {
 				err = errNotRenewed
 			}
 			return nil, false, err

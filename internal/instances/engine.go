@@ -189,11 +189,12 @@ func (e *Engine) lastHeard(now time.Time) time.Time {
 	return e.heard
 }
 
-// Away reports whether the last call that ended has failed.
-func (e *Engine) Away() bool {
+// WasAway reports whether the Coordinator does not respond, or did not a moment ago.
+func (e *Engine) WasAway(now time.Time) bool {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.failing
+	lost := e.lost
+	e.mu.Unlock()
+	return lost || e.settling(now) > 0
 }
 
 func (e *Engine) watches(yes bool, now time.Time) {

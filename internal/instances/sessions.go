@@ -66,8 +66,8 @@ func New[R Record](c Coordinator, codec Codec[R], idle, lifetime time.Duration, 
 // Coordinated reports whether there is a Coordinator.
 func (s *Sessions[R]) Coordinated() bool { return s.engine != nil }
 
-// Away reports whether there is a Coordinator, and it did not respond to the last call.
-func (s *Sessions[R]) Away() bool { return s.engine != nil && s.engine.Away() }
+// WasAway reports whether there is a Coordinator that does not respond, or did not a moment ago.
+func (s *Sessions[R]) WasAway(now time.Time) bool { return s.engine != nil && s.engine.WasAway(now) }
 
 // What a session's key has as value: a record that browsers may not have yet, one that
 // the browser has shown, or the end.
