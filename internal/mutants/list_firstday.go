@@ -59,7 +59,7 @@ var firstDayMutants = []mutant{
 	},
 	{
 		name: "a login that is refused revokes the grant of a session", file: "callback.go",
-		old: "err != nil || old != nil && old.isOf(rec) {", new: "err != nil {\n		_ = old",
+		old: "m.sessions.ofSameUser(r, rec); err != nil || old != nil {", new: "m.sessions.ofSameUser(r, rec); err != nil {\n		_ = old",
 		tests: "TestRefusedLoginIsRevoked",
 	},
 }

@@ -49,7 +49,7 @@ var resourceMutants = []mutant{
 	},
 	{
 		name: "other instances do not get the token of an API", file: "resourcetokens.go",
-		old: "		x.refreshes.sessions.grants.Put(ctx, to.key, old, []byte(sealed), token.expiry.Sub(now))\n", new: "		_ = sealed\n",
+		old: "		x.refreshes.sessions.grants.Put(ctx, to.key, old, []byte(sealed), until.Sub(now))\n", new: "		_ = sealed\n",
 		tests: "TestCoordinatorSharesResourceTokens",
 	},
 	{

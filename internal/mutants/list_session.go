@@ -3,7 +3,7 @@ package main
 // sessionMutants break when sessions begin, go on and end.
 var sessionMutants = []mutant{
 	{
-		name: "user info brings back a claim that a refresh took away", file: "user.go",
+		name: "user info brings back a claim that a refresh took away", file: "userinfo.go",
 		old: "rec.extra.userInfo || rec.extra.settled ||", new: "rec.extra.userInfo ||",
 		packages: ". ./internal/adversarial", tests: "TestPolicyReadsNoUserInfoAfterLosingClaims|TestRemovedGroupIsGoneAfterRefresh",
 	},
