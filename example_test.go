@@ -1,69 +1,18 @@
 package oauthlogin_test
 
 import (
-	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/tls"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// exampleKey stands for 32 bytes from a random source, kept secret.
-var exampleKey = []byte("not random, but good for examples")
-
-func exampleOptions() oauthlogin.Options {
-	return oauthlogin.Options{
-		Keys: [][]byte{exampleKey},
-		Providers: []oauthlogin.Provider{{
-			Issuer: "https://login.example.com",
-			OAuth2: &oauth2.Config{
-				ClientID:     "my-app",
-				ClientSecret: "secret of my-app",
-				RedirectURL:  "https://app.example.com/auth/callback",
-				Scopes:       []string{"openid", "profile", "email"},
-			},
-		}},
-	}
-}
-
-func mustNew(opts oauthlogin.Options) *oauthlogin.Middleware {
-	auth, err := oauthlogin.New(opts)
-	if err != nil {
-		panic(err)
-	}
-	return auth
-}
-
-// show asks a handler for a page, as a browser without cookies would.
-func show(h http.Handler, path string, header ...string) {
-	r := httptest.NewRequest(http.MethodGet, path, nil)
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	fmt.Println(strings.TrimSpace(fmt.Sprintf("%d %s%s", w.Code, w.Header().Get("Location"), w.Body)))
-}
-
+// An application with a public page, and a page for signed-in users.
 func Example() {
 	auth, err := oauthlogin.New(exampleOptions())
 	if err != nil {
@@ -89,6 +38,27 @@ func Example() {
 	// 401 {"error":"unauthenticated","login_url":"/login?return_to=%2Fdashboard"}
 }
 
+// A whole sign-in, at a provider in the process: the login comes back to the page that asked
+// for it.
+func Example_signIn() {
+	site, end := exampleSite(oauthlogintest.Config{}, func(opts oauthlogin.Options) http.Handler {
+		auth := mustNew(opts)
+		mux := http.NewServeMux()
+		mux.Handle("GET /dashboard", auth.RequireAuth(http.HandlerFunc(hello)))
+		return auth.Handler(mux)
+	})
+	defer end()
+
+	browser := site.Browser()
+	page := browser.Navigate("/dashboard") // ends at the provider's page
+	fmt.Println(page.Status, page.URL[:len("https://provider.test")])
+	page = browser.SignIn("alice")
+	fmt.Println(page.Status, page.URL, page.Body)
+	// Output:
+	// 200 https://provider.test
+	// 200 https://app.test/dashboard Hello, Alice Archer
+}
+
 // The faults of Options are found at start, all at once.
 func ExampleNew_incorrect() {
 	_, err := oauthlogin.New(oauthlogin.Options{
@@ -104,117 +74,70 @@ func ExampleNew_incorrect() {
 	// oauthlogin: Options.Providers[0].OAuth2.RedirectURL "http://app.example.com/auth/callback" is plain http on a host that is not loopback
 }
 
-func ExampleGitHub() {
-	opts := exampleOptions()
-	opts.Providers = []oauthlogin.Provider{oauthlogin.GitHub(&oauth2.Config{
-		ClientID:     "id of the OAuth app",
-		ClientSecret: "its secret",
-		RedirectURL:  "http://localhost:3000/auth/callback",
-	})}
-	_, err := oauthlogin.New(opts)
-	fmt.Println(err)
-	// Output: <nil>
-}
-
-// A plain OAuth 2.0 server, which has its own way to say who a token belongs to.
-func ExampleProvider_identify() {
-	provider := oauthlogin.Provider{
-		Name: "forge",
-		OAuth2: &oauth2.Config{
-			ClientID:    "my-app",
-			Endpoint:    oauth2.Endpoint{AuthURL: "https://forge.example/authorize", TokenURL: "https://forge.example/token"},
-			RedirectURL: "https://app.example.com/auth/callback",
-		},
-		Identify: func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://forge.example/api/user", nil)
-			if err != nil {
-				return oauthlogin.User{}, err
-			}
-			resp, err := client.Do(req)
-			if err != nil {
-				return oauthlogin.User{}, err
-			}
-			defer resp.Body.Close()
-			if resp.StatusCode != http.StatusOK {
-				return oauthlogin.User{}, fmt.Errorf("forge: %s", resp.Status)
-			}
-			var user struct{ ID, Name string }
-			if err := json.NewDecoder(resp.Body).Decode(&user); err != nil {
-				return oauthlogin.User{}, err
-			}
-			return oauthlogin.User{Subject: user.ID, Name: user.Name}, nil
-		},
-	}
-	opts := exampleOptions()
-	opts.Providers = append(opts.Providers, provider)
-	opts.Providers[1].OAuth2.RedirectURL = "https://app.example.com/auth/forge" // a path of its own for each
-	_, err := oauthlogin.New(opts)
-	fmt.Println(err)
-	// Output: <nil>
-}
-
-// Calling an API as the user, from a handler behind RequireAuth.
-func ExampleMiddleware_Client() {
-	auth := mustNew(exampleOptions())
-	repos := func(w http.ResponseWriter, r *http.Request) {
-		resp, err := auth.Client(r.Context()).Get("https://api.example.com/repos")
-		if err != nil {
-			http.Error(w, "the API cannot be reached", http.StatusBadGateway)
-			return
-		}
-		defer resp.Body.Close()
-		io.Copy(w, resp.Body)
-	}
-	show(auth.RequireAuth(http.HandlerFunc(repos)), "/repos")
-	// Output: 302 /login?return_to=%2Frepos
-}
-
-// A policy for each page.
-func ExampleMiddleware_Require() {
-	auth := mustNew(exampleOptions())
-	page := http.NotFoundHandler()
-
-	admins := auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin", "ops"}}})
-	recently := auth.Require(oauthlogin.Policy{MaxAge: 10 * time.Minute})
-
-	show(admins(page), "/admin")
-	show(recently(page), "/change-password")
-	// Output:
-	// 302 /login?return_to=%2Fadmin
-	// 302 /login?return_to=%2Fchange-password
-}
-
-// A login with parameters of its own, started by a handler.
-func ExampleMiddleware_StartLogin() {
-	auth := mustNew(exampleOptions())
-	invite := func(w http.ResponseWriter, r *http.Request) {
-		auth.StartLogin(w, r, oauthlogin.LoginOptions{
-			ReturnTo:   "/welcome",
-			AuthParams: url.Values{"login_hint": {"new.user@example.com"}},
-		})
-	}
-	_ = http.HandlerFunc(invite)
-}
-
-// Deleting an account ends its session.
-func ExampleMiddleware_SignOut() {
-	auth := mustNew(exampleOptions())
-	deleteAccount := func(w http.ResponseWriter, r *http.Request) {
-		// ... delete what belongs to the account, then:
-		auth.SignOut(w, r)
-		fmt.Fprint(w, "Good-bye")
-	}
-	_ = auth.RequireAuth(http.HandlerFunc(deleteAccount))
-}
-
-// A page whose scripts ask who is signed in, and until when.
-func ExampleMiddleware_SessionInfo() {
+// Handler, RequireAuth and what Require returns are middleware as routers take it. With chi:
+//
+//	r := chi.NewRouter()
+//	r.Use(auth.Handler) // of the outermost router: in a Group it does not see /login
+//	r.With(auth.RequireAuth).Get("/dashboard", dashboard)
+//
+// With http.ServeMux, Handler goes around the mux.
+func ExampleMiddleware_Handler() {
 	auth := mustNew(exampleOptions())
 	mux := http.NewServeMux()
-	mux.HandleFunc("/api/session", auth.SessionInfo)
+	mux.Handle("GET /dashboard", auth.RequireAuth(http.HandlerFunc(hello)))
+	app := auth.Handler(mux)
 
-	show(auth.Handler(mux), "/api/session", "Referer", "https://app.example.com/inbox")
-	// Output: 200 {"signed_in":false,"login_url":"/login?return_to=%2Finbox"}
+	show(app, "/dashboard")
+	// Output:
+	// 302 /login?return_to=%2Fdashboard
+}
+
+// A router that mounts each path by itself needs no Handler.
+func ExampleMiddleware_Login() {
+	auth := mustNew(exampleProviders(exampleOptions()))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /login", auth.Login)
+	mux.HandleFunc("GET /auth/callback", auth.Callback) // the path of each RedirectURL
+	mux.HandleFunc("GET /auth/github", auth.Callback)
+	mux.HandleFunc("POST /logout", auth.Logout)
+	mux.HandleFunc("POST /logout/backchannel", auth.BackChannelLogout)
+	mux.HandleFunc("POST /login/device", auth.Device) // with BindDevices
+	mux.Handle("GET /dashboard", auth.RequireAuth(http.HandlerFunc(hello)))
+
+	show(mux, "/dashboard")
+	// Output: 302 /login?return_to=%2Fdashboard
+}
+
+// Pages are redirected to the login, scripts are told where it is, and forms get a page.
+func ExampleMiddleware_RequireAuth() {
+	auth := mustNew(exampleOptions())
+	inbox := auth.RequireAuth(http.HandlerFunc(hello))
+
+	show(inbox, "/inbox", "Sec-Fetch-Mode", "navigate")
+	show(inbox, "/api/messages", "Sec-Fetch-Mode", "cors", "Referer", "https://app.example.com/inbox")
+	// Output:
+	// 302 /login?return_to=%2Finbox
+	// 401 {"error":"unauthenticated","login_url":"/login?return_to=%2Finbox"}
+}
+
+// A public page that greets users who are signed in.
+func ExampleFromContext() {
+	site, end := exampleSite(oauthlogintest.Config{}, func(opts oauthlogin.Options) http.Handler {
+		return mustNew(opts).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if session, ok := oauthlogin.FromContext(r.Context()); ok {
+				fmt.Fprintf(w, "Hello, %s", session.User.Name)
+				return
+			}
+			fmt.Fprint(w, "Hello, guest")
+		}))
+	})
+	defer end()
+
+	fmt.Println(site.Browser().Navigate("/").Body)
+	fmt.Println(site.SignIn("alice").Navigate("/").Body)
+	// Output:
+	// Hello, guest
+	// Hello, Alice Archer
 }
 
 // A handler that decides by itself, without RequireAuth.
@@ -234,96 +157,26 @@ func ExampleMiddleware_Session() {
 	// Output: 200 Welcome, guest
 }
 
-// Counting what happens.
-func ExampleEvent() {
-	opts := exampleOptions()
-	opts.OnEvent = func(ctx context.Context, e oauthlogin.Event) {
-		slog.InfoContext(ctx, "audit", "event", e.Kind, "provider", e.Provider, "subject", e.Subject, "failed", e.Err != nil)
+// A page whose scripts ask who is signed in, and until when.
+func ExampleMiddleware_SessionInfo() {
+	site, end := exampleSite(oauthlogintest.Config{}, func(opts oauthlogin.Options) http.Handler {
+		auth := mustNew(opts)
+		mux := http.NewServeMux()
+		mux.HandleFunc("/api/session", auth.SessionInfo)
+		return auth.Handler(mux)
+	})
+	defer end()
+
+	fmt.Print(site.Browser().Fetch("/api/session").Body)
+	var info struct {
+		User      struct{ Name string }
+		ExpiresAt time.Time `json:"expires_at"`
 	}
-	_ = mustNew(opts)
-}
-
-// An allow-list, a role from the application's own tables, and a page for new users.
-func ExampleOptions_onSignIn() {
-	// roleOf reads the application's own tables.
-	roleOf := func(ctx context.Context, issuer, subject string) (role string, known bool) { return "member", false }
-	opts := exampleOptions()
-	opts.OnSignIn = func(ctx context.Context, in *oauthlogin.SignIn) error {
-		if !in.User.EmailVerified || !strings.HasSuffix(in.User.Email, "@example.com") {
-			return errors.New("not one of us")
-		}
-		role, known := roleOf(ctx, in.User.Issuer, in.User.Subject)
-		if !known {
-			in.ReturnTo = "/welcome"
-		}
-		return in.User.SetClaim("role", role)
+	if err := json.Unmarshal([]byte(site.SignIn("alice").Fetch("/api/session").Body), &info); err != nil {
+		fmt.Println(err)
 	}
-	auth := mustNew(opts)
-	_ = auth.Require(oauthlogin.Policy{Claims: map[string][]string{"role": {"admin"}}})
-}
-
-// readKey stands for os.ReadFile, pem.Decode and x509.ParsePKCS8PrivateKey.
-func readKey(string) crypto.Signer {
-	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), exampleKey[:32])
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
-
-// The key is made once, with
-//
-//	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.pem
-//
-// and the JWK Set that this prints is registered at the provider.
-func ExamplePrivateKeyJWT() {
-	key := readKey("client.pem")
-
-	opts := exampleOptions()
-	opts.Providers[0].OAuth2.ClientSecret = ""
-	opts.Providers[0].ClientAssertion = oauthlogin.PrivateKeyJWT("my-app", "k1", key)
-	mustNew(opts)
-
-	jwks, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
-		{Key: key.Public(), KeyID: "k1", Algorithm: "ES256", Use: "sig"},
-	}})
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(string(jwks))
-	// Output: {"keys":[{"use":"sig","kty":"EC","kid":"k1","crv":"P-256","alg":"ES256","x":"WHP9RBqvLWC0it7FENHCdS-9gJMd-K6bCXyGvO2hL70","y":"gXxo3PnigMfvdmNfVRPlqBjYUJmJc1KOB5Qj0AoWuVw"}]}
-}
-
-// A provider that documents something else gets a function of your own: here Entra's
-// certificate credentials, with PS256, the thumbprint of the certificate, and the token
-// endpoint of the tenant as the audience.
-func ExampleProvider_clientAssertion() {
-	const tokenURL = "https://login.microsoftonline.com/my-tenant/oauth2/v2.0/token"
-	var certificate tls.Certificate // tls.LoadX509KeyPair in an application
-
-	opts := exampleOptions()
-	opts.Providers[0].OAuth2.ClientSecret = ""
-	opts.Providers[0].ClientAssertion = func(context.Context, string) (string, error) {
-		sum := sha256.Sum256(certificate.Certificate[0])
-		signer, err := jose.NewSigner(
-			jose.SigningKey{Algorithm: jose.PS256, Key: certificate.PrivateKey},
-			(&jose.SignerOptions{}).WithType("JWT").WithHeader("x5t#S256", base64.RawURLEncoding.EncodeToString(sum[:])),
-		)
-		if err != nil {
-			return "", err
-		}
-		now := time.Now()
-		return jwt.Signed(signer).Claims(map[string]any{
-			"iss": "my-app", "sub": "my-app", "aud": tokenURL, "jti": rand.Text(),
-			"nbf": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
-		}).Serialize()
-	}
-	mustNew(opts)
-}
-
-func ExampleAssertionFile() {
-	opts := exampleOptions()
-	opts.Providers[0].OAuth2.ClientSecret = ""
-	opts.Providers[0].ClientAssertion = oauthlogin.AssertionFile("/var/run/secrets/tokens/login")
-	mustNew(opts)
+	fmt.Println(info.User.Name, time.Until(info.ExpiresAt).Round(time.Hour))
+	// Output:
+	// {"signed_in":false,"login_url":"/login?return_to=%2F"}
+	// Alice Archer 24h0m0s
 }

@@ -1,7 +1,6 @@
 package oauthlogintest_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
@@ -49,8 +49,8 @@ func runShop(t testing.TB) *oauthlogintest.Site {
 
 // The provider ends a session, and then all sessions of a user.
 func ExampleProvider_LogOut() {
-	t := newExampleTest() // the *testing.T of a test
-	defer t.end()
+	t := new(apptest.Example) // the *testing.T of a test
+	defer t.End()
 
 	site := runShop(t)
 	phone, laptop := site.SignIn("alice"), site.SignIn("alice")
@@ -67,8 +67,8 @@ func ExampleProvider_LogOut() {
 
 // A test signs users in and looks at pages.
 func Example() {
-	t := newExampleTest() // the *testing.T of a test
-	defer t.end()
+	t := new(apptest.Example) // the *testing.T of a test
+	defer t.End()
 
 	site := runShop(t)
 	alice := site.SignIn("alice")
@@ -83,8 +83,8 @@ func Example() {
 
 // A user changes at the provider.
 func ExampleProvider_SetUser() {
-	t := newExampleTest()
-	defer t.end()
+	t := new(apptest.Example)
+	defer t.End()
 
 	site := runShop(t)
 	site.Provider.SetUser(oauthlogintest.User{Subject: "alice", Name: "Alice Baker"})
@@ -94,8 +94,8 @@ func ExampleProvider_SetUser() {
 
 // The token endpoint is down when the user comes back from the provider's page.
 func ExampleBrowser_Navigate_fault() {
-	t := newExampleTest()
-	defer t.end()
+	t := new(apptest.Example)
+	defer t.End()
 
 	site := runShop(t)
 	site.Provider.AutoApprove("alice") // no sign-in page: Navigate goes all the way
@@ -109,8 +109,8 @@ func ExampleBrowser_Navigate_fault() {
 
 // A login starts where the user wanted to go.
 func ExampleBrowser_SignIn() {
-	t := newExampleTest()
-	defer t.end()
+	t := new(apptest.Example)
+	defer t.End()
 
 	b := runShop(t).Browser()
 	b.Navigate("/dashboard?tab=2") // ends at the provider's page
@@ -120,8 +120,8 @@ func ExampleBrowser_SignIn() {
 
 // A handler is tested alone: there is no provider.
 func ExampleWithUser() {
-	t := newExampleTest()
-	defer t.end()
+	t := new(apptest.Example)
+	defer t.End()
 	auth, err := oauthlogin.New(oauthlogin.Options{
 		Providers: []oauthlogin.Provider{oauthlogin.GitHub(&oauth2.Config{ClientID: "app", RedirectURL: "https://app.test/auth/callback"})},
 		Keys:      [][]byte{[]byte("32 random bytes, from a secret store")},
@@ -135,28 +135,4 @@ func ExampleWithUser() {
 	auth.RequireAuth(http.HandlerFunc(dashboard)).ServeHTTP(w, r)
 	fmt.Println(w.Code, w.Body)
 	// Output: 200 Hello, Alice!
-}
-
-// An exampleTest is the test of an example, which has no *testing.T.
-type exampleTest struct {
-	testing.TB // whose other methods are not called
-	cleanups   []func()
-}
-
-func newExampleTest() *exampleTest { return &exampleTest{} }
-
-func (t *exampleTest) Helper() {}
-
-func (t *exampleTest) Context() context.Context { return context.Background() }
-
-func (t *exampleTest) Cleanup(f func()) { t.cleanups = append(t.cleanups, f) }
-
-func (t *exampleTest) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
-
-func (t *exampleTest) Fatalf(format string, args ...any) { t.Fatal(fmt.Sprintf(format, args...)) }
-
-func (t *exampleTest) end() {
-	for i := len(t.cleanups) - 1; i >= 0; i-- {
-		t.cleanups[i]()
-	}
 }
