@@ -44,17 +44,25 @@ func ExampleOptions_chooser() {
 	// <a class="github" href="/login?provider=github&amp;return_to=%2Finbox">Continue with GitHub</a>
 }
 
-// Pages in the browser's language: English, or German. A real translation has all keys of
-// EnglishTexts, and comes from a file.
+// Pages in the browser's language: English, or German.
 func ExampleOptions_texts() {
-	german := map[string]string{
-		"chooser.title": "Anmelden",
-		"chooser.text":  "Womit möchten Sie sich anmelden?",
-	}
-	opts := exampleProviders(exampleOptions())
+	german := oauthlogin.EnglishTexts().ByKey // all keys; a real translation comes from a file
+	german["flow_not_found.title"] = "Die Anmeldung passt nicht"
+	opts := exampleOptions()
 	opts.Texts = []oauthlogin.Texts{oauthlogin.EnglishTexts(), {Lang: "de", ByKey: german}}
-	auth := mustNew(opts)
-	_ = auth.Handler(http.NotFoundHandler())
+	opts.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, err error) { // not needed for the package's own pages
+		var failed *oauthlogin.Error
+		if errors.As(err, &failed) {
+			http.Error(w, failed.Lang+": "+failed.Title, failed.Status)
+		}
+	}
+	app := mustNew(opts).Handler(http.NotFoundHandler())
+
+	show(app, "/auth/callback?state=old", "Accept-Language", "de-AT, en;q=0.5")
+	show(app, "/auth/callback?state=old", "Accept-Language", "fr")
+	// Output:
+	// 400 de: Die Anmeldung passt nicht
+	// 400 en: Sign-in could not be matched
 }
 
 // The application's own error page, with the words of the package's.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 
@@ -18,6 +19,104 @@ import (
 
 	"github.com/oauthlogin/oauthlogin"
 )
+
+// An OAuth app of GitHub, which is plain OAuth 2.0.
+func ExampleGitHub() {
+	_, err := oauthlogin.New(oauthlogin.Options{
+		Keys: [][]byte{exampleKey},
+		Providers: []oauthlogin.Provider{oauthlogin.GitHub(&oauth2.Config{
+			ClientID:     "id of the OAuth app",
+			ClientSecret: "its secret",
+			RedirectURL:  "http://localhost:3000/auth/callback",
+		})},
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// The users of one Google Workspace domain.
+func ExampleGoogle() {
+	auth, err := oauthlogin.New(oauthlogin.Options{
+		Keys: [][]byte{exampleKey},
+		Providers: []oauthlogin.Provider{oauthlogin.Google(&oauth2.Config{
+			ClientID:     "123.apps.googleusercontent.com",
+			ClientSecret: "secret of the client",
+			RedirectURL:  "https://app.example.com/auth/callback",
+		})},
+		SessionsOutliveTokens: true, // Google gives a refresh token to the first login alone
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	staff := auth.Require(oauthlogin.Policy{Claims: map[string][]string{"hd": {"example.com"}}})
+	show(staff(http.HandlerFunc(hello)), "/intranet")
+	// Output: 302 /login?return_to=%2Fintranet
+}
+
+// Several providers: each has a redirect path of its own, and /login lets the user choose.
+func ExampleOptions_providers() {
+	auth, err := oauthlogin.New(oauthlogin.Options{
+		Keys: [][]byte{exampleKey},
+		Providers: []oauthlogin.Provider{
+			oauthlogin.Google(&oauth2.Config{ClientID: "1", ClientSecret: "a", RedirectURL: "https://app.example.com/auth/google"}),
+			oauthlogin.GitHub(&oauth2.Config{ClientID: "2", ClientSecret: "b", RedirectURL: "https://app.example.com/auth/github"}),
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	app := auth.Handler(http.NotFoundHandler())
+	for _, path := range []string{"/login", "/login?provider=github"} {
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://app.example.com"+path, nil))
+		to, _, redirected := strings.Cut(w.Header().Get("Location"), "?")
+		if !redirected {
+			to = "a page with the choice"
+		}
+		fmt.Println(path, w.Code, to)
+	}
+	// What the providers of a policy vouch for is said with it.
+	_ = auth.Require(oauthlogin.Policy{Providers: []string{"google"}, Claims: map[string][]string{"hd": {"example.com"}}})
+	// Output:
+	// /login 200 a page with the choice
+	// /login?provider=github 303 https://github.com/login/oauth/authorize
+}
+
+// A plain OAuth 2.0 server, which has its own way to say who a token belongs to.
+func ExampleProvider_identify() {
+	provider := oauthlogin.Provider{
+		Name: "forge",
+		OAuth2: &oauth2.Config{
+			ClientID:    "my-app",
+			Endpoint:    oauth2.Endpoint{AuthURL: "https://forge.example/authorize", TokenURL: "https://forge.example/token"},
+			RedirectURL: "https://app.example.com/auth/callback",
+		},
+		Identify: func(ctx context.Context, client *http.Client) (oauthlogin.User, error) {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://forge.example/api/user", nil)
+			if err != nil {
+				return oauthlogin.User{}, err
+			}
+			resp, err := client.Do(req)
+			if err != nil {
+				return oauthlogin.User{}, err
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				return oauthlogin.User{}, fmt.Errorf("forge: %s", resp.Status)
+			}
+			var user struct{ ID, Name string }
+			if err := json.NewDecoder(resp.Body).Decode(&user); err != nil {
+				return oauthlogin.User{}, err
+			}
+			return oauthlogin.User{Subject: user.ID, Name: user.Name}, nil
+		},
+	}
+	_, err := oauthlogin.New(oauthlogin.Options{Keys: [][]byte{exampleKey}, Providers: []oauthlogin.Provider{provider}})
+	fmt.Println(err)
+	// Output: <nil>
+}
 
 // authKey is the content of a .p8 file as Apple gives it out.
 func authKey() []byte {
@@ -135,5 +234,7 @@ func ExampleMicrosoft() {
 	// The same for one route.
 	contoso := auth.Require(oauthlogin.Policy{Claims: map[string][]string{"tid": customers[:1]}})
 	mux := http.NewServeMux()
-	mux.Handle("GET /contoso/", contoso(http.NotFoundHandler()))
+	mux.Handle("GET /contoso/", contoso(http.HandlerFunc(hello)))
+	show(mux, "/contoso/")
+	// Output: 302 /login?return_to=%2Fcontoso%2F
 }
