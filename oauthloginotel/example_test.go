@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"time"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/oauthloginotel"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"golang.org/x/oauth2"
@@ -57,4 +59,41 @@ func Example() {
 		}
 	}
 	// Output: oauthlogin.events access_denied 1
+}
+
+// Everything that the package measures: events, calls to providers and those to the Coordinator.
+func ExampleInstrumentation() {
+	telemetry, err := oauthloginotel.New() // the global providers of package otel
+	if err != nil {
+		panic(err)
+	}
+	coordinator := oauthlogintest.NewCoordinator() // oauthloginredis.New(client)
+	auth, err := oauthlogin.New(oauthlogin.Options{
+		Providers: []oauthlogin.Provider{oauthlogin.GitHub(&oauth2.Config{
+			ClientID: "app", ClientSecret: "secret", RedirectURL: "http://localhost:3000/auth/callback",
+		})},
+		Keys:        [][]byte{[]byte("32 random bytes, from a secret store")},
+		OnEvent:     telemetry.OnEvent,
+		HTTPClient:  &http.Client{Transport: telemetry.Transport(nil), Timeout: 10 * time.Second},
+		Coordinator: telemetry.Coordinator(coordinator),
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(auth.Close())
+	// Output: <nil>
+}
+
+// An audit log beside the metrics.
+func ExampleInstrumentation_OnEvent() {
+	telemetry, err := oauthloginotel.New()
+	if err != nil {
+		panic(err)
+	}
+	onEvent := func(ctx context.Context, e oauthlogin.Event) { // for Options.OnEvent
+		telemetry.OnEvent(ctx, e)
+		fmt.Println(e.Kind, e.Provider, e.Subject)
+	}
+	onEvent(context.Background(), oauthlogin.Event{Kind: oauthlogin.EventLogin, Provider: "github", Subject: "1"})
+	// Output: login github 1
 }
