@@ -15,9 +15,10 @@ import (
 // A ChallengeError is an API's response that asks for more than the access token shows: for
 // scopes (RFC 6750 section 3.1) or for another sign-in (RFC 9470). It is the error of such a
 // call through [Middleware.Client] and [Middleware.ClientFor]; [errors.As] finds it.
-// [Middleware.Challenge] sends the user where it leads. Its fields are what
-// the API wrote, at most 32 scopes or ACR values and 1,024 bytes of each; what cannot be
-// requested from a provider is left out.
+// [Middleware.Challenge] sends the user where it leads.
+//
+// Its fields are what the API wrote, at most 32 scopes or ACR values and 1,024 bytes of each;
+// what cannot be requested from a provider is left out.
 type ChallengeError struct {
 	_ [0]func() // keyed literals only
 
@@ -28,12 +29,13 @@ type ChallengeError struct {
 	// ACR are the authentication context class references that
 	// insufficient_user_authentication names, the preferred ones first.
 	ACR []string
-	// MaxAge is the maximum time since the user authenticated. Zero means that the API names
-	// none; a nanosecond stands for a max_age of 0 seconds.
+	// MaxAge is the maximum time since the user authenticated, in whole seconds. Zero means
+	// that the API names none. A max_age of 0, a new sign-in, is one nanosecond, so that
+	// [Policy.MaxAge] takes the value as it is.
 	MaxAge time.Duration
 }
 
-// Error names the code, and nothing that the API can choose.
+// Error returns the code, and nothing that the API can choose.
 func (e *ChallengeError) Error() string {
 	return "oauthlogin: the API responded with error \"" + protocol.ErrorCode(e.Code) + "\""
 }
@@ -49,9 +51,9 @@ func challengeOf(resp *http.Response) error {
 	return &ChallengeError{Code: needs.Code, Scopes: needs.Scopes, ACR: needs.ACR, MaxAge: needs.MaxAge}
 }
 
-// Challenge responds to a request whose handler has called an API that asks for more: with
-// the way to a login that brings it. It reports whether err is, or wraps, a
-// [*ChallengeError]; if not, it writes nothing. Call it before anything is written.
+// Challenge responds to a request whose handler has called an API that asks for more, with the
+// way to a login that brings it, and returns true. If err neither is nor wraps a
+// [*ChallengeError], it writes nothing and returns false. Call it before anything is written:
 //
 //	resp, err := auth.Client(r.Context()).Get("https://payments.example.com/v1/payments")
 //	if auth.Challenge(w, r, err) {
@@ -59,13 +61,13 @@ func challengeOf(resp *http.Response) error {
 //	}
 //
 // The response is that of [Middleware.Require] for the same [Policy]: a page navigation is
-// redirected to the session's provider, to ask for the missing scopes in addition to those
-// that it has, or for a new sign-in, whose effect is verified; every other request gets 401
-// with the login's URL, in a page or in JSON. What the API asks for is taken as data, for a
-// login at the session's own provider.
+// redirected to the session's provider, to ask for the missing scopes in addition to those that
+// it has, or for a new sign-in, whose effect is verified; every other request gets 401 with the
+// login's URL, in a page or in JSON. What the API asks for is taken as data, for a login at the
+// session's own provider.
 //
-// The response is 403, without a way to a login, if the login would bring nothing new:
-// if the scopes were granted, or a login has requested them in vain, if the user has just
+// The response is 403, without a way to a login, if the login would bring nothing new: if the
+// scopes were granted, or a login has requested them in vain, if the user has just
 // authenticated as the API wants it, or if the challenge does not say what it wants. So it is
 // for an insufficient_user_authentication at a provider without OpenID Connect.
 func (m *Middleware) Challenge(w http.ResponseWriter, r *http.Request, err error) bool {

@@ -30,28 +30,27 @@ type logoutTokens struct {
 	flights  flight.Group[struct{}]
 }
 
-// BackChannelLogout ends sessions that an OpenID Connect provider says are over: the user
-// has signed out there or at another application, or an administrator has ended the
-// session (OpenID Connect Back-Channel Logout 1.0). [Middleware.Handler] serves it at
-// LogoutPath + "/backchannel". At the provider, register the application's origin with
-// that path, "https://app.example/logout/backchannel", as backchannel_logout_uri, and set
-// backchannel_logout_session_required if you can: the provider then names the session.
+// BackChannelLogout ends sessions that an OpenID Connect provider says are over: the user has
+// signed out there or at another application, or an administrator has ended the session (OpenID
+// Connect Back-Channel Logout 1.0). [Middleware.Handler] serves it at [Options.LogoutPath] +
+// "/backchannel". Register that URL at the provider, "https://app.example/logout/backchannel",
+// as backchannel_logout_uri, and set backchannel_logout_session_required if you can: the
+// provider then names the session.
 //
-// The provider sends a logout token in a POST request. It is verified in full (section
-// 2.6): it has to be issued and signed by one of Options.Providers for this client, in the
-// last ten minutes, and it is accepted once. A token with a sid ends the sessions whose
-// ID tokens had that sid at the login. One with a sub alone ends all sessions of that user.
-// Sessions in cookies and in Options.Store end alike. A login that begins after that
-// stands; one whose code was sent to the provider before does not.
+// The provider sends a logout token in a POST request. It is verified in full (section 2.6): it
+// has to be issued and signed by one of [Options.Providers] for this client, in the last ten
+// minutes, and it is accepted once. A token with a sid ends the sessions whose ID tokens had
+// that sid at the login. One with a sub alone ends all sessions of that user. A login that
+// begins after that stands; one whose code was sent to the provider before does not.
 //
 // The response is 200 once the sessions have ended, or if there were none; 400 with a JSON
 // object for every token that is not accepted, also one that comes again; and 503 if the
-// provider's keys cannot be read or Options.Coordinator does not respond: then the token can
+// provider's keys cannot be read or [Options.Coordinator] does not respond: then the token can
 // be sent again. No response is stored.
 //
-// With Options.Coordinator it ends sessions at all instances, and otherwise on this one and
-// until it restarts: see [Middleware.SignOutUser]. It revokes no token, which is for the
-// provider that has ended the session, except one that a refresh brings afterwards.
+// With a Coordinator it ends sessions at all instances, and otherwise on this one and until it
+// restarts: see [Middleware.SignOutUser]. It revokes no token, which is for the provider that
+// has ended the session, except one that a refresh brings afterwards.
 func (m *Middleware) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return

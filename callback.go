@@ -26,17 +26,17 @@ const callbackTimeout = 30 * time.Second
 // errCallbackTimeout is the cause of a context that callbackTimeout has ended.
 var errCallbackTimeout = errors.New("the callback took too long")
 
-// Callback takes the provider's authorization response, redeems the code, verifies
-// who signed in, starts a new session and redirects to the login's return path. Mount
-// it at the path of the provider's RedirectURL.
+// Callback takes the provider's authorization response (RFC 6749 section 4.1.2): it redeems the
+// code, verifies who signed in, asks [Options.OnSignIn], starts a new session and redirects to
+// the login's return path. [Middleware.Handler] serves it; otherwise mount it at the path of
+// each RedirectURL. A failure is an [Error] page.
 //
-// It accepts GET only, with [Provider].FormPost also POST, and from browsers only
-// navigations. The form of a provider on another site comes without cookies: the response
-// is a page that posts it again, with them. A callback that does not
-// belong to a login pending in this browser leads on if the user is signed in (a back
-// button, a second tab), and is refused otherwise. A login that took over five minutes
-// here, or too long for the provider, signs no user in: it starts anew by itself, once,
-// with its return path, parameters and scopes.
+// It accepts GET only, with [Provider.FormPost] also POST, and from browsers only navigations.
+// The form of a provider on another site comes without cookies: the response is a page that
+// posts it again, with them. A callback that does not belong to a login pending in this browser
+// leads on if the user is signed in (a back button, a second tab), and is refused otherwise. A
+// login that took over five minutes here, or too long for the provider, signs no user in: it
+// starts anew by itself, once, with its return path, parameters and scopes.
 func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return

@@ -8,11 +8,14 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
-// A Choice is a provider on the page where the user chooses one: see Options.Chooser.
+// A Choice is a provider on the page where the user chooses one: see [Options.Chooser].
 type Choice struct {
-	Provider string // its name
-	Label    string
-	URL      string // a local URL that starts the login; GET
+	// Provider is the [Provider.Name].
+	Provider string
+	// Label is the [Provider.Label], or the name. It is not HTML.
+	Label string
+	// URL is a local path and query. A GET request starts the login; the return path is in it.
+	URL string
 }
 
 // choose responds with a page that has a link for each provider. The page may be loaded

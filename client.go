@@ -14,38 +14,39 @@ import (
 )
 
 var (
-	// ErrNoSession is the error of calls through [Middleware.Client] and
-	// [Middleware.ClientFor] with a context that has no session.
+	// ErrNoSession is the error of calls through [Middleware.Client] and [Middleware.ClientFor]
+	// with a context that has no session, or whose session has ended. [errors.Is] finds it in
+	// the [url.Error].
 	ErrNoSession = errors.New("oauthlogin: no session in the context; is the handler behind RequireAuth?")
-	// ErrNoToken is the error of calls through [Middleware.Client] and
-	// [Middleware.ClientFor] when the session has no access token that is still valid.
+	// ErrNoToken is the error of calls through [Middleware.Client] and [Middleware.ClientFor]
+	// when the session has no access token that is still valid, and none could be had: the
+	// provider is away, or there is no refresh token. [errors.Is] finds it in the [url.Error].
 	ErrNoToken = errors.New("oauthlogin: the session has no valid access token")
 )
 
-// Client returns a client that calls APIs as the signed-in user. ctx is the context
-// of a request behind [Middleware.RequireAuth]. Several goroutines may use the
-// client.
+// Client returns a client that calls APIs as the signed-in user: it adds the access token, and
+// refreshes it when needed. ctx is the context of a request behind [Middleware.RequireAuth].
+// Requests fail with [ErrNoSession] or [ErrNoToken] when there is no token to send, and with a
+// [*ChallengeError] when the API asks for more than the token shows. Several goroutines may use
+// the client.
 //
-// It sends the access token to the host that is asked, and removes it when a
-// redirect leads to another origin. It does not check which host is asked: call only
-// hosts that may have the token. A token that is about to expire is refreshed first.
-// After a 401 response the token is refreshed once and the request sent once more, if
-// its body can be replayed (see [http.Request].GetBody). Tokens that are refreshed
-// this way are saved in Options.Store at once; without a store they reach the cookie
-// with the next request that this instance serves, or any with Options.Coordinator. A token
-// that a refresh has just brought, and that no API has accepted yet, is not refreshed again
-// for ten seconds.
+// It sends the access token to the host that is asked, and removes it when a redirect leads to
+// another origin. It does not check which host is asked: call only hosts that may have the
+// token. The client has no timeout; requests end with their own contexts and with ctx.
 //
-// A response that asks for more scopes or for another sign-in causes no refresh. It is not
-// returned: the request fails with a [*ChallengeError], which [Middleware.Challenge] turns
-// into the way to such a login.
+// A token that is about to expire is refreshed first. After a 401 response the token is
+// refreshed once and the request sent once more, if its body can be replayed (see
+// [http.Request.GetBody]). A token that a refresh has just brought, and that no API has
+// accepted yet, is not refreshed again for ten seconds. Refreshed tokens are saved in
+// [Options.Store] at once; without a store they reach the cookie with the next request that
+// this instance serves, or any with [Options.Coordinator].
 //
-// The tokens of a login with [Provider].DPoP are sent as such, with a proof for each
-// request (RFC 9449 section 7.1). A request that an API rejects to ask for a nonce is sent
-// once more, if its body can be replayed; that causes no refresh.
+// A response with insufficient_scope or insufficient_user_authentication causes no refresh and
+// is not returned: [Middleware.Challenge] turns the error into the way to such a login.
 //
-// Requests fail with [ErrNoSession] or [ErrNoToken] when there is no token to send.
-// The client has no timeout; requests end with their own contexts and with ctx.
+// The tokens of a login with [Provider.DPoP] are sent as such, with a proof for each request
+// (RFC 9449 section 7.1). A request that an API rejects to ask for a nonce is sent once more,
+// if its body can be replayed; that causes no refresh.
 func (m *Middleware) Client(ctx context.Context) *http.Client {
 	s := m.fromContext(ctx)
 	if s == nil {

@@ -8,13 +8,14 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
-// PrivateKeyJWT returns a [Provider].ClientAssertion that signs with a private key
-// (private_key_jwt: RFC 7523 section 2.2, OpenID Connect Core section 9). keyID is the kid
-// under which the provider knows the public key, "" if it knows only one.
+// PrivateKeyJWT returns a [Provider.ClientAssertion] that signs with a private key
+// (private_key_jwt: RFC 7523 section 2.2, OpenID Connect Core section 9). clientID is the
+// ClientID of [Provider.OAuth2], and keyID the kid under which the provider knows the public
+// key, "" if it knows only one.
 //
-// The algorithm follows from the key: ES256, ES384 or ES512, EdDSA with Ed25519, and PS256
-// with RSA of at least 2048 bits. The key may be in hardware: only its methods Public and
-// Sign are called. Each assertion is good for a minute and for one request. Its aud is the
+// The algorithm follows from the key: ES256, ES384 or ES512, EdDSA with Ed25519, and PS256 with
+// RSA of at least 2048 bits. The key may be in hardware: only its methods Public and Sign are
+// called, concurrently. Each assertion is good for a minute and for one request. Its aud is the
 // provider's issuer and nothing else, as RFC 10070 requires. For a provider that documents
 // another algorithm or audience, such as RS256, write a function of your own.
 //
@@ -29,14 +30,14 @@ func PrivateKeyJWT(clientID, keyID string, key crypto.Signer) func(ctx context.C
 	}
 }
 
-// AssertionFile returns a [Provider].ClientAssertion that sends a token which the platform
-// issues and rotates, such as the service account token that Kubernetes projects into a
-// file. The provider has to trust the platform's issuer; the audience in the token is the
-// platform's to set.
+// AssertionFile returns a [Provider.ClientAssertion] that sends a token which the platform
+// issues and rotates, such as the service account token that Kubernetes projects into a file.
+// The provider has to trust the platform's issuer; the audience in the token is the platform's
+// to set.
 //
-// The file is read for each request, and need not exist before. A file that is empty, has
-// a second line, over 64 KiB, or anything but a JWT in compact form, is an error, which
-// contains nothing of the file.
+// The file is read for each request, and need not exist before. A file that is empty, has a
+// second line, over 64 KiB, or anything but a JWT in compact form, is an error of the function,
+// which contains nothing of the file.
 func AssertionFile(path string) func(ctx context.Context, audience string) (string, error) {
 	return func(context.Context, string) (string, error) {
 		assertion, err := protocol.AssertionFile(path)

@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// A Coordinator is what the instances of an application agree through: a key-value store
-// with compare-and-swap that says which keys have changed. The modules oauthloginredis and
-// oauthloginpg implement it, and oauthlogintest has one for tests.
+// A Coordinator is what the instances of an application agree through: a key-value store with
+// compare-and-swap that says which keys have changed. Applications take one from the modules
+// oauthloginredis or oauthloginpg, or in tests from oauthlogintest, for [Options.Coordinator]
+// or [NewStore], and call none of its methods.
 //
-// Its methods are safe for concurrent use and return when ctx is done. Keys are at most
-// 128 bytes of printable ASCII. They are hashes, and the values are sealed: a Coordinator
-// learns no token, no user and no session. A package that implements it checks itself with
+// Its methods are safe for concurrent use and return when ctx is done. Keys are at most 128
+// bytes of printable ASCII. They are hashes, and the values are sealed: a Coordinator learns no
+// token, no user and no session. A package that implements it checks itself with
 // oauthlogintest.CheckCoordinator.
 type Coordinator interface {
-	// Load returns the values of keys in one round trip, nil for a key that is not there. It
-	// reads what the last Swap wrote, so never from a replica that lags behind.
+	// Load returns the values of keys in one round trip, in their order, nil for a key that is
+	// not there. It reads what the last Swap wrote, so never from a replica that lags behind.
 	Load(ctx context.Context, keys ...string) ([][]byte, error)
 	// Swap replaces old by new for ttl in one atomic step, and reports whether it did. With a
 	// nil old it writes only if the key is not there; with a nil new it deletes the key. A value

@@ -15,18 +15,15 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
-// Device registers keys of browsers for Options.BindDevices and renews bound cookies:
-// Device Bound Session Credentials (W3C draft). [Middleware.Handler] serves it at
-// Options.LoginPath + "/device"; mount it there if a router mounts the paths one by one.
+// Device registers keys of browsers for [Options.BindDevices] and renews bound cookies (Device
+// Bound Session Credentials, a W3C draft). [Middleware.Handler] serves it; otherwise mount it
+// at [Options.LoginPath] + "/device". Without BindDevices it responds 404.
 //
-// It accepts POST only, and needs no cookie, because browsers send none behind a provider
-// or a link on another site: challenges and identifiers name the session. It refuses
-// callers on other origins and sets no CORS headers. A proof of a challenge that is too
-// old gets 403 with the next challenge, any other wrong one 400. A session that is over
-// gets {"continue":false}. If that cannot be told, the response is 503. Renewals do not
-// extend the session.
-//
-// Without Options.BindDevices it responds 404.
+// It accepts POST only, and needs no cookie, because browsers send none behind a provider or a
+// link on another site: challenges and identifiers name the session. It refuses callers on
+// other origins and sets no CORS headers. A proof of a challenge that is too old gets 403 with
+// the next challenge, any other wrong one 400. A session that is over gets {"continue":false}.
+// If that cannot be told, the response is 503. Renewals do not extend the session.
 func (m *Middleware) Device(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return

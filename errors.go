@@ -17,10 +17,9 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
-// An Error says why a request to the login, callback or logout path failed, or why
-// [Middleware.Require] or [Middleware.RequireAuth] refused one or cannot decide. Its
-// text is for logs: it names causes, but no token, code, state or cookie, and of a
-// provider's response only protocol error codes. Code is stable:
+// An Error says why a request to one of the package's paths failed, or why [Middleware.Require]
+// or [Middleware.RequireAuth] refused one or cannot decide. [Options.ErrorHandler] gets one, and
+// [Event.Err] is one; [errors.As] finds it. Branch on Code, which is stable:
 //
 //	access_denied         400  the user or the provider denied access
 //	authorization_failed  400  the provider responded with another error
@@ -34,11 +33,11 @@ import (
 //	invalid_grant         400  the provider did not accept the code
 //	unauthenticated       401  a form was sent, or HTML requested by a script, without a session
 //	insufficient_user_authentication
-//	                      401  the same with a session, and a [Policy] or an API asks for a new sign-in
-//	insufficient_scope    401  the same with a session, and a [Policy] or an API asks for more scopes
+//	                      401  the same with a session, and a Policy or an API asks for a new sign-in
+//	insufficient_scope    401  the same with a session, and a Policy or an API asks for more scopes
 //	                      403  a script's request, after the user or the provider denied them
-//	forbidden             403  the session does not satisfy a [Policy], or an API in [Middleware.Challenge]
-//	device_not_bound      403  a [Policy] asks for a session that is bound to a device
+//	forbidden             403  the session does not satisfy a Policy, or an API in Middleware.Challenge
+//	device_not_bound      403  a Policy asks for a session that is bound to a device
 //	sign_in_refused       403  Options.OnSignIn refused the login
 //	step_up_failed        403  the sign-in does not meet the requested max_age or acr_values
 //	cross_origin          403  a page of another origin sent the request
@@ -50,21 +49,28 @@ import (
 //	unavailable           503  Options.Store or Options.Coordinator fails, or the provider has
 //	                           been away for too long, or its keys cannot be read for a
 //	                           logout token: try again after Retry-After
+//
+// Its text is for logs: it names causes, but no token, code, state or cookie, and of a provider's
+// response only protocol error codes. docs/troubleshooting.md says what to do about each code.
 type Error struct {
-	Code     string
-	Status   int    // of the HTTP response
-	Provider string // its name, "" if not known
-	// RetryURL is a local URL that starts the login again with its return path, or leads
-	// on where there is nothing to repeat. It is "" if neither helps. With the codes
-	// forbidden and sign_in_refused, the provider lets the user choose another account
-	// (prompt=select_account). After a failure of one of several providers, the user
-	// chooses among them.
+	// Code is one of the above, or one that [Options.OnSignIn] has set.
+	Code string
+	// Status is that of the HTTP response, 400 to 599.
+	Status int
+	// Provider is the [Provider.Name], "" if it is not known.
+	Provider string
+	// RetryURL is a local URL that starts the login again with its return path, or leads on
+	// where there is nothing to repeat. It is "" if neither helps. With the codes forbidden and
+	// sign_in_refused, the provider lets the user choose another account
+	// (prompt=select_account). After a failure of one of several providers, the user chooses
+	// among them.
 	RetryURL string
-	// Reference is the id of the log line. The package's page shows it.
+	// Reference names the log line, in its key reference, so that a user can report it. The package's
+	// page shows it. It is "" in an [Event].
 	Reference string
-	// Lang, Title, Text and RetryLabel are the language and the words of the package's
-	// page, by Options.Texts, for the page of an ErrorHandler; in an [Event] they are empty.
-	// They are not HTML. RetryLabel is the text of a link to RetryURL.
+	// Lang, Title, Text and RetryLabel are the language and the words of the package's page, by
+	// [Options.Texts], for the page of an ErrorHandler; in an [Event] they are empty. They are
+	// not HTML. RetryLabel is the text of a link to RetryURL.
 	Lang, Title, Text, RetryLabel string
 
 	err          error
@@ -73,6 +79,7 @@ type Error struct {
 	signOut      *page.SignOut // on the page, nil: none
 }
 
+// Error returns the code, the provider and the causes, for logs. A user should not see it.
 func (e *Error) Error() string {
 	text := "oauthlogin: " + e.Code
 	if e.Provider != "" {
@@ -84,7 +91,8 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap returns the cause.
+// Unwrap returns the cause, nil if the code says it all. [errors.Is] finds the error of
+// [Options.OnSignIn] or [Policy.Allow] in it.
 func (e *Error) Unwrap() error { return e.err }
 
 // errMisconfigured marks an error that every login meets until the configuration changes.

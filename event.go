@@ -9,14 +9,14 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
-// An EventKind says what happened.
+// An EventKind says what happened. New versions may add kinds.
 type EventKind string
 
 const (
 	// EventLogin reports a finished login attempt. Err is nil on success. It also reports a
 	// login that could not start because the provider was down, but neither a callback that
 	// belongs to no login nor a [Middleware.SilentLogin] that signed no user in, unless
-	// Options.OnSignIn refused it.
+	// [Options.OnSignIn] refused it.
 	EventLogin EventKind = "login"
 	// EventLogout reports a session that its user or a handler has ended, and all sessions of
 	// a user, or of a session at the provider, that [Middleware.SignOutUser] or
@@ -36,7 +36,7 @@ const (
 	// [Middleware.Require] or [Middleware.Challenge].
 	EventStepUp EventKind = "step_up"
 	// EventDeviceBound reports a session that is bound to a device from now on: see
-	// Options.BindDevices.
+	// [Options.BindDevices].
 	EventDeviceBound EventKind = "device_bound"
 	// EventDeviceRefused reports a proof for a session that is not one of its device, at
 	// most once a minute for each session. Err says what is wrong with it.
@@ -47,14 +47,18 @@ const (
 	EventDeviceMissing EventKind = "device_missing"
 )
 
-// An Event is something that happened to one user's sign-in. It contains no secret.
+// An Event is something that happened to one user's sign-in: see [Options.OnEvent]. It contains
+// no secret and no e-mail address. Kind, Provider and Code have few values, as labels of
+// metrics need; Subject has many.
 type Event struct {
+	// Kind is one of the constants below [EventKind].
 	Kind EventKind
-	// Provider and Subject identify the user. Subject is empty if a login failed, and if a
-	// provider ends a session without naming the user.
+	// Provider and Subject identify the user, as [User.Provider] and [User.Subject] do. Subject
+	// is empty if a login failed, and if a provider ends a session without naming the user.
+	// Provider is empty for a [Middleware.SignOutUser] whose issuer no provider has.
 	Provider, Subject string
-	// Err says why something failed. It is an [*Error] for EventLogin and EventDenied, and
-	// has no RetryURL for the latter.
+	// Err says why something failed; it is nil on success. It is an [*Error] for EventLogin and
+	// EventDenied, and has no RetryURL for the latter.
 	Err error
 	// Code names the cause of Err in one stable word. Of an [*Error] it is Error.Code. For
 	// EventRefreshFailed it is one of invalid_grant, provider_unavailable, provider_rejected
@@ -68,7 +72,7 @@ type Event struct {
 	// EventLogin begins with the redirect to the provider and includes what the user did
 	// there, to the millisecond. That of a login that could not start is the time of the
 	// attempt. That of EventRefresh and EventRefreshFailed includes the calls to the provider
-	// and to Options.Coordinator, and the wait for another instance's refresh.
+	// and to [Options.Coordinator], and the wait for another instance's refresh.
 	Duration time.Duration
 
 	_ [0]func() // keyed literals only; not comparable

@@ -12,27 +12,28 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
-// LoginOptions says how one login differs from others.
+// LoginOptions say how one login of [Middleware.StartLogin] differs from others. The zero value
+// is a login at the only provider, or with a choice among several, that leads to "/".
 type LoginOptions struct {
 	_ [0]func() // keyed literals only
 
-	// Provider is the name of the provider. "" is the only one, or lets the user choose
-	// among several.
+	// Provider is the [Provider.Name] of the provider. "" is the only one, or lets the user
+	// choose among several. A name that no provider has is the error "unknown_provider".
 	Provider string
 	// ReturnTo is the local path to go to after the login. "", and every path that could
 	// lead elsewhere, is "/".
 	ReturnTo string
-	// Scopes are requested in addition to Provider.OAuth2.Scopes, for this login alone
-	// (incremental authorization). If the provider does not say which scopes it granted,
-	// they count as granted (RFC 6749 section 5.1). If the user is signed in and denies
-	// them, the response is a 403 page with the code "forbidden", and the session stays.
-	// What is not a scope-token (RFC 6749 section 3.3) is an error, as are AuthParams that
-	// the package sets itself.
+	// Scopes are requested in addition to the Scopes of [Provider.OAuth2], for this login alone
+	// (incremental authorization). If the provider does not say which scopes it granted, they
+	// count as granted (RFC 6749 section 5.1). If the user is signed in and denies them, the
+	// response is a 403 page with the code "forbidden", and the session stays. What is not a
+	// scope-token (RFC 6749 section 3.3) is the error "internal", as are AuthParams that the
+	// package sets itself.
 	Scopes []string
-	// AuthParams are parameters of the authorization request for this login, in place of
-	// those of the same name in [Provider].AuthParams: login_hint, prompt, max_age. Do not
-	// take them from the request unchecked. A login that took too long starts anew with the
-	// same ones, unless they are longer than 512 bytes as a query.
+	// AuthParams are parameters of the authorization request for this login, such as
+	// login_hint, prompt or max_age, in place of those of the same name in
+	// [Provider.AuthParams]. Do not take them from the request unchecked. A login that took too
+	// long starts anew with the same ones, unless they are longer than 512 bytes as a query.
 	AuthParams url.Values
 }
 
@@ -40,20 +41,21 @@ type LoginOptions struct {
 // and a step-up need.
 const maxLoginQuery = 32 << 10
 
-// Login starts a login: it redirects to the provider that the query parameter
-// provider names, or lets the user choose; with several providers, a link on another
-// site does not choose for the user. After the login the browser goes to the
-// local path in the parameter return_to, or to "/" if return_to is missing or leads
-// elsewhere. The only other parameter is step_up, which the package seals into the URLs
-// that it hands out.
+// Login starts a login: GET /login?return_to=/inbox redirects to the provider, and comes back
+// to /inbox. [Middleware.Handler] serves it; mount it at [Options.LoginPath] if a router mounts
+// the paths one by one.
 //
-// If the provider's metadata has an endpoint for it, the authorization request is pushed
-// there first (RFC 9126), and the browser carries nothing but a reference. If that fails,
-// the response is an error page, and no login is pending.
+// The query parameter return_to is a local path; the browser goes to "/" if it is missing or
+// leads elsewhere. The parameter provider is a [Provider.Name]. Without it, with several
+// providers, the response is a page on which the user chooses one, and so it is for a link on
+// another site. The only other parameter is step_up, which the package seals into the URLs that
+// it hands out.
 //
-// Only GET starts a login; HEAD and prefetching do not. The server keeps no state:
-// what the callback needs is sealed in a cookie of its own for each login, of which a
-// browser keeps at most twelve.
+// Only GET starts a login; HEAD and prefetching do not. The server keeps no state: what the
+// callback needs is sealed in a cookie of its own for each login, of which a browser keeps at
+// most twelve. If the provider's metadata has an endpoint for it, the authorization request is
+// pushed there first (RFC 9126), and the browser carries nothing but a reference. If that
+// fails, the response is an error page, and no login is pending.
 func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return
@@ -96,10 +98,10 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 	m.StartLogin(w, r, opts)
 }
 
-// StartLogin answers any request with the start of a login, for handlers that decide
-// themselves when and how. The response is a redirect, the page on which the user
-// chooses a provider, or an error page. HEAD and prefetching start nothing: they get a
-// redirect to /login.
+// StartLogin responds to any request with the start of a login, for handlers that decide
+// themselves when and how. The response is a redirect to the provider, the page on which the
+// user chooses one, or an error page through [Options.ErrorHandler]; the handler writes nothing
+// else. HEAD and prefetching start nothing: they get a redirect to [Options.LoginPath].
 func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts LoginOptions) {
 	if !m.ready(w) {
 		return

@@ -28,25 +28,26 @@ const (
 	maxAfterLogout = 8 << 10
 )
 
-// Logout ends the session. It revokes the refresh token if the provider's metadata has
-// a revocation_endpoint (RFC 7009), expires all of the package's cookies, including
-// ones that cannot be decrypted, and redirects to the provider's end_session_endpoint
-// if the metadata has one (OpenID Connect RP-Initiated Logout). Otherwise it redirects
-// to the local path that return_to names, in the query or a form, or to "/". From the
-// provider the user comes back to [Provider].PostLogoutRedirectURL, and from there to
-// return_to if [Middleware.Handler] or RequireAuth is around that page.
-//
-// The session ends here whether or not the provider can be reached. The response clears
-// the browser's cache of this origin, so that the back button does not show protected
-// pages.
+// Logout ends the session, for a form that a user sends: <form method="post" action="/logout">.
+// It expires all of the package's cookies, including ones that cannot be decrypted, and
+// redirects to the provider's logout, or else to the local path that return_to names, in the
+// query or the form, or to "/". [Middleware.Handler] serves it; otherwise mount it at
+// [Options.LogoutPath].
 //
 // With everywhere=1 in the form, all sessions of the user end that have begun so far: see
 // [Middleware.SignOutUser].
 //
-// Logout accepts POST only, and not from other origins, those of Options.TrustedOrigins
-// included: see [http.CrossOriginProtection]. The origin that counts as the application's
-// own is that of RedirectURL, whatever Host says. A page with a Content-Security-Policy has to allow the
-// provider in form-action, which browsers apply to redirects as well.
+// Logout accepts POST only, and not from other origins, those of [Options.TrustedOrigins]
+// included: see [http.CrossOriginProtection]. The origin that counts as the application's own
+// is that of RedirectURL, whatever Host says. A page with a Content-Security-Policy has to
+// allow the provider in form-action, which browsers apply to redirects as well.
+//
+// The session ends here whether or not the provider can be reached. The refresh token is
+// revoked if the provider's metadata has a revocation_endpoint (RFC 7009), and the user goes
+// through its end_session_endpoint if the metadata has one (OpenID Connect RP-Initiated Logout
+// 1.0), comes back to [Provider.PostLogoutRedirectURL], and from there to return_to if Handler
+// or RequireAuth is around that page. The response clears the browser's cache of this origin,
+// so that the back button does not show protected pages.
 func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return
@@ -64,9 +65,9 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 	page.Redirect(w, m.endSession(w, r, m.returns.returnPath(r, form.returnTo), form.everywhere))
 }
 
-// SignOut ends the session of a request from within a handler, for example when an
-// account was deleted. It does what [Middleware.Logout] does, but does not send the
-// user to the provider. Call it before the handler writes its response.
+// SignOut ends the session of a request from within a handler, for example when an account was
+// deleted. It does what [Middleware.Logout] does, but does not send the user to the provider.
+// Call it before the handler writes its response. After it, [FromContext] finds no session.
 func (m *Middleware) SignOut(w http.ResponseWriter, r *http.Request) {
 	if m.made() {
 		m.endSession(w, r, "", false)
@@ -74,14 +75,16 @@ func (m *Middleware) SignOut(w http.ResponseWriter, r *http.Request) {
 }
 
 // SignOutUser ends all sessions of a user that have begun so far, of any browser: for
-// administrators, and for a password that has leaked. A login right after it stands, but not
-// one that Options.OnSignIn was asked about before.
+// administrators, and for a password that has leaked. issuer and subject are [User.Issuer] and
+// [User.Subject]. It revokes no token. A login right after it stands, but not one that
+// [Options.OnSignIn] was asked about before.
 //
-// With Options.Coordinator it works at all instances. The error says that the Coordinator has
+// With [Options.Coordinator] it works at all instances. The error says that the Coordinator has
 // not taken it: this instance has ended the sessions, and the others will when the Coordinator
-// responds again. Without a Coordinator it works on this instance and until it restarts, and
-// this instance lets in logins of other instances from five minutes later on, as clocks may
-// differ. SignOutUser revokes no token.
+// responds again. An empty issuer or subject is an error, too.
+//
+// Without a Coordinator it works on this instance and until it restarts, and this instance lets
+// in logins of other instances from five minutes later on, as clocks may differ.
 func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) error {
 	switch {
 	case !m.made():

@@ -22,17 +22,17 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
-// A Middleware signs users in. It is safe for concurrent use. Make one with [New]:
-// the zero Middleware refuses every request.
+// A Middleware signs users in, guards routes and calls APIs for users. Make one with [New]; it
+// is safe for concurrent use. The zero Middleware and a nil one refuse every request with 500.
 //
-// No option changes what it guarantees: the authorization code flow with PKCE S256
-// and state, and a nonce with OpenID Connect (RFC 9700 section 2.1); a new session
-// at every login; cookies that are HttpOnly, SameSite=Lax and, except for http on
-// loopback, Secure with the prefix __Host-; and return paths on the application's
-// own origin.
+// No option changes what it guarantees: the authorization code flow with PKCE S256 and state,
+// and a nonce with OpenID Connect (RFC 9700 section 2.1); a new session at every login; cookies
+// that are HttpOnly, SameSite=Lax and, except for http on loopback, Secure with the prefix
+// __Host-; and return paths on the application's own origin.
 //
 // A stolen cookie stays valid until a limit ends the session, even after a logout, unless
-// Options.Store keeps the sessions, or Options.BindDevices binds them in the user's browser.
+// [Options.Store] keeps the sessions, [Options.Coordinator] tells of those that have ended, or
+// [Options.BindDevices] binds them in the user's browser.
 type Middleware struct {
 	opts       Options
 	log        *slog.Logger
@@ -59,8 +59,9 @@ type Middleware struct {
 	logoutTokens logoutTokens
 }
 
-// New makes a Middleware. It performs no I/O, so the application starts even if a
-// provider is down. The error joins every fault of opts.
+// New returns a Middleware for opts, or an error that joins every fault of opts, each with the
+// field's name. It performs no I/O, so the application starts even if a provider is down, and
+// it copies opts.
 func New(opts Options) (*Middleware, error) {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
@@ -131,11 +132,12 @@ func New(opts Options) (*Middleware, error) {
 // closeTimeout bounds what Close waits for.
 const closeTimeout = 3 * time.Second
 
-// Close lets refreshes of tokens that are under way end and be saved, for three seconds at
-// most, and then ends everything that runs in the background: what Options.Coordinator is
-// watched with, and what it has not taken yet. Call it after the server's Shutdown. Without a
-// Coordinator nothing runs in the background, and Close may be left out. The error says that
-// a refresh was still under way.
+// Close ends what runs in the background for [Options.Coordinator]. Call it after the server's
+// Shutdown. Without a Coordinator nothing runs in the background, and Close may be left out.
+//
+// Close first lets refreshes of tokens that are under way end and be saved, and what the
+// Coordinator has not taken yet be sent, for three seconds at most. The error says that a
+// refresh was still under way then.
 func (m *Middleware) Close() error {
 	if !m.made() {
 		return errNotMade
@@ -162,14 +164,18 @@ func (m *Middleware) Format(f fmt.State, _ rune) {
 // LogValue keeps keys and sessions out of logs.
 func (m *Middleware) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
 
-// Handler serves the login, callback and logout paths, [Middleware.BackChannelLogout],
-// [Middleware.Device] and the way back from the provider's logout. It gives every other request to next, with the session in its
-// context if the user is signed in: see [FromContext]. Handler never rejects a
-// request; [Middleware.RequireAuth] does.
+// Handler serves the package's own paths, and passes every other request on to next, with the
+// session in its context if the user is signed in: see [FromContext]. Put it around the
+// application's router. It never rejects a request; [Middleware.RequireAuth] does.
 //
-// A response to a request with a session gets "Cache-Control: private" and "Vary:
-// Cookie", and "no-store" if it sets a cookie, before next runs; next may set
-// something else. Handler does not wrap the ResponseWriter.
+// Its paths are [Options.LoginPath], the path of each RedirectURL, [Options.LogoutPath], those
+// of [Middleware.BackChannelLogout] and [Middleware.Device] below them, and the way back from
+// the provider's logout. A router without Handler mounts [Middleware.Login],
+// [Middleware.Callback] and [Middleware.Logout] itself.
+//
+// A response to a request with a session gets "Cache-Control: private" and "Vary: Cookie", and
+// "no-store" if it sets a cookie, before next runs; next may set something else. Handler does
+// not wrap the ResponseWriter.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.serveOwn(w, r) {

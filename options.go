@@ -29,55 +29,54 @@ const (
 	minKeyBytes        = 32
 )
 
-// Options configures a [Middleware]. Providers and Keys are required; the zero value of
-// every other field is a safe default. [New] copies what it is given, so later changes
-// have no effect.
+// Options configures a [Middleware]. Providers and Keys are required; the zero value of every
+// other field is a safe default. [New] copies what it is given, so later changes have no
+// effect, and refuses negative durations.
 type Options struct {
 	_ [0]func() // keyed literals only
 
-	// Providers are the places where users sign in: at least one. With several, /login
-	// without a provider parameter lets the user choose. Their redirect URLs share scheme
-	// and host and differ in their paths, which keeps one provider from responding for
-	// another (RFC 9700 section 4.4). Plain OAuth 2.0 providers have an origin of their own
-	// each, which tells their users apart: see [User].Issuer.
+	// Providers are the places where users sign in: at least one. With several, /login without
+	// a provider parameter lets the user choose. Their redirect URLs share scheme and host and
+	// differ in their paths, which keeps one provider from responding for another (RFC 9700
+	// section 4.4). Plain OAuth 2.0 providers have an origin of their own each, which tells
+	// their users apart: see [User.Issuer].
 	Providers []Provider
 
-	// Keys are the secrets from which the keys that seal cookies and sessions are derived,
-	// each at least 32 random bytes. Keys[0] seals, and all of them open: to rotate, put a
-	// new key in front, and remove the old one after MaxLifetime. All instances of an
-	// application share them; where there are several, append a new key on all of them first.
+	// Keys are the secrets from which the keys that seal cookies and sessions are derived, each
+	// at least 32 random bytes. Keys[0] seals, and all of them open: to rotate, put a new key
+	// in front, and remove the old one after MaxLifetime. All instances of an application share
+	// them; where there are several, append a new key on all of them first.
 	Keys [][]byte
 
-	// Store keeps sessions on the server; nil keeps the whole session in sealed cookies. A
-	// store receives one value for each session, sealed with Keys whatever the store does
-	// itself, and a new session id at every login. While a store fails, protected routes
-	// answer 503 and no session ends.
+	// Store keeps sessions on the server: [NewStore], or any store of gorilla/sessions. nil
+	// keeps the whole session in sealed cookies. A store receives one value for each session,
+	// sealed with Keys whatever the store does itself, and a new session id at every login.
+	// While a store fails, protected routes respond 503 and no session ends.
 	//
 	// Stores built on securecookie refuse values over 4,096 bytes unless they are told
-	// otherwise, for example with FilesystemStore.MaxLength(0), and values older than 30
-	// days: for a longer MaxLifetime, call FilesystemStore.MaxAge with its seconds. A [sessions.CookieStore] is refused, because it keeps nothing on the server.
+	// otherwise, for example with FilesystemStore.MaxLength(0), and values older than 30 days:
+	// for a longer MaxLifetime, call FilesystemStore.MaxAge with its seconds. A
+	// [sessions.CookieStore] is refused, because it keeps nothing on the server.
 	Store sessions.Store
 
-	// OnSignIn, if set, is called once for each login, those of SilentLogin included, after
-	// the provider has said who the user is and before there is a session. It is not called
-	// for refreshes. It may change and enrich the login: see [SignIn].
+	// OnSignIn, if set, decides about each login, those of SilentLogin included, after the
+	// provider has said who the user is and before there is a session. It may change and enrich
+	// the login: see [SignIn]. An error refuses it: the response is a page through ErrorHandler
+	// with the code "sign_in_refused" and status 403, and a session that was there stays.
+	// Requests call OnSignIn concurrently, once for each login and not for refreshes.
 	//
-	// An error refuses the login: the response is a page through ErrorHandler with the code
-	// "sign_in_refused" and status 403, and a session that was there stays. The page does
-	// not show the error; [errors.Is] finds it in that of ErrorHandler and of the [Event].
-	// An [*Error] keeps its Code, its RetryURL, also none, a Status from 400 to 599, and its
-	// Title and Text, which the page shows. After a panic, or when ctx has ended, the
-	// response is 500: together with the calls to the provider, OnSignIn may take 30
-	// seconds. The refresh token of a login without a session is revoked (RFC 7009), unless
-	// the same user has a session in this browser.
-	//
-	// Requests call OnSignIn concurrently.
+	// The page does not show the error; [errors.Is] finds it in that of ErrorHandler and of the
+	// [Event]. An [*Error] keeps its Code, its RetryURL, also none, a Status from 400 to 599,
+	// and its Title and Text, which the page shows. After a panic, or when ctx has ended, the
+	// response is 500: together with the calls to the provider, OnSignIn may take 30 seconds.
+	// The refresh token of a login without a session is revoked (RFC 7009), unless the same
+	// user has a session in this browser.
 	OnSignIn func(ctx context.Context, in *SignIn) error
 
-	// BindDevices binds sessions to keys in the hardware of the user's device, in browsers
-	// that support Device Bound Session Credentials: a copied cookie is worth minutes. Other
+	// BindDevices binds sessions to keys in the hardware of the user's device, in browsers that
+	// support Device Bound Session Credentials: a copied cookie is worth minutes. Other
 	// browsers are not affected. The key is registered, and its cookie renewed every ten
-	// minutes, at LoginPath + "/device". See [Session.Bound], [Policy].Bound and
+	// minutes, at LoginPath + "/device". See [Session.Bound], [Policy.Bound] and
 	// docs/device-bound-sessions.md. All instances of an application have to agree.
 	BindDevices bool
 
@@ -87,12 +86,12 @@ type Options struct {
 	// at most MaxLifetime.
 	IdleTimeout time.Duration
 
-	// MaxLifetime ends a session that long after its login, used or not: 7 days by
-	// default. The server enforces it.
+	// MaxLifetime ends a session that long after its login, used or not: 7 days by default. The
+	// server enforces it by a time inside the session.
 	MaxLifetime time.Duration
 
-	// RefreshBefore is how long before its expiry an access token is refreshed: 60 seconds
-	// by default, and never more than a quarter of its lifetime.
+	// RefreshBefore is how long before its expiry an access token is refreshed: 60 seconds by
+	// default, and never more than a quarter of the token's lifetime.
 	RefreshBefore time.Duration
 
 	// SessionsOutliveTokens keeps sessions for which the provider gave no refresh token
@@ -102,14 +101,15 @@ type Options struct {
 
 	// Coordinator is what the instances of an application agree through: one refreshes a
 	// session's tokens for all, and a session that has ended at one has ended at all of them.
+	// It sees hashes and sealed values alone. Call [Middleware.Close] at the end.
+	//
 	// By default each instance is for itself: a provider that rotates refresh tokens may take
-	// the refreshes of two instances for theft, and end the session. Call [Middleware.Close] at the end. A
-	// Coordinator sees hashes and sealed values alone.
+	// the refreshes of two instances for theft, and end the session.
 	Coordinator Coordinator
 
-	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login" and "/logout"
-	// by default. The callback's path is that of the provider's RedirectURL. Providers send
-	// logout tokens to LogoutPath + "/backchannel": see [Middleware.BackChannelLogout].
+	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login" and "/logout" by
+	// default. The callback's path is that of the RedirectURL of [Provider.OAuth2]. Providers
+	// send logout tokens to LogoutPath + "/backchannel": see [Middleware.BackChannelLogout].
 	LoginPath, LogoutPath string
 
 	// TrustedOrigins are other origins whose pages may send unsafe requests: see
@@ -119,58 +119,60 @@ type Options struct {
 	// headers, and does not let these pages sign users out.
 	TrustedOrigins []string
 
-	// CookieName is the stem of all cookie names: "oauthlogin" by default. Applications on
-	// one host need different ones. The cookies are NAME and, for large sessions, NAME.1 to
-	// NAME.4; NAME.flow.* while a login is pending, for an hour at most; NAME.device for ten
-	// minutes with BindDevices; NAME.rounds for a minute after a login that soon follows another; and NAME.silent for 30 days, and for
-	// 400 after a logout, if [Middleware.SilentLogin] is used. On https their names begin
-	// with "__Host-".
+	// CookieName is the stem of all cookie names, 1 to 64 letters, digits, '-' and '_':
+	// "oauthlogin" by default. Applications on one host need different ones.
+	//
+	// The cookies are NAME and, for large sessions, NAME.1 to NAME.4; NAME.flow.* while a login
+	// is pending, for an hour at most; NAME.device for ten minutes with BindDevices;
+	// NAME.rounds for a minute after a login that soon follows another; and NAME.silent for 30
+	// days, and for 400 after a logout, if [Middleware.SilentLogin] is used. On https their
+	// names begin with "__Host-".
 	CookieName string
 
-	// ErrorHandler answers requests to the login, callback and logout paths that fail, and
-	// those that [Middleware.Require] refuses or [Middleware.RequireAuth] does not let
-	// through and whose response a user looks at. The error is an [*Error], and its Status
-	// is what the response should have. It is logged already, and cookies and caching
-	// headers are set. By default a plain page is shown that gives no internals away. Pages
-	// of ErrorHandler can have the same words and the reference of the log: see [Error].
+	// ErrorHandler, if set, writes the error pages in place of the package's, which give no
+	// internals away: for requests to the package's own paths that fail, and for those that
+	// [Middleware.Require] refuses or [Middleware.RequireAuth] does not let through and whose
+	// response a user looks at. The error is an [*Error]; respond with its Status. It is logged
+	// already, and cookies and caching headers are set. Pages can have the same words, and the
+	// reference of the log line: see [Error]. Requests call ErrorHandler concurrently.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
-	// Chooser, if set, writes the page on which the user chooses among several providers,
-	// in place of the package's. It links to the URLs of some or all choices, or redirects
-	// to a page that does. The URLs carry the return path, and no guarantee depends on the
-	// page. Escape what it shows, as html/template does.
+	// Chooser, if set, writes the page on which the user chooses among several providers, in
+	// place of the package's. It links to the URLs of some or all choices, or redirects to a
+	// page that does. The URLs carry the return path, and no guarantee depends on the page.
+	// Escape what it shows, as html/template does. Requests call Chooser concurrently.
 	//
-	// Chooser gets requests with the method GET only. Its response is sent as a whole after
-	// it has returned, with "Cache-Control: no-store" always, and with "Referrer-Policy:
-	// no-referrer" unless Chooser sets another. If it panics, the user gets an error page
-	// and nothing of its response.
+	// Chooser gets requests with the method GET only. Its response is sent as a whole after it
+	// has returned, with "Cache-Control: no-store" always, and with "Referrer-Policy:
+	// no-referrer" unless Chooser sets another. If it panics, the user gets an error page and
+	// nothing of its response.
 	Chooser func(w http.ResponseWriter, r *http.Request, choices []Choice)
 
-	// Texts are the texts of the package's pages in one or more languages, the default
-	// language first: English if there are none. Accept-Language chooses among them (RFC
-	// 4647 section 3.4); with a single language, all pages are in it. An application that
-	// knows the user's language better sets that header of the request in a handler around
-	// [Middleware.Handler].
+	// Texts are the texts of the package's pages in one or more languages, the default language
+	// first: English if there are none. Accept-Language chooses among them (RFC 4647 section
+	// 3.4); with a single language, all pages are in it. An application that knows the user's
+	// language better sets that header of the request in a handler around [Middleware.Handler].
 	//
-	// Texts are not HTML; pages escape them. [New] refuses keys that [EnglishTexts] does
-	// not have, and logs a warning with those that are missing: a page that lacks one is in
-	// English as a whole.
+	// Texts are not HTML; pages escape them. [New] refuses keys that [EnglishTexts] does not
+	// have, and logs a warning with those that are missing: a page that lacks one is in English
+	// as a whole.
 	Texts []Texts
 
-	// OnEvent, if set, is called for every [Event], for metrics and audit logs. It is
-	// called while the request waits, with the values of its context, and has to be safe
-	// for concurrent use. The module oauthloginotel has one that makes metrics and traces.
+	// OnEvent, if set, is called for every [Event], for metrics and audit logs. It is called
+	// while the request waits, with the values of its context, and has to be safe for
+	// concurrent use. The module oauthloginotel has one that makes metrics and traces.
 	OnEvent func(context.Context, Event)
 
 	// Logger receives what happens, without tokens, codes, cookies or e-mail addresses:
-	// slog.Default() by default.
+	// slog.Default() by default. docs/operations.md lists all lines, with their levels and
+	// keys.
 	Logger *slog.Logger
 
-	// HTTPClient calls providers. Only its Transport and its Timeout are used: no redirect
-	// is followed, no cookie is kept, and no response over 1 MiB is read.
-	// [Middleware.Client], which calls APIs and not providers, uses its Transport. By
-	// default it is a client of the package with a timeout of 10 seconds. A refresh of
-	// tokens may take a minute whatever the Timeout is.
+	// HTTPClient calls providers. Only its Transport and its Timeout, for each request, are
+	// used: no redirect is followed, no cookie is kept, and no response over 1 MiB is read. By
+	// default, and for a Timeout of zero, it is 10 seconds; a refresh of tokens may take a
+	// minute whatever the Timeout is. [Middleware.Client], which calls APIs and not providers,
+	// uses the Transport alone.
 	HTTPClient *http.Client
 }
 

@@ -19,23 +19,24 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
-// A Policy is what [Middleware.Require] asks of a session. All of it has to hold. The
-// zero Policy asks only for a session.
+// A Policy is what [Middleware.Require] asks of a session. All of it has to hold. The zero
+// Policy asks only for a session.
 type Policy struct {
 	_ [0]func() // keyed literals only
 
-	// Providers are the names of providers, of which one has to be the session's. Empty
-	// means any.
+	// Providers are names of providers ([Provider.Name]), of which one has to be the session's.
+	// Empty means any.
 	Providers []string
 
-	// Claims names claims of [User].RawClaims and, for each, the accepted values: one of
-	// them has to be the claim, or an element of it if the claim is a list. A name with dots
-	// is a path into objects, such as "realm_access.roles", unless a claim has that whole
-	// name. Claims that are numbers or booleans are compared as they are written in JSON. If
-	// the session has no such claim and its login did not read user info, that is read once
-	// a session: some providers have groups there alone. The claim "email" counts
-	// only if the provider has verified it: see [User].EmailVerified. With several
-	// providers, Providers has to say whose claims are believed.
+	// Claims names claims of [User.RawClaims] and, for each, the accepted values: one of them
+	// has to be the claim, or an element of it if the claim is a list. With several providers,
+	// Providers has to say whose claims are believed.
+	//
+	// A name with dots is a path into objects, such as "realm_access.roles", unless a claim has
+	// that whole name. Claims that are numbers or booleans are compared as they are written in
+	// JSON. The claim "email" counts only if the provider has verified it: see
+	// [User.EmailVerified]. If the session has no such claim and its login did not read user
+	// info, that is read once a session: some providers have groups there alone.
 	Claims map[string][]string
 
 	// Scopes all have to be granted. If the provider did not say which scopes it granted,
@@ -44,59 +45,61 @@ type Policy struct {
 	// a scope-token (RFC 6749 section 3.3) cannot be requested or granted.
 	Scopes []string
 
-	// MaxAge is the maximum time since the user authenticated (auth_time), plus one minute
-	// for clock skew. Zero means no limit. A user who authenticated earlier is sent to sign
-	// in again, with the max_age of [Provider].AuthParams if that is less.
+	// MaxAge is the maximum time since the user authenticated (auth_time), plus one minute for
+	// clock skew. Zero means no limit. A user who authenticated earlier is sent to sign in
+	// again, with max_age in whole seconds, or with that of [Provider.AuthParams] if it is
+	// less.
 	MaxAge time.Duration
 
-	// ACR are authentication context class references, of which the ID token has to have
-	// one. A user whose sign-in has another is sent to sign in again. One that is empty or
-	// contains a space cannot be requested, and no ID token counts as having it.
+	// ACR are authentication context class references, of which the ID token has to have one
+	// (OpenID Connect Core section 2). A user whose sign-in has another is sent to sign in
+	// again. One that is empty or contains a space cannot be requested, and no ID token counts
+	// as having it.
 	ACR []string
 
-	// Bound asks for a session that is bound to the user's device: see Options.BindDevices,
-	// which has to be set. A session that is not gets 403 with the code "device_not_bound". Its
-	// page tries again by itself for the first seconds after the login, while the browser
-	// registers its key.
+	// Bound asks for a session that is bound to the user's device, as [Session.Bound] says.
+	// [Options.BindDevices] has to be set. A session that is not gets 403 with the code
+	// "device_not_bound". Its page tries again by itself for the first seconds after the login,
+	// while the browser registers its key.
 	Bound bool
 
-	// Allow, if set, is asked last, about sessions that satisfy everything else. [FromContext]
-	// finds the session in ctx too. An error refuses the session as lacking claims does: it is in the
-	// [Error] that ErrorHandler and the [Event] get, and on no page.
+	// Allow, if set, is asked last, about sessions that satisfy everything else. An error
+	// refuses the session as lacking claims does: it is in the [Error] that ErrorHandler and
+	// the [Event] get, and on no page. Requests call Allow concurrently, and each request
+	// behind the policy calls it once. [FromContext] finds the session in ctx too.
 	Allow func(ctx context.Context, s *Session) error
 
 	never bool // no sign-in can show one of ACR
 }
 
-// Require is [Middleware.RequireAuth] for sessions that satisfy a policy:
+// Require is [Middleware.RequireAuth] for sessions that satisfy a policy. Other sessions get
+// 403, or are sent to the provider if another sign-in or more scopes can satisfy it. It panics
+// if the policy is a mistake, so call it where routes are set up:
 //
 //	r.With(auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}}))
 //
 // A session of another provider, or without the claims, gets 403: a page through
-// Options.ErrorHandler with the code "forbidden" for whoever looks at one, and
-// {"error":"forbidden"} otherwise. The page has a link that lets the user sign in with
-// another account, and a form that signs out at Options.LogoutPath.
+// [Options.ErrorHandler] with the code "forbidden" for whoever looks at one, and
+// {"error":"forbidden"} otherwise. The page has a link that lets the user sign in with another
+// account, and a form that signs out at [Options.LogoutPath].
 //
-// If the user authenticated too long ago or by other means than required, a page
-// navigation goes to the provider with max_age, acr_values and prompt=login, whose effect
-// is verified in the new ID token (RFC 9470). Every other request gets 401 with the URL to
-// go to, in a page or in JSON as from RequireAuth.
+// If the user authenticated too long ago or by other means than required, a page navigation
+// goes to the provider with max_age, acr_values and prompt=login, whose effect is verified in
+// the new ID token (RFC 9470). Every other request gets 401 with the URL to go to, in a page or
+// in JSON as from RequireAuth, and with the code "insufficient_user_authentication". MaxAge and
+// ACR need an OpenID Connect provider: nothing else says when and how a user authenticated, and
+// sessions of other providers are refused.
 //
-// If a session lacks Scopes alone, a page navigation goes to the session's provider to
-// request them in addition to those that logins of the session have added. Every other
-// request gets 401 as above, with the code "insufficient_scope" (RFC 6750 section 3.1). A
-// session is asked for a scope once: if the provider did not grant it, or the user denied
-// it, the session stays, and a page is the 403 page at once. A script gets 403 with
-// {"error":"insufficient_scope"} and a login_url, for a user who wants to think again.
+// If a session lacks Scopes alone, a page navigation goes to the session's provider to request
+// them in addition to those that logins of the session have added. Every other request gets 401
+// as above, with the code "insufficient_scope" (RFC 6750 section 3.1). A session is asked for a
+// scope once: if the provider did not grant it, or the user denied it, the session stays, and a
+// page is the 403 page at once. A script gets 403 with {"error":"insufficient_scope"} and a
+// login_url, for a user who wants to think again.
 //
-// MaxAge and ACR need an OpenID Connect provider: nothing else says when and how a user
-// authenticated, and sessions of other providers are refused.
-//
-// Require panics at a policy that is a mistake: one that names a provider that
-// Options.Providers does not have, a claim without values, a negative MaxAge, or Bound
-// without Options.BindDevices. It also
-// panics if there are several providers, and the policy has Claims but no Providers: what
-// one provider vouches for, users of another may write themselves.
+// A mistake is a provider that [Options.Providers] does not have, a claim without values, a
+// negative MaxAge, or Bound without [Options.BindDevices]; and, with several providers, Claims
+// without Providers: what one provider vouches for, users of another may write themselves.
 func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 	policy = policy.prepared()
 	if err := policy.check(m); err != nil {

@@ -18,18 +18,19 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
-// Google returns the provider "google", OpenID Connect at accounts.google.com. Without
-// Scopes it requests "openid", "profile" and "email".
+// Google returns the provider "google", OpenID Connect at accounts.google.com, for the
+// ClientID, ClientSecret and RedirectURL of client. Without Scopes it requests "openid",
+// "profile" and "email".
 //
-// Google returns a refresh token only to a user's first login here, when the user
-// consents to offline access (access_type=offline, which Google requests). Sessions of
-// later logins end with their access token, after an hour. An application that only wants
-// to know who its users are sets Options.SessionsOutliveTokens. One that calls Google's
-// APIs for longer than an hour sets AuthParams["prompt"] to "consent", for a refresh token
-// and a consent page at every login.
+// Google returns a refresh token only to a user's first login here, when the user consents to
+// offline access (access_type=offline, which the provider requests). Sessions of later logins
+// end with their access token, after an hour. An application that only wants to know who its
+// users are sets [Options.SessionsOutliveTokens]. One that calls Google's APIs for longer than
+// an hour sets AuthParams["prompt"] to "consent", for a refresh token and a consent page at
+// every login.
 //
-// The claim hd is the user's Workspace domain: ask for it in a [Policy], since the
-// parameter of that name only chooses among accounts.
+// The claim hd is the user's Workspace domain: ask for it in a [Policy], since the parameter of
+// that name only chooses among accounts.
 func Google(client *oauth2.Config) Provider {
 	p := Provider{
 		Name: "google", Label: "Google",
@@ -55,16 +56,16 @@ func Google(client *oauth2.Config) Provider {
 // "profile", "email" and, for a refresh token, "offline_access".
 //
 // With "common" and "organizations", users of any tenant in the world sign in, and their
-// administrators decide what names and e-mail addresses the tokens have. Let those in that
-// you mean, by a [Policy] on the claim tid or in Options.OnSignIn, as the example does.
+// administrators decide what names and e-mail addresses the tokens have. Let those in that you
+// mean, by a [Policy] on the claim tid or in [Options.OnSignIn], as the example does.
 //
-// [User].Issuer is that of the user's tenant, also with "common": the template in Microsoft's
+// [User.Issuer] is that of the user's tenant, also with "common": the template in Microsoft's
 // metadata with the ID token's tid, compared exactly. A key that is published for one tenant
 // signs for that one alone. Key accounts on Issuer and Subject: email, preferred_username and
 // upn are not verified and change hands, and one person is another user in each tenant. ID
 // tokens of version 1.0 are refused.
 //
-// New refuses a tenant that is not 1 to 253 letters, digits, dots and hyphens. For a national
+// [New] refuses a tenant that is not 1 to 253 letters, digits, dots and hyphens. For a national
 // cloud, set the provider's Issuer to the same path on that cloud's host.
 func Microsoft(tenant string, client *oauth2.Config) Provider {
 	name := strings.ToLower(tenant) // as Microsoft writes IDs in issuers
@@ -85,20 +86,21 @@ func Microsoft(tenant string, client *oauth2.Config) Provider {
 	return p
 }
 
-// Apple returns the provider "apple", Sign in with Apple, for a Services ID as ClientID.
+// Apple returns the provider "apple", Sign in with Apple, for a Services ID as ClientID. key is
+// the .p8 file that Apple gives out once, keyID its name, and teamID the developer's team.
 // Without Scopes it requests "openid", "name" and "email", and FormPost is set, because Apple
 // requires it for the latter two. RedirectURL has to be https, on a host other than localhost.
 //
-// The client secret is a JWT that key signs, the .p8 file that Apple gives out once; keyID
-// names it, and teamID is the developer's team. It is made anew for each request and is good
-// for an hour; ClientSecret of client is not used.
+// The client secret is a JWT that key signs. It is made anew for each request and is good for
+// an hour; ClientSecret of client is not used. [New] refuses an empty ID,
+// and a key that is not on the curve P-256.
 //
 // Apple gives the name of a user to the first login here alone, ever, in a form field that
-// passes through the browser and that nothing signs. It becomes [User].Name, in one line of at
+// passes through the browser and that nothing signs. It becomes [User.Name], in one line of at
 // most 1,024 bytes, if the ID token has no name: OnSignIn gets it, for the application to keep,
-// and the session keeps it as long as it lasts. Trust it as any name that users type. Email
-// is in the ID token, and may be an address at privaterelay.appleid.com, which only takes
-// mail from senders that are registered with Apple.
+// and the session keeps it as long as it lasts. Trust it as any name that users type. Email is
+// in the ID token, and may be an address at privaterelay.appleid.com, which only takes mail
+// from senders that are registered with Apple.
 //
 // Apple has neither user info nor a logout page, and its access tokens are of no use.
 func Apple(teamID, keyID string, key *ecdsa.PrivateKey, client *oauth2.Config) Provider {
@@ -122,15 +124,15 @@ func Apple(teamID, keyID string, key *ecdsa.PrivateKey, client *oauth2.Config) P
 	return p
 }
 
-// GitHub returns the provider "github" for an OAuth app or GitHub App that is
-// registered there. Without Scopes it requests "user:email" only, which together with
-// the public profile is all that it reads. Without an Endpoint the provider is
-// github.com. The API of a GitHub Enterprise server is at /api/v3 of the Endpoint's
-// host, and that of GHE.com at api. and the host.
+// GitHub returns the provider "github" for an OAuth app or GitHub App, with the ClientID,
+// ClientSecret and RedirectURL of client. Without Scopes it requests "user:email" only, which
+// together with the public profile is all that it reads.
 //
-// The user's Subject is the numeric id, which unlike the login name never changes
-// hands. Email is the primary address if GitHub has verified it. Tokens of OAuth apps
-// do not expire.
+// The user's Subject is the numeric id, which unlike the login name never changes hands. Email
+// is the primary address if GitHub has verified it. Tokens of OAuth apps do not expire.
+//
+// Without an Endpoint the provider is github.com. The API of a GitHub Enterprise server is at
+// /api/v3 of the Endpoint's host, and that of GHE.com at api. and the host.
 func GitHub(client *oauth2.Config) Provider {
 	if client == nil {
 		return Provider{Name: "github", Label: "GitHub", Identify: identifyGitHub("")}

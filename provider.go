@@ -20,15 +20,15 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
-// A Provider is a place where users sign in: an OpenID Connect provider if Issuer is
-// set, and otherwise a plain OAuth 2.0 authorization server, with Identify to say who
-// signed in.
+// A Provider is a place where users sign in: an OpenID Connect provider if Issuer is set, and
+// otherwise a plain OAuth 2.0 authorization server, with Identify to say who signed in. OAuth2
+// is required. [GitHub], [Google], [Microsoft] and [Apple] return complete ones.
 type Provider struct {
 	_ [0]func() // keyed literals only
 
-	// Name identifies the provider: at /login?provider=NAME, in [User].Provider and in
-	// sessions, which end when a provider's name, issuer or client ID changes. It is the
-	// host of Issuer or of the authorization endpoint by default.
+	// Name identifies the provider: at /login?provider=NAME, in [User.Provider] and in
+	// sessions, which end when a provider's name, issuer or client ID changes. It is the host
+	// of Issuer or of the authorization endpoint by default.
 	Name string
 
 	// Label is what the page on which users choose a provider shows: Name by default.
@@ -51,30 +51,32 @@ type Provider struct {
 	// "email" to learn name and e-mail address.
 	Issuer string
 
-	// Identify says who signed in at a plain OAuth 2.0 provider. The client sends the
-	// access token with every request, has the limits of Options.HTTPClient and follows
-	// no redirect. A user without Subject is refused; Provider and Issuer are filled in.
+	// Identify says who signed in at a plain OAuth 2.0 provider, where it is required. The
+	// client sends the access token with every request, has the limits of [Options.HTTPClient]
+	// and follows no redirect. A user without Subject is refused; Provider and Issuer are
+	// filled in. An error fails the login with the code "provider_unavailable" if a call did,
+	// and "provider_rejected" otherwise. Logins call Identify concurrently.
 	Identify func(ctx context.Context, client *http.Client) (User, error)
 
 	// ClientAssertion authenticates the client in place of OAuth2.ClientSecret (RFC 7521
-	// section 4.2): [PrivateKeyJWT] with a key, [AssertionFile] with a token of the
-	// platform, or a function that makes what the provider documents. It is called once for
-	// each request that authenticates the client, concurrently, with the audience to put
-	// into the assertion: Issuer or, at a plain OAuth 2.0 provider, the token endpoint. It
-	// may take as long as a request to the provider. If it fails, logins fail with the code
-	// "internal", and sessions go on.
+	// section 4.2): [PrivateKeyJWT] with a key, [AssertionFile] with a token of the platform,
+	// or a function that makes what the provider documents. It is called once for each request
+	// that authenticates the client, concurrently, with the audience to put into the assertion:
+	// Issuer or, at a plain OAuth 2.0 provider, the token endpoint. It may take as long as a
+	// request to the provider. If it fails, logins fail with the code "internal", and sessions
+	// go on.
 	ClientAssertion func(ctx context.Context, audience string) (string, error)
 
 	// AuthParams are additional parameters of the authorization request, such as
-	// access_type=offline or prompt=consent. Parameters that the package sets itself are
-	// refused. With max_age or acr_values the ID token must show that the provider did as
-	// requested (OpenID Connect Core section 3.1.3.7).
+	// access_type=offline or prompt=consent. [New] refuses parameters that the package sets
+	// itself. With max_age, in seconds, or acr_values the ID token must show that the provider
+	// did as requested (OpenID Connect Core section 3.1.3.7).
 	AuthParams url.Values
 
-	// DPoP binds the access tokens of new logins to a key (RFC 9449): whoever gets hold of
-	// one cannot use it. Each session has a key of its own, sealed in it and kept nowhere
-	// else, and works on all instances. The provider has to issue tokens of the type DPoP;
-	// others are refused. [Middleware.Client], Identify and [SignIn].Client send proofs.
+	// DPoP binds the access tokens of new logins to a key (RFC 9449): whoever gets hold of one
+	// cannot use it. Each session has a key of its own, sealed in it and kept nowhere else, and
+	// works on all instances. The provider has to issue tokens of the type DPoP; others are
+	// refused. [Middleware.Client], Identify and [SignIn.Client] send proofs.
 	//
 	// The option decides for new logins only. A session that began without it goes on with
 	// bearer tokens, and one with a key never sends its token as a bearer token.
@@ -84,16 +86,16 @@ type Provider struct {
 	// logout, as registered there: the RedirectURL's origin and "/" by default.
 	PostLogoutRedirectURL string
 
-	// FormPost has the provider post its response (OAuth 2.0 Form Post Response Mode), so
-	// that the code is in no URL. The callback then takes POST and GET. Cookies stay
-	// SameSite=Lax: the provider's form, which comes without them, is answered with a page
-	// that posts its fields again from the application's own origin, by a script or by a
-	// button. A router has to let POST through to the callback, and a check of the
-	// application against cross-site requests has to leave it out; RequireAuth does.
+	// FormPost has the provider post its response (OAuth 2.0 Form Post Response Mode), so that
+	// the code is in no URL. The callback then takes POST and GET. A router has to let POST
+	// through to the callback, and a check of the application against cross-site requests has
+	// to leave it out; RequireAuth does.
 	//
-	// Chromium applies the policy of that page, form-action 'self', to the redirects that
-	// follow. The package's own are made for that. A page that a login returns to must not
-	// redirect to another origin at once: answer with a page that leads there.
+	// Cookies stay SameSite=Lax: the provider's form, which comes without them, gets a page
+	// that posts its fields again from the application's own origin, by a script or by a
+	// button. Chromium applies the policy of that page, form-action 'self', to the redirects
+	// that follow. The package's own are made for that. A page that a login returns to must not
+	// redirect to another origin at once: respond with a page that leads there.
 	FormPost bool
 
 	// AlwaysUserInfo reads user info at every login and every refresh, and not only if the
@@ -101,8 +103,8 @@ type Provider struct {
 	// at every refresh anyway. It has no effect without Issuer.
 	AlwaysUserInfo bool
 
-	// LogoutParams are additional parameters of the provider's logout URL. Parameters that
-	// the package sets itself are refused.
+	// LogoutParams are additional parameters of the provider's logout URL, such as logout_hint.
+	// [New] refuses parameters that the package sets itself.
 	LogoutParams url.Values
 
 	// TrustedAudiences are audiences, besides the client ID, that an ID token may have.

@@ -14,52 +14,51 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
-// RequireAuth passes a request to next only if the user is signed in, with the session
-// in its context: see [FromContext]. It works with and without [Middleware.Handler]
+// RequireAuth passes a request to next only if the user is signed in, with the session in its
+// context: see [FromContext]. A page navigation without a session is redirected to the login
+// and comes back; every other request gets 401. It works with and without [Middleware.Handler]
 // around it.
 //
-// Without a session next does not run and no cookie is written. A page navigation is
-// redirected to the login page, and comes back to its path and query; so is one that a
-// service worker fetches again. A form that was sent, and every other request whose
-// Accept prefers text/html to JSON, gets a 401 response with a page that leads to the
-// login and back to the page with the form. The rest (fetch and XMLHttpRequest,
-// server-sent events, WebSocket, prefetching) gets a 401 response with the login page's
-// URL in a JSON object:
+// Without a session next does not run and no cookie is written. A navigation comes back to its
+// path and query; so does one that a service worker fetches again. A form that was sent, and
+// every other request whose Accept prefers text/html to JSON, gets a page that leads to the
+// login and back to the page with the form. The rest (fetch and XMLHttpRequest, server-sent
+// events, WebSocket, prefetching) gets the login page's URL in a JSON object, and htmx also in
+// the header HX-Redirect:
 //
 //	{"error":"unauthenticated","login_url":"/login?return_to=%2Fdashboard"}
 //
-// A request of htmx (HX-Request) gets that URL in the header HX-Redirect as well.
 // docs/scripts.md has all of it, and docs/scripts.js a client for fetch, event streams and
 // htmx.
 //
-// A request that may change something (its method is not GET, HEAD or OPTIONS) and that
-// a page of another origin sends, a sibling subdomain's included, gets a 403 response
-// whether or not the user is signed in: a page for a form, and {"error":"cross_origin"}
-// otherwise. RedirectURL's origin is the application's own, whatever Host says;
-// Options.TrustedOrigins names others. Browsers say in Sec-Fetch-Site where a request
-// comes from, and in Origin if they do not send that header; a request with neither is
-// not a browser's, and goes on. See [http.CrossOriginProtection]. Safe methods are not
-// checked, so they must not change anything. A WebSocket handshake is a GET with the
-// user's cookies: the application has to check its Origin.
+// A request with a method other than GET, HEAD and OPTIONS that a page of another origin sends,
+// a sibling subdomain's included, gets 403 whether or not the user is signed in: a page for a
+// form, and {"error":"cross_origin"} otherwise. RedirectURL's origin is the application's own,
+// whatever Host says; [Options.TrustedOrigins] names others. Browsers say in Sec-Fetch-Site
+// where a request comes from, and in Origin if they do not send that header; a request with
+// neither is not a browser's, and goes on. See [http.CrossOriginProtection]. Safe methods are
+// not checked, so they must not change anything. A WebSocket handshake is a GET with the user's
+// cookies: the application has to check its Origin.
 //
-// If it cannot be told whether the user is signed in, because Options.Store fails, the
-// response is 503 with Retry-After: a page for whoever looks at one, and
-// {"error":"unavailable"} otherwise. The session stays, and works again when the store does.
+// If it cannot be told whether the user is signed in, because [Options.Store] or
+// [Options.Coordinator] fails, the response is 503 with Retry-After: a page for whoever looks
+// at one, and {"error":"unavailable"} otherwise. The session stays, and works again when the
+// store does.
 //
 // An access token that is about to expire is refreshed before next runs: see
-// Options.RefreshBefore. A request waits for that eight seconds at most. If the provider
-// says that the grant has ended, the session ends; if it refuses for any other reason,
-// the session ends with its access token. If the provider cannot be reached, the session
-// goes on, and [Session.Token] returns nil once the old token has expired; a day later
-// the response is 503 until a refresh works.
+// [Options.RefreshBefore]. A request waits for that eight seconds at most. If the provider says
+// that the grant has ended, the session ends; if it refuses for any other reason, the session
+// ends with its access token. If the provider cannot be reached, the session goes on, and
+// [Session.Token] returns nil once the old token has expired; a day later the response is 503
+// until a refresh works.
 //
-// Browsers say in Sec-Fetch-Mode whether a request is a navigation. Without that header
-// (curl, other programs, plain http that is not on loopback) a GET or HEAD is a
-// navigation if its Accept names text/html, is exactly */* or is missing, unless it has
-// Upgrade, HX-Request or X-Requested-With: XMLHttpRequest.
+// Browsers say in Sec-Fetch-Mode whether a request is a navigation. Without that header (curl,
+// other programs, plain http that is not on loopback) a GET or HEAD is a navigation if its
+// Accept names text/html, is exactly */* or is missing, unless it has Upgrade, HX-Request or
+// X-Requested-With: XMLHttpRequest.
 //
-// Around the login, callback and logout paths RequireAuth serves these itself, and they
-// check origins by their own rules.
+// Around the package's own paths RequireAuth serves these itself, and they check origins by
+// their own rules.
 func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.serveOwn(w, r) || !m.admit(w, r) {

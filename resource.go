@@ -15,16 +15,16 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
-// A Resource is an API that wants an access token of its own, for [Middleware.ClientFor].
-// Which of the fields to set is the provider's choice.
+// A Resource is an API that wants an access token of its own, for [Middleware.ClientFor]. Which
+// of the fields to set is the provider's choice; at least one is required.
 type Resource struct {
 	_ [0]func() // keyed literals only
 
 	// URL is the API's http or https URL, without a fragment. The token goes to its origin
 	// alone. Unless Audience is set, URL is sent as resource (RFC 8707 section 2).
 	URL string
-	// Audience is the API's name at providers that want the parameter audience, such as
-	// Auth0.
+	// Audience is the API's name at providers that want the parameter audience, such as Auth0.
+	// It is sent in place of resource.
 	Audience string
 	// Scopes are the scopes of the token, of those that logins were granted. Without any the
 	// provider decides. With neither URL nor Audience they also say which API is meant, as at
@@ -33,26 +33,26 @@ type Resource struct {
 }
 
 // ClientFor returns a client that calls one API as the signed-in user, with an access token
-// that the provider issues for that API alone. It is [Middleware.Client] in everything else:
-// a token that is about to expire is renewed, and one that the API rejects with 401 is
-// replaced once.
+// that the provider issues for that API alone. It is [Middleware.Client] in everything else: a
+// token that is about to expire is renewed, and one that the API rejects with 401 is replaced
+// once. Requests fail with [ErrNoSession], [ErrNoToken] or a [*ChallengeError], and with the
+// provider's refusal.
+//
+// The login has to have been granted what to asks for: see [Provider.AuthParams] for the
+// parameters resource and audience, and [Policy.Scopes]. Without a refresh token there is no
+// token for an API: request one in the login, with the scope offline_access or as the provider
+// documents it. A request to another origin than that of to.URL fails without being sent.
 //
 // The token comes from the provider by the refresh token (RFC 6749 section 6), on the first
-// request. It stays in memory until it expires, and sealed in Options.Coordinator, so that
-// other instances use it as well; it is never in the cookie. Of all calls of a session, at
-// all instances, one sends the refresh token at a time. If the provider rotates it, the
-// session has the new one from then on, and keeps its own access token. If the login
-// requested bound tokens ([Provider].DPoP), these tokens are bound to the same key.
+// request. It stays in memory until it expires, and sealed in [Options.Coordinator], so that
+// other instances use it as well; it is never in the cookie. Of all calls of a session, at all
+// instances, one sends the refresh token at a time. If the provider rotates it, the session has
+// the new one from then on, and keeps its own access token. If the login requested bound tokens
+// ([Provider.DPoP]), these tokens are bound to the same key.
 //
-// Requests fail with [ErrNoSession] or [ErrNoToken]. Without a refresh token there is no
-// token for an API: request one in the login, with the scope offline_access or as the
-// provider documents it. What the provider refuses for an API, such as invalid_target
-// (RFC 8707 section 2) or invalid_scope, fails the request, and is not asked for again for
-// ten seconds; it does not end the session. invalid_grant does. A request to another origin
-// than that of to.URL fails without being sent.
-//
-// The login has to have been granted what to asks for: see [Provider].AuthParams for the
-// parameter audience, and [Policy].Scopes.
+// What the provider refuses for an API, such as invalid_target (RFC 8707 section 2) or
+// invalid_scope, fails the request, and is not asked for again for ten seconds; it does not end
+// the session. invalid_grant does.
 func (m *Middleware) ClientFor(ctx context.Context, to Resource) *http.Client {
 	s := m.fromContext(ctx)
 	if s == nil {

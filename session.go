@@ -14,10 +14,12 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A Session is a signed-in user as one request sees it. It belongs to that request:
-// changes to it have no effect on later requests. Its methods are safe for concurrent
+// A Session is a signed-in user as one request sees it: who the user is, the access token, and
+// when the session ends. [FromContext] and [Middleware.Session] return it. It belongs to that
+// request: changes to it have no effect on later requests. Its methods are safe for concurrent
 // use.
 type Session struct {
+	// User is who is signed in.
 	User User
 
 	owner     *Middleware
@@ -36,11 +38,13 @@ type Session struct {
 	handed sync.Once
 }
 
-// FromContext returns the session of the request that ctx belongs to: that of the
-// innermost Middleware if the handler is behind several. There is always one behind
-// [Middleware.RequireAuth], and one behind [Middleware.Handler] if the user is
-// signed in. There is none after [Middleware.SignOut], and none while it cannot be told
-// whether the user is signed in: see [Middleware.Session].
+// FromContext returns the session of the request that ctx belongs to, and whether there is one.
+// There is always one behind [Middleware.RequireAuth], and one behind [Middleware.Handler] if
+// the user is signed in. The handler needs no check of ok behind RequireAuth.
+//
+// There is none after [Middleware.SignOut], and none while it cannot be told whether the user
+// is signed in: see [Middleware.Session]. Behind several Middlewares, it is the session of the
+// innermost.
 func FromContext(ctx context.Context) (*Session, bool) {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
 	if s == nil || s.over.Load() || s.doubtful.Load() {
@@ -49,11 +53,13 @@ func FromContext(ctx context.Context) (*Session, bool) {
 	return s.handOut(), true
 }
 
-// Session returns the session of a request, or nil if the user is not signed in. It
-// is the decision of [Middleware.RequireAuth] alone: it refreshes no token, writes
-// nothing, and works with and without [Middleware.Handler] around the caller. An
-// error means that it cannot be told whether the user is signed in, because
-// Options.Store fails, or because the provider has been away for too long.
+// Session returns the session of a request, or nil and no error if the user is not signed in.
+// It is the decision of [Middleware.RequireAuth] alone: it refreshes no token, writes nothing,
+// and works with and without [Middleware.Handler] around the caller.
+//
+// An error means that it cannot be told whether the user is signed in, because [Options.Store]
+// or [Options.Coordinator] fails, or because the provider has been away for too long: respond
+// with 503.
 func (m *Middleware) Session(r *http.Request) (*Session, error) {
 	if !m.made() {
 		return nil, errNotMade
@@ -94,10 +100,9 @@ func (s *Session) handOut() *Session {
 	return s
 }
 
-// Token returns a copy of the access token with its expiry, and never the refresh
-// token. It returns nil if the access token has expired. A zero Expiry means that the
-// provider named none. A token with the TokenType "DPoP" is worthless without a proof, which
-// [Middleware.Client] makes.
+// Token returns a copy of the access token with its expiry, or nil if it has expired. It never
+// has the refresh token. A zero Expiry means that the provider named none. A token with the
+// TokenType "DPoP" is worthless without a proof, which [Middleware.Client] makes.
 func (s *Session) Token() *oauth2.Token {
 	t := &s.current().tokens
 	if !t.valid(time.Now()) {
@@ -106,14 +111,18 @@ func (s *Session) Token() *oauth2.Token {
 	return &oauth2.Token{AccessToken: t.access, TokenType: cmp.Or(t.tokenType, "Bearer"), Expiry: t.expiry}
 }
 
-// SignedInAt returns the time of the login that began the session.
+// SignedInAt returns the time of the login that began the session. When the user authenticated
+// at the provider is the claim auth_time.
 func (s *Session) SignedInAt() time.Time { return s.current().created }
 
-// Expires returns when the session ends if it is not used again.
+// Expires returns when the session ends if it is not used again: the earliest of
+// [Options.IdleTimeout] after its cookie was last renewed, [Options.MaxLifetime] after its
+// login and, for a session that ends with its access token, the end of that. Let streams end at
+// that time.
 func (s *Session) Expires() time.Time { return s.owner.sessions.limits.end(s.current()) }
 
 // Bound reports whether the session is bound to a device, and the request has shown that it
-// comes from there: see Options.BindDevices. A session is not bound yet in the first moments
+// comes from there: see [Options.BindDevices]. A session is not bound yet in the first moments
 // after its login, nor in a browser that cannot bind it.
 func (s *Session) Bound() bool { return s.bound }
 

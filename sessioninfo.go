@@ -8,21 +8,22 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
-// SessionInfo answers GET and HEAD with JSON for scripts: whether the user is signed
-// in, who the user is, and when the session ends if it is not used again.
+// SessionInfo responds to GET and HEAD with JSON for scripts: whether the user is signed in,
+// who the user is, and when the session ends if it is not used again. A page may poll it,
+// because it never extends a session: it refreshes no token and writes nothing.
 //
 //	{"signed_in":true,"user":{"provider":"github","sub":"1","name":"Alice","email":"a@example.com"},
 //	 "expires_at":"2026-01-02T15:04:05Z","refreshable":true,"bound":false,"logout_url":"/logout"}
 //	{"signed_in":false,"login_url":"/login?return_to=%2Fdashboard"}
 //
-// The login_url leads back to the page that asked, by Referer, and never to this JSON. If
-// it cannot be told whether the user is signed in, the response is 503 with
-// {"error":"unavailable"}.
+// expires_at is [Session.Expires] in UTC and whole seconds (RFC 3339). refreshable says whether
+// the session has a refresh token, and bound is [Session.Bound]. The login_url leads back to
+// the page that asked, by Referer, and never to this JSON. If it cannot be told whether the
+// user is signed in, the response is 503 with Retry-After and {"error":"unavailable"}.
 //
-// SessionInfo never extends a session, so a page may poll it: it refreshes no token and
-// writes nothing. Mount it behind [Middleware.Handler] or alone. [Middleware.RequireAuth]
-// around it counts each request as a use of the session. So does Handler, with
-// Options.Store, for a user who opens its URL as a page.
+// Mount it at a path of the application's own, behind [Middleware.Handler] or alone.
+// [Middleware.RequireAuth] around it counts each request as a use of the session. So does
+// Handler, with [Options.Store], for a user who opens its URL as a page.
 func (m *Middleware) SessionInfo(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return

@@ -17,8 +17,8 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/flight"
 )
 
-// A SignIn is a login that the provider has completed and that has no session yet. It is
-// what Options.OnSignIn decides on. It must not be used after OnSignIn has returned.
+// A SignIn is a login that the provider has completed and that has no session yet. It is what
+// [Options.OnSignIn] decides on, and must not be used after OnSignIn has returned.
 type SignIn struct {
 	// User is who has signed in. Changes of Name, Email and EmailVerified and the claims of
 	// [User.SetClaim] go into the session, and stay until the next login, whatever
@@ -27,8 +27,8 @@ type SignIn struct {
 	// Previous is the session that this browser had until now, nil if it had none, or if
 	// it cannot be told: see [Middleware.Session]. It is a copy, for linking accounts.
 	Previous *Session
-	// Client sends the new access token with every request. It refreshes no token, and has
-	// the limits of the client of [Provider].Identify.
+	// Client sends the new access token with every request. It refreshes no token, follows no
+	// redirect, and reads responses of up to 1 MiB within the timeout of [Options.HTTPClient].
 	Client *http.Client
 	// ReturnTo is the local path to which the browser goes next. If it is changed to one
 	// that could lead elsewhere, the browser goes to "/".
@@ -46,17 +46,18 @@ func (in *SignIn) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "oauthlogin.SignIn{Provider:%q Subject:%q}", in.User.Provider, in.User.Subject)
 }
 
-// LogValue keeps them out of logs.
+// LogValue keeps the token and the claims out of logs.
 func (in *SignIn) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(in)) }
 
-// SetClaim sets a claim in RawClaims to a value as [json.Marshal] writes it, in place of
-// all claims whose names differ in case alone. Within Options.OnSignIn the claim goes into
-// the session. Elsewhere u is a copy, and the claim has no effect on later requests. An
-// email that differs from Email is not verified, unless email_verified is set after it.
+// SetClaim sets a claim in RawClaims to a value as [json.Marshal] writes it, in place of all
+// claims whose names differ in case alone. Within [Options.OnSignIn] the claim goes into the
+// session, where a [Policy] and [User.Claims] find it. Elsewhere u is a copy, and the claim has
+// no effect on later requests.
 //
 // SetClaim returns an error and changes nothing if the value cannot be JSON, if the claims
-// would be over 64 KiB, or if name is one of the protocol's, such as sub: those say what
-// the provider has vouched for (RFC 7519 section 4.1, OpenID Connect Core section 2).
+// would be over 64 KiB, or if name is one of the protocol's, such as sub: those say what the
+// provider has vouched for (RFC 7519 section 4.1, OpenID Connect Core section 2). An email that
+// differs from Email is not verified, unless email_verified is set after it.
 func (u *User) SetClaim(name string, value any) error {
 	if name == "" || claims.IsProtocol(name) {
 		return fmt.Errorf("oauthlogin: claim %q cannot be set", name)

@@ -32,25 +32,23 @@ const (
 	maxSilentReturn = 1024
 )
 
-// SilentLogin signs users in on public pages without asking them anything. A page
-// navigation without a session goes to the provider with prompt=none once, and comes
-// back signed in if the user is signed in there (OpenID Connect Core section 3.1.2.1).
-// Otherwise next runs without a session. So it does when the provider cannot be reached,
-// when the browser was sent there in the last ten minutes, and when it cannot be told
-// whether the user is signed in.
+// SilentLogin signs users in on public pages without asking them anything. A page navigation
+// without a session goes to the provider with prompt=none once, and comes back signed in if the
+// user is signed in there (OpenID Connect Core section 3.1.2.1). Otherwise next runs without a
+// session: see [FromContext].
 //
-// An access token that is about to expire is refreshed as by [Middleware.RequireAuth]. If
-// the provider cannot be reached, next runs with the old one.
+// next also runs without a session when the provider cannot be reached, when the browser was
+// sent there in the last ten minutes, and when it cannot be told whether the user is signed in.
+// An access token that is about to expire is refreshed as by [Middleware.RequireAuth]; if the
+// provider cannot be reached, next runs with the old one.
 //
-// A browser that signs out stays signed out until its user signs in on purpose. For a
-// browser that has not been on such a page before, that holds only if SilentLogin was
-// called before the Middleware served its first request.
+// A browser that signs out stays signed out until its user signs in on purpose. For a browser
+// that has not been on such a page before, that holds only if SilentLogin was called before the
+// Middleware served its first request.
 //
-// A browser that keeps no cookies, and a crawler, gets an error page instead of the
-// page: do not use SilentLogin on pages that are for those as well.
-//
-// SilentLogin does nothing where the user would have to choose: with several providers,
-// or with one that is not OpenID Connect.
+// A browser that keeps no cookies, and a crawler, gets an error page instead of the page: do
+// not use SilentLogin on pages that are for those as well. It does nothing where the user would
+// have to choose: with several providers, or with one that is not OpenID Connect.
 func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
 	// What a logout does must not change under the requests that are running.
 	if m.made() && !m.serving.Load() {

@@ -17,14 +17,15 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
-// NewStore returns server sessions in a Coordinator, for Options.Store: the browser has a
-// random id, and the session is sealed with Options.Keys where the Coordinator has it. A request
-// reads its session in one round trip, so that a session that has ended is refused at once
-// everywhere, and no session is too large for cookies. While the Coordinator is away, such
-// sessions cannot be told: see Options.Store.
+// NewStore returns server sessions in a [Coordinator], for [Options.Store]: the browser has a
+// random id, and the session is sealed with [Options.Keys] where the Coordinator has it. It is
+// also the [Options.Coordinator], if there is no other.
 //
-// It is also the Options.Coordinator, if there is no other. The store is for Options.Store
-// alone: its own methods return errors.
+// A request reads its session in one round trip, so that a session that has ended is refused at
+// once everywhere, and a session may have 64 KiB of tokens and claims. While the Coordinator is
+// away, such sessions cannot be told: protected routes respond 503, and no session ends.
+//
+// The store is for [Options.Store] alone: its own methods return errors.
 func NewStore(c Coordinator) sessions.Store { return &coordinatorStore{c} }
 
 type coordinatorStore struct{ coordinator Coordinator }

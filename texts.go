@@ -9,23 +9,25 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
-// Texts are the texts of the package's pages in one language: see Options.Texts.
+// Texts are the texts of the package's pages in one language: see [Options.Texts].
 type Texts struct {
 	_ [0]func() // keyed literals only
 
 	// Lang is the language, as a tag such as "de" or "pt-BR" (RFC 5646). It is the lang
 	// attribute of the pages. Their text runs from right to left if the title does.
 	Lang string
-	// ByKey has the texts by the keys of [EnglishTexts], up to 2,000 bytes each. A variant
-	// of English needs only those that differ.
+	// ByKey has the texts by the keys of [EnglishTexts], up to 2,000 bytes each, and not as
+	// HTML. A variant of English needs only those that differ.
 	ByKey map[string]string
 }
 
-// EnglishTexts returns all texts in English: what there is to translate, and a language
-// for Options.Texts. The keys CODE.title and CODE.text are of the page of an [Error] with
-// that code; invalid_grant, provider_rejected and issuer_mismatch share the texts of
-// authorization_failed, and unknown_provider and method_not_allowed those of
-// invalid_request. The example lists all keys. A new version may add some.
+// EnglishTexts returns all texts in English: what there is to translate, and a language for
+// [Options.Texts]. Each call returns a new map. The example lists all keys; a new version may
+// add some.
+//
+// The keys CODE.title and CODE.text are of the page of an [Error] with that code;
+// invalid_grant, provider_rejected and issuer_mismatch share the texts of authorization_failed,
+// and unknown_provider and method_not_allowed those of invalid_request.
 func EnglishTexts() Texts { return Texts{Lang: "en", ByKey: page.English()} }
 
 func (o *Options) validateTexts(faults *faultList) {

@@ -17,10 +17,10 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
 
-// A User is who signed in. Key accounts on Issuer and Subject, never on Email:
-// addresses change hands (OpenID Connect Core section 5.7).
+// A User is who signed in. Key accounts on Issuer and Subject, never on Email: addresses change
+// hands (OpenID Connect Core section 5.7).
 type User struct {
-	// Provider is the Name of the [Provider].
+	// Provider is the [Provider.Name] of the provider.
 	Provider string
 	// Issuer is the OpenID Connect issuer or, for plain OAuth 2.0, the origin of the
 	// authorization endpoint. It is never empty.
@@ -31,12 +31,13 @@ type User struct {
 	// is not signed: see [Apple].
 	Name, Email string
 	// EmailVerified is true only if the provider says so, with the JSON value true. That of
-	// Apple may be the string "true".
+	// [Apple] may be the string "true".
 	EmailVerified bool
-	// RawClaims is a JSON object with everything that the provider says about the user:
-	// the claims of the ID token, joined by those of user info, which is read only if the
-	// ID token lacks name or e-mail, or [Provider].AlwaysUserInfo is set; or what Identify
-	// put there. It is at most 64 KiB.
+	// RawClaims is a JSON object of at most 64 KiB with everything that the provider says about
+	// the user, which [User.Claims] reads: the claims of the ID token, joined by those of user
+	// info, which is read only if the ID token lacks name or e-mail, or
+	// [Provider.AlwaysUserInfo] is set; or what [Provider.Identify] put there. Claims of
+	// [User.SetClaim] are in it, too.
 	RawClaims json.RawMessage
 
 	set claims.Object // by SetClaim
@@ -48,7 +49,9 @@ func (u User) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("provider", u.Provider), slog.String("issuer", u.Issuer), slog.String("subject", u.Subject))
 }
 
-// Claims unmarshals RawClaims into v, which is a pointer as for [json.Unmarshal].
+// Claims unmarshals RawClaims into v, which is a pointer as for [json.Unmarshal]: to a struct
+// with the claims that the application needs, for example. It returns an error if there are no
+// claims, or if they do not fit v.
 func (u *User) Claims(v any) error {
 	if len(u.RawClaims) == 0 {
 		return errors.New("oauthlogin: user has no claims")
