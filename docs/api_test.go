@@ -25,7 +25,7 @@ var updateAPI = flag.Bool("update", false, "rewrite the golden files of TestAPIG
 // file, where a reviewer sees it. The golden files hold declarations only:
 // rewording a doc comment must not change them.
 func TestAPIGolden(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	for dir, golden := range map[string]string{
 		".":               "docs/api.txt",
 		"oauthloginotel":  "docs/api-oauthloginotel.txt",

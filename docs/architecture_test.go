@@ -20,6 +20,7 @@ const modulePath = "github.com/oauthlogin/oauthlogin"
 // TestArchitecture compares the table of rooms in docs/architecture.md with the
 // imports of the source files.
 func TestArchitecture(t *testing.T) {
+	begin(t)
 	listed := listedRooms(t)
 	found := map[string]map[string]bool{}
 	for file, imports := range goImports(t) {
@@ -64,6 +65,7 @@ func TestArchitecture(t *testing.T) {
 // TestInternalTestsStandAlone keeps the harness, which imports the package, out of
 // tests that are part of it.
 func TestInternalTestsStandAlone(t *testing.T) {
+	begin(t)
 	for file, imports := range goImports(t) {
 		if path.Dir(file) != "." || packageOf(t, file) != "oauthlogin" {
 			continue

@@ -116,7 +116,7 @@ func testsNamed(text string) (names []string) {
 
 // A document that names a test that is gone says what is not so.
 func TestDocumentsNameTests(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	declarations := testDeclarations(t)
 	least := map[string]int{"docs/conformance.md": 100, "docs/threat-model.md": 40} // names of tests
 	for _, document := range documents(t) {
@@ -146,7 +146,7 @@ func TestDocumentsNameTests(t *testing.T) {
 // Each row of the tables of docs/conformance.md names its tests, and each test of
 // the OpenID Foundation is named by one of those, and the other way round.
 func TestConformanceDocument(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	declarations := testDeclarations(t)
 	text, err := os.ReadFile("docs/conformance.md")
 	if err != nil {

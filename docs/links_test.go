@@ -41,7 +41,7 @@ func documents(t *testing.T) []string {
 
 // TestLinks follows all links between the documents and to files. Other sites are left out.
 func TestLinks(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	followed := 0
 	for _, document := range documents(t) {
 		source, err := os.ReadFile(document)
@@ -74,7 +74,7 @@ func TestLinks(t *testing.T) {
 
 // Each page of docs, and the list of examples, is in the index of README.md.
 func TestIndex(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ var logKeys = []string{
 
 // Each log line has a constant message and keys of one list, so that "error" is not "err" elsewhere.
 func TestLogKeys(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	for message, line := range logLines(t) {
 		if message != "…" && strings.Contains(message, "…") { // but for the kind of an event
 			t.Errorf("%s: the message %q is not constant", line.where, message)

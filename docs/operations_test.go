@@ -164,7 +164,7 @@ func spans(cell string) (names []string) {
 
 // TestOperationsDocument compares the log lines of docs/operations.md with the source.
 func TestOperationsDocument(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	const document = "docs/operations.md"
 	rows := tables(t, document)
 	lines := logLines(t)
@@ -248,7 +248,7 @@ func errorCodes(t *testing.T) map[string][]string {
 // TestErrorCodes compares the codes that the documentation of Error lists with those in the
 // source.
 func TestErrorCodes(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	used := map[string]bool{}
 	files, _ := sources(t)
 	for _, file := range files {
@@ -283,7 +283,7 @@ func TestErrorCodes(t *testing.T) {
 // TestTroubleshootingDocument compares docs/troubleshooting.md with the codes, the titles of
 // their pages and the log lines in the source.
 func TestTroubleshootingDocument(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	const document = "docs/troubleshooting.md"
 	rows := tables(t, document)
 	codes, lines := errorCodes(t), logLines(t)
