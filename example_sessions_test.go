@@ -25,6 +25,26 @@ func ExampleOptions_lifetime() {
 	// Output: <nil>
 }
 
+// A stream that ends with the session. The browser connects again, and gets 401 unless the session
+// was used in the meantime.
+func ExampleSession_Expires() {
+	site, end := exampleSite(oauthlogintest.Config{}, func(opts oauthlogin.Options) http.Handler {
+		auth := mustNew(opts)
+		return auth.Handler(auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			session, _ := oauthlogin.FromContext(r.Context())
+			ctx, cancel := context.WithDeadline(r.Context(), session.Expires())
+			defer cancel()
+			// ... send events until ctx is done.
+			deadline, _ := ctx.Deadline()
+			fmt.Fprint(w, time.Until(deadline).Round(time.Hour))
+		})))
+	})
+	defer end()
+
+	fmt.Println(site.SignIn("alice").Fetch("/events").Body)
+	// Output: 24h0m0s
+}
+
 // A new key in front of the old one: sessions go on.
 func ExampleOptions_keys() {
 	newKey := []byte("another key, of 32 bytes or more")

@@ -13,6 +13,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/trace/noop"
 	"golang.org/x/oauth2"
 )
 
@@ -63,7 +64,9 @@ func Example() {
 
 // Everything that the package measures: events, calls to providers and those to the Coordinator.
 func ExampleInstrumentation() {
-	telemetry, err := oauthloginotel.New() // the global providers of package otel
+	telemetry, err := oauthloginotel.New( // by default, the global providers of package otel
+		oauthloginotel.WithTracerProvider(noop.NewTracerProvider()),
+	)
 	if err != nil {
 		panic(err)
 	}

@@ -30,12 +30,13 @@ type Browser struct {
 	page *Response // of the latest navigation; nil: none yet
 }
 
-// A Response is what a [Browser] has got, read to its end.
+// A Response is what a [Browser] has got, read to its end, after redirects where the method
+// follows them.
 type Response struct {
-	Status int
-	Header http.Header
-	Body   string
-	URL    string // absolute: the last one if the browser was redirected
+	Status int         // the code, such as 200
+	Header http.Header // as it arrived
+	Body   string      // in full
+	URL    string      // absolute: the last one if the browser was redirected
 
 	via []*url.URL // that led here
 }

@@ -14,7 +14,7 @@ import (
 //	b.Navigate("/dashboard") // ends at the sign-in page
 //	b.SignIn("alice")        // ends at /dashboard
 //
-// Any name will do for a user: see Config.Users. SignIn fails the test if the login
+// Any name will do for a user: see [Config.Users]. SignIn fails the test if the login
 // does not get to the sign-in page or if the application does not accept it: to test a
 // login that the application refuses, see [Provider.AutoApprove]. It replaces whoever
 // was signed in in this browser.

@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// Config configures a [Provider]. [New] requires an Issuer; [Start] and [Run] do not.
-// All other fields are optional.
+// Config configures a [Provider]. [New] requires an Issuer; [Start] and [Run] do not. All other
+// fields are optional, and the zero value is a provider with the users alice, bob and carol.
 type Config struct {
-	// Issuer is the issuer URL: http or https, without a query or fragment. If
-	// it has a path, all endpoints are below that path.
+	// Issuer is the issuer URL: http or https, without a query or fragment. If it has a path,
+	// all endpoints are below that path. [Run] uses https://provider.test by default, and
+	// [Start] a free port of 127.0.0.1.
 	Issuer string
 
 	// Clients are the registered clients. Requests from other clients fail. Without
 	// any, [Provider.Registration] registers one.
 	Clients []Client
 
-	// Users are the users on the sign-in page, until [Provider.SetUser] changes
-	// them. Nil means alice, bob and carol, with verified e-mail addresses
-	// at example.com.
-	// The page accepts any other name too, and signs in a user with that name as
-	// Subject and Name, and without an e-mail address.
+	// Users are the users on the sign-in page, until [Provider.SetUser] changes them. Nil means
+	// alice (Alice Archer), bob (Bob Baker) and carol (Carol Carpenter), with verified e-mail
+	// addresses at example.com. The page accepts any other name too, and signs in a user with
+	// that name as Subject and Name, and without an e-mail address.
 	Users []User
 
 	// Lifetimes of what the provider issues. Zero means the default. A negative
@@ -59,8 +59,8 @@ type Config struct {
 	RequirePAR bool
 
 	// Resources are the APIs, as resource (RFC 8707) or audience, that clients may request
-	// access tokens for in the refresh grant. A request for another one gets invalid_target.
-	// A token for one is of no use at the userinfo endpoint, and has the API as its aud with
+	// access tokens for in the refresh grant. A request for another one gets invalid_target. A
+	// token for one is of no use at the userinfo endpoint, and has the API as its aud with
 	// JWTAccessTokens.
 	Resources []string
 
@@ -69,7 +69,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-// A Client is a relying party registered with a [Provider].
+// A Client is an application registered with a [Provider]. ID is required.
 type Client struct {
 	// ID is the client_id.
 	ID string
@@ -89,10 +89,10 @@ type Client struct {
 	// RedirectURIs and PostLogoutRedirectURIs are the values allowed for
 	// redirect_uri and post_logout_redirect_uri, compared as strings. Each must
 	// be an absolute URI without a fragment.
-	RedirectURIs           []string
-	PostLogoutRedirectURIs []string
+	RedirectURIs, PostLogoutRedirectURIs []string
 
-	// BackChannelLogoutURI is where [Provider.LogOut] sends logout tokens; "": nowhere.
+	// BackChannelLogoutURI is where [Provider.LogOut] and [Browser.SignOutAtProvider] send
+	// logout tokens. "" is nowhere.
 	BackChannelLogoutURI string
 }
 
@@ -105,9 +105,10 @@ type User struct {
 	// Name is the name claim, released by the scope profile.
 	Name string
 
-	// Email and EmailVerified are the email and email_verified claims, released
-	// by the scope email if Email is not empty.
-	Email         string
+	// Email is the email claim, released by the scope email unless it is empty.
+	Email string
+
+	// EmailVerified is the email_verified claim, released with Email.
 	EmailVerified bool
 
 	// Claims are additional claims, released by the scope profile or email. A

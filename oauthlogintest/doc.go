@@ -39,8 +39,8 @@
 // and ID tokens before they are sent.
 //
 // It can require what careful providers do, and then checks it: pushed authorization
-// requests (Config.RequirePAR), private_key_jwt ([Client].PublicKey), DPoP with nonces
-// (Config.RequireDPoP), and responses by form_post (Config.RequireFormPost).
+// requests ([Config.RequirePAR]), private_key_jwt ([Client.PublicKey]), DPoP with nonces
+// ([Config.RequireDPoP]), and responses by form_post ([Config.RequireFormPost]).
 //
 // It implements the authorization code grant of OAuth 2.0 (RFC 6749) with PKCE (RFC
 // 7636), issuer identification (RFC 9207), tokens for one API each (RFC 8707, in the

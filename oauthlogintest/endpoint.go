@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// An Endpoint identifies an endpoint of a [Provider].
+// An Endpoint identifies an endpoint of a [Provider], for [Provider.Requests], [Provider.Count]
+// and [Provider.Intercept].
 type Endpoint string
 
 // The endpoints of a [Provider] and their paths below the issuer URL.

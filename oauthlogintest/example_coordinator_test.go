@@ -47,6 +47,9 @@ func ExampleCoordinator_SetDown() {
 	coordinator.SetDown(true)
 	resp := alice.Fetch("/dashboard")
 	fmt.Println(resp.Status, len(resp.Header["Set-Cookie"])) // she is not signed out
+
+	coordinator.Clear() // as an engine that comes back empty: with NewStore, its sessions are lost
+	coordinator.SetDown(false)
 	// Output:
 	// 200
 	// 503 0

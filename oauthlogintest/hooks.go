@@ -81,7 +81,7 @@ func (p *Provider) EditUserInfo(f func(claims map[string]any)) {
 
 // AutoApprove approves valid authorization requests immediately, as if the user
 // with this subject had signed in on the page. The user need not be in
-// Config.Users. An empty subject brings the page back.
+// [Config.Users]. An empty subject brings the page back.
 //
 // With it, [Browser.Navigate] goes all the way through a login, also one that the
 // application refuses:

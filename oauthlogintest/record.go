@@ -18,14 +18,14 @@ const (
 	maxRequests  = 1000 // per endpoint
 )
 
-// A Request is a recorded request to an endpoint.
+// A Request is a recorded request to an endpoint: see [Provider.Requests].
 type Request struct {
-	Method string
-	Header http.Header
-	Query  url.Values
-	Form   url.Values // parameters in the body; nil if it is not a form
-	Status int        // of the response; 0 until it is sent
-	Time   time.Time  // of arrival, by Config.Now
+	Method string      // such as POST
+	Header http.Header // as it arrived
+	Query  url.Values  // parameters in the URL
+	Form   url.Values  // parameters in the body; nil if it is not a form
+	Status int         // of the response; 0 until it is sent
+	Time   time.Time   // of arrival, by Config.Now
 }
 
 // Requests returns the requests to the endpoint in order of arrival, including

@@ -21,11 +21,11 @@ const (
 // Registration returns the Provider as an application at base configures it. base
 // is an origin, such as "https://app.test".
 //
-// Without Config.Clients, it registers base first: the client is "app" with the
+// Without [Config.Clients], it registers base first: the client is "app" with the
 // secret "secret", the redirect URI is base + "/auth/callback", the post-logout
-// redirect URI is base + "/", and logout tokens go to base + "/logout/backchannel". Otherwise it returns the first of Config.Clients
+// redirect URI is base + "/", and logout tokens go to base + "/logout/backchannel". Otherwise it returns the first of [Config.Clients]
 // with a redirect URI at base. The scopes are openid, profile and email.
-// With Config.RequireFormPost, FormPost is set.
+// With [Config.RequireFormPost], FormPost is set.
 //
 // Registration panics if base is not registered and cannot be: only one origin
 // gets a registration of its own.

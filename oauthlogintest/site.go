@@ -79,7 +79,7 @@ func parse(raw string) *url.URL {
 func (s *Site) Browser() *Browser { return &Browser{site: s} }
 
 // SignIn returns a new browser, in which a user has signed in through /login of the
-// application. Any name will do for a user: see Config.Users. It fails the test if
+// application. Any name will do for a user: see [Config.Users]. It fails the test if
 // the application does not accept the login.
 //
 // For an application with its login elsewhere, use [Browser.SignIn].
