@@ -124,8 +124,7 @@ func TestReference(t *testing.T) {
 // plainText returns the text that is in no link and in no code block.
 func plainText(blocks []comment.Block) string {
 	var text strings.Builder
-	var add func([]comment.Text)
-	add = func(all []comment.Text) {
+	add := func(all []comment.Text) {
 		for _, part := range all {
 			if plain, ok := part.(comment.Plain); ok {
 				text.WriteString(string(plain))

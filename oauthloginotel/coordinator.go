@@ -13,11 +13,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Coordinator counts and times the calls of c, and says whether c tells of changes:
+// Coordinator returns c with its calls counted and timed, and its changes counted, for
+// [oauthlogin.Options.Coordinator] or [oauthlogin.NewStore]. For a nil c it returns nil.
 //
 //	Options{Coordinator: telemetry.Coordinator(oauthloginredis.New(client))}
 //
-// Each Load and Swap is a span. Keys and values are not recorded. For a nil c it returns nil.
+// Each Load and Swap is a span. Keys and values are not recorded.
 func (i *Instrumentation) Coordinator(c oauthlogin.Coordinator) oauthlogin.Coordinator {
 	if c == nil {
 		return nil

@@ -13,9 +13,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// OnEvent records an event. It is an Options.OnEvent, or is called by one.
-//
-// A refresh becomes a span, and any other event is added to the span of the request.
+// OnEvent records an event. It is an [oauthlogin.Options.OnEvent], or is called by one. A
+// refresh becomes a span, and any other event is added to the span of the request. It calls no
+// other machine.
 func (i *Instrumentation) OnEvent(ctx context.Context, e oauthlogin.Event) {
 	outcome := []attribute.KeyValue{providerKey.String(e.Provider)}
 	if e.Err != nil {

@@ -22,8 +22,9 @@ const (
 	swappedKey   = attribute.Key("oauthlogin.coordinator.swapped")   // what Swap reports
 )
 
-// Instrumentation records metrics and spans. It is safe for concurrent use. [New] makes one,
-// which several Middlewares may share.
+// Instrumentation records metrics and spans, through [Instrumentation.OnEvent],
+// [Instrumentation.Transport] and [Instrumentation.Coordinator]. It is safe for concurrent use.
+// [New] makes one, which several Middlewares may share.
 type Instrumentation struct {
 	tracer trace.Tracer
 
@@ -38,7 +39,7 @@ type Instrumentation struct {
 	changes    metric.Int64Counter
 }
 
-// An Option changes what [New] returns.
+// An Option changes what [New] returns: [WithMeterProvider] and [WithTracerProvider].
 type Option func(*config)
 
 type config struct {
@@ -61,8 +62,8 @@ var (
 	operationBoundaries = []float64{0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1}
 )
 
-// New makes an Instrumentation. The error joins those of the MeterProvider, which does not
-// create an instrument.
+// New makes an Instrumentation, with the global providers of the package otel unless opts name
+// others. The error joins those of the MeterProvider, which does not create an instrument.
 func New(opts ...Option) (*Instrumentation, error) {
 	c := config{meters: otel.GetMeterProvider(), tracers: otel.GetTracerProvider()}
 	for _, opt := range opts {

@@ -16,13 +16,14 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Transport measures calls to providers, and those of [oauthlogin.Middleware.Client] to APIs:
+// Transport measures calls to providers, and those of [oauthlogin.Middleware.Client] to APIs,
+// for [oauthlogin.Options.HTTPClient]:
 //
 //	Options{HTTPClient: &http.Client{Transport: telemetry.Transport(nil)}}
 //
-// It records the metric http.client.request.duration and a span for each request, up to the
-// header of the response. The span has the URL without query, user and fragment. No header
-// is added to the request: traces do not go on at a provider.
+// It records the metric http.client.request.duration, in seconds, and a span for each request,
+// up to the header of the response. The span has the URL without query, user and fragment. No
+// header is added to the request: traces do not go on at a provider.
 //
 // A nil base is a clone of [http.DefaultTransport] that keeps more connections to one host.
 func (i *Instrumentation) Transport(base http.RoundTripper) http.RoundTripper {

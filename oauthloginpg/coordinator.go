@@ -20,7 +20,10 @@ const callTimeout = time.Second
 // unprepared executes statements that a pooler in transaction mode can pass on.
 const unprepared = pgx.QueryExecModeExec
 
-// A Coordinator implements [oauthlogin.Coordinator] on PostgreSQL. [New] returns one.
+// A Coordinator implements [oauthlogin.Coordinator] on PostgreSQL, for
+// [oauthlogin.Options.Coordinator] or [oauthlogin.NewStore]. [New] returns one. It is safe for
+// concurrent use, and several Middlewares may share it. A Middleware calls its methods;
+// applications do not.
 type Coordinator struct {
 	pool    *pgxpool.Pool
 	listen  *pgx.ConnConfig // nil: as the pool connects
@@ -32,12 +35,13 @@ type Coordinator struct {
 
 var _ oauthlogin.Coordinator = (*Coordinator)(nil)
 
-// An Option changes what [New] and [CreateTable] use.
+// An Option changes what [New] and [CreateTable] use: [WithTable] and [WithListenConfig].
 type Option func(*Coordinator)
 
-// WithTable sets the name of the table, "table" or "schema.table". The default is
-// "oauthlogin". Applications that share a database need a table each. The name is also
-// that of the notification channel, and has at most 63 bytes.
+// WithTable sets the name of the table, "table" or "schema.table": "oauthlogin" by default.
+// Give it to [New] and [CreateTable] alike. Applications that share a database need a table
+// each. The name is also that of the notification channel, and has at most 63 bytes; one that
+// has more is an error of each call.
 func WithTable(name string) Option {
 	return func(c *Coordinator) { c.channel = name }
 }
@@ -48,9 +52,10 @@ func WithListenConfig(config *pgx.ConnConfig) Option {
 	return func(c *Coordinator) { c.listen = config.Copy() }
 }
 
-// New returns a Coordinator that uses pool. It performs no I/O, and it does not close the pool. The
-// table must exist: see [CreateTable]. The instances of an application must use the same database
-// and table.
+// New returns a Coordinator that uses pool. The table must exist: see [CreateTable]. The
+// instances of an application must use the same database and table.
+//
+// New performs no I/O. It does not close the pool: do that after [oauthlogin.Middleware.Close].
 func New(pool *pgxpool.Pool, opts ...Option) *Coordinator {
 	c := &Coordinator{pool: pool, channel: "oauthlogin"}
 	for _, opt := range opts {
@@ -65,7 +70,9 @@ func New(pool *pgxpool.Pool, opts ...Option) *Coordinator {
 	return c
 }
 
-// CreateTable creates the table and its index, unless the table exists. Of opts it uses [WithTable].
+// CreateTable creates the table and its index, unless the table exists. Instances that start at
+// the same time may call it concurrently. Of opts it uses [WithTable]. It needs the right to
+// create tables, takes as long as ctx allows, and returns the error of the server.
 func CreateTable(ctx context.Context, pool *pgxpool.Pool, opts ...Option) error {
 	c := New(pool, opts...)
 	if c.fault != nil {
@@ -88,7 +95,8 @@ CREATE INDEX IF NOT EXISTS `+index+` ON `+c.table+` (expires)`, pgx.QueryExecMod
 
 var errStandby = errors.New("the server is a standby, which may lag behind")
 
-// Load implements [oauthlogin.Coordinator].
+// Load implements [oauthlogin.Coordinator]. It reads from the primary, in one query, and takes
+// one second at most.
 func (c *Coordinator) Load(ctx context.Context, keys ...string) ([][]byte, error) {
 	if c.fault != nil || len(keys) == 0 {
 		return nil, c.fault
@@ -121,7 +129,8 @@ ORDER BY position`, unprepared, keys)
 	return values, nil
 }
 
-// Swap implements [oauthlogin.Coordinator].
+// Swap implements [oauthlogin.Coordinator], by one statement on the primary. It takes one second
+// at most. The ttl must be positive.
 func (c *Coordinator) Swap(ctx context.Context, key string, old, new []byte, ttl time.Duration, tell bool) (bool, error) {
 	if c.fault != nil {
 		return false, c.fault

@@ -27,9 +27,12 @@ var (
 	errNoEcho       = errors.New("a notification of its own has not arrived in time")
 )
 
-// Watch implements [oauthlogin.Coordinator]. A notification that Watch sends itself, the echo,
-// has to arrive before it is ready and after each second of silence. It goes through the pool, so it
-// shows that what is swapped there arrives here.
+// Watch implements [oauthlogin.Coordinator], by LISTEN on a connection of its own: see
+// [WithListenConfig].
+//
+// A notification that Watch sends itself, the echo, has to arrive before it is ready and after
+// each second of silence. It goes through the pool, so it shows that what is swapped there
+// arrives here.
 func (c *Coordinator) Watch(ctx context.Context, ready func(), changed func(key string)) error {
 	if c.fault != nil {
 		return c.fault

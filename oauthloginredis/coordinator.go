@@ -16,7 +16,10 @@ import (
 // callTimeout bounds each call of Load and Swap.
 const callTimeout = time.Second
 
-// A Coordinator implements [oauthlogin.Coordinator] on Redis or Valkey. [New] returns one.
+// A Coordinator implements [oauthlogin.Coordinator] on Redis or Valkey, for
+// [oauthlogin.Options.Coordinator] or [oauthlogin.NewStore]. [New] returns one. It is safe for
+// concurrent use, and several Middlewares may share it. A Middleware calls its methods;
+// applications do not.
 type Coordinator struct {
 	client redis.UniversalClient
 	tag    string // of all keys; also the name of the channel
@@ -25,19 +28,22 @@ type Coordinator struct {
 
 var _ oauthlogin.Coordinator = (*Coordinator)(nil)
 
-// An Option changes what [New] returns.
+// An Option changes what [New] returns: [WithPrefix].
 type Option func(*Coordinator)
 
-// WithPrefix sets the prefix that keeps the applications apart that share a server. The keys
-// of an application are "{prefix}:" and a hash, and its channel is "{prefix}". The default
-// is "oauthlogin".
+// WithPrefix sets the prefix that keeps the applications apart that share a server:
+// "oauthlogin" by default. The keys of an application are "{prefix}:" and a hash, and its
+// channel is "{prefix}". A prefix that is empty or contains braces is an error of each call.
 func WithPrefix(prefix string) Option {
 	return func(c *Coordinator) { c.tag = prefix }
 }
 
-// New returns a Coordinator that uses client: one that [redis.NewClient], [redis.NewFailoverClient],
-// [redis.NewClusterClient] or [redis.NewUniversalClient] returns. It performs no I/O, and it does
-// not close the client. The instances of an application must use the same server and prefix.
+// New returns a Coordinator that uses client: one that [redis.NewClient],
+// [redis.NewFailoverClient], [redis.NewClusterClient] or [redis.NewUniversalClient] returns.
+// The instances of an application must use the same server and prefix.
+//
+// New performs no I/O. It does not close the client: do that after
+// [oauthlogin.Middleware.Close]. A [redis.Ring] is an error of each call.
 func New(client redis.UniversalClient, opts ...Option) *Coordinator {
 	c := &Coordinator{client: client, tag: "oauthlogin"}
 	for _, opt := range opts {
@@ -55,7 +61,8 @@ func New(client redis.UniversalClient, opts ...Option) *Coordinator {
 
 func (c *Coordinator) key(name string) string { return c.tag + ":" + name }
 
-// Load implements [oauthlogin.Coordinator].
+// Load implements [oauthlogin.Coordinator]. It reads from the primary, in one pipeline, and
+// takes one second at most.
 func (c *Coordinator) Load(ctx context.Context, keys ...string) ([][]byte, error) {
 	if c.fault != nil || len(keys) == 0 {
 		return nil, c.fault
@@ -89,7 +96,8 @@ if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1],
 if ARGV[4] ~= '' then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
 return 1`
 
-// Swap implements [oauthlogin.Coordinator].
+// Swap implements [oauthlogin.Coordinator], by a script on the primary. It takes one second at
+// most. The ttl is in milliseconds, rounded up, and must be positive.
 func (c *Coordinator) Swap(ctx context.Context, key string, old, new []byte, ttl time.Duration, tell bool) (bool, error) {
 	if c.fault != nil {
 		return false, c.fault

@@ -32,10 +32,11 @@ var (
 	errGap          = errors.New("the connection was replaced")
 )
 
-// Watch implements [oauthlogin.Coordinator]. A message that Watch publishes itself, the echo,
-// has to come back before it is ready and after each second of silence. This shows that
-// what is swapped on the present primary arrives here; PING would only show that some server
-// is alive.
+// Watch implements [oauthlogin.Coordinator], on a connection of its own.
+//
+// A message that Watch publishes itself, the echo, has to come back before it is ready and
+// after each second of silence. This shows that what is swapped on the present primary arrives
+// here; PING would only show that some server is alive.
 func (c *Coordinator) Watch(ctx context.Context, ready func(), changed func(key string)) error {
 	if c.fault != nil {
 		return c.fault

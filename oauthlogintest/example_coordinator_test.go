@@ -21,6 +21,7 @@ func ExampleCheckCoordinator() {
 		oauthlogintest.CheckCoordinator(t, newCoordinator)
 		oauthlogintest.CheckCoordinatorOutage(t, newCoordinator, engine.stop, engine.start)
 	}
+	// Output:
 }
 
 // What users of an application meet while its Coordinator is away.
