@@ -19,7 +19,7 @@ import (
 
 // An Error says why a request to one of the package's paths failed, or why [Middleware.Require]
 // or [Middleware.RequireAuth] refused one or cannot decide. [Options.ErrorHandler] gets one, and
-// [Event.Err] is one; [errors.As] finds it. Branch on Code, which is stable:
+// [Event.Err] may be one; [errors.As] finds it. Branch on Code, which is stable:
 //
 //	access_denied         400  the user or the provider denied access
 //	authorization_failed  400  the provider responded with another error

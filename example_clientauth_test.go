@@ -114,6 +114,25 @@ func ExampleProvider_dPoP() {
 	// Output: DPoP 200
 }
 
+// The provider posts its response, so that the code is in no URL. A router that mounts the callback by
+// itself lets GET and POST through.
+func ExampleProvider_formPost() {
+	site, end := exampleSite(oauthlogintest.Config{RequireFormPost: true}, func(opts oauthlogin.Options) http.Handler {
+		opts.Providers[0].FormPost = true
+		auth := mustNew(opts)
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /login", auth.Login)
+		mux.HandleFunc("GET /auth/callback", auth.Callback)
+		mux.HandleFunc("POST /auth/callback", auth.Callback)
+		mux.Handle("GET /", auth.RequireAuth(http.HandlerFunc(hello)))
+		return mux
+	})
+	defer end()
+
+	fmt.Println(site.SignIn("alice").Navigate("/").Body)
+	// Output: Hello, Alice Archer
+}
+
 // What the FAPI 2.0 Security Profile asks of a client: a key in place of a secret, tokens bound to
 // a key, and authorization requests that are pushed, which needs no option.
 func ExampleProvider_fapi2() {

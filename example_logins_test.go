@@ -42,6 +42,24 @@ func ExampleOptions_onSignIn() {
 	// 403
 }
 
+// A user who is signed in, and signs in with another account: the application may link the two.
+func ExampleSignIn() {
+	link := func(from, to oauthlogin.User) { fmt.Println("link", from.Subject, "to", to.Subject) }
+	site, end := exampleSite(oauthlogintest.Config{}, func(opts oauthlogin.Options) http.Handler {
+		opts.OnSignIn = func(ctx context.Context, in *oauthlogin.SignIn) error {
+			if in.Previous != nil && in.Previous.User.Subject != in.User.Subject {
+				link(in.Previous.User, *in.User)
+			}
+			return nil
+		}
+		return mustNew(opts).Handler(http.NotFoundHandler())
+	})
+	defer end()
+
+	site.SignIn("alice").SignIn("bob") // in the same browser
+	// Output: link alice to bob
+}
+
 // A login with parameters of its own, started by a handler.
 func ExampleMiddleware_StartLogin() {
 	site, end := exampleSite(oauthlogintest.Config{}, func(opts oauthlogin.Options) http.Handler {

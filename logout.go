@@ -28,7 +28,10 @@ const (
 	maxAfterLogout = 8 << 10
 )
 
-// Logout ends the session, for a form that a user sends: <form method="post" action="/logout">.
+// Logout ends the session, for a form that a user sends:
+//
+//	<form method="post" action="/logout"><button>Sign out</button></form>
+//
 // It expires all of the package's cookies, including ones that cannot be decrypted, and
 // redirects to the provider's logout, or else to the local path that return_to names, in the
 // query or the form, or to "/". [Middleware.Handler] serves it; otherwise mount it at

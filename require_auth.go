@@ -15,9 +15,9 @@ import (
 )
 
 // RequireAuth passes a request to next only if the user is signed in, with the session in its
-// context: see [FromContext]. A page navigation without a session is redirected to the login
-// and comes back; every other request gets 401. It works with and without [Middleware.Handler]
-// around it.
+// context: see [FromContext]. Without a session, a page navigation is redirected to the login
+// and comes back, and any other request gets 401. It works with and without
+// [Middleware.Handler] around it.
 //
 // Without a session next does not run and no cookie is written. A navigation comes back to its
 // path and query; so does one that a service worker fetches again. A form that was sent, and
