@@ -100,7 +100,7 @@
 //
 // Sealed values carry a version, and each release reads the version before its own: a rolling
 // deployment signs no user out. Logins that are pending while an instance restarts can be
-// completed afterwards.
+// completed afterwards. docs/compatibility.md says what a version number promises.
 //
 // # Caching
 //

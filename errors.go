@@ -65,8 +65,8 @@ type Error struct {
 	// (prompt=select_account). After a failure of one of several providers, the user chooses
 	// among them.
 	RetryURL string
-	// Reference names the log line, in its key reference, so that a user can report it. The package's
-	// page shows it. It is "" in an [Event].
+	// Reference names the log line, in its key reference, so that a user can report it. The
+	// package's page shows it. It is "" in an [Event].
 	Reference string
 	// Lang, Title, Text and RetryLabel are the language and the words of the package's page, by
 	// [Options.Texts], for the page of an ErrorHandler; in an [Event] they are empty. They are

@@ -81,7 +81,8 @@ type Policy struct {
 // A session of another provider, or without the claims, gets 403: a page through
 // [Options.ErrorHandler] with the code "forbidden" for whoever looks at one, and
 // {"error":"forbidden"} otherwise. The page has a link that lets the user sign in with another
-// account, and a form that signs out at [Options.LogoutPath].
+// account, of a provider that the policy names, and a form that signs out at
+// [Options.LogoutPath].
 //
 // If the user authenticated too long ago or by other means than required, a page navigation
 // goes to the provider with max_age, acr_values and prompt=login, whose effect is verified in

@@ -37,7 +37,7 @@ var dependencyRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (programs|tests) 
 
 // TestDependencies compares the tables with the modules, which packages of them are built, and their licenses.
 func TestDependencies(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	text, err := os.ReadFile("docs/dependencies.md")
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func goMod(t *testing.T, dir string) (file goModFile) {
 
 // TestGraph compares the graph of the root module in docs/dependencies.md with the module.
 func TestGraph(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	var edges []string
 	for line := range strings.Lines(goOutput(t, ".", "mod", "graph")) {
 		ends := strings.Fields(line)
@@ -139,7 +139,7 @@ func TestGraph(t *testing.T) {
 // The modules of this repository require each other at the version that CHANGELOG.md has last, so that a tag needs no
 // other change: users' builds ignore the replace directives.
 func TestModulesRequireTheRelease(t *testing.T) {
-	t.Parallel()
+	begin(t)
 	changes, err := os.ReadFile("CHANGELOG.md")
 	if err != nil {
 		t.Fatal(err)
