@@ -7,6 +7,7 @@ import "slices"
 var mutants = slices.Concat(
 	agreementMutants,
 	backChannelMutants,
+	combinedMutants,
 	cookieMutants,
 	coordinatorMutants,
 	deviceMutants,
