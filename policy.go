@@ -36,7 +36,9 @@ type Policy struct {
 	// that whole name. Claims that are numbers or booleans are compared as they are written in
 	// JSON. The claim "email" counts only if the provider has verified it: see
 	// [User.EmailVerified]. If the session has no such claim and its login did not read user
-	// info, that is read once a session: some providers have groups there alone.
+	// info, that is read once a session: some providers have groups there alone. If the provider
+	// or [Options.Coordinator] keeps a request waiting for that for too long, the response is
+	// 503.
 	Claims map[string][]string
 
 	// Scopes all have to be granted. If the provider did not say which scopes it granted,
