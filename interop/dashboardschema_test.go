@@ -18,6 +18,7 @@ func TestDashboardSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	plugins.RegisterDefaultPlugins()
+	//lint:ignore SA1019 the newer schema is not for the versions of Grafana before 12
 	var read dashboard.Dashboard
 	var faults cog.BuildErrors // none of them is an error as well
 	if err := read.UnmarshalJSONStrict(text); err != nil && (!errors.As(err, &faults) || len(faults) > 0) {

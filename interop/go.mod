@@ -2,6 +2,8 @@ module github.com/oauthlogin/oauthlogin/interop
 
 go 1.26.0
 
+ignore ./grafana/node_modules
+
 replace (
 	github.com/oauthlogin/oauthlogin => ../
 	github.com/oauthlogin/oauthlogin/oauthloginotel => ../oauthloginotel
