@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	labelWidth = 470
+	labelWidth = 560
 	barsWidth  = 330
 	rowHeight  = 22
 	top        = 74
@@ -36,7 +36,7 @@ func picture(lines []*line) string {
 		}
 		y += rowHeight
 	}
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 %d" role="img" aria-labelledby="title description">
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 990 %d" role="img" aria-labelledby="title description">
 <title id="title">Time that a request's session costs</title>
 <desc id="description">Bars on a logarithmic scale; the table in performance.md has the same figures.</desc>
 <style>
@@ -46,7 +46,7 @@ text.ours { font-weight: bold }
 rect.ours { fill: #0550ae }
 rect.peer { fill: #8c959f }
 </style>
-<rect width="900" height="%d" fill="#ffffff"/>
+<rect width="990" height="%d" fill="#ffffff"/>
 <text x="16" y="30" class="heading">Time that a request's session costs</text>
 <text x="16" y="52">Medians in nanoseconds, on a logarithmic scale; shorter is better. In bold and blue: oauthlogin.</text>
 %s</svg>
