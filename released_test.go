@@ -53,7 +53,7 @@ func releaseFleet(t *testing.T, stored bool) *fleet {
 
 // TestReleases goes on from the values of releases. To record those of a version:
 //
-//	go test -run TestReleases -record-release 0.9 .
+//	go test -run 'TestReleases|TestReleasedFields' -record-release 0.9 .
 func TestReleases(t *testing.T) {
 	for _, stored := range []bool{false, true} {
 		suffix := ".json"
