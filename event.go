@@ -51,6 +51,8 @@ const (
 // no secret and no e-mail address. Kind, Provider and Code have few values, as labels of
 // metrics need; Subject has many.
 type Event struct {
+	_ [0]func() // keyed literals only
+
 	// Kind is one of the constants below [EventKind].
 	Kind EventKind
 	// Provider and Subject identify the user, as [User.Provider] and [User.Subject] do. Subject
@@ -74,8 +76,6 @@ type Event struct {
 	// attempt. That of EventRefresh and EventRefreshFailed includes the calls to the provider
 	// and to [Options.Coordinator], and the wait for another instance's refresh.
 	Duration time.Duration
-
-	_ [0]func() // keyed literals only; not comparable
 }
 
 // A reporter tells the application and the log of events.

@@ -20,6 +20,8 @@ import (
 // A SignIn is a login that the provider has completed and that has no session yet. It is what
 // [Options.OnSignIn] decides on, and must not be used after OnSignIn has returned.
 type SignIn struct {
+	_ [0]func() // keyed literals only
+
 	// User is who has signed in. Changes of Name, Email and EmailVerified and the claims of
 	// [User.SetClaim] go into the session, and stay until the next login, whatever
 	// refreshes bring. Provider, Issuer and Subject cannot be changed.
@@ -33,8 +35,6 @@ type SignIn struct {
 	// ReturnTo is the local path to which the browser goes next. If it is changed to one
 	// that could lead elsewhere, the browser goes to "/".
 	ReturnTo string
-
-	_ [0]func() // keyed literals only
 }
 
 // Format keeps the token and the claims out of whatever prints a SignIn.
