@@ -63,7 +63,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, RetryURL: m.paths.LoginURL("", "/"), err: err})
+		m.responses.fail(w, r, &Error{Code: "invalid_request", Status: http.StatusBadRequest, RetryURL: m.paths.LoginURL("", m.paths.Home), err: err})
 		return
 	}
 
@@ -131,7 +131,7 @@ var errTookTooLong = errors.New("the provider has given the login up")
 
 func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *provider, f *flow, failed *Error) {
 	if f.silent && failed.refused {
-		m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed, Duration: since(f.started)})
+		m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Subject: failed.subject, Err: failed, Duration: since(f.started)})
 		m.silent.pause(w, r) // until the user asks for it
 	}
 	if f.isQuiet(failed) {
@@ -150,7 +150,7 @@ func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *prov
 		m.startAnew(w, r, p, f, failed.Code)
 		return
 	}
-	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Err: failed, Duration: since(f.started)})
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Subject: failed.subject, Err: failed, Duration: since(f.started)})
 	m.responses.fail(w, r, failed)
 }
 
@@ -193,7 +193,7 @@ func (m *Middleware) startAnew(w http.ResponseWriter, r *http.Request, p *provid
 func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
 	old, _, err := m.sessions.load(r) // before start, which deletes it from a store
 	switch {
-	case err != nil: // another user's session ends also if it cannot be told whether it goes on
+	case err != nil: // another user's session ends also if it is unknown whether it goes on
 		var proven bool
 		if old, proven = m.sessions.carried(r); old != nil && (!proven || old.isOf(rec)) {
 			old = nil

@@ -20,7 +20,8 @@ var (
 	ErrNoSession = errors.New("oauthlogin: no session in the context; is the handler behind RequireAuth?")
 	// ErrNoToken is the error of calls through [Middleware.Client] and [Middleware.ClientFor]
 	// when the session has no access token that is still valid, and none could be had: the
-	// provider is away, or there is no refresh token. [errors.Is] finds it in the [url.Error].
+	// provider is unreachable, or there is no refresh token. [errors.Is] finds it in the
+	// [url.Error].
 	ErrNoToken = errors.New("oauthlogin: the session has no valid access token")
 )
 

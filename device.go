@@ -23,7 +23,7 @@ import (
 // link on another site: challenges and identifiers name the session. It refuses callers on
 // other origins and sets no CORS headers. A proof of a challenge that is too old gets 403 with
 // the next challenge, any other wrong one 400. A session that is over gets {"continue":false}.
-// If that cannot be told, the response is 503. Renewals do not extend the session.
+// If that is unknown, the response is 503. Renewals do not extend the session.
 func (m *Middleware) Device(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return

@@ -117,7 +117,7 @@
 // provider has not refreshed a session for 24 hours after its access token expired, protected
 // routes respond 503 until it does. While [Options.Store] fails, protected routes respond 503
 // with Retry-After, public routes run without a session, and no session is lost. While
-// [Options.Coordinator] is away, a session in cookies goes on as long as its access token
+// [Options.Coordinator] is unreachable, a session in cookies goes on as long as its access token
 // lives, or for a minute if that has no expiry; then protected routes respond 503.
 //
 // # Replicas

@@ -47,7 +47,7 @@ import (
 //	provider_rejected     502  the provider's response is wrong or incomplete
 //	provider_unavailable  502  the provider did not respond
 //	unavailable           503  Options.Store or Options.Coordinator fails, or the provider has
-//	                           been away for too long, or its keys cannot be read for a
+//	                           been unreachable for too long, or its keys cannot be read for a
 //	                           logout token: try again after Retry-After
 //
 // Its text is for logs: it names causes, but no token, code, state or cookie, and of a provider's
@@ -60,9 +60,9 @@ type Error struct {
 	// Provider is the [Provider.Name], "" if it is not known.
 	Provider string
 	// RetryURL is a local URL that starts the login again with its return path, or leads on
-	// where there is nothing to repeat. It is "" if neither helps. With the codes forbidden and
-	// sign_in_refused, the provider lets the user choose another account
-	// (prompt=select_account). After a failure of one of several providers, the user chooses
+	// where there is nothing to repeat. It is "" if neither helps. With the code forbidden,
+	// and after a refusal by [Options.OnSignIn] that names no other URL, the provider lets the
+	// user choose another account (prompt=select_account). After a failure of one of several providers, the user chooses
 	// among them.
 	RetryURL string
 	// Reference names the log line, in its key reference, so that a user can report it. The
@@ -75,6 +75,7 @@ type Error struct {
 
 	err          error
 	refused      bool          // by Options.OnSignIn
+	subject      string        // of the user whom it refused
 	otherAccount bool          // RetryURL is of otherAccountURL
 	signOut      *page.SignOut // on the page, nil: none
 }
@@ -159,6 +160,9 @@ func (p *responder) logFailure(r *http.Request, failed *Error) *Error {
 // attrs are what the log has of an error.
 func (e *Error) attrs() []any {
 	attrs := []any{"code", e.Code, "provider", e.Provider, "reference", e.Reference}
+	if e.subject != "" {
+		attrs = append(attrs, "subject", e.subject)
+	}
 	if e.err != nil {
 		attrs = append(attrs, "error", e.err)
 	}
@@ -177,13 +181,13 @@ func (p *responder) fail(w http.ResponseWriter, r *http.Request, failed *Error) 
 		fallback = "sign_in_refused" // for a code of the application's
 	}
 	words := p.texts.of(r).Describe(e.Code, fallback, e.otherAccount)
-	words.Title, words.Text = cmp.Or(e.Title, words.Title), cmp.Or(e.Text, words.Text)
+	words.Title, words.Text, words.RetryLabel = cmp.Or(e.Title, words.Title), cmp.Or(e.Text, words.Text), cmp.Or(e.RetryLabel, words.RetryLabel)
 	if p.handler != nil {
 		e.Lang, e.Title, e.Text, e.RetryLabel = words.Lang, words.Title, words.Text, words.RetryLabel
 		p.handler(w, r, e)
 		return
 	}
-	page.WriteError(w, page.Error{Words: words, Status: e.Status, Reference: e.Reference, RetryURL: e.RetryURL, SignOut: e.signOut})
+	page.WriteError(w, page.Error{Words: words, Status: e.Status, Reference: e.Reference, RetryURL: e.RetryURL, HomeURL: p.paths.Home, SignOut: e.signOut})
 }
 
 // refuse answers whoever looks at a page as fail does, and a script with the code in

@@ -21,6 +21,24 @@ func exampleProviders(config oauthlogin.Options) oauthlogin.Options {
 	return config
 }
 
+// An application at https://app.example.com/shop, behind a proxy that passes the path on.
+func ExampleOptions_belowAPrefix() {
+	opts := exampleOptions()
+	opts.Providers[0].OAuth2.RedirectURL = "https://app.example.com/shop/auth/callback"
+	opts.HomePath, opts.LoginPath, opts.LogoutPath = "/shop/", "/shop/login", "/shop/logout"
+	opts.CookieName = "shop"
+	auth := mustNew(opts)
+	mux := http.NewServeMux()
+	mux.Handle("GET /orders", auth.RequireAuth(http.NotFoundHandler()))
+	app := auth.Handler(http.StripPrefix("/shop", mux))
+
+	show(app, "/shop/orders?page=2", "Accept", "text/html")
+	show(auth.RequireAuth(app), "https://evil.example//evil.example/", "Accept", "text/html") // not a path to return to
+	// Output:
+	// 302 /shop/login?return_to=%2Fshop%2Forders%3Fpage%3D2
+	// 302 /shop/login?return_to=%2Fshop%2F
+}
+
 // The application's own page for choosing a provider.
 func ExampleOptions_chooser() {
 	page := template.Must(template.New("").Parse(`<!doctype html><html lang="en"><title>Sign in</title>

@@ -19,6 +19,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 const (
@@ -163,11 +164,12 @@ type flows struct {
 	finished  memory.Recent   // states, with return paths
 	sessions  *activeSessions // through which other instances know finished states
 	signedIn  memory.Recent   // provider and subject
+	paths     *weburl.Paths
 }
 
-func newFlows(providers providers, scheme *cookies.Scheme, sealer *seal.Sealer, sessions *activeSessions) *flows {
+func newFlows(providers providers, scheme *cookies.Scheme, sealer *seal.Sealer, sessions *activeSessions, paths *weburl.Paths) *flows {
 	return &flows{
-		providers: providers, cookies: scheme, sealer: sealer, sessions: sessions,
+		providers: providers, cookies: scheme, sealer: sealer, sessions: sessions, paths: paths,
 		finished: memory.Recent{MaxAge: flowLifetime}, signedIn: memory.Recent{MaxAge: roundsAge},
 	}
 }
@@ -177,7 +179,7 @@ func (fs *flows) finish(ctx context.Context, f *flow) bool {
 	const longest = 512 // bytes of a return path that is remembered
 	returnPath := f.returnPath
 	if len(returnPath) > longest {
-		returnPath = "/"
+		returnPath = fs.paths.Home
 	}
 	if !fs.finished.Add(f.state, returnPath) {
 		return false
@@ -277,7 +279,7 @@ func (fs *flows) seal(name string, f *flow, room int) (string, error) {
 		return sealed, err
 	}
 	short := *f
-	short.returnPath = "/"
+	short.returnPath = fs.paths.Home
 	without, err := fs.sealer.Seal(name, short.pack())
 	if err != nil || fits && pairBytes(name, without) > room {
 		return sealed, err

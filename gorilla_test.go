@@ -167,7 +167,7 @@ func TestStoreGone(t *testing.T) {
 			if resp := b.Get("/api/me"); resp.StatusCode != tt.status || a.Called("/api/me") != served {
 				t.Errorf("guarded page: %d", resp.StatusCode)
 			}
-			if warned := strings.Contains(a.Log.String(), "it cannot be told whether users are signed in"); warned != (tt.status == http.StatusServiceUnavailable) {
+			if warned := strings.Contains(a.Log.String(), "it is unknown whether users are signed in"); warned != (tt.status == http.StatusServiceUnavailable) {
 				t.Errorf("warned: %t\n%s", warned, a.Log)
 			}
 			if resp := b.Post("/logout", nil); resp.StatusCode != http.StatusSeeOther || len(b.Cookies()) > 0 {

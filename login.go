@@ -22,7 +22,7 @@ type LoginOptions struct {
 	// them. A name that no provider has is the error "unknown_provider".
 	Provider string
 	// ReturnTo is the local path to go to after the login. "", and every path that could
-	// lead elsewhere, is "/".
+	// lead elsewhere, is [Options.HomePath].
 	ReturnTo string
 	// Scopes are requested in addition to the Scopes of [Provider.OAuth2], for this login alone
 	// (incremental authorization). If the provider does not say which scopes it granted, they
@@ -46,8 +46,8 @@ const maxLoginQuery = 32 << 10
 // to /inbox. [Middleware.Handler] serves it; mount it at [Options.LoginPath] if a router mounts
 // the paths one by one.
 //
-// The query parameter return_to is a local path; the browser goes to "/" if it is missing or
-// leads elsewhere. The parameter provider is a [Provider.Name]. Without it, with several
+// The query parameter return_to is a local path; the browser goes to [Options.HomePath] if
+// it is missing or leads elsewhere. The parameter provider is a [Provider.Name]. Without it, with several
 // providers, the response is a page on which the user chooses one, and so it is for a link on
 // another site. The only other parameter is step_up, which the package seals into the URLs that
 // it hands out.
@@ -71,7 +71,7 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 		m.responses.methodNotAllowed(w, r, "GET, HEAD")
 		return
 	case browser.IsPrefetch(r):
-		m.responses.challenge(w, r, "unauthenticated", m.paths.LoginURL("", "/"))
+		m.responses.challenge(w, r, "unauthenticated", m.paths.LoginURL("", m.paths.Home))
 		return
 	}
 	invalid := func(retryURL string, err error) {
@@ -128,7 +128,7 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 		return
 	}
 	if m.flows.rounds(r) >= maxRounds {
-		// A session that cannot be told is as good as one: it did not get lost.
+		// A session that may be there is as good as one: it did not get lost.
 		if rec, _, err := m.sessions.load(r); rec == nil && err == nil {
 			m.cookies.Expire(w, m.cookies.Rounds)
 			m.responses.fail(w, r, m.responses.loginError(p, opts.ReturnTo, "cookies_lost", http.StatusBadRequest, errors.New("login after login, and no session")))
@@ -191,7 +191,7 @@ func (m *Middleware) beginFlow(w http.ResponseWriter, r *http.Request, p *provid
 // returnPath is the return path that an application or a link asks for.
 func (b *returnPaths) returnPath(r *http.Request, given string) string {
 	path := b.paths.ReturnPath(given)
-	if path == "/" {
+	if path == b.paths.Home {
 		b.logDropped(r, given)
 	}
 	return path

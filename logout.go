@@ -34,7 +34,7 @@ const (
 //
 // It expires all of the package's cookies, including ones that cannot be decrypted, and
 // redirects to the provider's logout, or else to the local path that return_to names, in the
-// query or the form, or to "/". [Middleware.Handler] serves it; otherwise mount it at
+// query or the form, or to [Options.HomePath]. [Middleware.Handler] serves it; otherwise mount it at
 // [Options.LogoutPath].
 //
 // With everywhere=1 in the form, all sessions of the user end that have begun so far: see
@@ -189,7 +189,7 @@ const logoutState = "logout_state"
 // nothing after a logout.
 func (m *Middleware) endSessionURL(ctx context.Context, p *provider, idToken, returnTo string) string {
 	if len(returnTo) > maxLogoutReturn {
-		returnTo = "/"
+		returnTo = m.paths.Home
 	}
 	state, err := m.shortLived.Seal(logoutState, seal.PackText(returnTo))
 	if err != nil {

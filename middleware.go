@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -102,12 +101,9 @@ func New(opts Options) (*Middleware, error) {
 	m.nonces = bounded.Nonces
 	m.logoutTokens = logoutTokens{accepted: memory.Recent{MaxAge: protocol.LogoutTokenLifetime, Max: maxLogoutTokens}}
 	for _, config := range opts.Providers {
-		m.providers = append(m.providers, newProvider(config, opts.backChannelPath(), bounded, opts.Logger))
+		m.providers = append(m.providers, newProvider(config, opts.HomePath, opts.backChannelPath(), bounded, opts.Logger))
 	}
-	redirect, _ := url.Parse(opts.Providers[0].OAuth2.RedirectURL) // validated
-	m.paths = &weburl.Paths{
-		Origin: weburl.Origin(redirect), Login: opts.LoginPath, Logout: opts.LogoutPath, BackChannel: opts.backChannelPath(), Device: opts.devicePath(), Choice: len(m.providers) > 1,
-	}
+	m.paths = opts.paths()
 	m.returns = &returnPaths{paths: m.paths, log: opts.Logger}
 	m.responses.paths = m.paths
 	m.silent.cookies = m.cookies
@@ -116,7 +112,6 @@ func New(opts Options) (*Middleware, error) {
 	var callbacks []string
 	for _, p := range m.providers {
 		callbacks = append(callbacks, p.OAuth2.RedirectURL)
-		m.paths.Callbacks = append(m.paths.Callbacks, p.callbackPath)
 		if p.postLogoutPath != "" {
 			m.paths.AfterLogout = append(m.paths.AfterLogout, p.postLogoutPath)
 		}
@@ -124,7 +119,7 @@ func New(opts Options) (*Middleware, error) {
 	m.sessions = newActiveSessions(&opts, m.providers, m.cookies, sessionSealer, shared, bindings)
 	m.refreshes = &refreshes{providers: m.providers, sessions: m.sessions, events: m.events, log: opts.Logger, before: opts.RefreshBefore}
 	m.resources = &resourceTokens{refreshes: m.refreshes, sealer: shared}
-	m.flows = newFlows(m.providers, m.cookies, shortLived, m.sessions)
+	m.flows = newFlows(m.providers, m.cookies, shortLived, m.sessions, m.paths)
 	m.log.Debug("oauthlogin: ready", "login_path", opts.LoginPath, "logout_path", opts.LogoutPath, "callbacks", callbacks)
 	return m, nil
 }
@@ -183,7 +178,7 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 		}
 		s, r, err := m.withSession(w, r, opensPage)
 		if err != nil && m.responses.loudly("store") {
-			m.log.WarnContext(r.Context(), "oauthlogin: it cannot be told whether users are signed in; requests go on without a session", "error", err)
+			m.log.WarnContext(r.Context(), "oauthlogin: it is unknown whether users are signed in; requests go on without a session", "error", err)
 		}
 		s.doubt()
 		next.ServeHTTP(w, r)
@@ -239,8 +234,8 @@ const maxShortLived = 8 << 10
 var errNotMade = errors.New("oauthlogin: the Middleware was not made by New")
 
 // withSession returns the session of a request and the request that carries it on; nil
-// and an unchanged request if there is no session. An error means that it cannot be
-// told whether there is one. withSession sets headers and, when the session has to be
+// and an unchanged request if there is no session. An error means that it is
+// unknown whether there is one. withSession sets headers and, when the session has to be
 // sealed again and mayRenew says so, cookies, before any handler runs.
 func (m *Middleware) withSession(w http.ResponseWriter, r *http.Request, mayRenew func(*http.Request) bool) (*Session, *http.Request, error) {
 	s, known, err := m.known(r)

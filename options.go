@@ -2,6 +2,7 @@ package oauthlogin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +24,12 @@ const (
 	defaultIdleTimeout = 24 * time.Hour
 	defaultMaxLifetime = 7 * 24 * time.Hour
 	defaultRefresh     = time.Minute
+	defaultHomePath    = "/"
 	defaultLoginPath   = "/login"
 	defaultLogoutPath  = "/logout"
 	defaultCookieName  = "oauthlogin"
 	minKeyBytes        = 32
+	maxHomePath        = 512 // bytes
 )
 
 // Options configures a [Middleware]. Providers and Keys are required; the zero value of every
@@ -66,11 +69,13 @@ type Options struct {
 	// Requests call OnSignIn concurrently, once for each login and not for refreshes.
 	//
 	// The page does not show the error; [errors.Is] finds it in that of ErrorHandler and of the
-	// [Event]. An [*Error] keeps its Code, its RetryURL, also none, a Status from 400 to 599,
-	// and its Title and Text, which the page shows. After a panic, or when ctx has ended, the
-	// response is 500: together with the calls to the provider, OnSignIn may take 30 seconds.
-	// The refresh token of a login without a session is revoked (RFC 7009), unless the same
-	// user has a session in this browser.
+	// [Event]. The log has it with the provider and the subject: leave e-mail addresses out of it.
+	// An [*Error] keeps its Code, a Status from 400 to 599, its RetryURL, and its Title, Text and
+	// RetryLabel, which the page shows. Without a RetryURL the page leads to a sign-in with another
+	// account, or with a Status from 500 on to another attempt. After a panic, or when ctx has
+	// ended, the response is 500: together with the calls to the provider, OnSignIn may take 30
+	// seconds. The refresh token of a login without a session is revoked (RFC 7009), unless the
+	// same user has a session in this browser.
 	OnSignIn func(ctx context.Context, in *SignIn) error
 
 	// BindDevices binds sessions to keys in the hardware of the user's device, in browsers that
@@ -106,6 +111,14 @@ type Options struct {
 	// By default each instance is for itself: a provider that rotates refresh tokens may take
 	// the refreshes of two instances for theft, and end the session.
 	Coordinator Coordinator
+
+	// HomePath is the local path of the application's start page, "/" by default: for an
+	// application below a prefix, set it to "/app/", beside LoginPath and LogoutPath. Login and
+	// logout lead there without a return path, or if the return path could lead elsewhere (RFC
+	// 9700 section 4.11); so do the links of the package's pages that lead home; and it is the
+	// path of the default [Provider.PostLogoutRedirectURL]. It is a path that return_to could
+	// have, with a query or without one, of at most 512 bytes.
+	HomePath string
 
 	// LoginPath and LogoutPath are served by [Middleware.Handler]: "/login" and "/logout" by
 	// default. The callback's path is that of the RedirectURL of [Provider.OAuth2]. Providers
@@ -154,8 +167,8 @@ type Options struct {
 	// language better sets that header of the request in a handler around [Middleware.Handler].
 	//
 	// Texts are not HTML; pages escape them. [New] refuses keys that [EnglishTexts] does not
-	// have, and logs a warning with those that are missing: a page that lacks one is in English
-	// as a whole.
+	// have, and logs a warning if some are missing: a page that lacks one is in English as a
+	// whole.
 	Texts []Texts
 
 	// OnEvent, if set, is called for every [Event], for metrics and audit logs. It is called
@@ -208,6 +221,9 @@ func (o Options) withDefaults() Options {
 	if o.RefreshBefore == 0 {
 		o.RefreshBefore = defaultRefresh
 	}
+	if o.HomePath == "" {
+		o.HomePath = defaultHomePath
+	}
 	if o.LoginPath == "" {
 		o.LoginPath = defaultLoginPath
 	}
@@ -236,6 +252,7 @@ func (o *Options) validate() error {
 			faults.add("%s %q is not a clean absolute path", p.field, p.path)
 		}
 	}
+	o.validateHome(&faults)
 	switch o.LoginPath {
 	case o.LogoutPath:
 		faults.add("LoginPath and LogoutPath are both %q", o.LoginPath)
@@ -304,6 +321,40 @@ func (o *Options) devicePath() string {
 		return ""
 	}
 	return strings.TrimSuffix(o.LoginPath, "/") + "/device"
+}
+
+// paths are the local paths of o, which may have faults.
+func (o *Options) paths() *weburl.Paths {
+	paths := &weburl.Paths{
+		Home: o.HomePath, Login: o.LoginPath, Logout: o.LogoutPath, BackChannel: o.backChannelPath(), Device: o.devicePath(), Choice: len(o.Providers) > 1,
+	}
+	for i := range o.Providers {
+		if o.Providers[i].OAuth2 == nil {
+			continue
+		}
+		u, err := url.Parse(o.Providers[i].OAuth2.RedirectURL)
+		if err != nil {
+			continue
+		}
+		paths.Origin = cmp.Or(paths.Origin, weburl.Origin(u))
+		paths.Callbacks = append(paths.Callbacks, u.Path)
+	}
+	return paths
+}
+
+func (o *Options) validateHome(faults *faultList) {
+	paths := o.paths()
+	paths.Home = ""
+	switch {
+	case len(o.HomePath) > maxHomePath:
+		faults.add("HomePath has %d bytes; at most %d are allowed", len(o.HomePath), maxHomePath)
+	case weburl.ReturnPath(o.HomePath) != o.HomePath:
+		faults.add("HomePath %q is not a local path in printable ASCII that begins with one slash", weburl.Shown(o.HomePath))
+	case strings.Contains(o.HomePath, "#"):
+		faults.add("HomePath %q has a fragment", o.HomePath)
+	case paths.ReturnPath(o.HomePath) == "":
+		faults.add("HomePath %q leads to the login, callback or logout path", o.HomePath)
+	}
 }
 
 type ownPath struct{ field, path string }

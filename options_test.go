@@ -48,6 +48,9 @@ func TestNewRefuses(t *testing.T) {
 	loginPath := func(p string) func(*oauthlogin.Options) {
 		return func(o *oauthlogin.Options) { o.LoginPath = p }
 	}
+	homePath := func(p string) func(*oauthlogin.Options) {
+		return func(o *oauthlogin.Options) { o.HomePath = p }
+	}
 	key := func(k []byte) func(*oauthlogin.Options) {
 		return func(o *oauthlogin.Options) { o.Keys = [][]byte{k} }
 	}
@@ -174,6 +177,22 @@ func TestNewRefuses(t *testing.T) {
 		{"a login path that is a URL", loginPath("https://app.example/login"), "Options.LoginPath "},
 		{"a login path with a space", loginPath("/log in"), "Options.LoginPath "},
 		{"a login path with a backslash", loginPath(`/\login`), "Options.LoginPath "},
+
+		{"a home path that is a URL", homePath("https://app.example/app/"), "Options.HomePath "},
+		{"a home path on another host", homePath("//evil.example/"), "Options.HomePath "},
+		{"a home path on another host by backslash", homePath(`/\evil.example`), "Options.HomePath "},
+		{"a relative home path", homePath("app/"), "Options.HomePath "},
+		{"a home path with a space", homePath("/my app/"), "Options.HomePath "},
+		{"a home path beyond ASCII", homePath("/übersicht"), "Options.HomePath "},
+		{"a home path with a backslash in its query", homePath(`/app?x=\`), "Options.HomePath "},
+		{"a home path with a fragment", homePath("/app/#start"), `Options.HomePath "/app/#start" has a fragment`},
+		{"a home path of 513 bytes", homePath("/" + strings.Repeat("x", 512)), "Options.HomePath has 513 bytes"},
+		{"a home path that is the login path", homePath("/login"), `Options.HomePath "/login" leads to the login, `},
+		{"a home path that leads to the login path", homePath("/x/../login/?x"), "Options.HomePath "},
+		{"a home path that is the logout path", homePath("/logout"), "Options.HomePath "},
+		{"a home path at which providers send logout tokens", homePath("/logout/backchannel"), "Options.HomePath "},
+		{"a home path that is the callback's", homePath("/auth/callback"), "Options.HomePath "},
+		{"a home path that is where browsers register keys", func(o *oauthlogin.Options) { o.BindDevices, o.HomePath = true, "/login/device" }, "Options.HomePath "},
 
 		{"a logout URL with a password", func(o *oauthlogin.Options) {
 			first(o).PostLogoutRedirectURL = "https://me:" + apptest.TestSecret + "@app.example/"

@@ -83,7 +83,7 @@ type Provider struct {
 	DPoP bool
 
 	// PostLogoutRedirectURL is where an OpenID Connect provider sends the user after a
-	// logout, as registered there: the RedirectURL's origin and "/" by default.
+	// logout, as registered there: the RedirectURL's origin and [Options.HomePath] by default.
 	PostLogoutRedirectURL string
 
 	// FormPost has the provider post its response (OAuth 2.0 Form Post Response Mode), so that

@@ -29,12 +29,12 @@ type provider struct {
 // What was sealed for one is worthless to another, whatever keys they share.
 type providerTag [8]byte
 
-func newProvider(config Provider, backChannelPath string, transport *protocol.Transport, log *slog.Logger) *provider {
+func newProvider(config Provider, homePath, backChannelPath string, transport *protocol.Transport, log *slog.Logger) *provider {
 	p := &provider{Provider: config, issuer: config.userIssuer(), transport: transport, log: log.With("provider", config.Name)}
 	redirect, _ := url.Parse(config.OAuth2.RedirectURL) // validated
 	p.callbackPath = redirect.Path
 	if p.PostLogoutRedirectURL == "" {
-		p.PostLogoutRedirectURL = weburl.Origin(redirect) + "/"
+		p.PostLogoutRedirectURL = weburl.Origin(redirect) + homePath
 	}
 	if u, _ := url.Parse(p.PostLogoutRedirectURL); weburl.Origin(u) == weburl.Origin(redirect) {
 		p.postLogoutPath = cmp.Or(u.Path, "/")

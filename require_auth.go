@@ -40,7 +40,7 @@ import (
 // not checked, so they must not change anything. A WebSocket handshake is a GET with the user's
 // cookies: the application has to check its Origin.
 //
-// If it cannot be told whether the user is signed in, because [Options.Store] or
+// If it is unknown whether the user is signed in, because [Options.Store] or
 // [Options.Coordinator] fails, the response is 503 with Retry-After: a page for whoever looks
 // at one, and {"error":"unavailable"} otherwise. The session stays, and works again when the
 // store does.
@@ -120,7 +120,7 @@ func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 
 // errPrefixStripped is the error of a redirect to the login path that would lead to
 // itself.
-var errPrefixStripped = errors.New("a proxy strips a prefix off the path of Options.LoginPath or RedirectURL, so that the login leads to itself; " +
+var errPrefixStripped = errors.New("a proxy strips a prefix off the path of Options.LoginPath or RedirectURL, so that the login page redirects to itself; " +
 	"have it pass the path on as it is, or put the prefix back in front of Middleware.Handler (README.md, Behind a proxy)")
 
 // returnPaths are where logins lead back to, and a log of those that are dropped.
@@ -141,7 +141,7 @@ func (b *returnPaths) gateURL(r *http.Request) string {
 		return loginURL
 	}
 	b.logDropped(r, path)
-	return b.paths.LoginURL("", "/")
+	return b.paths.LoginURL("", b.paths.Home)
 }
 
 // callerPath is the return path of a login that a script has to ask for.
@@ -150,9 +150,9 @@ func (b *returnPaths) callerPath(r *http.Request) string {
 	switch {
 	case len(b.paths.LoginURL("", path)) > maxLoginURL:
 		b.logDropped(r, path)
-		return "/"
-	case path == "/" && b.paths.Page(r) == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-		b.logDropped(r, r.URL.RequestURI())
+		return b.paths.Home
+	case path == b.paths.Home && b.paths.Page(r) == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		b.logDropped(r, weburl.Target(r))
 	}
 	return path
 }
@@ -160,8 +160,8 @@ func (b *returnPaths) callerPath(r *http.Request) string {
 // requestPath is the return path of a request.
 func (b *returnPaths) requestPath(r *http.Request) string {
 	path := b.paths.Request(r)
-	if path == "/" {
-		b.logDropped(r, r.URL.RequestURI())
+	if path == b.paths.Home {
+		b.logDropped(r, weburl.Target(r))
 	}
 	return path
 }
@@ -169,7 +169,7 @@ func (b *returnPaths) requestPath(r *http.Request) string {
 // logDropped says that a return path was not kept. A query may contain secrets, and
 // what is not a path of the application is an attacker's text.
 func (b *returnPaths) logDropped(r *http.Request, given string) {
-	if given == "" || given == "/" {
+	if given == "" || given == b.paths.Home {
 		return
 	}
 	path, _, _ := strings.Cut(given, "?")
@@ -204,12 +204,12 @@ func (p *responder) challenge(w http.ResponseWriter, r *http.Request, code, logi
 // retryAfter is how many seconds a client waits before it asks again.
 const retryAfter = "5"
 
-// unavailable answers a request of which it cannot be told whether its user is signed
+// unavailable answers a request if it is unknown whether its user is signed
 // in. It sets no cookie and expires none.
 func (p *responder) unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Retry-After", retryAfter)
 	e := &Error{Code: "unavailable", Status: http.StatusServiceUnavailable, err: err}
-	if path := p.paths.Request(r); path != "/" || r.URL.Path == "/" {
+	if path := p.paths.Request(r); path != p.paths.Home || weburl.Target(r) == path {
 		e.RetryURL = path
 	}
 	p.refuse(w, r, e)

@@ -42,7 +42,7 @@ type Session struct {
 // There is always one behind [Middleware.RequireAuth], and one behind [Middleware.Handler] if
 // the user is signed in. The handler needs no check of ok behind RequireAuth.
 //
-// There is none after [Middleware.SignOut], and none while it cannot be told whether the user
+// There is none after [Middleware.SignOut], and none while it is unknown whether the user
 // is signed in: see [Middleware.Session]. Behind several Middlewares, it is the session of the
 // innermost.
 func FromContext(ctx context.Context) (*Session, bool) {
@@ -57,8 +57,8 @@ func FromContext(ctx context.Context) (*Session, bool) {
 // It is the decision of [Middleware.RequireAuth] alone: it refreshes no token, writes nothing,
 // and works with and without [Middleware.Handler] around the caller.
 //
-// An error means that it cannot be told whether the user is signed in, because [Options.Store]
-// or [Options.Coordinator] fails, or because the provider has been away for too long: respond
+// An error means that it is unknown whether the user is signed in, because [Options.Store]
+// or [Options.Coordinator] fails, or because the provider has been unreachable for too long: respond
 // with 503.
 func (m *Middleware) Session(r *http.Request) (*Session, error) {
 	if !m.made() {
@@ -193,7 +193,7 @@ func (c *sessionContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// An unavailableContext is that of a request of which it cannot be told whether its
+// An unavailableContext is that of a request for which it is unknown whether its
 // user is signed in. It spares the handlers inside a second question to a store that
 // fails, and keeps the session of an outer Middleware from them.
 type unavailableContext struct {

@@ -18,7 +18,7 @@ import (
 //
 // expires_at is [Session.Expires] in UTC and whole seconds (RFC 3339). refreshable says whether
 // the session has a refresh token, and bound is [Session.Bound]. The login_url leads back to
-// the page that asked, by Referer, and never to this JSON. If it cannot be told whether the
+// the page that asked, by Referer, and never to this JSON. If it is unknown whether the
 // user is signed in, the response is 503 with Retry-After and {"error":"unavailable"}.
 //
 // Mount it at a path of the application's own, behind [Middleware.Handler] or alone.
@@ -63,7 +63,7 @@ func (b *returnPaths) pageOf(r *http.Request) string {
 	page := b.paths.Page(r)
 	own, _, _ := strings.Cut(b.paths.Request(r), "?")
 	if path, _, _ := strings.Cut(page, "?"); page == "" || path == own {
-		return "/"
+		return b.paths.Home
 	}
 	return page
 }

@@ -34,7 +34,7 @@ type activeSessions struct {
 // Options.Store.
 type vault interface {
 	// read returns the sealed session of a request, zero if there is none. An error
-	// means that it cannot be told.
+	// means that it is unknown.
 	read(r *http.Request) (cookies.Value, error)
 	// start writes a new session, and forgets none.
 	start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error
@@ -81,7 +81,7 @@ func newActiveSessions(opts *Options, providers providers, scheme *cookies.Schem
 
 // load returns the valid session of a request, nil if there is none, and whether it
 // is time to seal it again. What does not open, belongs to none of the providers or is
-// past a limit is no session. An error means that it cannot be told.
+// past a limit is no session. An error means that it is unknown.
 func (s *activeSessions) load(r *http.Request) (rec *record, reseal bool, err error) {
 	o, err := s.read(r)
 	if err != nil || o.record == nil {
@@ -134,7 +134,7 @@ func (s *activeSessions) lookup(v *cookies.Value) (o opened, ok bool) {
 }
 
 // carried returns the session of a request by its own word: it may have come to its end, or
-// it cannot be told whether it goes on. It returns nil if there is none, or if this instance
+// it is unknown whether it goes on. It returns nil if there is none, or if this instance
 // has ended it. A request that does not show to be from the session's device proves nothing,
 // and gets no ID token.
 func (s *activeSessions) carried(r *http.Request) (rec *record, proven bool) {
@@ -162,7 +162,7 @@ func (s *activeSessions) unproven(r *http.Request) *record {
 
 // ofSameUser returns the session of a request if it is one of by's user, also one that only
 // its binding keeps from being the request's; nil if there is none. An error means that it
-// cannot be told.
+// is unknown.
 func (s *activeSessions) ofSameUser(r *http.Request, by *record) (rec *record, err error) {
 	rec, _, err = s.load(r)
 	if err == nil && rec == nil {

@@ -27,13 +27,13 @@ type SignIn struct {
 	// refreshes bring. Provider, Issuer and Subject cannot be changed.
 	User *User
 	// Previous is the session that this browser had until now, nil if it had none, or if
-	// it cannot be told: see [Middleware.Session]. It is a copy, for linking accounts.
+	// it is unknown: see [Middleware.Session]. It is a copy, for linking accounts.
 	Previous *Session
 	// Client sends the new access token with every request. It refreshes no token, follows no
 	// redirect, and reads responses of up to 1 MiB within the timeout of [Options.HTTPClient].
 	Client *http.Client
 	// ReturnTo is the local path to which the browser goes next. If it is changed to one
-	// that could lead elsewhere, the browser goes to "/".
+	// that could lead elsewhere, the browser goes to [Options.HomePath].
 	ReturnTo string
 }
 
@@ -153,7 +153,7 @@ func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider,
 	case fault != nil:
 		return nil, "", m.responses.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", fault))
 	case refusal != nil:
-		return nil, "", m.refused(p, f.returnPath, refusal)
+		return nil, "", m.refused(p, f.returnPath, rec.user.Subject, refusal)
 	}
 	fresh := *rec
 	if in.User != nil {
@@ -201,8 +201,8 @@ func callOnSignIn(ctx context.Context, hook func(context.Context, *SignIn) error
 
 // refused is the error of a login that the application refuses. The application's own
 // error may be shared by requests.
-func (m *Middleware) refused(p *provider, returnTo string, refusal error) *Error {
-	failed := &Error{Code: "sign_in_refused", Status: http.StatusForbidden, Provider: p.Name, Reference: newReference(), err: refusal, refused: true}
+func (m *Middleware) refused(p *provider, returnTo, subject string, refusal error) *Error {
+	failed := &Error{Code: "sign_in_refused", Status: http.StatusForbidden, Provider: p.Name, Reference: newReference(), err: refusal, refused: true, subject: subject}
 	failed.RetryURL, failed.otherAccount = m.otherAccountURL(p.Name, m.paths.ReturnPath(returnTo)), true
 	var own *Error
 	switch {
@@ -216,8 +216,13 @@ func (m *Middleware) refused(p *provider, returnTo string, refusal error) *Error
 		if own.Status >= 400 && own.Status <= 599 {
 			failed.Status = own.Status
 		}
-		failed.RetryURL, failed.otherAccount = own.RetryURL, false
-		failed.Title, failed.Text = own.Title, own.Text
+		switch {
+		case own.RetryURL != "":
+			failed.RetryURL, failed.otherAccount = own.RetryURL, false
+		case failed.Status >= http.StatusInternalServerError: // another account would not help
+			failed.RetryURL, failed.otherAccount = m.paths.LoginURL(p.Name, m.paths.ReturnPath(returnTo)), false
+		}
+		failed.Title, failed.Text, failed.RetryLabel = own.Title, own.Text, own.RetryLabel
 	}
 	return failed
 }

@@ -50,16 +50,16 @@ func TestOnSignInRefuses(t *testing.T) {
 		err    error
 		code   string
 		status int
-		retry  string
+		retry  string // "step_up": a sign-in with another account
 	}{
-		{"an error", errNotInvited, "sign_in_refused", 403, ""},
-		{"an error of a kind of its own", fmt.Errorf("ask the database: %w", errNotInvited), "sign_in_refused", 403, ""},
+		{"an error", errNotInvited, "sign_in_refused", 403, "step_up"},
+		{"an error of a kind of its own", fmt.Errorf("ask the database: %w", errNotInvited), "sign_in_refused", 403, "step_up"},
 		{"an Error", shared, "over_quota", 429, "/plans"},
 		{"a wrapped Error", fmt.Errorf("%w, %w", errNotInvited, shared), "over_quota", 429, "/plans"},
-		{"an Error of 502", &oauthlogin.Error{Code: "crm_down", Status: 502}, "crm_down", 502, ""},
-		{"an Error of 200", &oauthlogin.Error{Code: "fine", Status: 200}, "fine", 403, ""},
-		{"an Error without anything", &oauthlogin.Error{}, "sign_in_refused", 403, ""},
-		{"an Error that is nil", (*oauthlogin.Error)(nil), "sign_in_refused", 403, ""},
+		{"an Error of 502", &oauthlogin.Error{Code: "crm_down", Status: 502}, "crm_down", 502, "/login?return_to=%2Fdashboard"},
+		{"an Error of 200", &oauthlogin.Error{Code: "fine", Status: 200}, "fine", 403, "step_up"},
+		{"an Error without anything", &oauthlogin.Error{}, "sign_in_refused", 403, "step_up"},
+		{"an Error that is nil", (*oauthlogin.Error)(nil), "sign_in_refused", 403, "step_up"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -82,8 +82,16 @@ func TestOnSignInRefuses(t *testing.T) {
 				if resp.StatusCode != tt.status || resp.Location() != "" || strings.Contains(resp.Text, "s3cret") {
 					t.Errorf("%d to %q: %s", resp.StatusCode, resp.Location(), resp.Text)
 				}
-				if links := resp.Links(); tt.retry != "" && (len(links) == 0 || links[0] != tt.retry) {
+				links := resp.Links()
+				if otherAccount := strings.Contains(resp.Text, ">Sign in with another account<"); len(links) != 1 || otherAccount != (tt.retry == "step_up") {
+					t.Errorf("links %q, with another account: %t", links, otherAccount)
+				} else if otherAccount && !strings.HasPrefix(links[0], "/login?return_to=%2Fdashboard&step_up=") || !otherAccount && links[0] != tt.retry {
 					t.Errorf("links %q", links)
+				}
+				_, line, _ := strings.Cut(a.Log.String(), "request failed")
+				if line, _, _ = strings.Cut(line, "\n"); !strings.Contains(line, "code="+tt.code+" provider=test reference=") || !strings.Contains(line, " subject=alice ") ||
+					tt.retry == "step_up" && strings.HasPrefix(tt.name, "an error") && !strings.Contains(line, errNotInvited.Error()) || strings.Contains(line, "@") {
+					t.Errorf("the log has %s", line)
 				}
 				events := a.Events.Take()
 				if len(events) != 1 || events[0].Kind != oauthlogin.EventLogin || tt.err != error((*oauthlogin.Error)(nil)) && !errors.Is(events[0].Err, tt.err) {
@@ -380,7 +388,7 @@ func TestOnSignInRefusesSilently(t *testing.T) {
 		b := knownAtProvider(t, a)
 		refuse = true
 		wantPage(b, "/public/", "everybody", 3)
-		a.Events.Want(t, "login test/ sign_in_refused")
+		a.Events.Want(t, "login test/alice sign_in_refused")
 		for range 3 {
 			time.Sleep(11 * time.Minute)
 			wantPage(b, "/public/", "everybody", 0)

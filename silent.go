@@ -14,6 +14,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 const (
@@ -38,7 +39,7 @@ const (
 // session: see [FromContext].
 //
 // next also runs without a session when the provider cannot be reached, when the browser was
-// sent there in the last ten minutes, and when it cannot be told whether the user is signed in.
+// sent there in the last ten minutes, and when it is unknown whether the user is signed in.
 // An access token that is about to expire is refreshed as by [Middleware.RequireAuth]; if the
 // provider cannot be reached, next runs with the old one.
 //
@@ -90,7 +91,7 @@ func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bo
 		return false
 	}
 	returnTo := m.paths.Request(r)
-	if len(returnTo) > maxSilentReturn || returnTo == "/" && r.URL.RequestURI() != "/" {
+	if len(returnTo) > maxSilentReturn || returnTo == m.paths.Home && weburl.Target(r) != returnTo {
 		return false // the way back would lead elsewhere
 	}
 	// Discovery goes on after the wait; this page does not wait for it.

@@ -23,7 +23,7 @@ import (
 //
 // A request reads its session in one round trip, so that a session that has ended is refused at
 // once everywhere, and a session may have 64 KiB of tokens and claims. While the Coordinator is
-// away, such sessions cannot be told: protected routes respond 503, and no session ends.
+// unreachable, such sessions are unknown: protected routes respond 503, and no session ends.
 //
 // The store is for [Options.Store] alone: its own methods return errors.
 func NewStore(c Coordinator) sessions.Store { return &coordinatorStore{c} }

@@ -1,8 +1,10 @@
 package oauthlogin
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
@@ -63,11 +65,20 @@ func newTranslations(all []Texts, log *slog.Logger) translations {
 	for _, one := range all {
 		texts := page.NewTexts(one.Lang, one.ByKey)
 		if missing := texts.Missing(); len(missing) > 0 {
-			log.Warn("oauthlogin: pages are in English where texts are missing", "lang", one.Lang, "keys", missing)
+			log.Warn("oauthlogin: pages are in English where texts are missing", "lang", one.Lang, "keys", few(missing))
 		}
 		t.langs, t.texts = append(t.langs, one.Lang), append(t.texts, texts)
 	}
 	return t
+}
+
+// few returns a list that a log line has room for.
+func few(keys []string) []string {
+	const most = 3
+	if len(keys) <= most+1 {
+		return keys
+	}
+	return append(slices.Clip(keys[:most]), fmt.Sprintf("and %d more", len(keys)-most))
 }
 
 // of returns the texts in the language of a request.

@@ -3,6 +3,7 @@ package oauthlogin_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -128,6 +129,13 @@ func TestMissingTexts(t *testing.T) {
 			t.Errorf("%s lacks %s: %s", path, text, resp.Text)
 		}
 	}
+	// A translation that has only begun is one short line.
+	german.ByKey = map[string]string{"button.home": "Startseite"}
+	a = apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.Texts = []oauthlogin.Texts{german} }})
+	more := fmt.Sprintf(`lang=de keys="[access_denied.text access_denied.title authorization_failed.text and %d more]"`, len(oauthlogin.EnglishTexts().ByKey)-4)
+	if log := a.Log.String(); !strings.Contains(log, more) {
+		t.Errorf("log: %s; want %s", log, more)
+	}
 }
 
 // A page of ErrorHandler can say what the package's page says, and name the log line.
@@ -171,19 +179,24 @@ func TestOnSignInChoosesWords(t *testing.T) {
 	shared := &oauthlogin.Error{Code: "not_a_member", Title: "Members only", Text: `Ask <b>"Ann"</b>.`}
 	before := *shared
 	for _, tt := range []struct {
-		err         *oauthlogin.Error
-		title, text string
+		err                *oauthlogin.Error
+		title, text, label string
 	}{
-		{shared, "Members only", "Ask &lt;b&gt;&#34;Ann&#34;&lt;/b&gt;."},
-		{&oauthlogin.Error{Code: "not_a_member"}, "You cannot sign in here", "The provider has confirmed who you are"},
-		{&oauthlogin.Error{Code: "not_a_member", Title: "Members only"}, "Members only", "The provider has confirmed who you are"},
-		{&oauthlogin.Error{Code: "crm_down", Status: 502}, "Something went wrong", "The sign-in could not be completed."},
+		{shared, "Members only", "Ask &lt;b&gt;&#34;Ann&#34;&lt;/b&gt;.", "Sign in with another account"},
+		{&oauthlogin.Error{Code: "not_a_member"}, "You cannot sign in here", "The provider has confirmed who you are", "Sign in with another account"},
+		{&oauthlogin.Error{Code: "not_a_member", Title: "Members only"}, "Members only", "The provider has confirmed who you are", "Sign in with another account"},
+		{&oauthlogin.Error{Code: "over_quota", RetryURL: "/plans", RetryLabel: "See <plans>"}, "You cannot sign in here", "The provider has", "See &lt;plans&gt;"},
+		{&oauthlogin.Error{Code: "over_quota", RetryURL: "/plans"}, "You cannot sign in here", "The provider has", "Try again"},
+		{&oauthlogin.Error{Code: "crm_down", Status: 502}, "Something went wrong", "The sign-in could not be completed.", "Try again"},
 	} {
 		a := asking(t, apptest.Config{}, func(context.Context, *oauthlogin.SignIn) error { return tt.err })
 		b := a.Browser(t)
 		resp := b.Get(b.CallbackURL("/login"))
 		if !strings.Contains(resp.Text, "<h1>"+tt.title+"</h1>\n<p>"+tt.text) || !strings.Contains(resp.Text, "<title>"+tt.title) {
 			t.Errorf("%q: %s", tt.title, resp.Text)
+		}
+		if !strings.Contains(resp.Text, ">"+tt.label+"</a>") {
+			t.Errorf("%q lacks the link %q: %s", tt.title, tt.label, resp.Text)
 		}
 	}
 	if shared.Reference != "" || shared.Lang != "" || shared.Error() != before.Error() || shared.Text != before.Text {

@@ -21,7 +21,7 @@ import (
 // every metric of the application is in a query.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
-	queries := dashboardQueries(t)
+	queries := append(dashboardQueries(t), documentedAlerts(t)...)
 	app := runMeasuredApp(t)
 	period := 20 * time.Second
 	if picturesDir != "" {
@@ -96,6 +96,22 @@ func dashboardQueries(t *testing.T) (queries []string) {
 	}
 	return queries
 }
+
+// documentedAlerts returns the queries of docs/operations.md, without their thresholds, for the
+// time that the test takes.
+func documentedAlerts(t *testing.T) (queries []string) {
+	t.Helper()
+	for _, b := range blocks(t, "promql") {
+		query := threshold.ReplaceAllString(b.code, "")
+		queries = append(queries, strings.NewReplacer("[10m]", "[10s]", "[5m]", "[10s]").Replace(query))
+	}
+	if len(queries) != 5 {
+		t.Errorf("%d alerts are documented", len(queries))
+	}
+	return queries
+}
+
+var threshold = regexp.MustCompile(` [<>] [0-9.]+\n$`)
 
 // A prometheusServer is a Prometheus at a URL.
 type prometheusServer string

@@ -3,6 +3,7 @@ package oauthlogintest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -52,6 +53,42 @@ func TestRefusedLogin(t *testing.T) {
 		t.Errorf("%d: %s", resp.Status, resp.Body)
 	}
 	wantFatal(t, func(t testing.TB) { run(t).SignIn("eve") }, "did not accept the login", "with status 403", "You cannot sign in here</h1>")
+}
+
+// An application below a prefix, as docs/testing.md shows.
+func TestBelowAPrefix(t *testing.T) {
+	t.Parallel()
+	config := oauthlogintest.Config{Clients: []oauthlogintest.Client{{
+		ID: "app", Secret: "secret",
+		RedirectURIs:           []string{"https://app.test/app/auth/callback"},
+		PostLogoutRedirectURIs: []string{"https://app.test/app/"},
+	}}}
+	site := oauthlogintest.Run(t, config, func(base string, p *oauthlogintest.Provider) http.Handler {
+		auth, err := oauthlogin.New(oauthlogin.Options{
+			Keys:       [][]byte{[]byte("a key of 32 bytes or more for tests")},
+			Providers:  []oauthlogin.Provider{p.Registration(base)},
+			HTTPClient: p.HTTPClient(),
+			HomePath:   "/app/", LoginPath: "/app/login", LogoutPath: "/app/logout",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mux := http.NewServeMux()
+		mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
+			_, signedIn := oauthlogin.FromContext(r.Context())
+			fmt.Fprint(w, "signed in: ", signedIn)
+		})
+		return auth.Handler(http.StripPrefix("/app", mux))
+	})
+	b := site.Browser()
+	b.Navigate("/app/login")
+	if resp := b.SignIn("alice"); resp.URL != site.URL+"/app/" || resp.Body != "signed in: true" {
+		t.Errorf("the login leads to %s: %s", resp.URL, resp.Body)
+	}
+	// Through the provider, whose registration has the prefix as well.
+	if resp := b.PostForm("/app/logout", nil); resp.URL != site.URL+"/app/" || resp.Body != "signed in: false" {
+		t.Errorf("the logout leads to %s: %s", resp.URL, resp.Body)
+	}
 }
 
 // A job that outlives its request, as docs/tokens-and-apis.md shows: it gets refreshed

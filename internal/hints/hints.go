@@ -4,6 +4,7 @@ package hints
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,13 +63,13 @@ func (h *Hints) hostOf(r *http.Request) (host string, fits bool) {
 	return r.Host, h.isPublic(r.Host)
 }
 
+// isPublic leaves ports out: cookies know none (RFC 6265 section 8.5), and proxies drop
+// them from Host.
 func (h *Hints) isPublic(host string) bool {
-	port := ":80"
-	if strings.HasPrefix(h.paths.Origin, "https:") {
-		port = ":443"
-	}
-	return strings.EqualFold(strings.TrimSuffix(strings.TrimSpace(host), port), h.paths.PublicHost())
+	return strings.EqualFold(hostname(strings.TrimSpace(host)), hostname(h.paths.PublicHost()))
 }
+
+func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
 
 // schemeOf returns the scheme that a request was sent with, and whether it can be the
 // public one. Without TLS or X-Forwarded-Proto it cannot be told: a proxy may have

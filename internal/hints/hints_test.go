@@ -52,12 +52,16 @@ func TestLoginUnderAnotherOriginIsNamed(t *testing.T) {
 		warns                string // what began there; "": nothing
 	}{
 		{"another host", "", "https://www.app.test/login", nil, false, "https://www.app.test"},
-		{"another port", "http://localhost:3000", "http://localhost:8080/login", nil, true, "http://localhost:8080"},
+		{"another name and port of the host", "http://localhost:3000", "http://127.0.0.1:8080/login", nil, true, "http://127.0.0.1:8080"},
 		{"another name of the host", "http://localhost:3000", "http://127.0.0.1:3000/login", nil, true, "http://127.0.0.1:3000"},
 		{"TLS, and RedirectURL without", "http://localhost:3000", "https://localhost:3000/login", nil, false, "https://localhost:3000"},
 		{"a proxy that says http", "", "http://app.test/login", []string{"X-Forwarded-Proto", "http"}, true, "http://app.test"},
 		{"a proxy that says another host", "", "http://backend.internal/login", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "www.app.test"}, true, "https://backend.internal"},
 		{"the public origin", "", "https://app.test/login", nil, false, ""},
+		{"another port", "http://localhost:3000", "http://localhost:8080/login", nil, true, ""}, // cookies know no ports
+		{"a proxy that drops the port", "http://localhost:8080", "http://localhost/login", []string{"X-Forwarded-Proto", "http"}, true, ""},
+		{"an IPv6 address without its port", "http://[::1]:3000", "http://[::1]/login", nil, true, ""},
+		{"another IPv6 address", "http://[::1]:3000", "http://[::2]/login", nil, true, "http://[::2]"},
 		{"the default port", "", "https://APP.test:443/login", nil, false, ""},
 		{"a proxy that ends TLS", "", "http://app.test/login", nil, true, ""},
 		{"a proxy that rewrites Host", "", "http://backend.internal/login", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app.test"}, true, ""},

@@ -57,7 +57,7 @@ func (j *jobs) addOr(name string, do func(context.Context) error, dropped func()
 	j.byName[name] = &job{do, dropped}
 	if len(j.order) > maxJobs {
 		j.byName[j.order[0]].dropped()
-		j.log.Error("oauthlogin: Options.Coordinator has been away for too long: what became of the oldest sessions is not told to other instances")
+		j.log.Error("oauthlogin: Options.Coordinator was unreachable for too long: other instances do not learn what became of the oldest sessions")
 		delete(j.byName, j.order[0])
 		j.order = j.order[1:]
 	}

@@ -60,7 +60,7 @@ func TestJobsAreBounded(t *testing.T) {
 		for n := range maxJobs + 1 {
 			j.add(strconv.Itoa(n), func(context.Context) error { return errDown })
 		}
-		if len(j.order) != maxJobs || len(j.byName) != maxJobs || j.has("0") || !strings.Contains(log.String(), "away for too long") {
+		if len(j.order) != maxJobs || len(j.byName) != maxJobs || j.has("0") || !strings.Contains(log.String(), "unreachable for too long") {
 			t.Errorf("%d jobs; log: %s", len(j.order), log.String())
 		}
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)

@@ -16,6 +16,7 @@ var mutants = slices.Concat(
 	gateMutants,
 	instanceMutants,
 	loginMutants,
+	newcomerMutants,
 	outputMutants,
 	pageMutants,
 	profileMutants,

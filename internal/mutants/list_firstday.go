@@ -4,7 +4,7 @@ package main
 var firstDayMutants = []mutant{
 	{
 		name: "the page that htmx names does not count", file: "internal/weburl/paths.go",
-		old: "if page := p.local(r.Header.Get(\"HX-Current-URL\")); page != \"\" {", new: "if page := p.local(r.Header.Get(\"HX-Current-URL\")); page != \"\" && r.Referer() == \"\" {",
+		old: "if page := p.ofPage(r.Header.Get(\"HX-Current-URL\")); page != \"\" {", new: "if page := p.ofPage(r.Header.Get(\"HX-Current-URL\")); page != \"\" && r.Referer() == \"\" {",
 		tests: "TestHTMX",
 	},
 	{

@@ -71,9 +71,9 @@ var (
 <p>{{.Text}}</p>
 <div class="actions">
 {{with .RetryURL}}<a class="button" href="{{.}}">{{$.RetryLabel}}</a>
-{{else}}<a class="button" href="/">{{.HomeLabel}}</a>
+{{else}}<a class="button" href="{{.HomeURL}}">{{.HomeLabel}}</a>
 {{end}}{{with .SignOut}}<form method="post" action="{{.Action}}"><button class="button second">{{$.SignOutLabel}}</button></form>
-<a class="button second" href="/">{{$.HomeLabel}}</a>
+<a class="button second" href="{{$.HomeURL}}">{{$.HomeLabel}}</a>
 {{end}}</div>
 </main>
 <footer>{{.ReferenceLabel}} {{.Reference}}</footer>`)
@@ -92,7 +92,8 @@ type Error struct {
 	Words
 	Status    int
 	Reference string   // of the log line
-	RetryURL  string   // "": the page leads to /
+	RetryURL  string   // "": the page leads to HomeURL
+	HomeURL   string   // a local path
 	SignOut   *SignOut // nil: no form
 }
 

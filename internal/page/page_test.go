@@ -141,8 +141,8 @@ func TestErrorPage(t *testing.T) {
 		},
 		{
 			"without",
-			Error{Words: EnglishTexts().Describe("session_too_large", "internal", false), Status: 500},
-			[]string{`href="/"`, ">Home<"},
+			Error{Words: EnglishTexts().Describe("session_too_large", "internal", false), Status: 500, HomeURL: "/app/?a=1&b"},
+			[]string{`href="/app/?a=1&amp;b"`, ">Home<"},
 			[]string{">Try again<"},
 			500, 1,
 		},
@@ -224,8 +224,8 @@ func TestSignOutForm(t *testing.T) {
 		{"to a hostile host", []string{"https://a.test;script-src"}, "'self' https:"},
 	} {
 		w := httptest.NewRecorder()
-		WriteError(w, Error{Words: EnglishTexts().Describe("forbidden", "internal", true), Status: 403, RetryURL: "/login", SignOut: &SignOut{Action: `/a"&b`, LeadsTo: tt.leadsTo}})
-		for _, part := range []string{`<form method="post" action="/a%22&amp;b"><button class="button second">Sign out</button>`, `href="/login">Sign in with another account<`, `href="/">Home<`} {
+		WriteError(w, Error{Words: EnglishTexts().Describe("forbidden", "internal", true), Status: 403, RetryURL: "/login", HomeURL: "/app/", SignOut: &SignOut{Action: `/a"&b`, LeadsTo: tt.leadsTo}})
+		for _, part := range []string{`<form method="post" action="/a%22&amp;b"><button class="button second">Sign out</button>`, `href="/login">Sign in with another account<`, `href="/app/">Home<`} {
 			if !strings.Contains(w.Body.String(), part) {
 				t.Errorf("%s: lacks %s: %s", tt.name, part, w.Body)
 			}

@@ -10,6 +10,7 @@ import (
 // Paths are the local paths that a Middleware serves and sends browsers to.
 type Paths struct {
 	Origin        string // the public one, that of the redirect URLs
+	Home          string // the return path in place of one that is missing or dropped
 	Login, Logout string
 	Device        string // "": not served
 	BackChannel   string // where a provider sends logout tokens
@@ -28,15 +29,16 @@ func (p *Paths) LoginURL(provider, returnTo string) string {
 	return p.Login + "?" + query + "return_to=" + url.QueryEscape(returnTo)
 }
 
-// ReturnPath is the function of that name with a guard against loops: the login page,
-// the callback and the logout are not pages to return to.
+// ReturnPath is the function of that name with Home in place of "/", and with a guard
+// against loops: the login page, the callback and the logout are not pages to return to.
 func (p *Paths) ReturnPath(path string) string {
-	path = ReturnPath(path)
-	if path == "/" {
-		return path
+	path, ok := local(path)
+	if ok && path != "/" {
+		u, err := url.ParseRequestURI(path)
+		ok = err == nil && !p.isOwn(u.Path)
 	}
-	if u, err := url.ParseRequestURI(path); err != nil || p.isOwn(u.Path) {
-		return "/"
+	if !ok {
+		return p.Home
 	}
 	return path
 }
@@ -47,20 +49,23 @@ func (p *Paths) isOwn(path string) bool {
 }
 
 // Request returns the path and query of a request, byte for byte, as a return path.
-func (p *Paths) Request(r *http.Request) string {
+func (p *Paths) Request(r *http.Request) string { return p.ReturnPath(Target(r)) }
+
+// Target is the path and query that a request asks for, unchecked.
+func Target(r *http.Request) string {
 	// RequestURI is what the browser asked for, also below http.StripPrefix. Only
 	// proxies and attackers send an absolute form, and only tests leave it out.
 	if strings.HasPrefix(r.RequestURI, "/") {
-		return p.ReturnPath(r.RequestURI)
+		return r.RequestURI
 	}
-	return p.ReturnPath(r.URL.RequestURI())
+	return r.URL.RequestURI()
 }
 
 // Caller is the return path of a login that a script has to ask for: the page that it
 // runs on if the browser or htmx says so, and the request's own path otherwise.
 func (p *Paths) Caller(r *http.Request) string {
 	if r.Header.Get("HX-Request") != "" {
-		if page := p.local(r.Header.Get("HX-Current-URL")); page != "" {
+		if page := p.ofPage(r.Header.Get("HX-Current-URL")); page != "" {
 			return page
 		}
 	}
@@ -70,15 +75,15 @@ func (p *Paths) Caller(r *http.Request) string {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return p.Request(r)
 	}
-	return "/"
+	return p.Home
 }
 
 // Page is the return path of the page that sent a request, "" if the browser does not
 // name one of the public origin. Host does not matter: proxies rewrite it.
-func (p *Paths) Page(r *http.Request) string { return p.local(r.Referer()) }
+func (p *Paths) Page(r *http.Request) string { return p.ofPage(r.Referer()) }
 
-// local returns the return path of a page, "" if it is on another origin.
-func (p *Paths) local(rawURL string) string {
+// ofPage returns the return path of a page, "" if it is on another origin.
+func (p *Paths) ofPage(rawURL string) string {
 	page, err := url.Parse(rawURL)
 	if err != nil || page.Host == "" || Origin(page) != p.Origin {
 		return ""

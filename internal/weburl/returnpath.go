@@ -20,8 +20,16 @@ const MaxReturnPath = 4000
 // RFC 9700 section 4.11; CVE-2020-5233, CVE-2020-11053, CVE-2020-4037 of
 // oauth2-proxy, CVE-2021-32786 of mod_auth_openidc.
 func ReturnPath(p string) string {
+	if path, ok := local(p); ok {
+		return path
+	}
+	return "/"
+}
+
+// local returns p as it goes into a Location header, and whether that is safe.
+func local(p string) (path string, ok bool) {
 	if len(p) > MaxReturnPath || !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") {
-		return "/"
+		return "", false
 	}
 	if i := strings.IndexAny(p, "?#"); i >= 0 {
 		p = p[:i] + strings.ReplaceAll(p[i:], `\`, "%5C")
@@ -29,14 +37,14 @@ func ReturnPath(p string) string {
 	for i := range len(p) {
 		// WHATWG URL: a backslash is a slash, and tabs and newlines vanish.
 		if p[i] < 0x21 || p[i] > 0x7e || p[i] == '\\' {
-			return "/"
+			return "", false
 		}
 	}
 	u, err := url.ParseRequestURI(p)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(p) > MaxReturnPath || isOffOriginDecoded(u.Path) {
-		return "/"
+		return "", false
 	}
-	return p
+	return p, true
 }
 
 // isOffOriginDecoded reports whether a server or proxy that cleans or decodes the

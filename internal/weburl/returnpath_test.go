@@ -119,7 +119,7 @@ var disguises = []string{
 	"/.//account/sign-%6Fut/#x",
 }
 
-var ownPaths = &Paths{Origin: "https://app.test", Login: "/login", Logout: "/account/sign-out/", Callbacks: []string{"/auth/callback", "/auth/callback/two"}}
+var ownPaths = &Paths{Origin: "https://app.test", Home: "/", Login: "/login", Logout: "/account/sign-out/", Callbacks: []string{"/auth/callback", "/auth/callback/two"}}
 
 func TestOwnPathsAreNoReturnPaths(t *testing.T) {
 	for _, path := range disguises {
@@ -137,6 +137,31 @@ func TestOwnPathsAreNoReturnPaths(t *testing.T) {
 		if got := ownPaths.ReturnPath(tt.path); got != "/" {
 			t.Errorf("%s: %q became %q", tt.name, tt.path, got)
 		}
+	}
+}
+
+// A start page of its own takes the place of what is dropped, and of nothing else.
+func TestHome(t *testing.T) {
+	paths := *ownPaths
+	paths.Home = "/app/"
+	for _, path := range disguises {
+		if got := paths.ReturnPath(path); got != "/app/" {
+			t.Errorf("%q became %q", path, got)
+		}
+	}
+	for _, path := range ordinaryPaths { // "/" among them
+		if got := paths.ReturnPath(path); got != path {
+			t.Errorf("%q became %q", path, got)
+		}
+	}
+	for _, tt := range hostilePaths {
+		if got := paths.ReturnPath(tt.path); got != "/app/" {
+			t.Errorf("%s: %q became %q", tt.name, tt.path, got)
+		}
+	}
+	r := httptest.NewRequest("DELETE", "https://app.test/api", nil)
+	if got := paths.Caller(r); got != "/app/" {
+		t.Errorf("a script's login leads to %q", got)
 	}
 }
 

@@ -39,11 +39,15 @@ import (
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/sdk/metric"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
 
 	"github.com/oauthlogin/oauthlogin"
+	"github.com/oauthlogin/oauthlogin/oauthloginotel"
 	"github.com/oauthlogin/oauthlogin/oauthloginpg"
 	"github.com/oauthlogin/oauthlogin/oauthloginredis"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
@@ -57,12 +61,15 @@ var (
 	provider oauthlogin.Provider
 	billing  *http.Client
 
-	ctx    context.Context
-	w      http.ResponseWriter
-	r      *http.Request
-	mux    *http.ServeMux
-	server *http.Server
-	addr   string
+	ctx     context.Context
+	w       http.ResponseWriter
+	r       *http.Request
+	mux     *http.ServeMux
+	server  *http.Server
+	addr    string
+	since   string
+	request *http.Request
+	pages   chi.Router
 
 	key      *ecdsa.PrivateKey
 	storeKey []byte
@@ -73,6 +80,7 @@ var (
 
 	t     *testing.T
 	alice *oauthlogintest.Browser
+	site  *oauthlogintest.Site
 
 	policy oauthlogin.Policy
 	german map[string]string // texts
