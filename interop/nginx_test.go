@@ -36,16 +36,18 @@ func TestNginx(t *testing.T) {
 	for _, b := range blocks(t, "nginx") {
 		documented = append(documented, b.code)
 	}
-	if len(documented) != 2 {
+	if len(documented) != 3 {
 		t.Fatalf("%d configurations", len(documented))
 	}
-	whole, below := documented[0], documented[1]
+	whole, below, upstream := documented[0], documented[1], documented[2]
 	head, _, _ := strings.Cut(whole, "\tlocation / {")
 	for _, tt := range []struct {
 		name, config, prefix string
 		mount                func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler
 	}{
 		{"at the root", whole, "", func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler { return auth.Handler(mux) }},
+		{"two instances, one of them down", strings.NewReplacer("127.0.0.1:3001", "127.0.0.1:"+freePort(t), "127.0.0.1:3002", "127.0.0.1:3000").Replace(upstream) +
+			strings.Replace(whole, "127.0.0.1:3000", "app", 1), "", func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler { return auth.Handler(mux) }},
 		{"below a prefix", head + below + "}\n", "/app", func(auth *oauthlogin.Middleware, mux http.Handler) http.Handler {
 			return auth.Handler(http.StripPrefix("/app", mux))
 		}},
@@ -73,10 +75,11 @@ func TestNginx(t *testing.T) {
 			if p := v.fetch(http.MethodPost, "https://sibling.example.com", address+"/dashboard"); p.status != http.StatusForbidden {
 				t.Errorf("a request of a sibling domain: %d", p.status)
 			}
-			v.navigate(http.MethodPost, v.parse(address), v.parse(address+"/logout"), nil)
+			v.navigate(http.MethodPost, v.parse(address), v.parse(address+"/logout"), nil).want(http.StatusOK, address+"/")
 			if p := v.fetch(http.MethodGet, "https://example.com", address+"/dashboard"); p.status != http.StatusUnauthorized {
 				t.Errorf("after the logout: %d", p.status)
 			}
+			v.open(address+"/login").want(http.StatusOK, address+"/")
 		})
 	}
 }
@@ -103,7 +106,7 @@ func proxiedApp(t *testing.T, address, prefix string, mount func(*oauthlogin.Mid
 	_, _ = rand.Read(large)
 	provider := oauthlogintest.Start(oauthlogintest.Config{
 		Clients: []oauthlogintest.Client{{
-			ID: clientID, Secret: clientSecret, RedirectURIs: []string{address + "/auth/callback"}, PostLogoutRedirectURIs: []string{"https://example.com/"},
+			ID: clientID, Secret: clientSecret, RedirectURIs: []string{address + "/auth/callback"}, PostLogoutRedirectURIs: []string{address + "/"},
 		}},
 		Users: []oauthlogintest.User{{Subject: "alice", Name: "alice", Claims: map[string]any{"groups": hex.EncodeToString(large)}}},
 	})
@@ -115,12 +118,13 @@ func proxiedApp(t *testing.T, address, prefix string, mount func(*oauthlogin.Mid
 			Issuer: provider.Issuer(),
 			OAuth2: &oauth2.Config{ClientID: clientID, ClientSecret: clientSecret, RedirectURL: address + "/auth/callback", Scopes: []string{"profile"}},
 		}},
-		LoginPath: prefix + "/login", LogoutPath: prefix + "/logout",
+		HomePath: prefix + "/", LoginPath: prefix + "/login", LogoutPath: prefix + "/logout",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "home") })
 	mux.Handle("/dashboard", auth.RequireAuth(http.HandlerFunc(greet)))
 	mux.Handle("/events", auth.RequireAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -149,7 +153,7 @@ func startNginx(t *testing.T, config, addr string) http.RoundTripper {
 		"listen 443 ssl;":          "listen " + listen + " ssl;",
 		"/etc/ssl/example.com.pem": certificate,
 		"/etc/ssl/example.com.key": key,
-		"http://127.0.0.1:3000":    "http://" + addr,
+		"127.0.0.1:3000":           addr,
 	} {
 		if strings.Count(config, old) != 1 {
 			t.Fatalf("the configuration has %q %d times", old, strings.Count(config, old))
