@@ -10,6 +10,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/record"
 )
 
 // A ChallengeError is an API's response that asks for more than the access token shows: for
@@ -100,12 +101,12 @@ func (m *Middleware) Challenge(w http.ResponseWriter, r *http.Request, err error
 
 var errNothingNew = errors.New("an API asks for what a login would not bring")
 
-func (m *Middleware) challengeScopes(w http.ResponseWriter, r *http.Request, rec *record, policy Policy) {
+func (m *Middleware) challengeScopes(w http.ResponseWriter, r *http.Request, rec *record.Record, policy Policy) {
 	missing := policy.missingScopes(rec)
 	refused, denied := refusedScope(rec, missing)
 	switch {
 	case len(missing) == 0 || slices.ContainsFunc(missing, protocol.NoScopeToken):
-		m.forbid(w, r, rec, rec.user.Provider, m.returns.wayBack(r), fmt.Errorf("%w: the scopes %q", errNothingNew, policy.Scopes))
+		m.forbid(w, r, rec, rec.User.Provider, m.returns.wayBack(r), fmt.Errorf("%w: the scopes %q", errNothingNew, policy.Scopes))
 	case denied:
 		m.refuseScopes(w, r, rec, policy.login(rec, nil), fmt.Errorf("%w: a login has requested the scope %q before", errNothingNew, refused))
 	default:
@@ -113,12 +114,12 @@ func (m *Middleware) challengeScopes(w http.ResponseWriter, r *http.Request, rec
 	}
 }
 
-func (m *Middleware) challengeSignIn(w http.ResponseWriter, r *http.Request, rec *record, policy Policy) {
-	if rec.tokens.id.IsZero() || policy.MaxAge <= 0 && len(policy.ACR) == 0 || rec.meets(&policy, time.Now()) {
-		m.forbid(w, r, rec, rec.user.Provider, m.returns.wayBack(r), fmt.Errorf("%w: max_age %v, acr_values %q", errNothingNew, policy.MaxAge, strings.Join(policy.ACR, " ")))
+func (m *Middleware) challengeSignIn(w http.ResponseWriter, r *http.Request, rec *record.Record, policy Policy) {
+	if rec.Tokens.ID.IsZero() || policy.MaxAge <= 0 && len(policy.ACR) == 0 || policy.metBy(rec, time.Now()) {
+		m.forbid(w, r, rec, rec.User.Provider, m.returns.wayBack(r), fmt.Errorf("%w: max_age %v, acr_values %q", errNothingNew, policy.MaxAge, strings.Join(policy.ACR, " ")))
 		return
 	}
-	p := m.providers.byTag(rec.provider)
+	p := m.providers.byTag(rec.Provider)
 	m.stepUp(w, r, rec, protocol.InsufficientAuthentication, policy.login(rec, policy.authParams(p.AuthParams)))
 }
 
@@ -126,17 +127,17 @@ func (m *Middleware) challengeSignIn(w http.ResponseWriter, r *http.Request, rec
 // same user authentication would answer.
 const stillAnswers = 30 * time.Second
 
-// meets reports whether a session is what a challenge asks for already. The API may count
+// metBy reports whether a session is what a challenge asks for already. The API may count
 // the user's age by a second that has passed since, so a login of a moment ago counts by how
 // old the authentication was then.
-func (rec *record) meets(p *Policy, now time.Time) bool {
-	known, err := claims.Parse(rec.user.RawClaims)
+func (p *Policy) metBy(rec *record.Record, now time.Time) bool {
+	known, err := claims.Parse(rec.User.RawClaims)
 	if err != nil {
 		return false
 	}
 	if p.MaxAge > 0 {
 		authTime, ok := known.AuthTime(now)
-		answer := now.Sub(rec.created) < stillAnswers && rec.created.Sub(authTime) <= p.MaxAge+claims.ClockLeeway
+		answer := now.Sub(rec.Created) < stillAnswers && rec.Created.Sub(authTime) <= p.MaxAge+claims.ClockLeeway
 		if !ok || now.Sub(authTime) > p.MaxAge && !answer {
 			return false
 		}

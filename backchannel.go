@@ -101,7 +101,7 @@ func logoutToken(w http.ResponseWriter, r *http.Request) (string, error) {
 // at one issuer, that is the one in the audience.
 func (ps providers) claimedBy(raw string) (p *provider, err error) {
 	for _, candidate := range ps {
-		issuer, audience := candidate.client.ClaimsToBeFor(raw)
+		issuer, audience := candidate.Client.ClaimsToBeFor(raw)
 		switch {
 		case audience:
 			return candidate, nil
@@ -118,35 +118,35 @@ func (ps providers) claimedBy(raw string) (p *provider, err error) {
 // acceptLogoutToken verifies a logout token and ends the sessions that it names. The same
 // token at the same time is one.
 func (m *Middleware) acceptLogoutToken(ctx context.Context, p *provider, raw string) *Error {
-	token, err := p.client.VerifyLogoutToken(ctx, raw)
+	token, err := p.Client.VerifyLogoutToken(ctx, raw)
 	switch {
 	case protocol.KeysUnavailable(err):
 		return &Error{Code: "unavailable", Status: http.StatusServiceUnavailable, Provider: p.Name, err: err}
 	case err != nil:
 		return &Error{Code: "invalid_request", Status: http.StatusBadRequest, Provider: p.Name, err: err}
 	}
-	id := string(p.tag[:]) + token.ID
+	id := string(p.Tag[:]) + token.ID
 	_, err = m.logoutTokens.flights.Do(ctx, id, func(ctx context.Context) (struct{}, error) {
 		// A token that could not be recorded has not been used: it is looked for before, and
 		// claimed afterwards.
 		key := instances.Key(instances.KindJTI, id)
-		used, err := m.sessions.grants.Value(ctx, key)
+		used, err := m.sessions.Grants.Value(ctx, key)
 		switch {
 		case err != nil:
 			return struct{}{}, fmt.Errorf("look for the logout token: %w", err)
 		case used != nil || m.logoutTokens.accepted.Value(id) != "":
 			return struct{}{}, errTokenUsed
 		}
-		if err := m.sessions.endAll(ctx, ownerIn(&token)); err != nil {
+		if err := m.sessions.EndAll(ctx, ownerIn(&token)); err != nil {
 			return struct{}{}, fmt.Errorf("record the end of sessions: %w", err)
 		}
 		m.logoutTokens.accepted.Add(id, "1")
 		claim := func(ctx context.Context) error {
-			_, err := m.sessions.grants.Once(ctx, key, []byte("1"), protocol.LogoutTokenLifetime)
+			_, err := m.sessions.Grants.Once(ctx, key, []byte("1"), protocol.LogoutTokenLifetime)
 			return err
 		}
 		if claim(ctx) != nil { // or a token that comes again would end a later login
-			m.sessions.grants.Later(key, claim)
+			m.sessions.Grants.Later(key, claim)
 		}
 		m.events.report(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: token.Subject, Ended: true})
 		return struct{}{}, nil
@@ -176,7 +176,7 @@ func ownerIn(token *protocol.LogoutToken) memory.Owner {
 func (p *responder) refuseProvider(w http.ResponseWriter, r *http.Request, e *Error) {
 	text := "the logout token is not accepted"
 	if e.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", retryAfter)
+		w.Header().Set("Retry-After", page.RetryAfter)
 		text = "the logout token cannot be processed at the moment"
 	}
 	logged := p.logFailure(r, e)

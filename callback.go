@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,16 +14,17 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
 	"github.com/oauthlogin/oauthlogin/internal/dpop"
+	"github.com/oauthlogin/oauthlogin/internal/flow"
+	"github.com/oauthlogin/oauthlogin/internal/identity"
 	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/record"
+	"github.com/oauthlogin/oauthlogin/internal/vault"
 )
 
 // callbackTimeout bounds all calls to the provider that a callback makes together.
 const callbackTimeout = 30 * time.Second
-
-// errCallbackTimeout is the cause of a context that callbackTimeout has ended.
-var errCallbackTimeout = errors.New("the callback took too long")
 
 // Callback takes the provider's authorization response (RFC 6749 section 4.1.2): it redeems the
 // code, verifies who signed in, asks [Options.OnSignIn], starts a new session and redirects to
@@ -68,39 +68,39 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	}
 
 	// RFC 6749 section 10.12: bound to this browser before anything else.
-	name := m.flows.cookieName(response.State)
-	f := m.flows.find(r, name, response.State)
+	name := m.flows.CookieName(response.State)
+	f := m.flows.Find(r, name, response.State)
 	if f == nil {
 		m.alarmAbout(r, response)
 		m.staleCallback(w, r, response.State, nil, "flow_not_found")
 		return
 	}
 	m.cookies.Expire(w, name)
-	p := m.providers.byTag(f.provider)
+	p := m.providers.byTag(f.Provider)
 	if p.apple != nil && response.Error == apple.Cancelled {
 		response.Error = "access_denied"
 	}
 	switch {
-	case f.expired(time.Now()):
+	case f.Expired(time.Now()):
 		denied := response.Error == "access_denied"
 		if denied && m.scopesDenied(w, r, p, f) {
 			return
 		}
-		f.again = f.again || denied // the user has said no
-		m.staleCallback(w, r, f.state, f, "flow_expired")
+		f.Again = f.Again || denied // the user has said no
+		m.staleCallback(w, r, f.State, f, "flow_expired")
 		return
-	case !m.flows.finish(r.Context(), f):
-		m.staleCallback(w, r, f.state, f, "flow_used")
+	case !m.flows.Finish(r.Context(), f):
+		m.staleCallback(w, r, f.State, f, "flow_used")
 		return
 	}
 
-	ctx, cancel := context.WithTimeoutCause(r.Context(), callbackTimeout, errCallbackTimeout)
+	ctx, cancel := context.WithTimeoutCause(r.Context(), callbackTimeout, identity.ErrTimeout)
 	defer cancel()
 	granted, failed := m.complete(ctx, p, f, response, r.URL.Path)
 	if failed == nil && p.apple != nil {
 		m.addName(r, granted, response.User)
 	}
-	rec, returnPath := granted, f.returnPath
+	rec, returnPath := granted, f.ReturnPath
 	if failed == nil && m.opts.OnSignIn != nil {
 		rec, returnPath, failed = m.onSignIn(ctx, r, p, f, granted)
 	}
@@ -129,28 +129,28 @@ func (p *provider) landing(returnPath string) string {
 // the provider.
 var errTookTooLong = errors.New("the provider has given the login up")
 
-func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *provider, f *flow, failed *Error) {
-	if f.silent && failed.refused {
-		m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Subject: failed.subject, Err: failed, Duration: since(f.started)})
+func (m *Middleware) loginFailed(w http.ResponseWriter, r *http.Request, p *provider, f *flow.Flow, failed *Error) {
+	if f.Silent && failed.refused {
+		m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Subject: failed.subject, Err: failed, Duration: since(f.Started)})
 		m.silent.pause(w, r) // until the user asks for it
 	}
-	if f.isQuiet(failed) {
+	if f.Silent && !errors.Is(failed.err, protocol.ErrMixUp) { // the user did not ask for it, and gets the page as a visitor does
 		m.log.Log(r.Context(), m.levelOf(failed), "oauthlogin: no silent sign-in", failed.attrs()...)
-		page.Redirect(w, f.returnPath)
+		page.Redirect(w, f.ReturnPath)
 		return
 	}
 	if failed.Code == "access_denied" && !failed.refused && m.scopesDenied(w, r, p, f) {
 		return
 	}
-	if errors.Is(failed, errTookTooLong) && !f.again {
-		if rec, _, err := m.sessions.load(r); rec != nil && err == nil && !f.addsTo(p) && len(f.params) == 0 {
-			page.Redirect(w, p.landing(m.paths.ReturnPath(f.returnPath))) // signed in in another tab
+	if errors.Is(failed, errTookTooLong) && !f.Again {
+		if rec, _, err := m.sessions.Load(r); rec != nil && err == nil && !f.AddsTo(p.AuthParams) && len(f.Params) == 0 {
+			page.Redirect(w, p.landing(m.paths.ReturnPath(f.ReturnPath))) // signed in in another tab
 			return
 		}
 		m.startAnew(w, r, p, f, failed.Code)
 		return
 	}
-	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Subject: failed.subject, Err: failed, Duration: since(f.started)})
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: p.Name, Subject: failed.subject, Err: failed, Duration: since(f.Started)})
 	m.responses.fail(w, r, failed)
 }
 
@@ -170,11 +170,11 @@ func (m *Middleware) levelOf(failed *Error) slog.Level {
 // revokeUnused revokes the refresh token of a login that begins no session. It leaves that
 // of a user who is signed in already: a provider may revoke related tokens and the grant
 // with it (RFC 7009 section 2.1).
-func (m *Middleware) revokeUnused(r *http.Request, p *provider, rec *record) {
-	if rec == nil || rec.tokens.refresh.IsZero() {
+func (m *Middleware) revokeUnused(r *http.Request, p *provider, rec *record.Record) {
+	if rec == nil || rec.Tokens.Refresh.IsZero() {
 		return
 	}
-	if old, err := m.sessions.ofSameUser(r, rec); err != nil || old != nil {
+	if old, err := m.sessions.OfSameUser(r, rec); err != nil || old != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)
@@ -183,70 +183,70 @@ func (m *Middleware) revokeUnused(r *http.Request, p *provider, rec *record) {
 }
 
 // startAnew begins a login in place of one that took too long, once.
-func (m *Middleware) startAnew(w http.ResponseWriter, r *http.Request, p *provider, f *flow, code string) {
+func (m *Middleware) startAnew(w http.ResponseWriter, r *http.Request, p *provider, f *flow.Flow, code string) {
 	m.log.InfoContext(r.Context(), "oauthlogin: a login took too long and starts anew", "code", code, "provider", p.Name)
-	opts := LoginOptions{ReturnTo: m.paths.ReturnPath(f.returnPath), Scopes: f.scopes, AuthParams: f.authParams(p)}
-	m.redirectToProvider(w, r, p, opts, restarted)
+	opts := LoginOptions{ReturnTo: m.paths.ReturnPath(f.ReturnPath), Scopes: f.Scopes, AuthParams: f.AuthParams(p.AuthParams)}
+	m.redirectToProvider(w, r, p, opts, flow.Restarted)
 }
 
 // startSession writes the new session.
-func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow, rec *record) *Error {
-	old, _, err := m.sessions.load(r) // before start, which deletes it from a store
+func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow.Flow, rec *record.Record) *Error {
+	old, _, err := m.sessions.Load(r) // before start, which deletes it from a store
 	switch {
 	case err != nil: // another user's session ends also if it is unknown whether it goes on
 		var proven bool
-		if old, proven = m.sessions.carried(r); old != nil && (!proven || old.isOf(rec)) {
+		if old, proven = m.sessions.Carried(r); old != nil && (!proven || old.IsOf(rec)) {
 			old = nil
 		}
 	case old == nil:
-		if old = m.sessions.unproven(r); old != nil && !old.isOf(rec) { // whom a copy of the cookies must not sign out
+		if old = m.sessions.Unproven(r); old != nil && !old.IsOf(rec) { // whom a copy of the cookies must not sign out
 			old = nil
 		}
 	}
-	sameUser := old != nil && old.isOf(rec)
+	sameUser := old != nil && old.IsOf(rec)
 	if sameUser {
-		rec.extra.lineage = old.Lineage()
+		rec.Extra.Lineage = old.Lineage()
 	}
-	if sameUser && f.addsTo(p) {
-		rec.ask(old.askedScopes())
+	if sameUser && f.AddsTo(p.AuthParams) {
+		rec.Ask(old.AskedScopes())
 	}
 	if m.bindings != nil {
-		rec.extra.boundAt = time.Now() // the time of the offer
+		rec.Extra.BoundAt = time.Now() // the time of the offer
 	}
-	if err := m.sessions.start(w, r, rec); err != nil {
-		failed := m.responses.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, err)
+	if err := m.sessions.Start(w, r, rec); err != nil {
+		failed := m.responses.loginError(p, f.ReturnPath, "internal", http.StatusInternalServerError, err)
 		switch {
-		case errors.Is(err, cookies.ErrTooLarge), errors.Is(err, errTooLargeForStore):
+		case errors.Is(err, cookies.ErrTooLarge), errors.Is(err, vault.ErrTooLarge):
 			failed.Code, failed.RetryURL = "session_too_large", "" // it would be as large again
 		case errors.Is(err, instances.ErrAway):
-			w.Header().Set("Retry-After", retryAfter)
+			w.Header().Set("Retry-After", page.RetryAfter)
 			failed.Code, failed.Status = "unavailable", http.StatusServiceUnavailable
 		}
 		return failed
 	}
-	m.offerBindingAtLogin(w, r, rec)
-	m.flows.countRound(w, r, rec, old != nil)
-	if !f.silent {
+	m.bindings.OfferAtLogin(w, r, rec)
+	m.flows.CountRound(w, r, rec, old != nil)
+	if !f.Silent {
 		m.silent.resume(w, r)
 	}
 	switch {
 	case sameUser && m.bindings != nil: // as below, and no instance renews its bound cookie
-		m.sessions.grants.TellReplaced(r.Context(), old, time.Now())
+		m.sessions.Grants.TellReplaced(r.Context(), old, time.Now())
 	case sameUser: // it ends with this one
-		m.sessions.grants.Replace(old, time.Now())
+		m.sessions.Grants.Replace(old, time.Now())
 	case old != nil: // a slow response that carries its cookie must not bring it back
-		m.sessions.grants.End(r.Context(), old, time.Now())
+		m.sessions.Grants.End(r.Context(), old, time.Now())
 	}
-	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject, Duration: since(f.started)})
+	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.User.Provider, Subject: rec.User.Subject, Duration: since(f.Started)})
 	return nil
 }
 
 // complete makes a session of the provider's response.
-func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, response protocol.Response, path string) (*record, *Error) {
-	fail := func(code string, status int, err error) (*record, *Error) {
-		failed := m.responses.loginError(p, f.returnPath, code, status, err)
+func (m *Middleware) complete(ctx context.Context, p *provider, f *flow.Flow, response protocol.Response, path string) (*record.Record, *Error) {
+	fail := func(code string, status int, err error) (*record.Record, *Error) {
+		failed := m.responses.loginError(p, f.ReturnPath, code, status, err)
 		if code != "access_denied" { // the user's choice, and no failure of the provider
-			failed.RetryURL = m.paths.LoginURL("", f.returnPath)
+			failed.RetryURL = m.paths.LoginURL("", f.ReturnPath)
 		}
 		return nil, failed
 	}
@@ -255,7 +255,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 	if path != p.callbackPath && len(m.providers) > 1 {
 		return fail("issuer_mismatch", http.StatusBadRequest, protocol.ErrMixUp)
 	}
-	if err := p.client.CheckIssuer(ctx, response); err != nil {
+	if err := p.Client.CheckIssuer(ctx, response); err != nil {
 		if protocol.Unavailable(err) {
 			return fail("provider_unavailable", http.StatusBadGateway, err)
 		}
@@ -275,19 +275,19 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 		return fail("invalid_request", http.StatusBadRequest, errors.New("callback has neither code nor error"))
 	}
 	// Before the provider says who signs in: what it ends from now on ends this login as well.
-	moment := m.sessions.grants.Moment()
-	t, err := p.client.Exchange(ctx, response.Code, f.verifier, dpop.KeyOf(f.dpopKey))
+	moment := m.sessions.Grants.Moment()
+	t, err := p.Client.Exchange(ctx, response.Code, f.Verifier, dpop.KeyOf(f.DPoPKey))
 	if err != nil {
 		code, status := classify(err)
 		return fail(code, status, fmt.Errorf("exchange code: %w", err))
 	}
-	user, readInfo, err := p.authenticate(ctx, t, f.want, dpop.KeyOf(f.dpopKey))
+	user, readInfo, err := p.Authenticate(ctx, t, f.Want, dpop.KeyOf(f.DPoPKey))
 	if errors.Is(err, protocol.ErrInsufficient) {
-		failed := m.responses.loginError(p, f.returnPath, "step_up_failed", http.StatusForbidden, err)
-		failed.RetryURL = f.returnPath // which asks for the step-up again
+		failed := m.responses.loginError(p, f.ReturnPath, "step_up_failed", http.StatusForbidden, err)
+		failed.RetryURL = f.ReturnPath // which asks for the step-up again
 		return nil, failed
 	}
-	if errors.Is(err, errClaimsTooLarge) {
+	if errors.Is(err, record.ErrClaimsTooLarge) {
 		_, failed := fail("session_too_large", http.StatusInternalServerError, err)
 		failed.RetryURL = "" // it would be as large again
 		return nil, failed
@@ -296,21 +296,21 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 		code, status := classify(err)
 		return fail(code, status, err)
 	}
-	if err := p.client.CheckIssuerOf(response, user.Issuer); err != nil {
+	if err := p.Client.CheckIssuerOf(response, user.Issuer); err != nil {
 		return fail("issuer_mismatch", http.StatusBadRequest, err)
 	}
 	if !t.HasScope {
-		t.Scope = p.client.Scope(f.scopes...) // RFC 6749 section 5.1
+		t.Scope = p.Client.Scope(f.Scopes...) // RFC 6749 section 5.1
 	}
-	rec := newRecord(p, user, t)
-	rec.ask(f.scopes)
-	rec.extra.userInfo = readInfo
-	rec.extra.dpopKey = f.dpopKey
-	if signed, err := claims.Parse(rec.tokens.id.Payload()); err == nil { // verified
-		rec.extra.sid = signed.String("sid")
+	rec := p.NewRecord(user, t)
+	rec.Ask(f.Scopes)
+	rec.Extra.UserInfo = readInfo
+	rec.Extra.DPoPKey = f.DPoPKey
+	if signed, err := claims.Parse(rec.Tokens.ID.Payload()); err == nil { // verified
+		rec.Extra.SID = signed.String("sid")
 	}
-	m.sessions.grants.Begin(ctx, rec, time.Now())
-	rec.markAt(moment, m.sessions.grants)
+	m.sessions.Grants.Begin(ctx, rec, time.Now())
+	rec.MarkAt(moment, m.sessions.Grants.MarkOf)
 	return rec, nil
 }
 
@@ -318,8 +318,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow, respons
 // request comes from a browser with a pending login.
 func (m *Middleware) alarmAbout(r *http.Request, response protocol.Response) {
 	err := authorizationError(response.Error)
-	isPending := func(p pendingFlow) bool { return !p.started.IsZero() }
-	if response.State != "" || !errors.Is(err, errMisconfigured) || !slices.ContainsFunc(m.flows.pending(r), isPending) || !m.responses.loudly("authorization") {
+	if response.State != "" || !errors.Is(err, errMisconfigured) || !m.flows.HasPending(r) || !m.responses.loudly("authorization") {
 		return
 	}
 	m.log.ErrorContext(r.Context(), "oauthlogin: every login may fail", "error", err)
@@ -336,19 +335,19 @@ func (p *reporter) logDescription(ctx context.Context, provider string, response
 // staleCallback answers a callback that signs no user in. Without a session it redirects
 // only for a silent flow whose cookie came back: a browser without cookies would go
 // round for ever.
-func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state string, f *flow, code string) {
-	p, returnPath := m.providers.byCallback(r.URL.Path), m.flows.returnPathOf(r.Context(), state)
+func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state string, f *flow.Flow, code string) {
+	p, returnPath := m.providers.byCallback(r.URL.Path), m.flows.ReturnPathOf(r.Context(), state)
 	if f != nil {
-		p, returnPath = m.providers.byTag(f.provider), f.returnPath
+		p, returnPath = m.providers.byTag(f.Provider), f.ReturnPath
 	}
 	returnPath = m.paths.ReturnPath(returnPath)
-	rec, _, err := m.sessions.load(r)
+	rec, _, err := m.sessions.Load(r)
 	if err != nil {
 		m.responses.unavailable(w, r, err)
 		return
 	}
 	switch {
-	case rec != nil || f != nil && f.silent:
+	case rec != nil || f != nil && f.Silent:
 		page.Redirect(w, p.landing(returnPath))
 	case f == nil:
 		m.responses.fail(w, r, &Error{
@@ -356,7 +355,7 @@ func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state
 			err: fmt.Errorf("this browser has no pending login with the state: the login began under another host or scheme than %s, "+
 				"the browser keeps no cookies, or the callback is old", m.paths.Origin),
 		})
-	case code == "flow_expired" && !f.again:
+	case code == "flow_expired" && !f.Again:
 		m.startAnew(w, r, p, f, code)
 	case code == "flow_used":
 		m.responses.fail(w, r, &Error{Code: code, Status: http.StatusBadRequest, Provider: p.Name, RetryURL: returnPath})

@@ -3,14 +3,10 @@ package oauthlogin
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"time"
 
-	"github.com/oauthlogin/oauthlogin/internal/dpop"
-	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/roundtrip"
+	"github.com/oauthlogin/oauthlogin/internal/tokens"
 )
 
 var (
@@ -53,180 +49,55 @@ func (m *Middleware) Client(ctx context.Context) *http.Client {
 	if s == nil {
 		return &http.Client{Transport: roundtrip.Failing{Err: ErrNoSession}}
 	}
-	return &http.Client{Transport: &sessionTransport{ctx: ctx, session: s}}
+	return m.calls.Client(ctx, &s.held, nil)
 }
 
-// A sessionTransport sends requests with the access token of a session, or with one that the
-// session has for a resource.
-type sessionTransport struct {
-	ctx     context.Context
-	session *Session
-	to      *target // nil: the session's own token
+// A Resource is an API that wants an access token of its own, for [Middleware.ClientFor]. Which
+// of the fields to set is the provider's choice; at least one is required.
+type Resource struct {
+	_ [0]func() // keyed literals only
+
+	// URL is the API's http or https URL, without a fragment. The token goes to its origin
+	// alone. Unless Audience is set, URL is sent as resource (RFC 8707 section 2).
+	URL string
+	// Audience is the API's name at providers that want the parameter audience, such as Auth0.
+	// It is sent in place of resource.
+	Audience string
+	// Scopes are the scopes of the token, of those that logins were granted. Without any the
+	// provider decides. With neither URL nor Audience they also say which API is meant, as at
+	// Microsoft Entra ID.
+	Scopes []string
 }
 
-// RoundTrip ends with the context of the session's request as well as with that of r.
-func (t *sessionTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return roundtrip.Until(t.ctx, r, func(ctx context.Context) (*http.Response, error) {
-		resp, err := t.roundTrip(ctx, r)
-		if err != nil || !roundtrip.SameOriginAsAsked(r) {
-			return resp, err
-		}
-		if err := challengeOf(resp); err != nil {
-			io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
-			resp.Body.Close()
-			return nil, err
-		}
-		return resp, nil
-	})
-}
-
-func (t *sessionTransport) roundTrip(ctx context.Context, r *http.Request) (*http.Response, error) {
-	m := t.session.owner
-	if err := t.ctx.Err(); err != nil {
-		return roundtrip.Failing{Err: err}.RoundTrip(r)
+// ClientFor returns a client that calls one API as the signed-in user, with an access token
+// that the provider issues for that API alone. It is [Middleware.Client] in everything else: a
+// token that is about to expire is renewed, and one that the API rejects with 401 is replaced
+// once. Requests fail with [ErrNoSession], [ErrNoToken] or a [*ChallengeError], and with the
+// provider's refusal.
+//
+// The login has to have been granted what to asks for: see [Provider.AuthParams] for the
+// parameters resource and audience, and [Policy.Scopes]. Without a refresh token there is no
+// token for an API: request one in the login, with the scope offline_access or as the provider
+// documents it. A request to another origin than that of to.URL fails without being sent.
+//
+// The token comes from the provider by the refresh token (RFC 6749 section 6), on the first
+// request. It stays in memory until it expires, and sealed in [Options.Coordinator], so that
+// other instances use it as well; it is never in the cookie. Of all calls of a session, at all
+// instances, one sends the refresh token at a time. If the provider rotates it, the session has
+// the new one from then on, and keeps its own access token. If the login requested bound tokens
+// ([Provider.DPoP]), these tokens are bound to the same key.
+//
+// What the provider refuses for an API, such as invalid_target (RFC 8707 section 2) or
+// invalid_scope, fails the request, and is not asked for again for ten seconds; it does not end
+// the session. invalid_grant does.
+func (m *Middleware) ClientFor(ctx context.Context, to Resource) *http.Client {
+	s := m.fromContext(ctx)
+	if s == nil {
+		return &http.Client{Transport: roundtrip.Failing{Err: ErrNoSession}}
 	}
-	rec, err := t.latest(ctx)
+	target, err := tokens.NewTarget(s.current(), to.URL, to.Audience, to.Scopes)
 	if err != nil {
-		return roundtrip.Failing{Err: err}.RoundTrip(r)
+		return &http.Client{Transport: roundtrip.Failing{Err: err}}
 	}
-	if !roundtrip.SameOriginAsAsked(r) {
-		return m.transport.RoundTrip(r.Clone(ctx))
-	}
-	token, err := t.token(ctx, r, rec)
-	if ctx.Err() != nil {
-		return roundtrip.Failing{Err: context.Cause(ctx)}.RoundTrip(r)
-	}
-	if err != nil {
-		return roundtrip.Failing{Err: err}.RoundTrip(r)
-	}
-	resp, err := t.send(ctx, r, token)
-	if err != nil || !rejects(token, resp) || !t.mayReplace(token) {
-		return resp, err
-	}
-	again, ok := roundtrip.Replay(r)
-	if !ok {
-		return resp, nil // the 401 says what there is to say
-	}
-	if token, err = t.inPlaceOf(ctx, token); err != nil {
-		if again.Body != nil {
-			again.Body.Close()
-		}
-		return resp, nil
-	}
-	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
-	resp.Body.Close()
-	return t.send(ctx, again, token)
-}
-
-// latest returns the session's latest record: a stream may outlive its session, and
-// another instance may have refreshed its tokens.
-func (t *sessionTransport) latest(ctx context.Context) (*record, error) {
-	sessions := t.session.owner.sessions
-	rec := t.session.current()
-	latest, ended, err := sessions.grants.Check(ctx, rec, time.Now())
-	switch {
-	case err != nil:
-		return nil, noToken(err)
-	case ended || time.Since(rec.created) >= sessions.limits.lifetime:
-		return nil, ErrNoSession
-	}
-	t.session.adopt(latest)
-	return t.session.current(), nil
-}
-
-// An apiToken is what a request to an API carries: the access token of a record, or one for
-// a resource.
-type apiToken struct {
-	access string
-	rec    *record
-	of     *resourceToken // nil: it is the record's own
-}
-
-// token returns the token for a request, a new one if that is due.
-func (t *sessionTransport) token(ctx context.Context, r *http.Request, rec *record) (apiToken, error) {
-	if t.to != nil {
-		if err := t.to.mayGetToken(r); err != nil {
-			return apiToken{}, err
-		}
-		return t.resourceToken(ctx, rec, nil)
-	}
-	m := t.session.owner
-	var failed error
-	if m.refreshes.due(&rec.tokens, time.Now()) {
-		failed = m.refreshes.refresh(ctx, t.session, rec, false)
-		rec = t.session.current()
-	}
-	if errors.Is(failed, errSessionEnded) || !rec.tokens.valid(time.Now()) {
-		return apiToken{}, noToken(failed)
-	}
-	return apiToken{access: rec.tokens.access, rec: rec}, nil
-}
-
-// inPlaceOf returns another token than one that an API has rejected.
-func (t *sessionTransport) inPlaceOf(ctx context.Context, rejected apiToken) (apiToken, error) {
-	if t.to != nil {
-		return t.resourceToken(ctx, t.session.current(), rejected.of)
-	}
-	if err := t.session.owner.refreshes.refresh(ctx, t.session, rejected.rec, true); err != nil {
-		return apiToken{}, err
-	}
-	rec := t.session.current()
-	return apiToken{access: rec.tokens.access, rec: rec}, nil
-}
-
-func (t *sessionTransport) resourceToken(ctx context.Context, rec *record, rejected *resourceToken) (apiToken, error) {
-	token, err := t.session.owner.resources.token(ctx, t.session, rec, t.to, rejected)
-	if err != nil {
-		return apiToken{}, noToken(err)
-	}
-	return apiToken{access: token.access, rec: rec, of: token}, nil
-}
-
-// rejectedPause is how long a refreshed token that an API rejects is not refreshed again.
-const rejectedPause = 10 * time.Second
-
-// mayReplace reports whether a token that an API rejects is replaced. One that a refresh
-// has just brought, and no API has accepted, is not: such an API rejects every token.
-func (t *sessionTransport) mayReplace(token apiToken) bool {
-	if token.of != nil {
-		return time.Since(token.of.issued) >= rejectedPause || token.of.accepted.Load()
-	}
-	rec := token.rec
-	return !rec.tokens.refresh.IsZero() &&
-		(time.Since(rec.tokens.issued) >= rejectedPause || !t.session.owner.sessions.grants.Unproven(rec))
-}
-
-// rejects reports whether a response is about the access token. A 401 response that is about
-// the proof alone, or about how the user signed in, is not: another token would not help.
-func rejects(token apiToken, resp *http.Response) bool {
-	if resp.StatusCode != http.StatusUnauthorized {
-		return false
-	}
-	if _, ok := protocol.NeedsOf(resp); ok {
-		return false
-	}
-	code := dpop.ChallengeError(resp)
-	return len(token.rec.extra.dpopKey) == 0 || code != dpop.UseNonce && code != dpop.InvalidProof
-}
-
-// send sends a copy of r with an access token, and once more if the API asks for a nonce in
-// the proof of a bound one.
-func (t *sessionTransport) send(ctx context.Context, r *http.Request, token apiToken) (*http.Response, error) {
-	m := t.session.owner
-	resp, err := dpop.Send(r.Clone(ctx), token.access, token.rec.key(), m.nonces, m.transport.RoundTrip)
-	switch {
-	case err != nil || resp.StatusCode == http.StatusUnauthorized:
-	case token.of != nil:
-		token.of.accepted.Store(true)
-	default:
-		m.sessions.grants.Accepted(token.rec)
-	}
-	return resp, err
-}
-
-func noToken(cause error) error {
-	if cause == nil {
-		return ErrNoToken
-	}
-	return fmt.Errorf("%w: %w", ErrNoToken, cause)
+	return m.calls.Client(ctx, &s.held, target)
 }

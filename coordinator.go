@@ -2,7 +2,11 @@ package oauthlogin
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
+
+	"github.com/gorilla/sessions"
 )
 
 // A Coordinator is what the instances of an application agree through: a key-value store with
@@ -27,4 +31,39 @@ type Coordinator interface {
 	// instance, this one included, and then calls changed for each, one call at a time. It returns as
 	// soon as it may have missed one: three seconds after its connection died silently, at the latest.
 	Watch(ctx context.Context, ready func(), changed func(key string)) error
+}
+
+// NewStore returns server sessions in a [Coordinator], for [Options.Store]: the browser has a
+// random id, and the session is sealed with [Options.Keys] where the Coordinator has it. It is
+// also the [Options.Coordinator], if there is no other.
+//
+// A request reads its session in one round trip, so that a session that has ended is refused at
+// once everywhere, and a session may have 64 KiB of tokens and claims. While the Coordinator is
+// unreachable, such sessions are unknown: protected routes respond 503, and no session ends.
+//
+// The store is for [Options.Store] alone: its own methods return errors.
+func NewStore(c Coordinator) sessions.Store { return &coordinatorStore{c} }
+
+type coordinatorStore struct{ coordinator Coordinator }
+
+// engineOf returns what a store of NewStore is on, nil for any other.
+func engineOf(store sessions.Store) Coordinator {
+	if s, ok := store.(*coordinatorStore); ok {
+		return s.coordinator
+	}
+	return nil
+}
+
+var errStoreAlone = errors.New("oauthlogin: the store of NewStore is for Options.Store alone")
+
+func (s *coordinatorStore) Get(*http.Request, string) (*sessions.Session, error) {
+	return nil, errStoreAlone
+}
+
+func (s *coordinatorStore) New(*http.Request, string) (*sessions.Session, error) {
+	return nil, errStoreAlone
+}
+
+func (s *coordinatorStore) Save(*http.Request, http.ResponseWriter, *sessions.Session) error {
+	return errStoreAlone
 }

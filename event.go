@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/record"
 )
 
 // An EventKind says what happened. New versions may add kinds.
@@ -111,6 +112,30 @@ func (p *reporter) report(ctx context.Context, e Event) {
 		attrs = append(attrs, slog.String("code", e.Code), slog.Any("error", e.Err))
 	}
 	p.log.LogAttrs(ctx, level, "oauthlogin: "+string(e.Kind), attrs...)
+}
+
+// Refreshed and RefreshFailed report what [tokens.Refreshes] tells.
+
+func (p *reporter) Refreshed(ctx context.Context, rec *record.Record, took time.Duration) {
+	p.report(ctx, Event{Kind: EventRefresh, Provider: rec.User.Provider, Subject: rec.User.Subject, Duration: took})
+}
+
+func (p *reporter) RefreshFailed(ctx context.Context, rec *record.Record, err error, ended bool, took time.Duration) {
+	p.report(ctx, Event{Kind: EventRefreshFailed, Provider: rec.User.Provider, Subject: rec.User.Subject, Err: err, Ended: ended, Duration: took})
+}
+
+// DeviceBound, DeviceMissing and DeviceRefused report what [binding.Bindings] tells.
+
+func (p *reporter) DeviceBound(ctx context.Context, rec *record.Record) {
+	p.report(ctx, Event{Kind: EventDeviceBound, Provider: rec.User.Provider, Subject: rec.User.Subject})
+}
+
+func (p *reporter) DeviceMissing(ctx context.Context, rec *record.Record, err error) {
+	p.report(ctx, Event{Kind: EventDeviceMissing, Provider: rec.User.Provider, Subject: rec.User.Subject, Err: err})
+}
+
+func (p *reporter) DeviceRefused(ctx context.Context, rec *record.Record, err error) {
+	p.report(ctx, Event{Kind: EventDeviceRefused, Provider: rec.User.Provider, Subject: rec.User.Subject, Err: err})
 }
 
 func codeOf(e Event) string {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
+	"github.com/oauthlogin/oauthlogin/internal/flow"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 )
@@ -90,8 +91,8 @@ func (m *Middleware) Login(w http.ResponseWriter, r *http.Request) {
 	if len(m.providers) > 1 && browser.IsFromElsewhere(r) {
 		// A link must not sign the user in at a provider where an attacker has signed in.
 		opts.Provider = ""
-	} else if p != nil && query.Has(stepUpParam) {
-		if opts.AuthParams, opts.Scopes, err = m.openStepUp(p, query.Get(stepUpParam)); err != nil {
+	} else if p != nil && query.Has(flow.StepUpParam) {
+		if opts.AuthParams, opts.Scopes, err = m.flows.OpenStepUp(p.Tag, query.Get(flow.StepUpParam)); err != nil {
 			invalid(m.paths.ReturnPath(opts.ReturnTo), fmt.Errorf("step_up: %w", err)) // which asks for it again
 			return
 		}
@@ -127,20 +128,20 @@ func (m *Middleware) StartLogin(w http.ResponseWriter, r *http.Request, opts Log
 		page.Redirect(w, m.loginURLWith(opts, opts.ReturnTo))
 		return
 	}
-	if m.flows.rounds(r) >= maxRounds {
+	if m.flows.Rounds(r) >= flow.MaxRounds {
 		// A session that may be there is as good as one: it did not get lost.
-		if rec, _, err := m.sessions.load(r); rec == nil && err == nil {
+		if rec, _, err := m.sessions.Load(r); rec == nil && err == nil {
 			m.cookies.Expire(w, m.cookies.Rounds)
 			m.responses.fail(w, r, m.responses.loginError(p, opts.ReturnTo, "cookies_lost", http.StatusBadRequest, errors.New("login after login, and no session")))
 			return
 		}
 	}
-	m.redirectToProvider(w, r, p, opts, asked)
+	m.redirectToProvider(w, r, p, opts, flow.Asked)
 }
 
 // redirectToProvider responds with the start of a login, or with a page that says why
 // there is none.
-func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flowKind) {
+func (m *Middleware) redirectToProvider(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flow.Kind) {
 	began := time.Now()
 	location, err := m.beginFlow(w, r, p, opts, kind)
 	if err != nil {
@@ -172,17 +173,17 @@ func (m *Middleware) notBegun(p *provider, opts LoginOptions, err error) *Error 
 
 // beginFlow sets the cookie of a new flow and returns the URL of its authorization
 // request.
-func (m *Middleware) beginFlow(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flowKind) (location string, err error) {
+func (m *Middleware) beginFlow(w http.ResponseWriter, r *http.Request, p *provider, opts LoginOptions, kind flow.Kind) (location string, err error) {
 	m.hints.LoginBegins(r)
-	request, err := p.client.AuthorizationRequest(r.Context(), opts.AuthParams, opts.Scopes...)
+	request, err := p.Client.AuthorizationRequest(r.Context(), opts.AuthParams, opts.Scopes...)
 	if err != nil {
 		return "", err
 	}
-	f := newFlow(p, request, opts, kind)
-	if err := m.flows.write(w, r, f); err != nil {
+	f := flow.New(p.Tag, request, flow.Wanted{ReturnPath: opts.ReturnTo, Scopes: opts.Scopes, Params: opts.AuthParams}, kind)
+	if err := m.flows.Write(w, r, f); err != nil {
 		return "", err
 	}
-	if f.returnPath != opts.ReturnTo {
+	if f.ReturnPath != opts.ReturnTo {
 		m.returns.logDropped(r, opts.ReturnTo)
 	}
 	return request.URL, nil

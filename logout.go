@@ -12,6 +12,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
+	"github.com/oauthlogin/oauthlogin/internal/record"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
@@ -95,11 +96,11 @@ func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) er
 	case issuer == "" || subject == "":
 		return errors.New("oauthlogin: SignOutUser needs an issuer and a subject: see User.Issuer and User.Subject")
 	}
-	if err := m.sessions.endAll(ctx, memory.OwnerOf(memory.OfUser, issuer, subject)); err != nil {
+	if err := m.sessions.EndAll(ctx, memory.OwnerOf(memory.OfUser, issuer, subject)); err != nil {
 		return fmt.Errorf("oauthlogin: sign out user: %w", err)
 	}
 	name := ""
-	if i := slices.IndexFunc(m.providers, func(p *provider) bool { return p.issuer == issuer || p.client.Issues(issuer) }); i >= 0 {
+	if i := slices.IndexFunc(m.providers, func(p *provider) bool { return p.UserIssuer() == issuer || p.Client.Issues(issuer) }); i >= 0 {
 		name = m.providers[i].Name
 	}
 	m.events.report(ctx, Event{Kind: EventLogout, Provider: name, Subject: subject, Ended: true})
@@ -110,11 +111,11 @@ func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) er
 // when there is no provider to tell, or no way to come back.
 func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo string, everywhere bool) string {
 	ended := m.endHere(r)
-	var ranOut *record
+	var ranOut *record.Record
 	if len(ended) == 0 {
-		ranOut, _ = m.sessions.carried(r) // before the store forgets it
+		ranOut, _ = m.sessions.Carried(r) // before the store forgets it
 	}
-	m.sessions.forget(r, nil)
+	m.sessions.Forget(r, nil)
 	m.cookies.Clear(w, r)
 	// The back button must not show what the user saw (W3C Clear Site Data section 3.1).
 	w.Header().Set("Clear-Site-Data", `"cache"`)
@@ -124,15 +125,15 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 	defer cancel()
 	if everywhere && len(ended) > 0 {
 		user, _, _ := ended[0].Owner(memory.OfUser)
-		if err := m.sessions.endAll(ctx, user); err != nil {
+		if err := m.sessions.EndAll(ctx, user); err != nil {
 			m.log.WarnContext(ctx, "oauthlogin: other instances do not know yet that a user has signed out everywhere",
-				"provider", ended[0].user.Provider, "subject", ended[0].user.Subject, "error", err)
+				"provider", ended[0].User.Provider, "subject", ended[0].User.Subject, "error", err)
 		}
 	}
 	for i, rec := range ended {
-		p := m.providers.byTag(rec.provider)
+		p := m.providers.byTag(rec.Provider)
 		if i == 0 { // the others are the same user's, from before
-			m.events.report(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: rec.user.Subject, Ended: true})
+			m.events.report(ctx, Event{Kind: EventLogout, Provider: p.Name, Subject: rec.User.Subject, Ended: true})
 		}
 		m.revoke(ctx, p, rec)
 	}
@@ -144,41 +145,41 @@ func (m *Middleware) endSession(w http.ResponseWriter, r *http.Request, returnTo
 		return returnTo
 	}
 	idToken := ""
-	if len(ended) > 0 || !m.sessions.isPast(last, time.Now()) { // what an old cookie has sealed stays sealed
-		idToken = last.tokens.id.Text()
+	if len(ended) > 0 || !m.sessions.IsPast(last, time.Now()) { // what an old cookie has sealed stays sealed
+		idToken = last.Tokens.ID.Text()
 	}
-	if location := m.endSessionURL(ctx, m.providers.byTag(last.provider), idToken, returnTo); location != "" {
+	if location := m.endSessionURL(ctx, m.providers.byTag(last.Provider), idToken, returnTo); location != "" {
 		return location
 	}
 	return returnTo
 }
 
 // revoke revokes the refresh token of a record as best it can.
-func (m *Middleware) revoke(ctx context.Context, p *provider, rec *record) {
-	if err := p.client.Revoke(ctx, rec.tokens.refresh.Text(), rec.key()); err != nil {
-		m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.user.Subject, "error", err)
+func (m *Middleware) revoke(ctx context.Context, p *provider, rec *record.Record) {
+	if err := p.Client.Revoke(ctx, rec.Tokens.Refresh.Text(), rec.Key()); err != nil {
+		m.log.WarnContext(ctx, "oauthlogin: refresh token not revoked", "provider", p.Name, "subject", rec.User.Subject, "error", err)
 	}
 }
 
 // endHere ends the session of a request in memory, before anything else, so that a
 // refresh under way cannot bring it back. It returns the latest record and those of the
 // sessions that it replaced; none if there is no session, or it was over before.
-func (m *Middleware) endHere(r *http.Request) []*record {
-	var rec *record
+func (m *Middleware) endHere(r *http.Request) []*record.Record {
+	var rec *record.Record
 	if s := m.fromContext(r.Context()); s != nil {
 		s.over.Store(true)
 		rec = s.current()
 	} else {
 		var err error
 		proven := true
-		if rec, _, err = m.sessions.load(r); err != nil { // the others learn of it later
-			rec, proven = m.sessions.carried(r)
+		if rec, _, err = m.sessions.Load(r); err != nil { // the others learn of it later
+			rec, proven = m.sessions.Carried(r)
 		}
 		if rec == nil || !proven {
 			return nil
 		}
 	}
-	return m.sessions.grants.End(r.Context(), rec, time.Now())
+	return m.sessions.Grants.End(r.Context(), rec, time.Now())
 }
 
 // logoutState is the name that the state of a logout is sealed under.
@@ -195,7 +196,7 @@ func (m *Middleware) endSessionURL(ctx context.Context, p *provider, idToken, re
 	if err != nil {
 		return ""
 	}
-	location, err := p.client.EndSessionURL(ctx, idToken, state)
+	location, err := p.Client.EndSessionURL(ctx, idToken, state)
 	if err != nil {
 		return ""
 	}

@@ -10,14 +10,19 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/active"
+	"github.com/oauthlogin/oauthlogin/internal/binding"
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
-	"github.com/oauthlogin/oauthlogin/internal/dpop"
+	"github.com/oauthlogin/oauthlogin/internal/flow"
 	"github.com/oauthlogin/oauthlogin/internal/hints"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/record"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
+	"github.com/oauthlogin/oauthlogin/internal/tokens"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
@@ -38,11 +43,12 @@ type Middleware struct {
 	providers  providers
 	paths      *weburl.Paths
 	cookies    *cookies.Scheme
-	sessions   *activeSessions
-	refreshes  *refreshes
-	resources  *resourceTokens
-	bindings   *bindings // nil: Options.BindDevices is off
-	flows      *flows
+	sessions   *active.Sessions
+	refreshes  *tokens.Refreshes
+	resources  *tokens.Resources
+	calls      *tokens.Calls     // of users' APIs
+	bindings   *binding.Bindings // nil: Options.BindDevices is off
+	flows      *flow.Flows
 	events     *reporter
 	responses  *responder
 	hints      *hints.Hints
@@ -50,9 +56,7 @@ type Middleware struct {
 	shortLived *seal.Sealer // of what lives minutes: flows, step-ups, logout states
 	// crossOrigin finds unsafe requests of other origins.
 	crossOrigin *http.CrossOriginProtection
-	transport   http.RoundTripper // of calls to users' APIs
-	nonces      *dpop.Nonces      // of all servers that get proofs
-	serving     atomic.Bool       // a request has come in
+	serving     atomic.Bool // a request has come in
 	silent      silentLogins
 	// logoutTokens are those of BackChannelLogout.
 	logoutTokens logoutTokens
@@ -80,9 +84,11 @@ func New(opts Options) (*Middleware, error) {
 	}
 	scheme := cookies.NewScheme(opts.CookieName, weburl.IsHTTPS(opts.Providers[0].OAuth2.RedirectURL))
 	events := &reporter{opts.OnEvent, opts.Logger}
-	bindings, err := newBindings(&opts, scheme, events)
-	if err != nil {
-		return nil, err
+	var bindings *binding.Bindings
+	if opts.BindDevices {
+		if bindings, err = binding.New(opts.Keys, scheme, opts.devicePath(), opts.MaxLifetime, events, opts.Logger); err != nil {
+			return nil, fmt.Errorf("oauthlogin: %w", err)
+		}
 	}
 	opts.Keys = nil // the sealers have what they need
 
@@ -95,10 +101,9 @@ func New(opts Options) (*Middleware, error) {
 		responses:   &responder{handler: opts.ErrorHandler, log: opts.Logger, alarms: memory.Recent{MaxAge: time.Minute}, texts: newTranslations(opts.Texts, opts.Logger)},
 		shortLived:  shortLived,
 		crossOrigin: http.NewCrossOriginProtection(),
-		transport:   protocol.NewTransport(opts.HTTPClient),
 	}
-	bounded := protocol.NewBounded(m.transport, opts.HTTPClient)
-	m.nonces = bounded.Nonces
+	transport := protocol.NewTransport(opts.HTTPClient)
+	bounded := protocol.NewBounded(transport, opts.HTTPClient)
 	m.logoutTokens = logoutTokens{accepted: memory.Recent{MaxAge: protocol.LogoutTokenLifetime, Max: maxLogoutTokens}}
 	for _, config := range opts.Providers {
 		m.providers = append(m.providers, newProvider(config, opts.HomePath, opts.backChannelPath(), bounded, opts.Logger))
@@ -116,10 +121,18 @@ func New(opts Options) (*Middleware, error) {
 			m.paths.AfterLogout = append(m.paths.AfterLogout, p.postLogoutPath)
 		}
 	}
-	m.sessions = newActiveSessions(&opts, m.providers, m.cookies, sessionSealer, shared, bindings)
-	m.refreshes = &refreshes{providers: m.providers, sessions: m.sessions, events: m.events, log: opts.Logger, before: opts.RefreshBefore}
-	m.resources = &resourceTokens{refreshes: m.refreshes, sealer: shared}
-	m.flows = newFlows(m.providers, m.cookies, shortLived, m.sessions, m.paths)
+	m.sessions = active.New(active.Config{
+		Limits:  record.Limits{Idle: opts.IdleTimeout, Lifetime: opts.MaxLifetime, OutliveTokens: opts.SessionsOutliveTokens},
+		Cookies: scheme, Store: opts.Store, Engine: engineOf(opts.Store), Coordinator: opts.Coordinator,
+		Sealer: sessionSealer, Shared: shared, Bindings: bindings, Source: m.providers.source, Log: opts.Logger,
+	})
+	m.refreshes = tokens.NewRefreshes(m.sessions, m.providers.source, opts.RefreshBefore, m.events, opts.Logger)
+	m.resources = tokens.NewResources(m.refreshes, shared)
+	m.calls = &tokens.Calls{
+		Sessions: m.sessions, Refreshes: m.refreshes, Resources: m.resources,
+		Transport: transport, Nonces: bounded.Nonces, NoSession: ErrNoSession, NoToken: ErrNoToken, Asks: challengeOf,
+	}
+	m.flows = flow.NewFlows(m.cookies, shortLived, m.providers.has, m.sessions.Grants, shared, m.paths.Home)
 	m.log.Debug("oauthlogin: ready", "login_path", opts.LoginPath, "logout_path", opts.LogoutPath, "callbacks", callbacks)
 	return m, nil
 }
@@ -139,8 +152,8 @@ func (m *Middleware) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	err := errors.Join(m.refreshes.flights.Idle(ctx), m.resources.flights.Idle(ctx))
-	m.sessions.grants.Close(ctx)
+	err := errors.Join(m.refreshes.Idle(ctx), m.resources.Idle(ctx))
+	m.sessions.Grants.Close(ctx)
 	if err != nil {
 		return fmt.Errorf("oauthlogin: close: a refresh of tokens is still under way after %v", closeTimeout)
 	}
@@ -250,15 +263,15 @@ func (m *Middleware) withSession(w http.ResponseWriter, r *http.Request, mayRene
 		s.due.Store(false)
 		m.renew(w, r, s.current())
 	}
-	if s != nil && m.bindings.mayOffer(s) && mayRenew(r) {
-		m.offerBinding(w, r, s.current())
+	if s != nil && m.bindings != nil && !s.bound && m.bindings.MayOffer(s.current()) && mayRenew(r) {
+		m.bindings.Offer(w, r, s.current())
 	}
 	return s, r, err
 }
 
 // load loads the session of a request and puts it into its context.
 func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*Session, *http.Request, error) {
-	rec, reseal, err := m.sessions.load(r)
+	rec, reseal, err := m.sessions.Load(r)
 	if err != nil {
 		return nil, r.WithContext(&unavailableContext{r.Context(), m, err}), err
 	}
@@ -277,8 +290,8 @@ func (m *Middleware) load(w http.ResponseWriter, r *http.Request) (*Session, *ht
 
 // renew seals the session of a request again and writes its cookie, unless the session
 // has ended.
-func (m *Middleware) renew(w http.ResponseWriter, r *http.Request, rec *record) {
-	if err := m.sessions.save(w, r, rec); err != nil && !errors.Is(err, errSessionEnded) {
-		m.log.WarnContext(r.Context(), "oauthlogin: renewing the session failed", "provider", rec.user.Provider, "subject", rec.user.Subject, "error", err)
+func (m *Middleware) renew(w http.ResponseWriter, r *http.Request, rec *record.Record) {
+	if err := m.sessions.Save(w, r, rec); err != nil && !errors.Is(err, instances.ErrEnded) {
+		m.log.WarnContext(r.Context(), "oauthlogin: renewing the session failed", "provider", rec.User.Provider, "subject", rec.User.Subject, "error", err)
 	}
 }

@@ -13,10 +13,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/binding"
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/record"
 )
 
 // A Policy is what [Middleware.Require] asks of a session. All of it has to hold. The zero
@@ -124,7 +127,7 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 				}
 			}
 			rec := s.current()
-			p := m.providers.byTag(rec.provider)
+			p := m.providers.byTag(rec.Provider)
 			verdict, lacks := policy.judge(rec, time.Now())
 			switch {
 			case policy.Bound && !s.Bound() && verdict != forbidden:
@@ -137,14 +140,14 @@ func (m *Middleware) Require(policy Policy) func(http.Handler) http.Handler {
 				m.stepUp(w, r, rec, "insufficient_scope", policy.login(rec, nil))
 				return
 			case verdict == denied:
-				m.refuseScopes(w, r, rec, policy.login(rec, nil), fmt.Errorf("subject %q was not granted the %s that the policy requires", rec.user.Subject, lacks))
+				m.refuseScopes(w, r, rec, policy.login(rec, nil), fmt.Errorf("subject %q was not granted the %s that the policy requires", rec.User.Subject, lacks))
 				return
 			case verdict == forbidden:
-				m.forbid(w, r, rec, policy.providerFor(rec), m.returns.wayBack(r), fmt.Errorf("subject %q lacks the %s that the policy requires", rec.user.Subject, lacks))
+				m.forbid(w, r, rec, policy.providerFor(rec), m.returns.wayBack(r), fmt.Errorf("subject %q lacks the %s that the policy requires", rec.User.Subject, lacks))
 				return
 			case policy.Allow != nil:
 				if err := policy.Allow(r.Context(), s.handOut()); err != nil {
-					m.forbid(w, r, rec, policy.providerFor(rec), m.returns.wayBack(r), fmt.Errorf("Policy.Allow refuses subject %q: %w", rec.user.Subject, err))
+					m.forbid(w, r, rec, policy.providerFor(rec), m.returns.wayBack(r), fmt.Errorf("Policy.Allow refuses subject %q: %w", rec.User.Subject, err))
 					return
 				}
 			}
@@ -203,13 +206,13 @@ const (
 )
 
 // judge says, of a session that is forbidden, what it lacks.
-func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
-	if len(p.Providers) > 0 && !slices.Contains(p.Providers, rec.user.Provider) {
+func (p *Policy) judge(rec *record.Record, now time.Time) (v verdict, lacks string) {
+	if len(p.Providers) > 0 && !slices.Contains(p.Providers, rec.User.Provider) {
 		return forbidden, "provider"
 	}
-	known := rec.facts(p)
-	if known.lacks != "" {
-		return forbidden, known.lacks
+	known := rec.Facts(p, p.Claims)
+	if known.Lacks != "" {
+		return forbidden, known.Lacks
 	}
 	missing := p.missingScopes(rec)
 	if i := slices.IndexFunc(missing, protocol.NoScopeToken); i >= 0 {
@@ -218,19 +221,19 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 	switch {
 	case p.never:
 		return forbidden, "sign-in"
-	case (p.MaxAge > 0 || len(p.ACR) > 0) && rec.tokens.id.IsZero():
+	case (p.MaxAge > 0 || len(p.ACR) > 0) && rec.Tokens.ID.IsZero():
 		return forbidden, "ID token"
 	}
 	if scope, ok := refusedScope(rec, missing); ok {
 		return denied, "scope " + strconv.Quote(scope)
 	}
 	if p.MaxAge > 0 {
-		authenticated := known.authTime
+		authenticated := known.AuthTime
 		if authenticated.IsZero() || authenticated.After(now.Add(claims.ClockLeeway)) || now.Sub(authenticated)-claims.ClockLeeway > p.MaxAge {
 			return stale, ""
 		}
 	}
-	if len(p.ACR) > 0 && !slices.Contains(p.ACR, known.acr) {
+	if len(p.ACR) > 0 && !slices.Contains(p.ACR, known.ACR) {
 		return stale, ""
 	}
 	if len(missing) > 0 {
@@ -239,88 +242,16 @@ func (p *Policy) judge(rec *record, now time.Time) (v verdict, lacks string) {
 	return allowed, ""
 }
 
-// policyFacts are what a policy has to know of the claims of a record. Reading the claims
-// takes several times as long as the rest of a request, and records never change: the last
-// facts stay with the record.
-type policyFacts struct {
-	policy   *Policy
-	record   *record
-	lacks    string // of Policy.Claims; "" if nothing
-	absent   bool   // one of Policy.Claims is not among the claims
-	acr      string
-	authTime time.Time // zero if the claims do not say
-	next     *policyFacts
-}
-
-// maxFacts bounds the policies whose facts stay with a record.
-const maxFacts = 4
-
-// facts returns what p has to know of the claims.
-func (rec *record) facts(p *Policy) *policyFacts {
-	if rec.known == nil {
-		return p.read(rec)
-	}
-	first := rec.known.Load()
-	n := 0
-	for f := first; f != nil; f = f.next {
-		if f.policy == p && f.record == rec { // a copy of a record shares the pointer
-			return f
-		}
-		n++
-	}
-	f := p.read(rec)
-	if n < maxFacts {
-		f.next = first
-	}
-	rec.known.Store(f) // of two at once, one is read again
-	return f
-}
-
-// read reads the claims.
-func (p *Policy) read(rec *record) *policyFacts {
-	known, err := claims.Parse(rec.user.RawClaims)
-	if err != nil {
-		known = claims.Object{}
-	}
-	f := &policyFacts{policy: p, record: rec, acr: known.String("acr")}
-	f.authTime, _ = known.Time("auth_time")
-	for name, values := range p.Claims {
-		absent := !known.HasAt(name)
-		f.absent = f.absent || absent && err == nil
-		has := known.At(name)
-		if name == "email" {
-			has = rec.user.verifiedEmail(has)
-		}
-		switch {
-		case slices.ContainsFunc(has, func(v string) bool { return slices.Contains(values, v) }):
-		case absent:
-			f.lacks = "claim " + strconv.Quote(name)
-		default:
-			f.lacks = "value of the claim " + strconv.Quote(name)
-		}
-	}
-	return f
-}
-
 // providerFor returns the provider at which another account may satisfy p, "" if there are
 // several that p names and the session's is none of them.
-func (p *Policy) providerFor(rec *record) string {
+func (p *Policy) providerFor(rec *record.Record) string {
 	switch {
-	case len(p.Providers) == 0 || slices.Contains(p.Providers, rec.user.Provider):
-		return rec.user.Provider
+	case len(p.Providers) == 0 || slices.Contains(p.Providers, rec.User.Provider):
+		return rec.User.Provider
 	case len(p.Providers) == 1:
 		return p.Providers[0]
 	}
 	return ""
-}
-
-// verifiedEmail returns, of e-mail addresses among the claims, the one that the
-// provider has verified: anyone can give an address of others as their own.
-func (u *User) verifiedEmail(claimed []string) []string {
-	if !u.EmailVerified || !slices.Contains(claimed, u.Email) {
-		return nil
-	}
-	return []string{u.Email}
 }
 
 // authParams request from the provider what the policy wants to see. Of two limits of the
@@ -342,22 +273,22 @@ func (p *Policy) authParams(ofEveryLogin url.Values) url.Values {
 }
 
 // login is what leads from a session to one that satisfies the policy.
-func (p *Policy) login(rec *record, params url.Values) LoginOptions {
+func (p *Policy) login(rec *record.Record, params url.Values) LoginOptions {
 	return LoginOptions{
-		Provider: rec.user.Provider, AuthParams: params,
-		Scopes: union(rec.additionalScopes(), p.Scopes),
+		Provider: rec.User.Provider, AuthParams: params,
+		Scopes: record.Union(rec.AdditionalScopes(), p.Scopes),
 	}
 }
 
 // requireBound refuses a session that is not bound to a device. The registration of a key
 // may still be under way, after which the same request goes on.
-func (m *Middleware) requireBound(w http.ResponseWriter, r *http.Request, rec *record) {
-	if age := time.Since(rec.extra.boundAt); age < registrationTime && browser.IsNavigation(r) && r.Method == http.MethodGet {
+func (m *Middleware) requireBound(w http.ResponseWriter, r *http.Request, rec *record.Record) {
+	if age := time.Since(rec.Extra.BoundAt); age < binding.RegistrationTime && browser.IsNavigation(r) && r.Method == http.MethodGet {
 		w.Header().Set("Refresh", "1")
 	}
 	e := &Error{
-		Code: "device_not_bound", Status: http.StatusForbidden, Provider: rec.user.Provider, RetryURL: m.returns.wayBack(r),
-		err: fmt.Errorf("the session of subject %q is not bound to a device, as the policy requires", rec.user.Subject),
+		Code: "device_not_bound", Status: http.StatusForbidden, Provider: rec.User.Provider, RetryURL: m.returns.wayBack(r),
+		err: fmt.Errorf("the session of subject %q is not bound to a device, as the policy requires", rec.User.Subject),
 	}
 	m.events.denied(r, rec, e)
 	m.responses.refuse(w, r, e)
@@ -365,11 +296,11 @@ func (m *Middleware) requireBound(w http.ResponseWriter, r *http.Request, rec *r
 
 // forbid refuses a session. Another account may help, of the provider named: "" leads to the
 // choice of one.
-func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record, provider, returnTo string, cause error) {
-	p := m.providers.byTag(rec.provider)
-	leadsTo := slices.DeleteFunc(p.client.LogoutOrigins(), func(origin string) bool { return origin == m.paths.Origin })
+func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record.Record, provider, returnTo string, cause error) {
+	p := m.providers.byTag(rec.Provider)
+	leadsTo := slices.DeleteFunc(p.Client.LogoutOrigins(), func(origin string) bool { return origin == m.paths.Origin })
 	e := &Error{
-		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.user.Provider, Reference: newReference(), err: cause,
+		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.User.Provider, Reference: newReference(), err: cause,
 		RetryURL: m.otherAccountURL(provider, returnTo), otherAccount: true,
 		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: leadsTo},
 	}
@@ -379,8 +310,34 @@ func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record,
 
 // denied reports an error without its RetryURL, as audit logs must not have the query
 // of a request.
-func (p *reporter) denied(r *http.Request, rec *record, e *Error) {
+func (p *reporter) denied(r *http.Request, rec *record.Record, e *Error) {
 	reported := *e
 	reported.RetryURL = ""
-	p.report(r.Context(), Event{Kind: EventDenied, Provider: rec.user.Provider, Subject: rec.user.Subject, Err: &reported})
+	p.report(r.Context(), Event{Kind: EventDenied, Provider: rec.User.Provider, Subject: rec.User.Subject, Err: &reported})
+}
+
+// needsUserInfo reports whether user info may have a claim that the policy names and the
+// session lacks.
+func (p *Policy) needsUserInfo(rec *record.Record) bool {
+	if len(p.Claims) == 0 || rec.Extra.UserInfo || rec.Extra.Settled || rec.Tokens.ID.IsZero() {
+		return false
+	}
+	return rec.Facts(p, p.Claims).Absent
+}
+
+// withUserInfo adds what user info says to a session whose login has not read it. It asks
+// once for each session, whatever comes of it, and returns the request that carries the
+// session on. An error means that it could not ask yet.
+func (m *Middleware) withUserInfo(w http.ResponseWriter, r *http.Request, s *Session) (*http.Request, *Session, error) {
+	switch err := m.refreshes.ReadUserInfo(r.Context(), &s.held, s.current()); {
+	case errors.Is(err, instances.ErrEnded):
+		return r, s, nil
+	case err != nil:
+		return r, s, err
+	}
+	if isNoFile(r) {
+		m.renew(w, r, s.current())
+	}
+	r, s = m.carryOn(r, s)
+	return r, s, nil
 }

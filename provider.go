@@ -17,6 +17,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/apple"
 	"github.com/oauthlogin/oauthlogin/internal/entra"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/record"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
@@ -272,6 +273,12 @@ func (p *Provider) userIssuer() string {
 		return ""
 	}
 	return weburl.Origin(auth)
+}
+
+// identify is Identify for a session.
+func (p *Provider) identify(ctx context.Context, client *http.Client) (record.User, error) {
+	user, err := p.Identify(ctx, client)
+	return user.person(), err
 }
 
 // sharesUsers reports whether users of two providers could not be told apart by issuer

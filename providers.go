@@ -2,35 +2,28 @@ package oauthlogin
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"fmt"
 	"log/slog"
 	"net/url"
 
 	"github.com/oauthlogin/oauthlogin/internal/entra"
+	"github.com/oauthlogin/oauthlogin/internal/identity"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/record"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
 // A provider is a [Provider] at work.
 type provider struct {
 	Provider
-	tag          providerTag
-	issuer       string // of its users: Issuer, or the origin of the authorization endpoint
+	*identity.Source
 	callbackPath string
 	// postLogoutPath is the path of PostLogoutRedirectURL, "" if it is elsewhere.
 	postLogoutPath string
-	client         *protocol.Client
-	transport      *protocol.Transport
-	log            *slog.Logger
 }
 
-// A providerTag stands for provider, client and configured name inside sealed values.
-// What was sealed for one is worthless to another, whatever keys they share.
-type providerTag [8]byte
-
 func newProvider(config Provider, homePath, backChannelPath string, transport *protocol.Transport, log *slog.Logger) *provider {
-	p := &provider{Provider: config, issuer: config.userIssuer(), transport: transport, log: log.With("provider", config.Name)}
+	p := &provider{Provider: config}
+	log = log.With("provider", config.Name)
 	redirect, _ := url.Parse(config.OAuth2.RedirectURL) // validated
 	p.callbackPath = redirect.Path
 	if p.PostLogoutRedirectURL == "" {
@@ -52,20 +45,32 @@ func newProvider(config Provider, homePath, backChannelPath string, transport *p
 		key.ClientID = p.OAuth2.ClientID
 		registration.ClientSecret = key.Secret
 	}
-	p.client = protocol.NewClient(registration, transport, p.log)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", config.Name, p.issuer, config.OAuth2.ClientID))
-	copy(p.tag[:], sum[:])
+	p.Source = identity.New(protocol.NewClient(registration, transport, log), identity.Config{
+		Name: p.Name, Issuer: config.userIssuer(), ClientID: p.OAuth2.ClientID,
+		OpenID: p.Issuer != "", Identify: config.identify, AlwaysUserInfo: p.AlwaysUserInfo, Apple: p.apple != nil,
+		Transport: transport, Log: log,
+	})
 	return p
 }
 
 // providers are the providers of a Middleware, in the order of Options.Providers.
 type providers []*provider
 
-func (ps providers) byTag(tag providerTag) *provider {
+func (ps providers) byTag(tag record.ProviderTag) *provider {
 	for _, p := range ps {
-		if p.tag == tag {
+		if p.Tag == tag {
 			return p
 		}
+	}
+	return nil
+}
+
+func (ps providers) has(tag record.ProviderTag) bool { return ps.byTag(tag) != nil }
+
+// source returns nil if no provider has the tag.
+func (ps providers) source(tag record.ProviderTag) *identity.Source {
+	if p := ps.byTag(tag); p != nil {
+		return p.Source
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/page"
+	"github.com/oauthlogin/oauthlogin/internal/record"
+	"github.com/oauthlogin/oauthlogin/internal/tokens"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
@@ -82,15 +84,62 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 		case err != nil && r.Context().Err() != nil: // the provider may still refuse
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
-		case errors.Is(err, instances.ErrAway) && !s.current().tokens.valid(time.Now()):
+		case errors.Is(err, instances.ErrAway) && !s.current().Tokens.Valid(time.Now()):
 			m.responses.unavailable(w, r, err)
 			return
-		case err != nil && !rec.vouchedFor(time.Now()):
-			m.responses.unavailable(w, r, fmt.Errorf("%w: %w", errNotVouchedFor, err))
+		case err != nil && !rec.VouchedFor(time.Now()):
+			m.responses.unavailable(w, r, fmt.Errorf("%w: %w", record.ErrNotVouchedFor, err))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// refreshIfDue refreshes the tokens of a session if it is time, and writes the
+// session's new cookie. The request that it returns has the session with new tokens.
+// Any error but [instances.ErrEnded] leaves the session as it is.
+func (m *Middleware) refreshIfDue(w http.ResponseWriter, r *http.Request, s *Session) (*http.Request, error) {
+	old := s.current()
+	if old.Tokens.Refresh.IsZero() { // reading the clock takes time
+		return r, nil
+	}
+	now := time.Now()
+	if !m.refreshes.Due(&old.Tokens, now) || browser.IsFile(r) && old.Tokens.Valid(now) {
+		return r, nil
+	}
+	if err := m.refreshes.Refresh(r.Context(), &s.held, old, false); err != nil {
+		return r, err
+	}
+	m.renew(w, r, s.current())
+	r, _ = m.carryOn(r, s)
+	return r, nil
+}
+
+// refreshOrEnd is refreshIfDue for a request whose session may end with the refresh. It
+// reports whether it has.
+func (m *Middleware) refreshOrEnd(w http.ResponseWriter, r *http.Request, s *Session) (with *http.Request, ended bool, err error) {
+	rec := s.current()
+	with, err = m.refreshIfDue(w, r, s)
+	switch {
+	case errors.Is(err, tokens.ErrGrantEnded):
+		m.sessions.Delete(r)
+		if !m.sessions.Grants.Replaced(rec) {
+			m.cookies.ClearSession(w, r)
+		}
+		return with, true, err
+	case errors.Is(err, instances.ErrEnded): // whose cookies the response to a logout clears
+		return with, true, err
+	}
+	return with, false, err
+}
+
+// carryOn returns a request with the latest record of a session, in a Session of its own:
+// other goroutines may read the one before.
+func (m *Middleware) carryOn(r *http.Request, s *Session) (*http.Request, *Session) {
+	ctx := &sessionContext{Context: r.Context()}
+	ctx.session.init(m, s.held.Request, s.current())
+	ctx.session.over, ctx.session.refreshed, ctx.session.bound = s.over, true, s.bound
+	return r.WithContext(ctx), &ctx.session
 }
 
 // isNoFile reports whether a response may set a cookie: handlers may mark files public.
@@ -201,13 +250,10 @@ func (p *responder) challenge(w http.ResponseWriter, r *http.Request, code, logi
 	page.JSON(w, http.StatusUnauthorized, map[string]string{"error": code, "login_url": loginURL})
 }
 
-// retryAfter is how many seconds a client waits before it asks again.
-const retryAfter = "5"
-
 // unavailable answers a request if it is unknown whether its user is signed
 // in. It sets no cookie and expires none.
 func (p *responder) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	w.Header().Set("Retry-After", retryAfter)
+	w.Header().Set("Retry-After", page.RetryAfter)
 	e := &Error{Code: "unavailable", Status: http.StatusServiceUnavailable, err: err}
 	if path := p.paths.Request(r); path != p.paths.Home || weburl.Target(r) == path {
 		e.RetryURL = path

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/oauthlogin/oauthlogin/internal/record"
+	"github.com/oauthlogin/oauthlogin/internal/tokens"
 )
 
 // A Session is a signed-in user as one request sees it: who the user is, the access token, and
@@ -23,18 +26,16 @@ type Session struct {
 	User User
 
 	owner     *Middleware
-	request   *http.Request // that the session was read from
-	refreshed bool          // for this request, whose response has the new tokens
-	bound     bool          // the request has shown the session's bound cookie
-	due       atomic.Bool   // its cookie has to be renewed
+	refreshed bool        // for this request, whose response has the new tokens
+	bound     bool        // the request has shown the session's bound cookie
+	due       atomic.Bool // its cookie has to be renewed
 	ended     atomic.Bool
 	doubtful  atomic.Bool  // the provider has not vouched for it for too long
 	over      *atomic.Bool // ended, of this or of the session of the same request before it
 
-	record    atomic.Pointer[record] // never changed, only replaced
-	impatient atomic.Int64           // in Unix nanoseconds: until then, nothing waits for a refresh again
+	held tokens.Held // what the request has
 
-	shown  *record // that User is of
+	shown  *record.Record // that User is of
 	handed sync.Once
 }
 
@@ -66,8 +67,8 @@ func (m *Middleware) Session(r *http.Request) (*Session, error) {
 	}
 	s, known, err := m.known(r)
 	if !known {
-		var rec *record
-		if rec, _, err = m.sessions.load(r); rec != nil {
+		var rec *record.Record
+		if rec, _, err = m.sessions.Load(r); rec != nil {
 			s = &Session{}
 			s.init(m, r, rec)
 		}
@@ -75,19 +76,19 @@ func (m *Middleware) Session(r *http.Request) (*Session, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("oauthlogin: load session: %w", err)
-	case s != nil && !s.current().vouchedFor(time.Now()):
-		return nil, fmt.Errorf("oauthlogin: %w", errNotVouchedFor)
+	case s != nil && !s.current().VouchedFor(time.Now()):
+		return nil, fmt.Errorf("oauthlogin: %w", record.ErrNotVouchedFor)
 	}
 	return s.handOut(), nil
 }
 
 // init fills in a new Session, which must not be copied afterwards. The claims of its User
 // are missing until handOut.
-func (s *Session) init(m *Middleware, r *http.Request, rec *record) {
-	s.User, s.shown, s.owner, s.request, s.over = rec.user, rec, m, r, &s.ended
+func (s *Session) init(m *Middleware, r *http.Request, rec *record.Record) {
+	s.User, s.shown, s.owner, s.over = userOf(&rec.User), rec, m, &s.ended
 	s.User.RawClaims = nil
-	s.bound = len(rec.extra.deviceKey) > 0 && m.bindings != nil
-	s.record.Store(rec)
+	s.bound = len(rec.Extra.DeviceKey) > 0 && m.bindings != nil
+	s.held.Init(r, rec)
 }
 
 // handOut returns s as the application gets it: with claims of its own, because those of the
@@ -95,7 +96,7 @@ func (s *Session) init(m *Middleware, r *http.Request, rec *record) {
 // many claims does, and most requests never ask.
 func (s *Session) handOut() *Session {
 	if s != nil {
-		s.handed.Do(func() { s.User.RawClaims = bytes.Clone(s.shown.user.RawClaims) })
+		s.handed.Do(func() { s.User.RawClaims = bytes.Clone(s.shown.User.RawClaims) })
 	}
 	return s
 }
@@ -104,22 +105,22 @@ func (s *Session) handOut() *Session {
 // has the refresh token. A zero Expiry means that the provider named none. A token with the
 // TokenType "DPoP" is worthless without a proof, which [Middleware.Client] makes.
 func (s *Session) Token() *oauth2.Token {
-	t := &s.current().tokens
-	if !t.valid(time.Now()) {
+	t := &s.current().Tokens
+	if !t.Valid(time.Now()) {
 		return nil
 	}
-	return &oauth2.Token{AccessToken: t.access, TokenType: cmp.Or(t.tokenType, "Bearer"), Expiry: t.expiry}
+	return &oauth2.Token{AccessToken: t.Access, TokenType: cmp.Or(t.Type, "Bearer"), Expiry: t.Expiry}
 }
 
 // SignedInAt returns the time of the login that began the session. When the user authenticated
 // at the provider is the claim auth_time.
-func (s *Session) SignedInAt() time.Time { return s.current().created }
+func (s *Session) SignedInAt() time.Time { return s.current().Created }
 
 // Expires returns when the session ends if it is not used again: the earliest of
 // [Options.IdleTimeout] after its cookie was last renewed, [Options.MaxLifetime] after its
 // login and, for a session that ends with its access token, the end of that. Let streams end at
 // that time.
-func (s *Session) Expires() time.Time { return s.owner.sessions.limits.end(s.current()) }
+func (s *Session) Expires() time.Time { return s.owner.sessions.Limits.End(s.current()) }
 
 // Bound reports whether the session is bound to a device, and the request has shown that it
 // comes from there: see [Options.BindDevices]. A session is not bound yet in the first moments
@@ -144,28 +145,13 @@ func (s *Session) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("provider", s.User.Provider), slog.String("subject", s.User.Subject))
 }
 
-func (s *Session) current() *record { return s.record.Load() }
+func (s *Session) current() *record.Record { return s.held.Current() }
 
 // doubt hides the session from [FromContext] if the provider has not vouched for it for
 // too long. RequireAuth does not need it: it refreshes such a session, or responds 503.
 func (s *Session) doubt() {
-	if s != nil && !s.current().vouchedFor(time.Now()) {
+	if s != nil && !s.current().VouchedFor(time.Now()) {
 		s.doubtful.Store(true)
-	}
-}
-
-// waitsNoMore notes that the request has waited for a refresh for as long as one may.
-func (s *Session) waitsNoMore(until time.Time) { s.impatient.Store(until.UnixNano()) }
-
-func (s *Session) mayWait(now time.Time) bool { return now.UnixNano() >= s.impatient.Load() }
-
-// adopt replaces the tokens by those of a later generation.
-func (s *Session) adopt(rec *record) {
-	for {
-		old := s.record.Load()
-		if rec.generation <= old.generation || s.record.CompareAndSwap(old, rec) {
-			return
-		}
 	}
 }
 
@@ -217,7 +203,7 @@ func (c *unavailableContext) Value(key any) any {
 func (m *Middleware) known(r *http.Request) (s *Session, known bool, err error) {
 	switch v := r.Context().Value(ownerKey{m}).(type) {
 	case *Session:
-		if m.sessions.grants.Ended(v.current()) { // by a handler in between
+		if m.sessions.Grants.Ended(v.current()) { // by a handler in between
 			return nil, true, nil
 		}
 		return v, true, nil

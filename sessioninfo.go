@@ -41,7 +41,7 @@ func (m *Middleware) SessionInfo(w http.ResponseWriter, r *http.Request) {
 	page.NoStore(w)
 	switch {
 	case err != nil:
-		w.Header().Set("Retry-After", retryAfter)
+		w.Header().Set("Retry-After", page.RetryAfter)
 		page.JSON(w, http.StatusServiceUnavailable, map[string]string{"error": "unavailable"})
 	case s == nil:
 		page.JSON(w, http.StatusOK, signedOut{LoginURL: m.paths.LoginURL("", m.returns.pageOf(r))})
@@ -49,9 +49,9 @@ func (m *Middleware) SessionInfo(w http.ResponseWriter, r *http.Request) {
 		rec := s.current()
 		page.JSON(w, http.StatusOK, signedIn{
 			SignedIn:    true,
-			User:        namedUser{rec.user.Provider, rec.user.Subject, rec.user.Name, rec.user.Email},
+			User:        namedUser{rec.User.Provider, rec.User.Subject, rec.User.Name, rec.User.Email},
 			ExpiresAt:   s.Expires().UTC().Truncate(time.Second),
-			Refreshable: !rec.tokens.refresh.IsZero(),
+			Refreshable: !rec.Tokens.Refresh.IsZero(),
 			Bound:       s.Bound(),
 			LogoutURL:   m.paths.Logout,
 		})

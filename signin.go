@@ -9,12 +9,13 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/flight"
+	"github.com/oauthlogin/oauthlogin/internal/flow"
+	"github.com/oauthlogin/oauthlogin/internal/record"
 )
 
 // A SignIn is a login that the provider has completed and that has no session yet. It is what
@@ -78,10 +79,10 @@ func (u *User) SetClaim(name string, value any) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("oauthlogin: claim %q: %w", name, err)
-	case len(raw) > maxClaims:
-		return fmt.Errorf("oauthlogin: claim %q: %w", name, errClaimsTooLarge)
+	case len(raw) > record.MaxClaims:
+		return fmt.Errorf("oauthlogin: claim %q: %w", name, record.ErrClaimsTooLarge)
 	}
-	switch read := newUser(known, raw); name {
+	switch read := record.NewUser(known, raw); name {
 	case "name", "preferred_username":
 		u.Name = read.Name
 	case "email", "email_verified":
@@ -116,7 +117,7 @@ func (u *User) setting(name string, text json.RawMessage) (string, claims.Object
 }
 
 // changes returns what the application has changed of a user, as claims.
-func (u *User) changes(before *User) (claims.Object, error) {
+func (u *User) changes(before *record.User) (claims.Object, error) {
 	changed := maps.Clone(u.set)
 	if changed == nil {
 		changed = claims.Object{}
@@ -139,11 +140,11 @@ func (u *User) changes(before *User) (claims.Object, error) {
 
 // onSignIn asks Options.OnSignIn about a login, and returns the record and the return path
 // that it wants.
-func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider, f *flow, rec *record) (*record, string, *Error) {
-	user := rec.user
+func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider, f *flow.Flow, rec *record.Record) (*record.Record, string, *Error) {
+	user := userOf(&rec.User)
 	user.RawClaims = bytes.Clone(user.RawClaims)
-	in := &SignIn{User: &user, ReturnTo: f.returnPath, Client: &http.Client{Transport: p.transport.WithToken(rec.tokens.access, rec.key())}}
-	if previous, _, _ := m.sessions.load(r); previous != nil && previous.vouchedFor(time.Now()) {
+	in := &SignIn{User: &user, ReturnTo: f.ReturnPath, Client: p.ClientWith(rec.Tokens.Access, rec.Key())}
+	if previous, _, _ := m.sessions.Load(r); previous != nil && previous.VouchedFor(time.Now()) {
 		in.Previous = &Session{}
 		in.Previous.init(m, r, previous)
 		in.Previous.handOut()
@@ -151,23 +152,23 @@ func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider,
 	refusal, fault := callOnSignIn(ctx, m.opts.OnSignIn, in)
 	switch {
 	case fault != nil:
-		return nil, "", m.responses.loginError(p, f.returnPath, "internal", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", fault))
+		return nil, "", m.responses.loginError(p, f.ReturnPath, "internal", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", fault))
 	case refusal != nil:
-		return nil, "", m.refused(p, f.returnPath, rec.user.Subject, refusal)
+		return nil, "", m.refused(p, f.ReturnPath, rec.User.Subject, refusal)
 	}
 	fresh := *rec
 	if in.User != nil {
-		changed, err := in.User.changes(&rec.user)
+		changed, err := in.User.changes(&rec.User)
 		if err == nil && len(changed) > 0 {
-			if fresh.extra.appClaims, err = json.Marshal(changed); err == nil {
-				fresh.user, err = fresh.withAppClaims()
+			if fresh.Extra.AppClaims, err = json.Marshal(changed); err == nil {
+				fresh.User, err = fresh.WithAppClaims()
 			}
 		}
-		if err == nil && len(fresh.user.RawClaims)+len(fresh.extra.appClaims)+len(fresh.tokens.access)+fresh.tokens.id.Size() > maxClaims {
-			err = errClaimsTooLarge
+		if err == nil && len(fresh.User.RawClaims)+len(fresh.Extra.AppClaims)+len(fresh.Tokens.Access)+fresh.Tokens.ID.Size() > record.MaxClaims {
+			err = record.ErrClaimsTooLarge
 		}
 		if err != nil {
-			failed := m.responses.loginError(p, f.returnPath, "session_too_large", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", err))
+			failed := m.responses.loginError(p, f.ReturnPath, "session_too_large", http.StatusInternalServerError, fmt.Errorf("Options.OnSignIn: %w", err))
 			failed.RetryURL = "" // it would be as large again
 			return nil, "", failed
 		}
@@ -225,32 +226,4 @@ func (m *Middleware) refused(p *provider, returnTo, subject string, refusal erro
 		failed.Title, failed.Text, failed.RetryLabel = own.Title, own.Text, own.RetryLabel
 	}
 	return failed
-}
-
-// withAppClaims returns the user of a record with what the application has set. An error
-// means that there is no such user: without it, the provider's word would stand.
-func (rec *record) withAppClaims() (User, error) {
-	if len(rec.extra.appClaims) == 0 {
-		return rec.user, nil
-	}
-	set, err := claims.Parse(rec.extra.appClaims)
-	if err != nil {
-		return User{}, err
-	}
-	known, err := claims.Parse(rec.user.RawClaims)
-	if err != nil { // Identify may have written none
-		known = claims.Object{}
-	}
-	user, err := rec.user.with(claims.Overlay(known, set))
-	if err != nil {
-		return User{}, err
-	}
-	user.Subject = rec.user.Subject // of Identify, which need not be in the claims
-	if !slices.ContainsFunc([]string{"name", "preferred_username"}, set.Has) {
-		user.Name = rec.user.Name
-	}
-	if !slices.ContainsFunc([]string{"email", "email_verified"}, set.Has) {
-		user.Email, user.EmailVerified = rec.user.Email, rec.user.EmailVerified
-	}
-	return user, nil
 }

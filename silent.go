@@ -11,9 +11,9 @@ import (
 
 	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/flow"
 	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/page"
-	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
@@ -68,7 +68,7 @@ func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
 			case ended:
 				s.over.Store(true)
 				s = nil
-			case errors.Is(failed, instances.ErrAway) && !s.current().tokens.valid(time.Now()): // as for RequireAuth
+			case errors.Is(failed, instances.ErrAway) && !s.current().Tokens.Valid(time.Now()): // as for RequireAuth
 				s.doubtful.Store(true)
 			}
 		}
@@ -98,7 +98,7 @@ func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bo
 	ctx, cancel := context.WithTimeout(r.Context(), silentWait)
 	defer cancel()
 	opts := LoginOptions{ReturnTo: returnTo, AuthParams: url.Values{"prompt": {"none"}}}
-	location, err := m.beginFlow(w, r.WithContext(ctx), p, opts, silent)
+	location, err := m.beginFlow(w, r.WithContext(ctx), p, opts, flow.Silent)
 	if err != nil {
 		failed := m.notBegun(p, opts, err)
 		m.log.Log(r.Context(), m.levelOf(failed), "oauthlogin: no silent sign-in", failed.attrs()...)
@@ -153,10 +153,4 @@ func (s *silentLogins) resume(w http.ResponseWriter, r *http.Request) {
 
 func (s *silentLogins) set(w http.ResponseWriter, value string) {
 	s.cookies.Set(w, s.cookies.Silent, value, int(silentCookieAge/time.Second))
-}
-
-// isQuiet reports whether a failed login is passed over: the user did not ask for it,
-// and gets the page as a visitor does.
-func (f *flow) isQuiet(e *Error) bool {
-	return f.silent && !errors.Is(e.err, protocol.ErrMixUp)
 }

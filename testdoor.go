@@ -21,7 +21,7 @@ func init() {
 		return middleware.(*Middleware).withUser(r, user.(User))
 	}
 	testdoor.ShortenBoundCookies = func(middleware any, life time.Duration) {
-		middleware.(*Middleware).bindings.sealer.Life = life
+		middleware.(*Middleware).bindings.ShortenCookies(life)
 	}
 }
 
@@ -41,7 +41,7 @@ func (m *Middleware) withUser(r *http.Request, user User) (*http.Request, error)
 	case user.Subject == "":
 		return nil, fmt.Errorf("oauthlogin: User.Subject is empty")
 	}
-	user.Issuer = cmp.Or(user.Issuer, p.issuer)
+	user.Issuer = cmp.Or(user.Issuer, p.UserIssuer())
 	if len(user.RawClaims) == 0 {
 		user.RawClaims = standardClaims(&user)
 	} else if _, err := claims.Parse(user.RawClaims); err != nil {
@@ -52,8 +52,8 @@ func (m *Middleware) withUser(r *http.Request, user User) (*http.Request, error)
 	if p.Issuer != "" { // a Policy with MaxAge or ACR asks for an ID token
 		t.ID = "e30." + base64.RawURLEncoding.EncodeToString(user.RawClaims) + ".e30"
 	}
-	rec := newRecord(p, user, t)
-	rec.written = now
+	rec := p.NewRecord(user.person(), t)
+	rec.Written = now
 	ctx := &sessionContext{Context: r.Context()}
 	ctx.session.init(m, r, rec)
 	return r.WithContext(ctx), nil

@@ -49,26 +49,26 @@ var agreementMutants = []mutant{
 	},
 	{
 		name: "a logout leaves a session alone that cannot be told", file: "logout.go",
-		old: "			rec, proven = m.sessions.carried(r)\n", new: "			rec, proven = nil, false\n",
+		old: "			rec, proven = m.sessions.Carried(r)\n", new: "			rec, proven = nil, false\n",
 		tests: "TestCoordinatorEndsWhatCannotBeTold",
 	},
 	{
 		name: "a login leaves a session alone that cannot be told", file: "callback.go",
-		old: "old, proven = m.sessions.carried(r); old != nil && (!proven || old.isOf(rec))", new: "old, proven = nil, false; proven",
+		old: "old, proven = m.sessions.Carried(r); old != nil && (!proven || old.IsOf(rec))", new: "old, proven = nil, false; proven",
 		tests: "TestCoordinatorEndsWhatCannotBeTold",
 	},
 	{
-		name: "a stored session that changes is not deleted", file: "store.go",
+		name: "a stored session that changes is not deleted", file: "internal/vault/engine.go",
 		old: "		case !removed: // another request has saved it meanwhile\n			continue\n", new: "		case !removed:\n			return nil\n",
 		tests: "TestNewStoreSaveDuringDelete",
 	},
 	{
-		name: "a store keeps what it saved of an ended session", file: "sessions.go",
-		old: "_, creates := s.vault.(*storeVault); creates {", new: "_, creates := s.vault.(*storeVault); false && creates {",
+		name: "a store keeps what it saved of an ended session", file: "internal/active/sessions.go",
+		old: "_, creates := s.vault.(*vault.Store); creates {", new: "_, creates := s.vault.(*vault.Store); false && creates {",
 		tests: "TestCoordinatorLogoutDuringGorillaSave",
 	},
 	{
-		name: "a pause keeps a refused session", file: "refresh.go",
+		name: "a pause keeps a refused session", file: "internal/tokens/refresh.go",
 		old: "errors.Is(err, instances.ErrPaused) && refused != nil:", new: "errors.Is(err, instances.ErrPaused) && refused != nil && false:",
 		tests: "TestCoordinatorRefusalEndsWithToken",
 	},

@@ -85,7 +85,7 @@ var backChannelMutants = []mutant{
 	},
 	{
 		name: "jti is not told apart by client", file: "backchannel.go",
-		old: "id := string(p.tag[:]) + token.ID", new: "id := token.Issuer + token.ID",
+		old: "id := string(p.Tag[:]) + token.ID", new: "id := token.Issuer + token.ID",
 		tests: "TestBackChannelLogoutAtSeveralProviders",
 	},
 	{
@@ -130,12 +130,12 @@ var backChannelMutants = []mutant{
 	},
 	{
 		name: "sessions have no sid", file: "callback.go",
-		old: `rec.extra.sid = signed.String("sid")`, new: `rec.extra.sid = signed.String("no sid")`,
+		old: `rec.Extra.SID = signed.String("sid")`, new: `rec.Extra.SID = signed.String("no sid")`,
 		tests: "TestBackChannelLogout|TestBackChannelLogoutBySIDOfTheLogin",
 	},
 	{
-		name: "sessions have no mark of their sid", file: "record.go",
-		old: "		rec.extra.sidMark = grants.MarkOf(owner, at)\n", new: "		grants.MarkOf(owner, at)\n",
+		name: "sessions have no mark of their sid", file: "internal/record/record.go",
+		old: "		rec.Extra.SIDMark = markOf(owner, at)\n", new: "		markOf(owner, at)\n",
 		tests: "TestBackChannelLogoutOfASIDThatComesAgain|TestBackChannelLogoutDuringLogin",
 	},
 	{
@@ -150,7 +150,7 @@ var backChannelMutants = []mutant{
 	},
 	{
 		name: "the moment of a login comes after its tokens", file: "callback.go",
-		old: "	rec.markAt(moment, m.sessions.grants)\n", new: "	moment = m.sessions.grants.Moment()\n	rec.markAt(moment, m.sessions.grants)\n",
+		old: "	rec.MarkAt(moment, m.sessions.Grants.MarkOf)\n", new: "	moment = m.sessions.Grants.Moment()\n	rec.MarkAt(moment, m.sessions.Grants.MarkOf)\n",
 		tests: "TestBackChannelLogoutDuringLogin",
 	},
 }

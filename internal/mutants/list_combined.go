@@ -3,48 +3,48 @@ package main
 // combinedMutants break what holds when several capabilities meet.
 var combinedMutants = []mutant{
 	{
-		name: "user info is read for a policy beside a rotation", file: "userinfo.go",
-		old: "latest, ended := turn.Keep(ctx, &fresh, func(context.Context) {})", new: "turn.Leave()\n	defer turn.GiveUp(ctx)\n	latest, ended := &fresh, !f.sessions.grants.Refreshed(&fresh, fresh.written)",
+		name: "user info is read for a policy beside a rotation", file: "internal/tokens/userinfo.go",
+		old: "latest, ended := turn.Keep(ctx, fresh, func(context.Context) {})", new: "turn.Leave()\n	defer turn.GiveUp(ctx)\n	latest, ended := fresh, !f.sessions.Grants.Refreshed(fresh, fresh.Written)",
 		tests: "TestCoordinatorPolicyReadsUserInfoDuringRotation",
 	},
 	{
-		name: "claims for which cookies have no room are kept", file: "userinfo.go",
-		old: "err = f.sessions.checkSize(&fresh)", new: "err = nil",
+		name: "claims for which cookies have no room are kept", file: "internal/tokens/userinfo.go",
+		old: "err = f.sessions.CheckSize(fresh)", new: "err = nil",
 		tests: "TestPolicyReadsTooMuchUserInfo",
 	},
 	{
-		name: "refreshes read claims for which cookies have no room", file: "userinfo.go",
-		old: "fresh.extra.userInfo, fresh.extra.settled = false, true", new: "fresh.extra.userInfo, fresh.extra.settled = true, false",
+		name: "refreshes read claims for which cookies have no room", file: "internal/tokens/userinfo.go",
+		old: "fresh.Extra.UserInfo, fresh.Extra.Settled = false, true", new: "fresh.Extra.UserInfo, fresh.Extra.Settled = true, false",
 		tests: "TestPolicyReadsTooMuchUserInfo",
 	},
 	{
-		name: "claims that are too large for a login end the session at its refresh", file: "userinfo.go",
-		old: "|| errors.Is(err, errClaimsTooLarge)", new: "",
+		name: "claims that are too large for a login end the session at its refresh", file: "internal/tokens/userinfo.go",
+		old: "|| errors.Is(err, record.ErrClaimsTooLarge)", new: "",
 		tests: "TestPolicyReadsTooMuchUserInfo",
 	},
 	{
-		name: "a user is denied what user info has not said yet", file: "userinfo.go",
+		name: "a user is denied what user info has not said yet", file: "policy.go",
 		old: "		return r, s, err\n", new: "		return r, s, nil\n",
 		tests: "TestPolicyWaitsForUserInfo|TestCoordinatorAwayForPolicyThatReadsUserInfo",
 	},
 	{
-		name: "a refused login revokes the grant of a bound session", file: "sessions.go",
-		old: "	if err == nil && rec == nil {\n		rec = s.unproven(r)\n	}\n", new: "",
+		name: "a refused login revokes the grant of a bound session", file: "internal/active/sessions.go",
+		old: "	if err == nil && rec == nil {\n		rec = s.Unproven(r)\n	}\n", new: "",
 		tests: "TestRefusedLoginBesideBoundSession",
 	},
 	{
-		name: "tokens of resources are kept longer than their session", file: "resourcetokens.go",
+		name: "tokens of resources are kept longer than their session", file: "internal/tokens/resources.go",
 		old: "end.Before(until)", new: "end.IsZero()",
 		tests: "TestCoordinatorKeepsNoResourceTokenOfOverSessions",
 	},
 	{
-		name: "a browser that cannot renew while the Coordinator is away is signed out", file: "sessions.go",
-		old: "s.grants.WasAway(now) && device.RenewalFailed(r.Header)", new: "device.RenewalFailed(r.Header) && now.IsZero()",
+		name: "a browser that cannot renew while the Coordinator is away is signed out", file: "internal/active/sessions.go",
+		old: "s.Grants.WasAway(now) && device.RenewalFailed(r.Header)", new: "device.RenewalFailed(r.Header) && now.IsZero()",
 		tests: "TestBoundRequestsWithoutTheCoordinator",
 	},
 	{
-		name: "a copy of the cookies says that it cannot renew", file: "sessions.go",
-		old: "if s.grants.WasAway(now) && device", new: "if device",
+		name: "a copy of the cookies says that it cannot renew", file: "internal/active/sessions.go",
+		old: "if s.Grants.WasAway(now) && device", new: "if device",
 		tests: "TestBoundRequestsWithoutTheCoordinator",
 	},
 }

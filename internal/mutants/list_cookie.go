@@ -8,7 +8,7 @@ var cookieMutants = []mutant{
 		packages: "./internal/cookies .", tests: "TestAttributes|TestCookieAttributes",
 	},
 	{
-		name: "the cookie of a store is readable by scripts", file: "gorilla.go",
+		name: "the cookie of a store is readable by scripts", file: "internal/vault/store.go",
 		old: "HttpOnly: true, ", new: "",
 		tests: "TestStoreSessionsBeginAndEnd",
 	},
@@ -18,7 +18,7 @@ var cookieMutants = []mutant{
 		packages: "./internal/cookies .", tests: "TestAttributes|TestCookieAttributes",
 	},
 	{
-		name: "the cookie of a store goes to other sites", file: "gorilla.go",
+		name: "the cookie of a store goes to other sites", file: "internal/vault/store.go",
 		old: "SameSite: http.SameSiteLaxMode", new: "SameSite: http.SameSiteNoneMode",
 		tests: "TestStoreSessionsBeginAndEnd",
 	},
@@ -58,7 +58,7 @@ var cookieMutants = []mutant{
 		packages: "./internal/cookies .", tests: "TestTheOneThatOpensCounts|TestTwoCookiesOfOneName",
 	},
 	{
-		name: "a store takes the first of two session cookies", file: "gorilla.go",
+		name: "a store takes the first of two session cookies", file: "internal/vault/store.go",
 		old: "if v.cookies.SentTwice(r) {", new: "if false {",
 		packages: "./internal/adversarial", tests: "TestSessionThatIsThereTwice",
 	},
@@ -68,8 +68,8 @@ var cookieMutants = []mutant{
 		tests: "TestSessionsAndFlowsHaveKeysOfTheirOwn",
 	},
 	{
-		name: "cookies of another client are accepted", file: "providers.go",
-		old: `config.Name, p.issuer, config.OAuth2.ClientID)`, new: `config.Name, p.issuer, "")`,
+		name: "cookies of another client are accepted", file: "internal/identity/source.go",
+		old: `config.Name, config.Issuer, config.ClientID)`, new: `config.Name, config.Issuer, "")`,
 		packages: "./internal/adversarial", tests: "TestCookieOfAnotherApplication",
 	},
 	{

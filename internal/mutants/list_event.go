@@ -4,18 +4,18 @@ package main
 var eventMutants = []mutant{
 	{
 		name: "a login has no duration", file: "callback.go",
-		old:      "Subject: rec.user.Subject, Duration: since(f.started)})",
-		new:      "Subject: rec.user.Subject})",
+		old:      "Subject: rec.User.Subject, Duration: since(f.Started)})",
+		new:      "Subject: rec.User.Subject})",
 		packages: ".", tests: "TestEventDetails",
 	},
 	{
-		name: "a refresh that ends a session does not say so", file: "refresh.go",
-		old: "Err: err, Ended: true, Duration: since(began)}", new: "Err: err, Duration: since(began)}",
+		name: "a refresh that ends a session does not say so", file: "internal/tokens/refresh.go",
+		old: "f.events.RefreshFailed(ctx, old, err, true, ", new: "f.events.RefreshFailed(ctx, old, err, false, ",
 		packages: ".", tests: "TestEventDetails",
 	},
 	{
-		name: "a failed refresh has no duration", file: "refresh.go",
-		old: "Err: err, Duration: since(began)}", new: "Err: err}",
+		name: "a failed refresh has no duration", file: "event.go",
+		old: "Err: err, Ended: ended, Duration: took}", new: "Err: err, Ended: ended}",
 		packages: ".", tests: "TestEventDetails",
 	},
 	{

@@ -28,13 +28,13 @@ var firstDayMutants = []mutant{
 		tests: "TestOnSignInFailsSilently",
 	},
 	{
-		name: "a login that starts anew forgets its parameters", file: "flow.go",
-		old: "if kind != silent && len(opts.AuthParams.Encode()) <= maxFlowParams {", new: "if false {",
+		name: "a login that starts anew forgets its parameters", file: "internal/flow/flow.go",
+		old: "if kind != Silent && len(want.Params.Encode()) <= maxParams {", new: "if false {",
 		tests: "TestLateLoginKeepsItsParameters|TestLateLoginWithAnotherAccount",
 	},
 	{
-		name: "a flow keeps parameters of any length", file: "flow.go",
-		old: "len(opts.AuthParams.Encode()) <= maxFlowParams {", new: "len(opts.AuthParams.Encode()) <= 100*maxFlowParams {",
+		name: "a flow keeps parameters of any length", file: "internal/flow/flow.go",
+		old: "len(want.Params.Encode()) <= maxParams {", new: "len(want.Params.Encode()) <= 100*maxParams {",
 		tests: "TestLateLoginKeepsItsParameters",
 	},
 	{
@@ -43,12 +43,12 @@ var firstDayMutants = []mutant{
 		tests: "TestStepUpRequestsTheStricterAge",
 	},
 	{
-		name: "a step-up is of any provider", file: "stepup.go",
-		old: "EncodeToString(p.tag[:])", new: "EncodeToString(p.tag[:0])",
+		name: "a step-up is of any provider", file: "internal/flow/stepup.go",
+		old: "EncodeToString(provider[:])", new: "EncodeToString(provider[:0])",
 		tests: "TestStepUpURLIsOfOneProviderAndADay",
 	},
 	{
-		name: "a step-up is good for a year", file: "stepup.go",
+		name: "a step-up is good for a year", file: "internal/flow/stepup.go",
 		old: "time.Since(at) > stepUpAge {", new: "time.Since(at) > 365*stepUpAge {",
 		tests: "TestStepUpURLIsOfOneProviderAndADay",
 	},
@@ -59,7 +59,7 @@ var firstDayMutants = []mutant{
 	},
 	{
 		name: "a login that is refused revokes the grant of a session", file: "callback.go",
-		old: "m.sessions.ofSameUser(r, rec); err != nil || old != nil {", new: "m.sessions.ofSameUser(r, rec); err != nil {\n		_ = old",
+		old: "m.sessions.OfSameUser(r, rec); err != nil || old != nil {", new: "m.sessions.OfSameUser(r, rec); err != nil {\n		_ = old",
 		tests: "TestRefusedLoginIsRevoked",
 	},
 }

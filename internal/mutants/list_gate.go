@@ -49,12 +49,12 @@ var gateMutants = []mutant{
 	},
 	{
 		name: "the application may change who signs in", file: "signin.go",
-		old: "	fresh := *rec\n", new: "	fresh := *rec\n	fresh.user.Subject = in.User.Subject\n",
+		old: "	fresh := *rec\n", new: "	fresh := *rec\n	fresh.User.Subject = in.User.Subject\n",
 		tests: "TestOnSignInEnriches",
 	},
 	{
-		name: "refreshes bring back claims that the application has set", file: "refresh.go",
-		old: "if fresh.user, err = fresh.withAppClaims(); err != nil {", new: "if _, err = fresh.withAppClaims(); err != nil {",
+		name: "refreshes bring back claims that the application has set", file: "internal/identity/refresh.go",
+		old: "if fresh.User, err = fresh.WithAppClaims(); err != nil {", new: "if _, err = fresh.WithAppClaims(); err != nil {",
 		tests: "TestOnSignInEnriches",
 	},
 	{
@@ -73,32 +73,32 @@ var gateMutants = []mutant{
 		tests: "TestLogoutRefused",
 	},
 	{
-		name: "a claim that is missing is granted", file: "policy.go",
-		old: `			f.lacks = "claim " + strconv.Quote(name)` + "\n", new: "",
+		name: "a claim that is missing is granted", file: "internal/record/facts.go",
+		old: `			f.Lacks = "claim " + strconv.Quote(name)` + "\n", new: "",
 		tests: "TestPolicyClaims",
 	},
 	{
-		name: "a policy believes an unverified e-mail address", file: "policy.go",
+		name: "a policy believes an unverified e-mail address", file: "internal/record/user.go",
 		old: "if !u.EmailVerified || !slices.Contains(claimed, u.Email) {", new: "if !slices.Contains(claimed, u.Email) {",
 		tests: "TestPolicyBelievesVerifiedEmailAlone",
 	},
 	{
 		name: "handlers share the claims of cached sessions", file: "session.go",
-		old: "bytes.Clone(s.shown.user.RawClaims)", new: "append(s.shown.user.RawClaims, bytes.Clone(nil)...)",
+		old: "bytes.Clone(s.shown.User.RawClaims)", new: "append(s.shown.User.RawClaims, bytes.Clone(nil)...)",
 		tests: "TestHandlersCannotChangeCachedSessions",
 	},
 	{
-		name: "a policy judges by claims from before a refresh", file: "policy.go",
-		old: "f.policy == p && f.record == rec {", new: "f.policy == p {",
+		name: "a policy judges by claims from before a refresh", file: "internal/record/facts.go",
+		old: "f.policy == policy && f.record == rec {", new: "f.policy == policy {",
 		tests: "TestPolicySeesLaterClaims|TestPolicyReadsUserInfo",
 	},
 	{
-		name: "a policy judges by what another wants to know", file: "policy.go",
-		old: "f.policy == p && f.record == rec {", new: "f.record == rec {",
+		name: "a policy judges by what another wants to know", file: "internal/record/facts.go",
+		old: "f.policy == policy && f.record == rec {", new: "f.record == rec {",
 		tests: "TestPolicySeesLaterClaims",
 	},
 	{
-		name: "policies read the claims for each request", file: "policy.go",
+		name: "policies read the claims for each request", file: "internal/record/facts.go",
 		old: "	rec.known.Store(f) // of two at once, one is read again\n", new: "",
 		tests: "TestAllocations",
 	},

@@ -133,13 +133,13 @@ var instanceMutants = []mutant{
 		packages: ". ./internal/instances", tests: "TestCoordinatorSlow|TestEngineThatHangs",
 	},
 	{
-		name: "records are not sealed for the Coordinator", file: "sessions.go",
-		old: "	return s.shared.Seal(key, s.bindings.complete(rec).pack(time.Now()))\n", new: "	return string(s.bindings.complete(rec).pack(time.Now())), nil\n",
+		name: "records are not sealed for the Coordinator", file: "internal/active/open.go",
+		old: "	return s.shared.Seal(key, s.bindings.Complete(rec).Pack(time.Now()))\n", new: "	return string(s.bindings.Complete(rec).Pack(time.Now())), nil\n",
 		tests: "TestCoordinatorSeesNoSecrets|TestCoordinatorOneRefresh",
 	},
 	{
-		name: "a value that was moved to another key opens", file: "store.go",
-		old: "	value, err := v.sessions.shared.Seal(key, []byte(sealed))", new: "	value, err := v.sessions.shared.Seal(\"\", []byte(sealed))",
+		name: "a value that was moved to another key opens", file: "internal/vault/engine.go",
+		old: "	value, err := v.sealer.Seal(key, []byte(sealed))", new: "	value, err := v.sealer.Seal(\"\", []byte(sealed))",
 		tests: "TestNewStoreMovedValue",
 	},
 	{
@@ -148,7 +148,7 @@ var instanceMutants = []mutant{
 		tests: "TestCoordinatorSeesNoSecrets",
 	},
 	{
-		name: "a code goes out at every instance", file: "flow.go",
+		name: "a code goes out at every instance", file: "internal/flow/flows.go",
 		old: "	return first || err != nil //", new: "	return true || first || err != nil //",
 		tests: "TestCoordinatorCallbackOnce",
 	},
@@ -158,8 +158,8 @@ var instanceMutants = []mutant{
 		tests: "TestCoordinatorBackChannelLogout",
 	},
 	{
-		name: "a save creates a stored session again", file: "store.go",
-		old: "		if old == nil {\n			return errSessionEnded\n		}\n", new: "",
+		name: "a save creates a stored session again", file: "internal/vault/engine.go",
+		old: "		if old == nil {\n			return instances.ErrEnded\n		}\n", new: "",
 		tests: "TestNewStoreLogoutDuringSave",
 	},
 	{
@@ -169,7 +169,7 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "Close does not wait for refreshes", file: "middleware.go",
-		old: "errors.Join(m.refreshes.flights.Idle(ctx), m.resources.flights.Idle(ctx))", new: "m.resources.flights.Idle(ctx)",
+		old: "errors.Join(m.refreshes.Idle(ctx), m.resources.Idle(ctx))", new: "m.resources.Idle(ctx)",
 		tests: "TestClose",
 	},
 }

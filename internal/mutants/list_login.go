@@ -4,18 +4,18 @@ package main
 var loginMutants = []mutant{
 	{
 		name: "state need not be this browser's", file: "callback.go",
-		old:   "	f := m.flows.find(r, name, response.State)\n",
-		new:   "	f := m.flows.find(r, name, response.State)\n	if f == nil {\n		f = &flow{provider: m.providers[0].tag, state: response.State, verifier: protocol.RandomToken(), want: protocol.Authentication{Nonce: protocol.RandomToken(), MaxAge: -1}, started: time.Now(), returnPath: \"/\"}\n	}\n",
+		old:   "	f := m.flows.Find(r, name, response.State)\n",
+		new:   "	f := m.flows.Find(r, name, response.State)\n	if f == nil {\n		f = &flow.Flow{Provider: m.providers[0].Tag, State: response.State, Verifier: protocol.RandomToken(), Want: protocol.Authentication{Nonce: protocol.RandomToken(), MaxAge: -1}, Started: time.Now(), ReturnPath: \"/\"}\n	}\n",
 		tests: "TestCallbackRefuses|TestNoCookiesNoLoop",
 	},
 	{
 		name: "a flow is good twice", file: "callback.go",
-		old: "case !m.flows.finish(r.Context(), f):", new: "case m.flows.finish(r.Context(), f) && false:",
+		old: "case !m.flows.Finish(r.Context(), f):", new: "case m.flows.Finish(r.Context(), f) && false:",
 		tests: "TestCallbackAgain",
 	},
 	{
 		name: "a flow never expires", file: "callback.go",
-		old: "case f.expired(time.Now()):", new: "case false:",
+		old: "case f.Expired(time.Now()):", new: "case false:",
 		tests: "TestFlowExpires",
 	},
 	{

@@ -14,8 +14,8 @@ var newcomerMutants = []mutant{
 		packages: "./internal/weburl .", tests: "TestHome|TestHomePathOfRequests",
 	},
 	{
-		name: "a return path that fits no cookie leaves the prefix", file: "flow.go",
-		old: "short.returnPath = fs.paths.Home", new: "short.returnPath = \"/\"",
+		name: "a return path that fits no cookie leaves the prefix", file: "internal/flow/flows.go",
+		old: "short.ReturnPath = fs.home", new: "short.ReturnPath = \"/\"",
 		tests: "TestHomePath",
 	},
 	{

@@ -9,8 +9,8 @@ var outputMutants = []mutant{
 	},
 	{
 		name: "the token is logged", file: "callback.go",
-		old:      "	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject, Duration: since(f.started)})\n",
-		new:      "	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.user.Provider, Subject: rec.user.Subject, Duration: since(f.started)})\n	m.log.Debug(\"signed in\", \"token\", rec.tokens.access)\n",
+		old:      "	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.User.Provider, Subject: rec.User.Subject, Duration: since(f.Started)})\n",
+		new:      "	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.User.Provider, Subject: rec.User.Subject, Duration: since(f.Started)})\n	m.log.Debug(\"signed in\", \"token\", rec.Tokens.Access)\n",
 		packages: "./internal/adversarial", tests: "TestNoSecrets",
 	},
 	{

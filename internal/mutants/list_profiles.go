@@ -93,18 +93,18 @@ var profileMutants = []mutant{
 		packages: "./internal/protocol .", tests: "TestBoundTokenType|TestDPoPTokenType",
 	},
 	{
-		name: "a bound token is sent as a bearer token", file: "record.go",
-		old: "return dpop.KeyOf(rec.extra.dpopKey)", new: "return dpop.KeyOf(rec.extra.dpopKey[:0])",
+		name: "a bound token is sent as a bearer token", file: "internal/record/record.go",
+		old: "return dpop.KeyOf(rec.Extra.DPoPKey)", new: "return dpop.KeyOf(rec.Extra.DPoPKey[:0])",
 		packages: ". ./internal/adversarial", tests: "TestDPoP|TestBoundTokensAreNotDowngraded",
 	},
 	{
 		name: "the key is not kept in the session", file: "callback.go",
-		old: "	rec.extra.dpopKey = f.dpopKey\n", new: "",
+		old: "	rec.Extra.DPoPKey = f.DPoPKey\n", new: "",
 		tests: "TestDPoP",
 	},
 	{
-		name: "a nonce that is wanted causes a refresh", file: "client.go",
-		old: "len(token.rec.extra.dpopKey) == 0 || code", new: "true || code",
+		name: "a nonce that is wanted causes a refresh", file: "internal/tokens/calls.go",
+		old: "len(token.rec.Extra.DPoPKey) == 0 || code", new: "true || code",
 		tests: "TestProofsThatAnAPIRefuses",
 	},
 	{

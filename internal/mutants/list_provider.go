@@ -94,8 +94,8 @@ var providerMutants = []mutant{
 		packages: "./internal/claims .", tests: "TestMembers|TestUserInfoClaims",
 	},
 	{
-		name: "claims are not bounded", file: "user.go",
-		old: "size > maxClaims {", new: "size > maxClaims<<20 {",
+		name: "claims are not bounded", file: "internal/identity/login.go",
+		old: "size > record.MaxClaims {", new: "size > record.MaxClaims<<20 {",
 		tests: "TestClaimsAreBounded",
 	},
 	{

@@ -48,23 +48,23 @@ var providersMutants = []mutant{
 		tests: "TestFormPostTookTooLong",
 	},
 	{
-		name: "every provider may write true as a string", file: "user.go",
-		old: `if p.apple != nil && user.Email != ""`, new: `if user.Email != ""`,
+		name: "every provider may write true as a string", file: "internal/identity/login.go",
+		old: `if p.config.Apple && user.Email != ""`, new: `if user.Email != ""`,
 		tests: "TestEmailVerifiedAsAString",
 	},
 	{
 		name: "the name of Apple's form goes before that of the ID token", file: "user.go",
-		old: "	if rec.user.Name != \"\" {\n		return\n	}\n	name := apple", new: "	name := apple",
+		old: "	if rec.User.Name != \"\" {\n		return\n	}\n	name := apple", new: "	name := apple",
 		tests: "TestAppleNames",
 	},
 	{
-		name: "a refresh loses the name of Apple's form", file: "user.go",
-		old: "cmp.Or(user.Name, rec.extra.formName)", new: `cmp.Or(user.Name, "")`,
+		name: "a refresh loses the name of Apple's form", file: "internal/identity/login.go",
+		old: "cmp.Or(user.Name, rec.Extra.FormName)", new: `cmp.Or(user.Name, "")`,
 		tests: "TestApple",
 	},
 	{
-		name: "another user gets the name of the user before", file: "record.go",
-		old: " && rec.user.Subject == other.user.Subject", new: "",
+		name: "another user gets the name of the user before", file: "internal/record/record.go",
+		old: " && rec.User.Subject == other.User.Subject", new: "",
 		tests: "TestApple",
 	},
 	{
@@ -118,8 +118,8 @@ var providersMutants = []mutant{
 		tests: "TestMicrosoftIDTokenRefused",
 	},
 	{
-		name: "a user's issuer is the one that is configured", file: "user.go",
-		old: `user.Issuer = signed.String("iss")`, new: "user.Issuer = p.issuer",
+		name: "a user's issuer is the one that is configured", file: "internal/identity/login.go",
+		old: `user.Issuer = signed.String("iss")`, new: "user.Issuer = p.config.Issuer",
 		tests: "TestMicrosoft|TestMicrosoftUsersOfTwoTenants",
 	},
 	{
@@ -128,8 +128,8 @@ var providersMutants = []mutant{
 		tests: "TestMicrosoftRefreshFromAnotherTenant",
 	},
 	{
-		name: "a refresh may bring another issuer while keys are away", file: "refresh.go",
-		old: "(sub != old.user.Subject || iss != old.user.Issuer)", new: `(sub != old.user.Subject || iss == "")`,
+		name: "a refresh may bring another issuer while keys are away", file: "internal/identity/refresh.go",
+		old: "(sub != old.User.Subject || iss != old.User.Issuer)", new: `(sub != old.User.Subject || iss == "")`,
 		tests: "TestMicrosoftRefreshFromAnotherTenant",
 	},
 	{

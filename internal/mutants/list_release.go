@@ -18,8 +18,8 @@ var releaseMutants = []mutant{
 		tests: "TestReleases",
 	},
 	{
-		name: "a session has a new field between the others", file: "record.go",
-		old: "	rec.tokens.scope = u.String()\n", new: "	rec.tokens.scope = u.String()\n	_ = u.Uint()\n",
+		name: "a session has a new field between the others", file: "internal/record/pack.go",
+		old: "	rec.Tokens.Scope = u.String()\n", new: "	rec.Tokens.Scope = u.String()\n	_ = u.Uint()\n",
 		tests: "TestReleases",
 	},
 }

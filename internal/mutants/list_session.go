@@ -3,8 +3,8 @@ package main
 // sessionMutants break when sessions begin, go on and end.
 var sessionMutants = []mutant{
 	{
-		name: "user info brings back a claim that a refresh took away", file: "userinfo.go",
-		old: "rec.extra.userInfo || rec.extra.settled ||", new: "rec.extra.userInfo ||",
+		name: "user info brings back a claim that a refresh took away", file: "policy.go",
+		old: "rec.Extra.UserInfo || rec.Extra.Settled ||", new: "rec.Extra.UserInfo ||",
 		packages: ". ./internal/adversarial", tests: "TestPolicyReadsNoUserInfoAfterLosingClaims|TestRemovedGroupIsGoneAfterRefresh",
 	},
 	{
@@ -13,24 +13,24 @@ var sessionMutants = []mutant{
 		packages: "./internal/memory .", tests: "TestEndAll|TestSignOutUser",
 	},
 	{
-		name: "no idle limit", file: "sessions.go",
-		old: "idle >= s.idle || ", new: "",
+		name: "no idle limit", file: "internal/active/sessions.go",
+		old: "idle >= s.Idle || ", new: "",
 		tests: "TestSessionLimits",
 	},
 	{
-		name: "no absolute limit", file: "sessions.go",
-		old: "age >= l.lifetime || ", new: "",
+		name: "no absolute limit", file: "internal/record/limits.go",
+		old: "age >= l.Lifetime || ", new: "",
 		tests: "TestSessionLimits",
 	},
 	{
-		name: "a store keeps the session id at login", file: "gorilla.go",
+		name: "a store keeps the session id at login", file: "internal/vault/store.go",
 		old:   "	return v.write(w, r, sessions.NewSession(v.store, v.cookies.Session), sealed, maxAge)\n",
 		new:   "	stored, _ := v.store.New(r, v.cookies.Session)\n	return v.write(w, r, stored, sealed, maxAge)\n",
 		tests: "TestStoreSessionsBeginAndEnd",
 	},
 	{
-		name: "every request refreshes for itself", file: "refresh.go",
-		old: "rec, err := f.flights.Do(ctx, old.successor(), func(ctx context.Context) (*record, error) {\n		return", new: "rec, err := f.flights.Do(ctx, old.successor()+protocol.RandomToken(), func(ctx context.Context) (*record, error) {\n		return",
+		name: "every request refreshes for itself", file: "internal/tokens/refresh.go",
+		old: "rec, err := f.flights.Do(ctx, old.Successor(), func(ctx context.Context) (*record.Record, error) {\n		return", new: "rec, err := f.flights.Do(ctx, old.Successor()+protocol.RandomToken(), func(ctx context.Context) (*record.Record, error) {\n		return",
 		tests: "TestOneRefresh",
 	},
 	{
@@ -44,13 +44,13 @@ var sessionMutants = []mutant{
 		packages: "./internal/flight ./internal/adversarial", tests: "TestCallOutlivesCaller|TestHangUpDuringRefresh",
 	},
 	{
-		name: "a provider that is down ends sessions", file: "refresh.go",
+		name: "a provider that is down ends sessions", file: "internal/tokens/refresh.go",
 		old: "	case err != nil:\n		turn.Failed(", new: "	case err != nil:\n		grants.End(ctx, old, time.Now())\n		turn.Failed(",
 		tests: "TestOutageOfADay|TestUnseenTokensOutliveAnOutage",
 	},
 	{
-		name: "an outage of a day changes nothing", file: "sessions.go",
-		old: "now.Before(t.expiry.Add(maxOutage))", new: "now.Before(t.expiry.Add(1000*maxOutage))",
+		name: "an outage of a day changes nothing", file: "internal/record/limits.go",
+		old: "now.Before(t.Expiry.Add(maxOutage))", new: "now.Before(t.Expiry.Add(1000*maxOutage))",
 		tests: "TestOutageOfADay",
 	},
 	{
@@ -64,8 +64,8 @@ var sessionMutants = []mutant{
 		packages: "./internal/protocol .", tests: "TestRefusals|TestRefusedRefreshes",
 	},
 	{
-		name: "a refusal does not end the session with its access token", file: "refresh.go",
-		old: "return rejected || rec.tokens.expiry.IsZero() || !rec.tokens.valid(time.Now())", new: "return rejected",
+		name: "a refusal does not end the session with its access token", file: "internal/tokens/refresh.go",
+		old: "return rejected || rec.Tokens.Expiry.IsZero() || !rec.Tokens.Valid(time.Now())", new: "return rejected",
 		tests: "TestRefusedRefreshes",
 	},
 	{
@@ -74,23 +74,23 @@ var sessionMutants = []mutant{
 		packages: "./internal/protocol ./internal/adversarial", tests: "TestCheckRefreshed|TestIDTokenOfRefresh",
 	},
 	{
-		name: "a refreshed ID token of another user does not end the session", file: "refresh.go",
-		old: "	case err != nil:\n		return nil, &identityError{err}\n", new: "	case err != nil:\n		return nil, err\n",
+		name: "a refreshed ID token of another user does not end the session", file: "internal/identity/refresh.go",
+		old: "	case err != nil:\n		return nil, &Error{err}\n", new: "	case err != nil:\n		return nil, err\n",
 		packages: "./internal/adversarial", tests: "TestIDTokenOfRefresh",
 	},
 	{
-		name: "a refreshed ID token may be another user's while there are no keys", file: "refresh.go",
-		old: "(sub != old.user.Subject || iss != old.user.Issuer)", new: `(sub == "" || iss != old.user.Issuer)`,
+		name: "a refreshed ID token may be another user's while there are no keys", file: "internal/identity/refresh.go",
+		old: "(sub != old.User.Subject || iss != old.User.Issuer)", new: `(sub == "" || iss != old.User.Issuer)`,
 		tests: "TestRefreshWithoutKeys",
 	},
 	{
 		name: "a session in cookies survives its logout here", file: "logout.go",
-		old: "	return m.sessions.grants.End(r.Context(), rec, time.Now())\n", new: "	return []*record{rec}\n",
+		old: "	return m.sessions.Grants.End(r.Context(), rec, time.Now())\n", new: "	return []*record.Record{rec}\n",
 		tests: "TestLogoutDuringARefresh|TestLogoutEndsOneSession",
 	},
 	{
 		name: "a replaced session survives the logout of its successor", file: "callback.go",
-		old: "		rec.extra.lineage = old.Lineage()\n", new: "",
+		old: "		rec.Extra.Lineage = old.Lineage()\n", new: "",
 		tests: "TestReplacedSessionEndsWithItsSuccessor",
 	},
 	{

@@ -65,3 +65,7 @@ func (Discard) Header() http.Header { return http.Header{} }
 func (Discard) Write(b []byte) (int, error) { return len(b), nil }
 
 func (Discard) WriteHeader(int) {}
+
+// RetryAfter is the value of Retry-After: how many seconds a client waits before it asks
+// again.
+const RetryAfter = "5"

@@ -1,4 +1,4 @@
-package oauthlogin
+package vault
 
 import (
 	"encoding/base64"
@@ -10,29 +10,37 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
+	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 )
 
-// A storeVault keeps sessions in Options.Store, sealed as one string.
-type storeVault struct {
+// A Store keeps sessions in Options.Store, sealed as one string.
+type Store struct {
 	store   sessions.Store
 	cookies *cookies.Scheme
 	log     *slog.Logger
 	alarms  memory.Recent // what was logged as an error: strangers can cause it
 }
 
+// NewStore returns the vault of a gorilla store.
+func NewStore(scheme *cookies.Scheme, store sessions.Store, log *slog.Logger) *Store {
+	return &Store{store: store, cookies: scheme, log: log, alarms: memory.Recent{MaxAge: time.Minute}}
+}
+
 // valueKey is where a gorilla session keeps the sealed session.
 const valueKey = "oauthlogin"
 
-var errTooLargeForStore = errors.New("session is too large for Options.Store")
+// ErrTooLarge is the error of a session that is over a limit of the store.
+var ErrTooLarge = errors.New("session is too large for Options.Store")
 
-func (v *storeVault) read(r *http.Request) (cookies.Value, error) {
+func (v *Store) Read(r *http.Request) (cookies.Value, error) {
 	if v.cookies.SentTwice(r) { // a store would take the first
 		return cookies.Value{}, nil
 	}
@@ -50,19 +58,19 @@ func (v *storeVault) read(r *http.Request) (cookies.Value, error) {
 	return cookies.Whole(sealed), nil
 }
 
-func (v *storeVault) start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error {
+func (v *Store) Start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error {
 	// A new session gets a new id: nothing that was known before the login names
 	// it (session fixation).
 	return v.write(w, r, sessions.NewSession(v.store, v.cookies.Session), sealed, maxAge)
 }
 
-func (v *storeVault) replace(w http.ResponseWriter, r *http.Request, content func(string) (string, int, error)) error {
+func (v *Store) Replace(w http.ResponseWriter, r *http.Request, content func(string) (string, int, error)) error {
 	stored, err := v.store.New(r, v.cookies.Session)
 	if err != nil {
 		return fmt.Errorf("read Options.Store: %s", withoutID(stored, err))
 	}
 	if stored == nil || stored.IsNew {
-		return errSessionEnded
+		return instances.ErrEnded
 	}
 	kept, _ := stored.Values[valueKey].(string)
 	sealed, maxAge, err := content(kept)
@@ -75,7 +83,7 @@ func (v *storeVault) replace(w http.ResponseWriter, r *http.Request, content fun
 	return v.write(w, r, stored, sealed, maxAge)
 }
 
-func (v *storeVault) write(w http.ResponseWriter, r *http.Request, stored *sessions.Session, sealed string, maxAge int) error {
+func (v *Store) write(w http.ResponseWriter, r *http.Request, stored *sessions.Session, sealed string, maxAge int) error {
 	stored.Options = v.options(maxAge)
 	stored.Values = map[any]any{valueKey: sealed}
 	page.NoStore(w)
@@ -83,14 +91,14 @@ func (v *storeVault) write(w http.ResponseWriter, r *http.Request, stored *sessi
 	if err := v.store.Save(r, w, stored); err != nil {
 		// securecookie, and with it most stores, limits the size of values.
 		if text := err.Error(); strings.Contains(text, "too long") || strings.Contains(text, "too big") {
-			return fmt.Errorf("%w (%s); raise its limit, for example with its MaxLength or SetMaxLength method", errTooLargeForStore, withoutID(stored, err))
+			return fmt.Errorf("%w (%s); raise its limit, for example with its MaxLength or SetMaxLength method", ErrTooLarge, withoutID(stored, err))
 		}
 		return fmt.Errorf("save to Options.Store: %s", withoutID(stored, err))
 	}
 	return nil
 }
 
-func (v *storeVault) forget(r *http.Request) {
+func (v *Store) Forget(r *http.Request) {
 	stored, err := v.store.New(r, v.cookies.Session)
 	if err == nil && (stored == nil || stored.IsNew) || err != nil && onlyThisCookie(err) {
 		return
@@ -112,7 +120,7 @@ func (v *storeVault) forget(r *http.Request) {
 }
 
 // options are the attributes of the session cookie.
-func (v *storeVault) options(maxAge int) *sessions.Options {
+func (v *Store) options(maxAge int) *sessions.Options {
 	return &sessions.Options{Path: "/", MaxAge: maxAge, Secure: v.cookies.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 

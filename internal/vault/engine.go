@@ -1,4 +1,4 @@
-package oauthlogin
+package vault
 
 import (
 	"context"
@@ -9,53 +9,37 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/sessions"
-
 	"github.com/oauthlogin/oauthlogin/internal/cookies"
 	"github.com/oauthlogin/oauthlogin/internal/instances"
 	"github.com/oauthlogin/oauthlogin/internal/memory"
 	"github.com/oauthlogin/oauthlogin/internal/page"
+	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
-// NewStore returns server sessions in a [Coordinator], for [Options.Store]: the browser has a
-// random id, and the session is sealed with [Options.Keys] where the Coordinator has it. It is
-// also the [Options.Coordinator], if there is no other.
-//
-// A request reads its session in one round trip, so that a session that has ended is refused at
-// once everywhere, and a session may have 64 KiB of tokens and claims. While the Coordinator is
-// unreachable, such sessions are unknown: protected routes respond 503, and no session ends.
-//
-// The store is for [Options.Store] alone: its own methods return errors.
-func NewStore(c Coordinator) sessions.Store { return &coordinatorStore{c} }
-
-type coordinatorStore struct{ coordinator Coordinator }
-
-var errStoreAlone = errors.New("oauthlogin: the store of NewStore is for Options.Store alone")
-
-func (s *coordinatorStore) Get(*http.Request, string) (*sessions.Session, error) {
-	return nil, errStoreAlone
-}
-
-func (s *coordinatorStore) New(*http.Request, string) (*sessions.Session, error) {
-	return nil, errStoreAlone
-}
-
-func (s *coordinatorStore) Save(*http.Request, http.ResponseWriter, *sessions.Session) error {
-	return errStoreAlone
-}
-
-// An engineVault keeps sessions in the Coordinator of NewStore.
-type engineVault struct {
-	engine   *instances.Engine
-	sessions *activeSessions
+// An Engine keeps sessions in a Coordinator.
+type Engine struct {
+	cookies *cookies.Scheme
+	engine  *instances.Engine
+	sealer  *seal.Sealer
+	ender   Ender
 	// forgotten are ids whose sessions were to be deleted while the Coordinator was away.
 	forgotten memory.Recent
 }
 
-func newEngineVault(store *coordinatorStore, s *activeSessions) *engineVault {
-	return &engineVault{
-		engine: instances.NewEngine(store.coordinator, s.log), sessions: s,
-		forgotten: memory.Recent{MaxAge: s.lifetime, Max: 1 << 14},
+// An Ender ends sessions that could not be deleted when they were to be.
+type Ender interface {
+	// Later calls do until it returns no error.
+	Later(key string, do func(context.Context) error)
+	// EndSealed ends the session of a sealed value.
+	EndSealed(ctx context.Context, sealed string)
+}
+
+// NewEngine returns the vault of a Coordinator, in which sessions live as long as
+// lifetime at most.
+func NewEngine(scheme *cookies.Scheme, engine *instances.Engine, sealer *seal.Sealer, ender Ender, lifetime time.Duration) *Engine {
+	return &Engine{
+		cookies: scheme, engine: engine, sealer: sealer, ender: ender,
+		forgotten: memory.Recent{MaxAge: lifetime, Max: 1 << 14},
 	}
 }
 
@@ -63,19 +47,18 @@ func newEngineVault(store *coordinatorStore, s *activeSessions) *engineVault {
 const idBytes = 32
 
 // key returns the key of a request's session, "" if it has none.
-func (v *engineVault) key(r *http.Request) string {
-	scheme := v.sessions.cookies
-	if scheme.SentTwice(r) {
+func (v *Engine) key(r *http.Request) string {
+	if v.cookies.SentTwice(r) {
 		return ""
 	}
-	cookie, err := r.Cookie(scheme.Session)
+	cookie, err := r.Cookie(v.cookies.Session)
 	if err != nil || len(cookie.Value) != base64.RawURLEncoding.EncodedLen(idBytes) {
 		return ""
 	}
 	return instances.Key(instances.KindStored, cookie.Value)
 }
 
-func (v *engineVault) read(r *http.Request) (cookies.Value, error) {
+func (v *Engine) Read(r *http.Request) (cookies.Value, error) {
 	_, content, err := v.load(r)
 	if err != nil || content == "" {
 		return cookies.Value{}, err
@@ -85,7 +68,7 @@ func (v *engineVault) read(r *http.Request) (cookies.Value, error) {
 
 // load returns the value of a request's session as the Coordinator has it, and what it
 // opens to.
-func (v *engineVault) load(r *http.Request) (value []byte, content string, err error) {
+func (v *Engine) load(r *http.Request) (value []byte, content string, err error) {
 	key := v.key(r)
 	if key == "" {
 		return nil, "", nil
@@ -101,15 +84,15 @@ func (v *engineVault) load(r *http.Request) (value []byte, content string, err e
 }
 
 // open returns "" for what does not open: another instance may have other keys.
-func (v *engineVault) open(key string, value []byte) string {
-	content, _, err := v.sessions.shared.Open(key, string(value))
+func (v *Engine) open(key string, value []byte) string {
+	content, _, err := v.sealer.Open(key, string(value))
 	if err != nil {
 		return ""
 	}
 	return string(content)
 }
 
-func (v *engineVault) start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error {
+func (v *Engine) Start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error {
 	random := make([]byte, idBytes)
 	rand.Read(random)
 	id := base64.RawURLEncoding.EncodeToString(random)
@@ -124,8 +107,8 @@ func (v *engineVault) start(w http.ResponseWriter, r *http.Request, sealed strin
 	return nil
 }
 
-func (v *engineVault) write(ctx context.Context, key string, old []byte, sealed string, maxAge int) (bool, error) {
-	value, err := v.sessions.shared.Seal(key, []byte(sealed))
+func (v *Engine) write(ctx context.Context, key string, old []byte, sealed string, maxAge int) (bool, error) {
+	value, err := v.sealer.Seal(key, []byte(sealed))
 	if err != nil {
 		return false, fmt.Errorf("save to Options.Store: %w", err)
 	}
@@ -136,14 +119,14 @@ func (v *engineVault) write(ctx context.Context, key string, old []byte, sealed 
 	return swapped, nil
 }
 
-func (v *engineVault) setCookie(w http.ResponseWriter, id string, maxAge int) {
+func (v *Engine) setCookie(w http.ResponseWriter, id string, maxAge int) {
 	page.NoStore(w)
-	v.sessions.cookies.Set(w, v.sessions.cookies.Session, id, maxAge)
+	v.cookies.Set(w, v.cookies.Session, id, maxAge)
 }
 
-// replace only replaces what is there: a session that a logout has deleted meanwhile stays
+// Replace only replaces what is there: a session that a logout has deleted meanwhile stays
 // deleted.
-func (v *engineVault) replace(w http.ResponseWriter, r *http.Request, content func(string) (string, int, error)) error {
+func (v *Engine) Replace(w http.ResponseWriter, r *http.Request, content func(string) (string, int, error)) error {
 	const attempts = 4
 	key := v.key(r)
 	for range attempts {
@@ -152,7 +135,7 @@ func (v *engineVault) replace(w http.ResponseWriter, r *http.Request, content fu
 			return err
 		}
 		if old == nil {
-			return errSessionEnded
+			return instances.ErrEnded
 		}
 		sealed, maxAge, err := content(kept)
 		if err != nil {
@@ -163,7 +146,7 @@ func (v *engineVault) replace(w http.ResponseWriter, r *http.Request, content fu
 			return err
 		}
 		if swapped && w != nil {
-			cookie, _ := r.Cookie(v.sessions.cookies.Session)
+			cookie, _ := r.Cookie(v.cookies.Session)
 			v.setCookie(w, cookie.Value, maxAge)
 		}
 		if swapped {
@@ -173,18 +156,18 @@ func (v *engineVault) replace(w http.ResponseWriter, r *http.Request, content fu
 	return errChangesTooOften
 }
 
-// forget deletes the session of a request. While the Coordinator is away, this instance
+// Forget deletes the session of a request. While the Coordinator is away, this instance
 // refuses it, and it ends for all when the Coordinator is back.
-func (v *engineVault) forget(r *http.Request) {
+func (v *Engine) Forget(r *http.Request) {
 	key := v.key(r)
 	if key == "" || v.remove(r.Context(), key, false) == nil {
 		return
 	}
 	v.forgotten.Add(key, "1")
-	v.sessions.grants.Later(key, func(ctx context.Context) error { return v.remove(ctx, key, true) })
+	v.ender.Later(key, func(ctx context.Context) error { return v.remove(ctx, key, true) })
 }
 
-func (v *engineVault) remove(ctx context.Context, key string, end bool) error {
+func (v *Engine) remove(ctx context.Context, key string, end bool) error {
 	const attempts = 4
 	for range attempts {
 		value, err := v.engine.Value(ctx, key)
@@ -199,10 +182,7 @@ func (v *engineVault) remove(ctx context.Context, key string, end bool) error {
 		case !end:
 			return nil
 		}
-		sealed := cookies.Whole(v.open(key, value))
-		if o, ok := v.sessions.open(&sealed); ok {
-			v.sessions.grants.End(ctx, o.record, time.Now())
-		}
+		v.ender.EndSealed(ctx, v.open(key, value))
 		return nil
 	}
 	return errChangesTooOften

@@ -1,4 +1,4 @@
-package oauthlogin
+package record
 
 import (
 	"bytes"
@@ -13,24 +13,23 @@ import (
 )
 
 func FuzzUnpackRecord(f *testing.F) {
-	f.Add(sampleRecord().pack(time.Unix(1_700_000_000, 0)))
-	f.Add(sampleFlow().pack())
+	f.Add(sampleRecord().Pack(time.Unix(1_700_000_000, 0)))
+	f.Add(otherForm())
 	f.Add(bomb(1<<20, 1<<20))
 	f.Add([]byte{1, 0})
 	f.Add(append([]byte{2, 0}, bytes.Repeat([]byte{0xff}, 40)...))
 	for _, text := range []string{"", "opaque", "a.b", "...", "e30.e30.", "AB.AAA.AAA", "e30=.e30.e30", "QUJD\nREVG.e30.e30", "e30.e30.e\u00e9", "\x00.\xff.\x80", "a.b.c.d", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"} {
 		rec := sampleRecord()
-		rec.generation, rec.tokens.access, rec.tokens.refresh, rec.tokens.id = 7, text, seal.NewToken(text), seal.NewToken(text)
-		rec.tokens.tokenType = "DPoP"
-		rec.extra = extra{
-			issuer: text, sid: "s", appClaims: []byte(`{}`), userMark: [8]byte{1}, sidMark: [8]byte{7: 1}, deviceKey: []byte(text),
+		rec.generation, rec.Tokens.Access, rec.Tokens.Refresh, rec.Tokens.ID = 7, text, seal.NewToken(text), seal.NewToken(text)
+		rec.Tokens.Type = "DPoP"
+		rec.Extra = Extra{
+			Issuer: text, SID: "s", AppClaims: []byte(`{}`), UserMark: [8]byte{1}, SIDMark: [8]byte{7: 1}, DeviceKey: []byte(text),
 			unknown: []unknownField{{99, []byte("later")}},
 		}
-		f.Add(rec.pack(rec.created.Add(time.Hour)))
+		f.Add(rec.Pack(rec.Created.Add(time.Hour)))
 	}
-	opts := Options{}.withDefaults()
 	f.Fuzz(func(t *testing.T, packed []byte) {
-		rec, err := unpackRecord(packed)
+		rec, err := Unpack(packed)
 		if err != nil {
 			return
 		}
@@ -38,19 +37,19 @@ func FuzzUnpackRecord(f *testing.F) {
 			t.Errorf("%d bytes became %d", len(packed), size)
 		}
 		// What unpacks packs, and stays what it is. Times that no clock shows do not.
-		again, err := unpackRecord(rec.pack(rec.written))
+		again, err := Unpack(rec.Pack(rec.Written))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !ordinaryTime(rec.created, rec.written, rec.tokens.issued, rec.tokens.expiry) {
-			again.created, again.written, again.tokens.issued, again.tokens.expiry = rec.created, rec.written, rec.tokens.issued, rec.tokens.expiry
+		if !ordinaryTime(rec.Created, rec.Written, rec.Tokens.Issued, rec.Tokens.Expiry) {
+			again.Created, again.Written, again.Tokens.Issued, again.Tokens.Expiry = rec.Created, rec.Written, rec.Tokens.Issued, rec.Tokens.Expiry
 		}
 		if !reflect.DeepEqual(sameForm(again), sameForm(rec)) {
 			t.Errorf("%+v became %+v", rec, again)
 		}
-		l := limits{idle: opts.IdleTimeout, lifetime: opts.MaxLifetime}
-		l.over(rec, time.Now())
-		l.end(rec)
+		l := Limits{Idle: 24 * time.Hour, Lifetime: 7 * 24 * time.Hour}
+		l.Over(rec, time.Now())
+		l.End(rec)
 	})
 }
 

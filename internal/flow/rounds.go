@@ -1,23 +1,24 @@
-package oauthlogin
+package flow
 
 import (
 	"net/http"
 	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/record"
 	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
 const (
 	// maxRounds is how many logins may complete in a row, each within roundsAge of the
 	// one before, without the session ever coming back.
-	maxRounds = 4
+	MaxRounds = 4
 	roundsAge = time.Minute
 )
 
-// rounds counts the logins that this browser has just completed. Without the count, a
+// Rounds counts the logins that this browser has just completed. Without the count, a
 // browser that loses the session cookie would go round between the application and a
 // provider that asks no questions.
-func (fs *flows) rounds(r *http.Request) uint64 {
+func (fs *Flows) Rounds(r *http.Request) uint64 {
 	name := fs.cookies.Rounds
 	cookie, err := r.Cookie(name)
 	if err != nil {
@@ -38,11 +39,11 @@ func (fs *flows) rounds(r *http.Request) uint64 {
 	return n
 }
 
-// countRound counts a login that completed. A user's first one in a while writes no
+// CountRound counts a login that completed. A user's first one in a while writes no
 // cookie, and one with a session ends the count.
-func (fs *flows) countRound(w http.ResponseWriter, r *http.Request, rec *record, hadSession bool) {
-	again := !fs.signedIn.Add(string(rec.provider[:])+rec.extra.issuer+rec.user.Subject, "")
-	rounds := fs.rounds(r)
+func (fs *Flows) CountRound(w http.ResponseWriter, r *http.Request, rec *record.Record, hadSession bool) {
+	again := !fs.signedIn.Add(string(rec.Provider[:])+rec.Extra.Issuer+rec.User.Subject, "")
+	rounds := fs.Rounds(r)
 	switch {
 	case hadSession && rounds > 0:
 		fs.cookies.Expire(w, fs.cookies.Rounds)
@@ -54,7 +55,7 @@ func (fs *flows) countRound(w http.ResponseWriter, r *http.Request, rec *record,
 	}
 }
 
-func (fs *flows) writeRounds(w http.ResponseWriter, n uint64) {
+func (fs *Flows) writeRounds(w http.ResponseWriter, n uint64) {
 	p := seal.NewPacker()
 	p.Uint(n)
 	p.Time(time.Now())

@@ -1,0 +1,67 @@
+// Package identity is who signed in, as the tokens of a provider say: at a login, at a
+// refresh, and when user info is asked for later.
+package identity
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/oauthlogin/oauthlogin/internal/dpop"
+	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/record"
+)
+
+// A Source is where identities come from: a provider, as far as it says who signed in.
+type Source struct {
+	Tag    record.ProviderTag
+	Client *protocol.Client
+	config Config
+}
+
+// A Config says how a provider tells who signed in.
+type Config struct {
+	Name           string // of the provider
+	Issuer         string // of its users, where an ID token does not name another
+	ClientID       string
+	OpenID         bool                                                                // it issues ID tokens
+	Identify       func(ctx context.Context, client *http.Client) (record.User, error) // without ID tokens
+	AlwaysUserInfo bool                                                                // ask for user info at every login and refresh
+	Apple          bool                                                                // it writes booleans as strings
+	Transport      *protocol.Transport
+	Log            *slog.Logger
+}
+
+// New returns the source of a provider.
+func New(client *protocol.Client, config Config) *Source {
+	s := &Source{Client: client, config: config}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", config.Name, config.Issuer, config.ClientID))
+	copy(s.Tag[:], sum[:])
+	return s
+}
+
+// UserIssuer is that of users whose ID token does not name another.
+func (p *Source) UserIssuer() string { return p.config.Issuer }
+
+// ClientWith returns a client that sends an access token, which is bound to key if that is not nil.
+func (p *Source) ClientWith(accessToken string, key *dpop.Key) *http.Client {
+	return &http.Client{Transport: p.config.Transport.WithToken(accessToken, key)}
+}
+
+// NewRecord returns a new session of a user of the provider.
+func (p *Source) NewRecord(user record.User, t *protocol.Tokens) *record.Record {
+	rec := record.New(p.Tag, user, t)
+	rec.User.Provider = p.config.Name
+	if user.Issuer != p.config.Issuer {
+		rec.Extra.Issuer = user.Issuer
+	}
+	return rec
+}
+
+// Own completes the user of a record that was unpacked.
+func (p *Source) Own(rec *record.Record) {
+	rec.User.Provider, rec.User.Issuer = p.config.Name, cmp.Or(rec.Extra.Issuer, p.config.Issuer)
+}
