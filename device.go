@@ -25,11 +25,5 @@ func (m *Middleware) Device(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	m.bindings.Serve(w, r, m.sessions, func() error {
-		err := m.checkOrigin(r)
-		if origin := r.Header.Get("Origin"); err == nil && origin != "" && origin != m.paths.Origin {
-			err = errOtherOrigin
-		}
-		return err
-	})
+	m.bindings.Serve(w, r, m.sessions, func() error { return m.origins.CheckOwn(r) })
 }

@@ -60,7 +60,7 @@ func (m *Middleware) Logout(w http.ResponseWriter, r *http.Request) {
 		m.responses.methodNotAllowed(w, r, "POST")
 		return
 	}
-	if err := m.checkOrigin(r); err != nil { // Options.TrustedOrigins do not sign users out
+	if err := m.origins.Check(r); err != nil { // Options.TrustedOrigins do not sign users out
 		m.responses.fail(w, r, crossOriginError(err))
 		return
 	}

@@ -54,10 +54,9 @@ type Middleware struct {
 	hints      *hints.Hints
 	returns    *returnPaths
 	shortLived *seal.Sealer // of what lives minutes: flows, step-ups, logout states
-	// crossOrigin finds unsafe requests of other origins.
-	crossOrigin *http.CrossOriginProtection
-	serving     atomic.Bool // a request has come in
-	silent      silentLogins
+	origins    *weburl.Origins
+	serving    atomic.Bool // a request has come in
+	silent     silentLogins
 	// logoutTokens are those of BackChannelLogout.
 	logoutTokens logoutTokens
 }
@@ -93,14 +92,13 @@ func New(opts Options) (*Middleware, error) {
 	opts.Keys = nil // the sealers have what they need
 
 	m := &Middleware{
-		opts:        opts,
-		log:         opts.Logger,
-		cookies:     scheme,
-		events:      events,
-		bindings:    bindings,
-		responses:   &responder{handler: opts.ErrorHandler, log: opts.Logger, alarms: memory.Recent{MaxAge: time.Minute}, texts: newTranslations(opts.Texts, opts.Logger)},
-		shortLived:  shortLived,
-		crossOrigin: http.NewCrossOriginProtection(),
+		opts:       opts,
+		log:        opts.Logger,
+		cookies:    scheme,
+		events:     events,
+		bindings:   bindings,
+		responses:  &responder{handler: opts.ErrorHandler, log: opts.Logger, alarms: memory.Recent{MaxAge: time.Minute}, texts: newTranslations(opts.Texts, opts.Logger)},
+		shortLived: shortLived,
 	}
 	transport := protocol.NewTransport(opts.HTTPClient)
 	bounded := protocol.NewBounded(transport, opts.HTTPClient)
@@ -109,6 +107,7 @@ func New(opts Options) (*Middleware, error) {
 		m.providers = append(m.providers, newProvider(config, opts.HomePath, opts.backChannelPath(), bounded, opts.Logger))
 	}
 	m.paths = opts.paths()
+	m.origins = weburl.NewOrigins(m.paths, opts.TrustedOrigins)
 	m.returns = &returnPaths{paths: m.paths, log: opts.Logger}
 	m.responses.paths = m.paths
 	m.silent.cookies = m.cookies

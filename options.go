@@ -310,6 +310,14 @@ func (o *Options) validateSessions(faults *faultList) {
 	}
 }
 
+func (o *Options) validateTrustedOrigins(faults *faultList) {
+	for i, origin := range o.TrustedOrigins {
+		if wrong := weburl.CheckOrigin(origin); wrong != "" {
+			faults.add("TrustedOrigins[%d] %q %s", i, weburl.Shown(origin), wrong)
+		}
+	}
+}
+
 // backChannelPath is where Handler mounts BackChannelLogout.
 func (o *Options) backChannelPath() string {
 	return strings.TrimSuffix(o.LogoutPath, "/") + "/backchannel"

@@ -95,6 +95,21 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 	})
 }
 
+// admit reports whether RequireAuth goes on with a request. If it does not, it has
+// answered it.
+func (m *Middleware) admit(w http.ResponseWriter, r *http.Request) bool {
+	err := m.origins.Check(r)
+	if err == nil || m.origins.Trusts(r) {
+		return true
+	}
+	m.responses.refuse(w, r, crossOriginError(err))
+	return false
+}
+
+func crossOriginError(err error) *Error {
+	return &Error{Code: "cross_origin", Status: http.StatusForbidden, err: err}
+}
+
 // refreshIfDue refreshes the tokens of a session if it is time, and writes the
 // session's new cookie. The request that it returns has the session with new tokens.
 // Any error but [instances.ErrEnded] leaves the session as it is.

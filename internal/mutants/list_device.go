@@ -69,12 +69,12 @@ var deviceMutants = []mutant{
 	},
 	{
 		name: "pages of other origins register and renew", file: "device.go",
-		old: "	err := m.checkOrigin(r)\n", new: "	var err error\n",
+		old: "return m.origins.CheckOwn(r) })", new: "return nil })",
 		tests: "TestDeviceCallers",
 	},
 	{
-		name: "Origin does not matter if Sec-Fetch-Site is there", file: "device.go",
-		old: `err == nil && origin != "" && origin != m.paths.Origin`, new: `false && err == nil && origin != ""`,
+		name: "Origin does not matter if Sec-Fetch-Site is there", file: "internal/weburl/crossorigin.go",
+		old: `err == nil && origin != "" && origin != o.paths.Origin`, new: `false && err == nil && origin != ""`,
 		tests: "TestDeviceCallers",
 	},
 	{

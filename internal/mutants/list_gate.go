@@ -19,7 +19,7 @@ var gateMutants = []mutant{
 	},
 	{
 		name: "other sites may log users out", file: "logout.go",
-		old: "if err := m.checkOrigin(r); err != nil {", new: "if err := m.checkOrigin(r); false {",
+		old: "if err := m.origins.Check(r); err != nil {", new: "if err := m.origins.Check(r); false {",
 		tests: "TestLogoutRefused",
 	},
 	{
@@ -28,18 +28,18 @@ var gateMutants = []mutant{
 		tests: "TestCrossOriginRequests",
 	},
 	{
-		name: "the Host header is the application's origin", file: "crossorigin.go",
-		old: "public.Host = m.paths.PublicHost()", new: "",
+		name: "the Host header is the application's origin", file: "internal/weburl/crossorigin.go",
+		old: "public.Host = o.paths.PublicHost()", new: "",
 		tests: "TestCrossOriginRequests|TestPublicOriginBehindAProxy",
 	},
 	{
-		name: "the scheme of Origin does not matter", file: "crossorigin.go",
-		old: "origin != \"\" && origin != m.paths.Origin {", new: "false && origin != \"\" {",
+		name: "the scheme of Origin does not matter", file: "internal/weburl/crossorigin.go",
+		old: "== \"\" && origin != \"\" && origin != o.paths.Origin {", new: "== \"\" && false && origin != \"\" {",
 		tests: "TestCrossOriginRequests",
 	},
 	{
 		name: "trusted origins may log users out", file: "logout.go",
-		old: "if err := m.checkOrigin(r); err != nil {", new: "if err := m.checkOrigin(r); err != nil && !m.isTrusted(r) {",
+		old: "if err := m.origins.Check(r); err != nil {", new: "if err := m.origins.Check(r); err != nil && !m.origins.Trusts(r) {",
 		tests: "TestCrossOriginOwnPaths",
 	},
 	{
