@@ -109,6 +109,11 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	}
 	if failed != nil {
 		m.revokeUnused(r, p, granted)
+		if errors.Is(r.Context().Err(), context.Canceled) { // which says nothing of the provider
+			m.log.InfoContext(r.Context(), "oauthlogin: the browser left during a login", "code", failed.Code, "provider", p.Name)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		m.loginFailed(w, r, p, f, failed)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -800,5 +801,35 @@ func TestFailedProviderLeadsToTheChoice(t *testing.T) {
 				t.Errorf("%s: %d", resp.Request.URL, resp.StatusCode)
 			}
 		})
+	}
+}
+
+// A browser that leaves while the provider is asked is no failure of the provider.
+func TestBrowserLeavesDuringLogin(t *testing.T) {
+	t.Parallel()
+	var events []oauthlogin.Event
+	a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+		opts.OnEvent = func(_ context.Context, e oauthlogin.Event) { events = append(events, e) }
+	}})
+	for _, endpoint := range []oauthlogintest.Endpoint{oauthlogintest.Token, oauthlogintest.JWKS} {
+		b := a.Browser(t)
+		r := b.Request(http.MethodGet, b.CallbackURL("/login"), nil)
+		for name, value := range b.Cookies() {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		ctx, leave := context.WithCancel(r.Context())
+		a.Provider.Intercept(endpoint, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+			leave()
+			next(w, r)
+		})
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, r.WithContext(ctx))
+		a.Provider.Intercept(endpoint, nil)
+		if w.Body.Len() > 0 || len(events) > 0 {
+			t.Errorf("%v: %d %s, events %v", endpoint, w.Code, w.Body, events)
+		}
+	}
+	if log := a.Log.String(); strings.Contains(log, "level=ERROR") || strings.Count(log, "the browser left during a login") != 2 {
+		t.Error(log)
 	}
 }
