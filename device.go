@@ -1,9 +1,14 @@
 package oauthlogin
 
 import (
+	"fmt"
 	"net/http"
+	"time"
 
+	"github.com/oauthlogin/oauthlogin/internal/binding"
+	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/page"
+	"github.com/oauthlogin/oauthlogin/internal/record"
 )
 
 // Device registers keys of browsers for [Options.BindDevices] and renews bound cookies (Device
@@ -26,4 +31,18 @@ func (m *Middleware) Device(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m.bindings.Serve(w, r, m.sessions, func() error { return m.origins.CheckOwn(r) })
+}
+
+// requireBound refuses a session that is not bound to a device. The registration of a key
+// may still be under way, after which the same request goes on.
+func (m *Middleware) requireBound(w http.ResponseWriter, r *http.Request, rec *record.Record) {
+	if age := time.Since(rec.Extra.BoundAt); age < binding.RegistrationTime && browser.IsNavigation(r) && r.Method == http.MethodGet {
+		w.Header().Set("Refresh", "1")
+	}
+	e := &Error{
+		Code: "device_not_bound", Status: http.StatusForbidden, Provider: rec.User.Provider, RetryURL: m.returns.wayBack(r),
+		err: fmt.Errorf("the session of subject %q is not bound to a device, as the policy requires", rec.User.Subject),
+	}
+	m.events.denied(r, rec, e)
+	m.responses.refuse(w, r, e)
 }

@@ -13,11 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/oauthlogin/oauthlogin/internal/binding"
-	"github.com/oauthlogin/oauthlogin/internal/browser"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/instances"
-	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
 	"github.com/oauthlogin/oauthlogin/internal/record"
 )
@@ -278,42 +275,6 @@ func (p *Policy) login(rec *record.Record, params url.Values) LoginOptions {
 		Provider: rec.User.Provider, AuthParams: params,
 		Scopes: record.Union(rec.AdditionalScopes(), p.Scopes),
 	}
-}
-
-// requireBound refuses a session that is not bound to a device. The registration of a key
-// may still be under way, after which the same request goes on.
-func (m *Middleware) requireBound(w http.ResponseWriter, r *http.Request, rec *record.Record) {
-	if age := time.Since(rec.Extra.BoundAt); age < binding.RegistrationTime && browser.IsNavigation(r) && r.Method == http.MethodGet {
-		w.Header().Set("Refresh", "1")
-	}
-	e := &Error{
-		Code: "device_not_bound", Status: http.StatusForbidden, Provider: rec.User.Provider, RetryURL: m.returns.wayBack(r),
-		err: fmt.Errorf("the session of subject %q is not bound to a device, as the policy requires", rec.User.Subject),
-	}
-	m.events.denied(r, rec, e)
-	m.responses.refuse(w, r, e)
-}
-
-// forbid refuses a session. Another account may help, of the provider named: "" leads to the
-// choice of one.
-func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record.Record, provider, returnTo string, cause error) {
-	p := m.providers.byTag(rec.Provider)
-	leadsTo := slices.DeleteFunc(p.Client.LogoutOrigins(), func(origin string) bool { return origin == m.paths.Origin })
-	e := &Error{
-		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.User.Provider, Reference: newReference(), err: cause,
-		RetryURL: m.otherAccountURL(provider, returnTo), otherAccount: true,
-		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: leadsTo},
-	}
-	m.events.denied(r, rec, e)
-	m.responses.refuse(w, r, e)
-}
-
-// denied reports an error without its RetryURL, as audit logs must not have the query
-// of a request.
-func (p *reporter) denied(r *http.Request, rec *record.Record, e *Error) {
-	reported := *e
-	reported.RetryURL = ""
-	p.report(r.Context(), Event{Kind: EventDenied, Provider: rec.User.Provider, Subject: rec.User.Subject, Err: &reported})
 }
 
 // needsUserInfo reports whether user info may have a claim that the policy names and the

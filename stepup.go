@@ -58,6 +58,28 @@ func (m *Middleware) loginURLWith(opts LoginOptions, returnTo string) string {
 	return loginURL
 }
 
+// forbid refuses a session. Another account may help, of the provider named: "" leads to the
+// choice of one.
+func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record.Record, provider, returnTo string, cause error) {
+	p := m.providers.byTag(rec.Provider)
+	leadsTo := slices.DeleteFunc(p.Client.LogoutOrigins(), func(origin string) bool { return origin == m.paths.Origin })
+	e := &Error{
+		Code: "forbidden", Status: http.StatusForbidden, Provider: rec.User.Provider, Reference: newReference(), err: cause,
+		RetryURL: m.otherAccountURL(provider, returnTo), otherAccount: true,
+		signOut: &page.SignOut{Action: m.paths.Logout, LeadsTo: leadsTo},
+	}
+	m.events.denied(r, rec, e)
+	m.responses.refuse(w, r, e)
+}
+
+// denied reports an error without its RetryURL, as audit logs must not have the query
+// of a request.
+func (p *reporter) denied(r *http.Request, rec *record.Record, e *Error) {
+	reported := *e
+	reported.RetryURL = ""
+	p.report(r.Context(), Event{Kind: EventDenied, Provider: rec.User.Provider, Subject: rec.User.Subject, Err: &reported})
+}
+
 // missingScopes returns the scopes of the policy that were not granted.
 func (p *Policy) missingScopes(rec *record.Record) (missing []string) {
 	if len(p.Scopes) == 0 {

@@ -23,7 +23,7 @@ var firstDayMutants = []mutant{
 		tests: "TestSessionInfoPolledByOldBrowsers|TestFilesSetNoCookie",
 	},
 	{
-		name: "a panic of OnSignIn in a silent login is not an error", file: "callback.go",
+		name: "a panic of OnSignIn in a silent login is not an error", file: "failedlogin.go",
 		old: "|| failed.Status == http.StatusInternalServerError", new: "|| failed.Status == 0",
 		tests: "TestOnSignInFailsSilently",
 	},
@@ -58,7 +58,7 @@ var firstDayMutants = []mutant{
 		tests: "TestRefusedLoginIsRevoked",
 	},
 	{
-		name: "a login that is refused revokes the grant of a session", file: "callback.go",
+		name: "a login that is refused revokes the grant of a session", file: "failedlogin.go",
 		old: "m.sessions.OfSameUser(r, rec); err != nil || old != nil {", new: "m.sessions.OfSameUser(r, rec); err != nil {\n		_ = old",
 		tests: "TestRefusedLoginIsRevoked",
 	},
