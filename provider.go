@@ -278,7 +278,7 @@ func (p *Provider) userIssuer() string {
 // identify is Identify for a session.
 func (p *Provider) identify(ctx context.Context, client *http.Client) (record.User, error) {
 	user, err := p.Identify(ctx, client)
-	return user.person(), err
+	return user.recorded(), err
 }
 
 // sharesUsers reports whether users of two providers could not be told apart by issuer

@@ -52,7 +52,7 @@ func (m *Middleware) withUser(r *http.Request, user User) (*http.Request, error)
 	if p.Issuer != "" { // a Policy with MaxAge or ACR asks for an ID token
 		t.ID = "e30." + base64.RawURLEncoding.EncodeToString(user.RawClaims) + ".e30"
 	}
-	rec := p.NewRecord(user.person(), t)
+	rec := p.NewRecord(user.recorded(), t)
 	rec.Written = now
 	ctx := &sessionContext{Context: r.Context()}
 	ctx.session.init(m, r, rec)

@@ -57,7 +57,7 @@ func (u *User) Claims(v any) error {
 	return nil
 }
 
-// userOf returns u with the same claims, which requests share.
+// userOf returns the User of a record, with the same claims, which requests share.
 func userOf(u *record.User) User {
 	return User{
 		Provider: u.Provider, Issuer: u.Issuer, Subject: u.Subject, Name: u.Name, Email: u.Email,
@@ -65,7 +65,8 @@ func userOf(u *record.User) User {
 	}
 }
 
-func (u *User) person() record.User {
+// recorded returns u as a record keeps it.
+func (u *User) recorded() record.User {
 	return record.User{
 		Provider: u.Provider, Issuer: u.Issuer, Subject: u.Subject, Name: u.Name, Email: u.Email,
 		EmailVerified: u.EmailVerified, RawClaims: u.RawClaims,

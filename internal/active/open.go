@@ -66,17 +66,17 @@ func (s *Sessions) open(v *cookies.Value) (o opened, ok bool) {
 
 var errUnknownProvider = errors.New("session of a provider that is not configured")
 
-// Unpack returns the record of a session here.
+// Unpack returns the record of a session, if its provider is configured.
 func (s *Sessions) Unpack(packed []byte) (*record.Record, error) {
 	rec, err := record.Unpack(packed)
 	if err != nil {
 		return nil, err
 	}
-	p := s.source(rec.Provider)
-	if p == nil {
+	source := s.source(rec.Provider)
+	if source == nil {
 		return nil, errUnknownProvider
 	}
-	p.Own(rec)
+	source.Complete(rec)
 	s.bindings.Saw(rec, time.Now())
 	return rec, nil
 }
@@ -86,6 +86,8 @@ func (s *Sessions) opens(v cookies.Value) bool {
 	_, ok := s.open(&v)
 	return ok
 }
+
+// sealForInstances and openOfInstances are what other instances read.
 
 func (s *Sessions) sealForInstances(key string, rec *record.Record) (string, error) {
 	return s.shared.Seal(key, s.bindings.Complete(rec).Pack(time.Now()))

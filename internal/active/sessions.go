@@ -180,6 +180,8 @@ func (s *Sessions) OfBrowser(r *http.Request, rec *record.Record, now time.Time)
 	return o.record, s.IsPast(o.record, now) || s.Grants.Ended(o.record), nil
 }
 
+// EndSealed and Later make Sessions a [vault.Ender].
+
 func (s *Sessions) EndSealed(ctx context.Context, sealed string) {
 	v := cookies.Whole(sealed)
 	if o, ok := s.open(&v); ok {

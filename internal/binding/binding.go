@@ -101,7 +101,7 @@ func (b *Bindings) Admit(r *http.Request, sealed *record.Record, shown *Shown, r
 	return admitted, admitted != nil && len(admitted.Extra.DeviceKey) > 0 && !bytes.Equal(admitted.Extra.DeviceKey, rec.Extra.DeviceKey)
 }
 
-// judge is admit without reports. It says whether the request is the first to show the
+// judge is Admit without reports. It says whether the request is the first to show the
 // session's bound cookie.
 func (b *Bindings) judge(r *http.Request, sealed *record.Record, shown *Shown, rec *record.Record, now time.Time) (admitted *record.Record, isNew bool) {
 	cookie := b.good(r, sealed, shown, now)
@@ -136,7 +136,7 @@ func (b *Bindings) judge(r *http.Request, sealed *record.Record, shown *Shown, r
 func (b *Bindings) of(rec *record.Record) (bound memory.Binding, ok bool) {
 	x := &rec.Extra
 	sealed := len(x.DeviceKey) > 0
-	if sealed && !b.known.Disputed() { // see saw
+	if sealed && !b.known.Disputed() { // see Saw
 		return x.Binding(rec.Generation()), true
 	}
 	bound, ok = b.known.Of(rec.ID)
@@ -146,7 +146,7 @@ func (b *Bindings) of(rec *record.Record) (bound memory.Binding, ok bool) {
 	return bound, ok
 }
 
-// Refuses reports whether admit would refuse the session of a request. It tells no one.
+// Refuses reports whether Admit would refuse the session of a request. It reports no event.
 func (b *Bindings) Refuses(r *http.Request, sealed *record.Record, shown *Shown) bool {
 	if b == nil {
 		return false

@@ -128,8 +128,8 @@ func (c *call) renew(request device.Request) {
 	c.w.WriteHeader(http.StatusOK) // without a body, which would have to repeat the instructions
 }
 
-// isOver responds if the session of a binding is over, is bound to another key, or if
-// neither can be told. Otherwise it returns what is known of the session.
+// isOver responds if the session of a binding is over, is bound to another key, or if both are
+// unknown. Otherwise it returns what is known of the session.
 func (c *call) isOver(binding *device.Binding) *record.Record {
 	rec, err := c.sessions.Unpack(binding.Reference)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// maxRounds is how many logins may complete in a row, each within roundsAge of the
+	// MaxRounds is how many logins may complete in a row, each within roundsAge of the
 	// one before, without the session ever coming back.
 	MaxRounds = 4
 	roundsAge = time.Minute

@@ -40,7 +40,7 @@ func stepUpName(provider record.ProviderTag) string {
 
 var errStepUpOld = errors.New("it is more than a day old")
 
-// OpenStepUp opens what sealStepUp has sealed for a provider.
+// OpenStepUp opens what SealStepUp has sealed for a provider.
 func (fs *Flows) OpenStepUp(provider record.ProviderTag, sealed string) (params url.Values, scopes []string, err error) {
 	query := ""
 	if packed, _, err := fs.sealer.Open(stepUpName(provider), sealed); err == nil {

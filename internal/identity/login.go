@@ -15,28 +15,29 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/record"
 )
 
-// ErrTimeout is the cause of a context that has ended although the browser waits.
+// ErrTimeout is the cause of a context that ended while the browser still waits. A login then
+// goes on without user info.
 var ErrTimeout = errors.New("the callback took too long")
 
 // Authenticate returns the user that the tokens belong to, by the ID token of an OpenID
 // Connect provider and by Identify otherwise, and whether user info was read. The ID
 // token has to show what the authorization request asked for. key is what the access token
 // is bound to, if it is.
-func (p *Source) Authenticate(ctx context.Context, t *protocol.Tokens, want protocol.Authentication, key *dpop.Key) (user record.User, readInfo bool, err error) {
-	if !p.config.OpenID {
-		if user, err = p.identify(ctx, t.Access, key); err != nil {
+func (s *Source) Authenticate(ctx context.Context, t *protocol.Tokens, want protocol.Authentication, key *dpop.Key) (user record.User, readInfo bool, err error) {
+	if !s.config.OpenID {
+		if user, err = s.identify(ctx, t.Access, key); err != nil {
 			return record.User{}, false, fmt.Errorf("identify user: %w", err)
 		}
-		user.Issuer = p.config.Issuer
+		user.Issuer = s.config.Issuer
 	} else {
-		signed, payload, err := p.Client.VerifyIDToken(ctx, t.ID, t.Access)
+		signed, payload, err := s.Client.VerifyIDToken(ctx, t.ID, t.Access)
 		if err == nil {
 			err = protocol.CheckAuthentication(signed, want)
 		}
 		if err != nil {
 			return record.User{}, false, fmt.Errorf("verify ID token: %w", err)
 		}
-		if user, readInfo, err = p.withUserInfo(ctx, signed, payload, t.Access, key); err != nil {
+		if user, readInfo, err = s.withUserInfo(ctx, signed, payload, t.Access, key); err != nil {
 			return record.User{}, false, err
 		}
 		user.Issuer = signed.String("iss")
@@ -50,19 +51,19 @@ func (p *Source) Authenticate(ctx context.Context, t *protocol.Tokens, want prot
 // withUserInfo returns the user of an ID token. It reads user info too if the provider
 // has it and name or e-mail are missing, or Provider.AlwaysUserInfo says so. User info
 // that cannot be read does not fail a login whose ID token is good.
-func (p *Source) withUserInfo(ctx context.Context, signed claims.Object, payload json.RawMessage, accessToken string, key *dpop.Key) (user record.User, read bool, err error) {
-	if !p.config.AlwaysUserInfo && signed.String("name") != "" && signed.String("email") != "" {
-		return p.newUser(signed, payload), false, nil
+func (s *Source) withUserInfo(ctx context.Context, signed claims.Object, payload json.RawMessage, accessToken string, key *dpop.Key) (user record.User, read bool, err error) {
+	if !s.config.AlwaysUserInfo && signed.String("name") != "" && signed.String("email") != "" {
+		return s.newUser(signed, payload), false, nil
 	}
-	info, err := p.Client.UserInfo(ctx, accessToken, signed.String("sub"), key)
+	info, err := s.Client.UserInfo(ctx, accessToken, signed.String("sub"), key)
 	switch {
 	case errors.Is(err, protocol.ErrSubject):
 		return record.User{}, false, fmt.Errorf("read user info: %w", err)
 	case err != nil && ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrTimeout): // the browser has gone
 		return record.User{}, false, fmt.Errorf("read user info: %w", err)
 	case err != nil:
-		p.config.Log.WarnContext(ctx, "oauthlogin: reading user info failed; the login goes on with the ID token", "subject", signed.String("sub"), "error", err)
-		return p.newUser(signed, payload), true, nil
+		s.config.Log.WarnContext(ctx, "oauthlogin: reading user info failed; the login goes on with the ID token", "subject", signed.String("sub"), "error", err)
+		return s.newUser(signed, payload), true, nil
 	}
 	merged, changed := claims.Merge(signed, info)
 	if changed {
@@ -70,61 +71,61 @@ func (p *Source) withUserInfo(ctx context.Context, signed claims.Object, payload
 			return record.User{}, false, err
 		}
 	}
-	return p.newUser(merged, payload), info != nil, nil
+	return s.newUser(merged, payload), info != nil, nil
 }
 
-// ErrNoSubject refuses a user without an identifier.
-var ErrNoSubject = errors.New("the provider named no subject")
+// errNoSubject refuses a user without an identifier.
+var errNoSubject = errors.New("the provider named no subject")
 
 // identify asks Identify whose access token it is.
-func (p *Source) identify(ctx context.Context, accessToken string, key *dpop.Key) (record.User, error) {
-	user, err := p.config.Identify(ctx, p.ClientWith(accessToken, key))
+func (s *Source) identify(ctx context.Context, accessToken string, key *dpop.Key) (record.User, error) {
+	user, err := s.config.Identify(ctx, s.ClientWith(accessToken, key))
 	switch {
 	case err != nil:
 		return record.User{}, protocol.CallFailed(err)
 	case user.Subject == "":
-		return record.User{}, ErrNoSubject
+		return record.User{}, errNoSubject
 	case strings.ContainsFunc(user.Subject, unicode.IsControl):
 		return record.User{}, errors.New("the provider named a subject with control characters")
 	}
 	return user, nil
 }
 
-// newUser is the function of that name, for what the provider writes in its own way: Apple
-// may write true as "true".
-func (p *Source) newUser(c claims.Object, raw json.RawMessage) record.User {
+// newUser is [record.NewUser] for claims as the provider writes them: Apple may write true
+// as "true".
+func (s *Source) newUser(c claims.Object, raw json.RawMessage) record.User {
 	user := record.NewUser(c, raw)
-	if p.config.Apple && user.Email != "" && c.String("email_verified") == "true" {
+	if s.config.Apple && user.Email != "" && c.String("email_verified") == "true" {
 		user.EmailVerified = true
 	}
 	return user
 }
 
 // later returns the user of a session with later claims.
-func (p *Source) later(rec *record.Record, c claims.Object) (record.User, error) {
+func (s *Source) later(rec *record.Record, c claims.Object) (record.User, error) {
 	user, err := rec.User.With(c)
 	if err != nil {
 		return record.User{}, err
 	}
-	user.EmailVerified = p.newUser(c, nil).EmailVerified
+	user.EmailVerified = s.newUser(c, nil).EmailVerified
 	user.Name = cmp.Or(user.Name, rec.Extra.FormName)
 	return user, nil
 }
 
 // LaterUser returns the user of a session with the claims of user info, which never go
 // before what is signed.
-func (p *Source) LaterUser(ctx context.Context, rec *record.Record) (record.User, error) {
+func (s *Source) LaterUser(ctx context.Context, rec *record.Record) (record.User, error) {
 	known, err := claims.Parse(rec.User.RawClaims)
 	if err != nil {
 		return record.User{}, fmt.Errorf("read claims: %w", err)
 	}
-	info, err := p.Client.UserInfo(ctx, rec.Tokens.Access, rec.User.Subject, rec.Key())
+	info, err := s.Client.UserInfo(ctx, rec.Tokens.Access, rec.User.Subject, rec.Key())
 	if err != nil {
 		return record.User{}, err
 	}
 	merged, _ := claims.Merge(known, info)
 	later := *rec
-	if later.User, err = p.later(rec, merged); err != nil {
+	if later.User, err = s.later(rec, merged); err != nil {
 		return record.User{}, err
 	}
 	return later.WithAppClaims()

@@ -13,8 +13,8 @@ import (
 
 // Refresh redeems the refresh token (RFC 6749 section 6) and returns a record of the
 // next generation. A response without a refresh token leaves the old one in force.
-func (p *Source) Refresh(ctx context.Context, old *record.Record) (*record.Record, error) {
-	t, err := p.Client.Refresh(ctx, old.Tokens.Refresh.Text(), old.Key())
+func (s *Source) Refresh(ctx context.Context, old *record.Record) (*record.Record, error) {
+	t, err := s.Client.Refresh(ctx, old.Tokens.Refresh.Text(), old.Key())
 	if err != nil {
 		return nil, err
 	}
@@ -26,10 +26,10 @@ func (p *Source) Refresh(ctx context.Context, old *record.Record) (*record.Recor
 	if !t.HasScope {
 		fresh.Tokens.Scope = old.Tokens.Scope
 	}
-	if !p.config.OpenID {
+	if !s.config.OpenID {
 		return fresh, nil
 	}
-	user, err := p.refreshedUser(ctx, old, t)
+	user, err := s.refreshedUser(ctx, old, t)
 	switch {
 	case protocol.KeysUnavailable(err):
 		// The refresh token is spent: giving up its successor because keys cannot be read
@@ -56,8 +56,8 @@ func (p *Source) Refresh(ctx context.Context, old *record.Record) (*record.Recor
 // refreshedUser returns the user of a session after a refresh. It reads the new ID
 // token, if there is one, and user info if the login has read it, so that all claims are
 // of one age.
-func (p *Source) refreshedUser(ctx context.Context, old *record.Record, t *protocol.Tokens) (record.User, error) {
-	readInfo := p.config.AlwaysUserInfo || old.Extra.UserInfo
+func (s *Source) refreshedUser(ctx context.Context, old *record.Record, t *protocol.Tokens) (record.User, error) {
+	readInfo := s.config.AlwaysUserInfo || old.Extra.UserInfo
 	if t.ID == "" && !readInfo {
 		return old.User, nil
 	}
@@ -68,7 +68,7 @@ func (p *Source) refreshedUser(ctx context.Context, old *record.Record, t *proto
 	last, _ := claims.Parse(old.Tokens.ID.Payload())
 	updated := known
 	if t.ID != "" {
-		fresh, _, err := p.Client.VerifyIDToken(ctx, t.ID, t.Access)
+		fresh, _, err := s.Client.VerifyIDToken(ctx, t.ID, t.Access)
 		if err == nil {
 			err = protocol.CheckRefreshed(known, old.User.Subject, fresh)
 		}
@@ -78,17 +78,17 @@ func (p *Source) refreshedUser(ctx context.Context, old *record.Record, t *proto
 		updated, last = claims.Updated(known, last, fresh), fresh
 	}
 	if readInfo {
-		info, err := p.Client.UserInfo(ctx, t.Access, old.User.Subject, old.Key())
+		info, err := s.Client.UserInfo(ctx, t.Access, old.User.Subject, old.Key())
 		switch {
 		case errors.Is(err, protocol.ErrSubject):
 			return record.User{}, fmt.Errorf("read user info: %w", err)
 		case err != nil:
-			p.config.Log.WarnContext(ctx, "oauthlogin: reading user info failed; the claims stay as they were", "subject", old.User.Subject, "error", err)
+			s.config.Log.WarnContext(ctx, "oauthlogin: reading user info failed; the claims stay as they were", "subject", old.User.Subject, "error", err)
 		default:
 			updated, _ = claims.Merge(claims.OfLogin(last, known), info)
 		}
 	}
-	return p.later(old, updated) // what is too large for a login ends the session: old claims must not stay
+	return s.later(old, updated) // what is too large for a login ends the session: old claims must not stay
 }
 
 // An Error is a refresh that brought the tokens of another user, an ID token that

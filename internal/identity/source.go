@@ -43,25 +43,25 @@ func New(client *protocol.Client, config Config) *Source {
 	return s
 }
 
-// UserIssuer is that of users whose ID token does not name another.
-func (p *Source) UserIssuer() string { return p.config.Issuer }
+// UserIssuer is the issuer of users whose ID token does not name another.
+func (s *Source) UserIssuer() string { return s.config.Issuer }
 
 // ClientWith returns a client that sends an access token, which is bound to key if that is not nil.
-func (p *Source) ClientWith(accessToken string, key *dpop.Key) *http.Client {
-	return &http.Client{Transport: p.config.Transport.WithToken(accessToken, key)}
+func (s *Source) ClientWith(accessToken string, key *dpop.Key) *http.Client {
+	return &http.Client{Transport: s.config.Transport.WithToken(accessToken, key)}
 }
 
 // NewRecord returns a new session of a user of the provider.
-func (p *Source) NewRecord(user record.User, t *protocol.Tokens) *record.Record {
-	rec := record.New(p.Tag, user, t)
-	rec.User.Provider = p.config.Name
-	if user.Issuer != p.config.Issuer {
+func (s *Source) NewRecord(user record.User, t *protocol.Tokens) *record.Record {
+	rec := record.New(s.Tag, user, t)
+	rec.User.Provider = s.config.Name
+	if user.Issuer != s.config.Issuer {
 		rec.Extra.Issuer = user.Issuer
 	}
 	return rec
 }
 
-// Own completes the user of a record that was unpacked.
-func (p *Source) Own(rec *record.Record) {
-	rec.User.Provider, rec.User.Issuer = p.config.Name, cmp.Or(rec.Extra.Issuer, p.config.Issuer)
+// Complete fills in what a sealed record leaves out of its user, because the provider says it.
+func (s *Source) Complete(rec *record.Record) {
+	rec.User.Provider, rec.User.Issuer = s.config.Name, cmp.Or(rec.Extra.Issuer, s.config.Issuer)
 }

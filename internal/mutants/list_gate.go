@@ -89,13 +89,13 @@ var gateMutants = []mutant{
 	},
 	{
 		name: "a policy judges by claims from before a refresh", file: "internal/record/facts.go",
-		old: "f.policy == policy && f.record == rec {", new: "f.policy == policy {",
-		tests: "TestPolicySeesLaterClaims|TestPolicyReadsUserInfo",
+		old: "if first != nil && first.record != rec {", new: "if false {",
+		packages: "./internal/record .", tests: "TestFactsAreOfOneRecord|TestPolicySeesLaterClaims|TestPolicyReadsUserInfo",
 	},
 	{
 		name: "a policy judges by what another wants to know", file: "internal/record/facts.go",
-		old: "f.policy == policy && f.record == rec {", new: "f.record == rec {",
-		tests: "TestPolicySeesLaterClaims",
+		old: "if f.policy == policy {", new: "if true {",
+		packages: "./internal/record .", tests: "TestFactsAtOnce|TestPolicySeesLaterClaims",
 	},
 	{
 		name: "policies read the claims for each request", file: "internal/record/facts.go",

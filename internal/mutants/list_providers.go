@@ -49,7 +49,7 @@ var providersMutants = []mutant{
 	},
 	{
 		name: "every provider may write true as a string", file: "internal/identity/login.go",
-		old: `if p.config.Apple && user.Email != ""`, new: `if user.Email != ""`,
+		old: `if s.config.Apple && user.Email != ""`, new: `if user.Email != ""`,
 		tests: "TestEmailVerifiedAsAString",
 	},
 	{
@@ -119,7 +119,7 @@ var providersMutants = []mutant{
 	},
 	{
 		name: "a user's issuer is the one that is configured", file: "internal/identity/login.go",
-		old: `user.Issuer = signed.String("iss")`, new: "user.Issuer = p.config.Issuer",
+		old: `user.Issuer = signed.String("iss")`, new: "user.Issuer = s.config.Issuer",
 		tests: "TestMicrosoft|TestMicrosoftUsersOfTwoTenants",
 	},
 	{

@@ -59,7 +59,7 @@ var resourceMutants = []mutant{
 	},
 	{
 		name: "an instance that waited for its turn asks again", file: "internal/tokens/resources.go",
-		old: "	shared, old := x.ofInstances(ctx, to, rejected)\n	failed :=", new: "	_, old := x.ofInstances(ctx, to, rejected)\n	var shared *Resource\n	failed :=",
+		old: "	shared, old := x.ofInstances(ctx, to, rejected)\n	failed :=", new: "	_, old := x.ofInstances(ctx, to, rejected)\n	var shared *resourceToken\n	failed :=",
 		tests: "TestCoordinatorResourceWithoutRotation",
 	},
 	{
@@ -69,7 +69,7 @@ var resourceMutants = []mutant{
 	},
 	{
 		name: "a rejected token is sent again", file: "internal/tokens/resource.go",
-		old: "	return other != nil && t.Access == other.Access\n", new: "	return false\n",
+		old: "	return other != nil && t.access == other.access\n", new: "	return false\n",
 		tests: "TestResourceTokenRejected",
 	},
 	{

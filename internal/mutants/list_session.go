@@ -34,6 +34,11 @@ var sessionMutants = []mutant{
 		tests: "TestOneRefresh",
 	},
 	{
+		name: "a slower refresh takes a request back to older tokens", file: "internal/tokens/held.go",
+		old: "rec.Generation() <= old.Generation() || ", new: "",
+		packages: "./internal/tokens", tests: "TestHeldKeepsTheLatest",
+	},
+	{
 		name: "refreshed tokens are not kept for late requests", file: "internal/instances/turn.go",
 		old: "	if !t.s.Grants.Refreshed(fresh, time.Now()) {", new: "	if false {",
 		tests: "TestLostResponses|TestLateRequests",

@@ -32,9 +32,12 @@ func (rec *Record) Facts(policy any, asked map[string][]string) *Facts {
 		return rec.read(policy, asked)
 	}
 	first := rec.known.Load()
+	if first != nil && first.record != rec { // a copy of a record shares the pointer
+		first = nil
+	}
 	n := 0
 	for f := first; f != nil; f = f.next {
-		if f.policy == policy && f.record == rec { // a copy of a record shares the pointer
+		if f.policy == policy {
 			return f
 		}
 		n++
@@ -60,7 +63,7 @@ func (rec *Record) read(policy any, asked map[string][]string) *Facts {
 		f.Absent = f.Absent || absent && err == nil
 		has := known.At(name)
 		if name == "email" {
-			has = rec.User.VerifiedEmail(has)
+			has = rec.User.verifiedEmail(has)
 		}
 		switch {
 		case slices.ContainsFunc(has, func(v string) bool { return slices.Contains(values, v) }):

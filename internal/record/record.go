@@ -24,11 +24,11 @@ type Record struct {
 	Provider   ProviderTag
 	Created    time.Time // at login
 	Written    time.Time // when it was last sealed
-	User       User      // Provider follows from provider
+	User       User      // whose Provider, and often Issuer, follow from Provider
 	Tokens     Tokens
 	Extra      Extra
 
-	known *atomic.Pointer[Facts] // nil: is read each time
+	known *atomic.Pointer[Facts] // nil: the claims are read each time
 }
 
 // A ProviderTag stands for provider, client and configured name inside sealed values.
@@ -124,8 +124,8 @@ func (rec *Record) Successor() string {
 }
 
 // HasNewerToken reports whether a refresh after old has brought the access token. A later
-// generation may have it from before: a token for another API may
-// have rotated the refresh token.
+// generation may have it from before: a token for another API may have rotated the refresh
+// token.
 func (rec *Record) HasNewerToken(old *Record) bool {
 	t, before := &rec.Tokens, &old.Tokens
 	return rec.generation > old.generation && (t.Access != before.Access || t.Issued.UnixMilli() != before.Issued.UnixMilli())

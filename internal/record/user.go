@@ -81,9 +81,9 @@ func (rec *Record) WithAppClaims() (User, error) {
 	return user, nil
 }
 
-// VerifiedEmail returns, of e-mail addresses among the claims, the one that the
+// verifiedEmail returns, of e-mail addresses among the claims, the one that the
 // provider has verified: anyone can give an address of others as their own.
-func (u *User) VerifiedEmail(claimed []string) []string {
+func (u *User) verifiedEmail(claimed []string) []string {
 	if !u.EmailVerified || !slices.Contains(claimed, u.Email) {
 		return nil
 	}

@@ -99,7 +99,7 @@ func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Respo
 }
 
 // latest returns the session's latest record: a stream may outlive its session, and
-// another instance may have refreshed its
+// another instance may have refreshed its tokens.
 func (t *transport) latest(ctx context.Context) (*record.Record, error) {
 	rec := t.session.Current()
 	latest, ended, err := t.Sessions.Grants.Check(ctx, rec, time.Now())
@@ -109,7 +109,7 @@ func (t *transport) latest(ctx context.Context) (*record.Record, error) {
 	case ended || time.Since(rec.Created) >= t.Sessions.Lifetime:
 		return nil, t.NoSession
 	}
-	t.session.Adopt(latest)
+	t.session.adopt(latest)
 	return t.session.Current(), nil
 }
 
@@ -118,13 +118,13 @@ func (t *transport) latest(ctx context.Context) (*record.Record, error) {
 type apiToken struct {
 	access string
 	rec    *record.Record
-	of     *Resource // nil: it is the record's own
+	of     *resourceToken // nil: it is the record's own
 }
 
 // token returns the token for a request, a new one if that is due.
 func (t *transport) token(ctx context.Context, r *http.Request, rec *record.Record) (apiToken, error) {
 	if t.to != nil {
-		if err := t.to.MayGetToken(r); err != nil {
+		if err := t.to.mayGetToken(r); err != nil {
 			return apiToken{}, err
 		}
 		return t.resourceToken(ctx, rec, nil)
@@ -152,20 +152,20 @@ func (t *transport) inPlaceOf(ctx context.Context, rejected apiToken) (apiToken,
 	return apiToken{access: rec.Tokens.Access, rec: rec}, nil
 }
 
-func (t *transport) resourceToken(ctx context.Context, rec *record.Record, rejected *Resource) (apiToken, error) {
-	token, err := t.Resources.Token(ctx, t.session, rec, t.to, rejected)
+func (t *transport) resourceToken(ctx context.Context, rec *record.Record, rejected *resourceToken) (apiToken, error) {
+	token, err := t.Resources.token(ctx, t.session, rec, t.to, rejected)
 	if err != nil {
 		return apiToken{}, t.noToken(err)
 	}
-	return apiToken{access: token.Access, rec: rec, of: token}, nil
+	return apiToken{access: token.access, rec: rec, of: token}, nil
 }
 
 // mayReplace reports whether a token that an API rejects is replaced.
 func (t *transport) mayReplace(token apiToken) bool {
 	if token.of != nil {
-		return token.of.MayReplace()
+		return token.of.mayReplace()
 	}
-	return t.Refreshes.MayReplace(token.rec)
+	return t.Refreshes.mayReplace(token.rec)
 }
 
 // rejects reports whether a response is about the access token. A 401 response that is about
@@ -188,7 +188,7 @@ func (t *transport) send(ctx context.Context, r *http.Request, token apiToken) (
 	switch {
 	case err != nil || resp.StatusCode == http.StatusUnauthorized:
 	case token.of != nil:
-		token.of.Accept()
+		token.of.accept()
 	default:
 		t.Sessions.Grants.Accepted(token.rec)
 	}

@@ -29,8 +29,8 @@ func (h *Held) waitsNoMore(until time.Time) { h.impatient.Store(until.UnixNano()
 
 func (h *Held) mayWait(now time.Time) bool { return now.UnixNano() >= h.impatient.Load() }
 
-// Adopt replaces the tokens by those of a later generation.
-func (h *Held) Adopt(rec *record.Record) {
+// adopt replaces the tokens by those of a later generation.
+func (h *Held) adopt(rec *record.Record) {
 	for {
 		old := h.record.Load()
 		if rec.Generation() <= old.Generation() || h.record.CompareAndSwap(old, rec) {

@@ -34,7 +34,7 @@ type Reporter interface {
 	RefreshFailed(ctx context.Context, rec *record.Record, err error, ended bool, took time.Duration)
 }
 
-// NewRefreshes returns the refreshes of an instance. Tokens are refreshed that long before they
+// NewRefreshes returns the refreshes of an instance, which refresh tokens that long before they
 // expire.
 func NewRefreshes(sessions *active.Sessions, source func(record.ProviderTag) *identity.Source, before time.Duration, events Reporter, log *slog.Logger) *Refreshes {
 	return &Refreshes{source: source, sessions: sessions, events: events, log: log, before: before}
@@ -68,9 +68,9 @@ func (f *Refreshes) dueAt(issued, expiry time.Time) time.Time {
 // rejectedPause is how long a refreshed token that an API rejects is not refreshed again.
 const rejectedPause = 10 * time.Second
 
-// MayReplace reports whether a token that an API rejects is replaced. One that a refresh
+// mayReplace reports whether a token that an API rejects is replaced. One that a refresh
 // has just brought, and no API has accepted, is not: such an API rejects every token.
-func (f *Refreshes) MayReplace(rec *record.Record) bool {
+func (f *Refreshes) mayReplace(rec *record.Record) bool {
 	return !rec.Tokens.Refresh.IsZero() &&
 		(time.Since(rec.Tokens.Issued) >= rejectedPause || !f.sessions.Grants.Unproven(rec))
 }
@@ -108,7 +108,7 @@ func (f *Refreshes) Refresh(ctx context.Context, s *Held, old *record.Record, re
 	case err != nil:
 		return err
 	}
-	s.Adopt(rec)
+	s.adopt(rec)
 	return nil
 }
 
@@ -121,7 +121,7 @@ func (f *Refreshes) adoptLate(s *Held, old *record.Record) error {
 	case !latest.HasNewerToken(old):
 		return errLate
 	}
-	s.Adopt(latest)
+	s.adopt(latest)
 	return nil
 }
 
@@ -148,7 +148,6 @@ func (f *Refreshes) refreshLatest(ctx context.Context, r *http.Request, old *rec
 	if latest.Generation() > old.Generation() {
 		return latest, nil
 	}
-	p := f.source(old.Provider)
 	refused := grants.Refusal(old, time.Now())
 	if refused != nil && !endsSession(refused, old, rejected) {
 		return nil, refused
@@ -166,7 +165,7 @@ func (f *Refreshes) refreshLatest(ctx context.Context, r *http.Request, old *rec
 	if refused != nil {
 		return f.end(ctx, turn, old, began, refused)
 	}
-	fresh, err := p.Refresh(protocol.WithFence(ctx, turn.Check), old)
+	fresh, err := f.source(old.Provider).Refresh(protocol.WithFence(ctx, turn.Check), old)
 	switch {
 	case err != nil && endsSession(err, old, rejected):
 		return f.end(ctx, turn, old, began, err)

@@ -8,9 +8,9 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/seal"
 )
 
-// A Resource is an access token for one API, or why there is none now.
-type Resource struct {
-	Access         string
+// A resourceToken is an access token for one API, or why there is none now.
+type resourceToken struct {
+	access         string
 	issued, expiry time.Time
 	accepted       atomic.Bool // by the API
 
@@ -18,43 +18,43 @@ type Resource struct {
 	again time.Time // when the next may be made
 }
 
-func (t *Resource) isValid(now time.Time) bool { return t.Access != "" && now.Before(t.expiry) }
+func (t *resourceToken) isValid(now time.Time) bool { return t.access != "" && now.Before(t.expiry) }
 
-func (t *Resource) is(other *Resource) bool {
-	return other != nil && t.Access == other.Access
+func (t *resourceToken) is(other *resourceToken) bool {
+	return other != nil && t.access == other.access
 }
 
-// Accept notes that an API has accepted the token.
-func (t *Resource) Accept() { t.accepted.Store(true) }
+// accept notes that an API has accepted the token.
+func (t *resourceToken) accept() { t.accepted.Store(true) }
 
-// MayReplace is [Refreshes.MayReplace] for a token of an API.
-func (t *Resource) MayReplace() bool {
+// mayReplace is [Refreshes.mayReplace] for a token of an API.
+func (t *resourceToken) mayReplace() bool {
 	return time.Since(t.issued) >= rejectedPause || t.accepted.Load()
 }
 
 // Bytes makes a resourceToken a [memory.Sized].
-func (t *Resource) Bytes() int { return 256 + len(t.Access) }
+func (t *resourceToken) Bytes() int { return 256 + len(t.access) }
 
 // Format keeps the token out of whatever prints it.
-func (t *Resource) Format(f fmt.State, _ rune) { fmt.Fprint(f, "tokens.Resource") }
+func (t *resourceToken) Format(f fmt.State, _ rune) { fmt.Fprint(f, "tokens.resourceToken") }
 
-func (t *Resource) pack() []byte {
+func (t *resourceToken) pack() []byte {
 	p := seal.NewPacker()
-	access := seal.NewToken(t.Access)
+	access := seal.NewToken(t.access)
 	p.Token(&access)
 	p.Time(t.issued)
 	p.TimeFrom(t.issued, t.expiry)
 	return p.Pack()
 }
 
-func unpackResource(packed []byte) (*Resource, error) {
+func unpackResourceToken(packed []byte) (*resourceToken, error) {
 	u, err := seal.Unpack(packed)
 	if err != nil {
 		return nil, err
 	}
-	t := &Resource{}
+	t := &resourceToken{}
 	access := u.Token()
-	t.Access = access.Text()
+	t.access = access.Text()
 	t.issued = u.Time()
 	t.expiry = u.TimeFrom(t.issued)
 	return t, u.Err()

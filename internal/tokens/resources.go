@@ -19,8 +19,8 @@ import (
 type Resources struct {
 	refreshes *Refreshes
 	sealer    *seal.Sealer // of what other instances read
-	kept      memory.Lasting[*Resource]
-	flights   flight.Group[*Resource]
+	kept      memory.Lasting[*resourceToken]
+	flights   flight.Group[*resourceToken]
 }
 
 const (
@@ -46,10 +46,10 @@ func NewResources(refreshes *Refreshes, sealer *seal.Sealer) *Resources {
 // Idle returns when no request for a token is under way, or with the error of ctx.
 func (x *Resources) Idle(ctx context.Context) error { return x.flights.Idle(ctx) }
 
-// Token returns the token of a session for a target: the one that is kept, or a new one if
+// token returns the token of a session for a target: the one that is kept, or a new one if
 // it is time, or if an API has rejected that one. A new one that cannot be had now does not
 // keep one that is still valid from being used.
-func (x *Resources) Token(ctx context.Context, s *Held, rec *record.Record, to *Target, rejected *Resource) (*Resource, error) {
+func (x *Resources) token(ctx context.Context, s *Held, rec *record.Record, to *Target, rejected *resourceToken) (*resourceToken, error) {
 	now := time.Now()
 	kept, ok := x.kept.Get(to.key, now)
 	usable := ok && kept.isValid(now) && !kept.is(rejected)
@@ -67,9 +67,9 @@ func (x *Resources) Token(ctx context.Context, s *Held, rec *record.Record, to *
 	defer cancel()
 	name := to.key
 	if rejected != nil {
-		name += rejected.Access
+		name += rejected.access
 	}
-	fresh, err := x.flights.Do(ctx, name, func(ctx context.Context) (*Resource, error) {
+	fresh, err := x.flights.Do(ctx, name, func(ctx context.Context) (*resourceToken, error) {
 		return x.fetch(ctx, s.Request, rec, to, rejected)
 	})
 	if context.Cause(ctx) == errLate && errors.Is(err, context.DeadlineExceeded) {
@@ -85,23 +85,23 @@ func (x *Resources) Token(ctx context.Context, s *Held, rec *record.Record, to *
 		return nil, err
 	}
 	if latest, ended := x.refreshes.sessions.Grants.Latest(rec); !ended {
-		s.Adopt(latest)
+		s.adopt(latest)
 	}
 	return fresh, nil
 }
 
-func (x *Resources) dueAt(t *Resource) time.Time {
+func (x *Resources) dueAt(t *resourceToken) time.Time {
 	return x.refreshes.dueAt(t.issued, t.expiry)
 }
 
 // serves reports whether a token can be used in place of a new one.
-func (x *Resources) serves(t, rejected *Resource) bool {
+func (x *Resources) serves(t, rejected *resourceToken) bool {
 	now := time.Now()
 	return t.isValid(now) && !t.is(rejected) && now.Before(x.dueAt(t))
 }
 
 // fetch returns a new token, from another instance or from the provider.
-func (x *Resources) fetch(ctx context.Context, r *http.Request, rec *record.Record, to *Target, rejected *Resource) (*Resource, error) {
+func (x *Resources) fetch(ctx context.Context, r *http.Request, rec *record.Record, to *Target, rejected *resourceToken) (*resourceToken, error) {
 	grants := x.refreshes.sessions.Grants
 	for range maxTurns {
 		latest, ended := grants.Latest(rec)
@@ -138,7 +138,7 @@ func (x *Resources) fetch(ctx context.Context, r *http.Request, rec *record.Reco
 
 // inTurn sends the refresh token of a session for a target, unless that has become needless.
 // It returns neither a token nor an error if the session has a later generation.
-func (x *Resources) inTurn(ctx context.Context, turn *instances.Turn[*record.Record], r *http.Request, rec *record.Record, to *Target, rejected *Resource) (*Resource, error) {
+func (x *Resources) inTurn(ctx context.Context, turn *instances.Turn[*record.Record], r *http.Request, rec *record.Record, to *Target, rejected *resourceToken) (*resourceToken, error) {
 	defer turn.Leave()
 	f := x.refreshes
 	shared, old := x.ofInstances(ctx, to, rejected)
@@ -155,7 +155,7 @@ func (x *Resources) inTurn(ctx context.Context, turn *instances.Turn[*record.Rec
 	if err != nil {
 		return nil, x.failed(ctx, turn, rec, to, rejected, began, err)
 	}
-	token := &Resource{Access: t.Access, issued: t.Issued, expiry: t.Expiry}
+	token := &resourceToken{access: t.Access, issued: t.Issued, expiry: t.Expiry}
 	if t.Expiry.IsZero() {
 		token.expiry = t.Issued.Add(unsaidLifetime)
 	}
@@ -168,7 +168,7 @@ func (x *Resources) inTurn(ctx context.Context, turn *instances.Turn[*record.Rec
 
 // keep keeps a token here and for other instances, as long as the session can last. old is
 // what they have.
-func (x *Resources) keep(ctx context.Context, rec *record.Record, to *Target, token *Resource, old []byte) {
+func (x *Resources) keep(ctx context.Context, rec *record.Record, to *Target, token *resourceToken, old []byte) {
 	now := time.Now()
 	until := token.expiry
 	if end := rec.Created.Add(x.refreshes.sessions.Lifetime); end.Before(until) {
@@ -206,7 +206,7 @@ func (x *Resources) rotate(ctx context.Context, turn *instances.Turn[*record.Rec
 }
 
 // failed notes why there is no token. It returns nil if the session has a later generation.
-func (x *Resources) failed(ctx context.Context, turn *instances.Turn[*record.Record], rec *record.Record, to *Target, rejected *Resource, began time.Time, err error) error {
+func (x *Resources) failed(ctx context.Context, turn *instances.Turn[*record.Record], rec *record.Record, to *Target, rejected *resourceToken, began time.Time, err error) error {
 	var other *identity.Error
 	refusal := protocol.RefusalOf(err)
 	switch {
@@ -228,12 +228,12 @@ func (x *Resources) failed(ctx context.Context, turn *instances.Turn[*record.Rec
 
 // pause keeps a token from being requested again for a while, and goes on with the one
 // before.
-func (x *Resources) pause(to *Target, rejected *Resource, err error) {
+func (x *Resources) pause(to *Target, rejected *resourceToken, err error) {
 	now := time.Now()
-	paused := &Resource{err: err, again: now.Add(rejectedPause)}
+	paused := &resourceToken{err: err, again: now.Add(rejectedPause)}
 	until := paused.again
 	if before, ok := x.kept.Get(to.key, now); ok && before.isValid(now) && !before.is(rejected) {
-		paused.Access, paused.issued, paused.expiry = before.Access, before.issued, before.expiry
+		paused.access, paused.issued, paused.expiry = before.access, before.issued, before.expiry
 		paused.accepted.Store(before.accepted.Load())
 		until = before.expiry
 	}
@@ -242,7 +242,7 @@ func (x *Resources) pause(to *Target, rejected *Resource, err error) {
 
 // ofInstances returns the token that other instances know, nil if there is none that can be
 // used, and the value of its key.
-func (x *Resources) ofInstances(ctx context.Context, to *Target, rejected *Resource) (token *Resource, value []byte) {
+func (x *Resources) ofInstances(ctx context.Context, to *Target, rejected *resourceToken) (token *resourceToken, value []byte) {
 	value, err := x.refreshes.sessions.Grants.Value(ctx, to.key)
 	if err != nil || value == nil { // without the Coordinator, there is no Turn either
 		return nil, nil
@@ -251,7 +251,7 @@ func (x *Resources) ofInstances(ctx context.Context, to *Target, rejected *Resou
 	if err != nil {
 		return nil, value
 	}
-	token, err = unpackResource(packed)
+	token, err = unpackResourceToken(packed)
 	if err != nil || !x.serves(token, rejected) {
 		return nil, value
 	}

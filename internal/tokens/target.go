@@ -53,8 +53,8 @@ func NewTarget(rec *record.Record, api, audience string, scopes []string) (*Targ
 
 var errNotResource = errors.New("oauthlogin: the request goes to another origin than that of Resource.URL")
 
-// MayGetToken returns why a request gets no token, nil if it does.
-func (t *Target) MayGetToken(r *http.Request) error {
+// mayGetToken returns why a request gets no token, nil if it does.
+func (t *Target) mayGetToken(r *http.Request) error {
 	if t.origin != "" && weburl.Origin(&url.URL{Scheme: strings.ToLower(r.URL.Scheme), Host: r.URL.Host}) != t.origin {
 		return errNotResource
 	}

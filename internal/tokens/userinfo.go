@@ -38,7 +38,7 @@ func (f *Refreshes) ReadUserInfo(ctx context.Context, s *Held, old *record.Recor
 	case err != nil:
 		return err
 	}
-	s.Adopt(rec)
+	s.adopt(rec)
 	return nil
 }
 

@@ -22,7 +22,7 @@ type Engine struct {
 	engine  *instances.Engine
 	sealer  *seal.Sealer
 	ender   Ender
-	// forgotten are ids whose sessions were to be deleted while the Coordinator was away.
+	// forgotten are ids whose sessions were to be deleted while the Coordinator was unreachable.
 	forgotten memory.Recent
 }
 
@@ -156,8 +156,8 @@ func (v *Engine) Replace(w http.ResponseWriter, r *http.Request, content func(st
 	return errChangesTooOften
 }
 
-// Forget deletes the session of a request. While the Coordinator is away, this instance
-// refuses it, and it ends for all when the Coordinator is back.
+// Forget deletes the session of a request. While the Coordinator is unreachable, this instance
+// refuses it; the others do once the Coordinator responds again.
 func (v *Engine) Forget(r *http.Request) {
 	key := v.key(r)
 	if key == "" || v.remove(r.Context(), key, false) == nil {

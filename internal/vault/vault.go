@@ -17,9 +17,9 @@ type Vault interface {
 	// Start writes a new session, and forgets none.
 	Start(w http.ResponseWriter, r *http.Request, sealed string, maxAge int) error
 	// Replace writes the session of a request again. It asks for the content once it has
-	// found the session, and says what the server keeps of
-	// it, "" if that is nothing. Without w it writes only what is kept on the server.
-	// If a logout has ended the session meanwhile, the error is [instances.ErrEnded].
+	// found the session, and passes what the server keeps of it, "" if that is nothing.
+	// Without w it writes only what is kept on the server. If a logout has ended the session
+	// meanwhile, the error is [instances.ErrEnded].
 	Replace(w http.ResponseWriter, r *http.Request, content func(kept string) (sealed string, maxAge int, err error)) error
 	// Forget deletes what is kept on the server.
 	Forget(r *http.Request)
