@@ -123,9 +123,9 @@ func (m *Middleware) challengeSignIn(w http.ResponseWriter, r *http.Request, rec
 	m.stepUp(w, r, rec, protocol.InsufficientAuthentication, policy.login(rec, policy.authParams(p.AuthParams)))
 }
 
-// stillAnswers is how long after a login a challenge does not lead to another one that the
-// same user authentication would answer.
-const stillAnswers = 30 * time.Second
+// recentLogin is how long after a login a challenge does not lead to another one that the same
+// user authentication would satisfy.
+const recentLogin = 30 * time.Second
 
 // metBy reports whether a session is what a challenge asks for already. The API may count
 // the user's age by a second that has passed since, so a login of a moment ago counts by how
@@ -137,8 +137,8 @@ func (p *Policy) metBy(rec *record.Record, now time.Time) bool {
 	}
 	if p.MaxAge > 0 {
 		authTime, ok := known.AuthTime(now)
-		answer := now.Sub(rec.Created) < stillAnswers && rec.Created.Sub(authTime) <= p.MaxAge+claims.ClockLeeway
-		if !ok || now.Sub(authTime) > p.MaxAge && !answer {
+		recent := now.Sub(rec.Created) < recentLogin && rec.Created.Sub(authTime) <= p.MaxAge+claims.ClockLeeway
+		if !ok || now.Sub(authTime) > p.MaxAge && !recent {
 			return false
 		}
 	}

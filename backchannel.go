@@ -171,7 +171,7 @@ func ownerIn(token *protocol.LogoutToken) memory.Owner {
 	return memory.OwnerOf(memory.OfUser, token.Issuer, token.Subject)
 }
 
-// refuseProvider answers a provider with an error object (section 2.8). It shows nothing
+// refuseProvider responds to a provider with an error object (section 2.8). It shows nothing
 // of the cause: strangers can ask, too.
 func (p *responder) refuseProvider(w http.ResponseWriter, r *http.Request, e *Error) {
 	text := "the logout token is not accepted"

@@ -24,12 +24,14 @@ type Coordinator interface {
 	Load(ctx context.Context, keys ...string) ([][]byte, error)
 	// Swap replaces old by new for ttl in one atomic step, and reports whether it did. With a
 	// nil old it writes only if the key is not there; with a nil new it deletes the key. A value
-	// is never empty. The ttl runs by the clock of the engine. With tell, every watcher hears of a
-	// change. An error means unknown: the swap may have happened, or may happen later.
+	// is never empty. The ttl runs by the clock of the Coordinator's server. With tell, every
+	// watcher hears of a change. An error means unknown: the swap may have happened, or may
+	// happen later.
 	Swap(ctx context.Context, key string, old, new []byte, ttl time.Duration, tell bool) (bool, error)
 	// Watch calls ready once it is sure to hear of every later Swap with tell, of any
-	// instance, this one included, and then calls changed for each, one call at a time. It returns as
-	// soon as it may have missed one: three seconds after its connection died silently, at the latest.
+	// instance, this one included, and then calls changed for each, one call at a time. It
+	// returns as soon as it may have missed one: three seconds after its connection died
+	// silently, at the latest.
 	Watch(ctx context.Context, ready func(), changed func(key string)) error
 }
 

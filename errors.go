@@ -123,7 +123,7 @@ func classify(err error) (code string, status int) {
 	return "provider_rejected", http.StatusBadGateway
 }
 
-// A responder answers requests that fail.
+// A responder writes the responses to requests that fail.
 type responder struct {
 	handler func(http.ResponseWriter, *http.Request, error) // Options.ErrorHandler
 	log     *slog.Logger
@@ -169,7 +169,7 @@ func (e *Error) attrs() []any {
 	return attrs
 }
 
-// fail answers a request with an error page, or through Options.ErrorHandler.
+// fail responds with an error page, or through Options.ErrorHandler.
 func (p *responder) fail(w http.ResponseWriter, r *http.Request, failed *Error) {
 	page.NoStore(w)
 	if page.NoReferrer(w); failed.signOut != nil { // also for forms of Options.ErrorHandler
@@ -190,7 +190,7 @@ func (p *responder) fail(w http.ResponseWriter, r *http.Request, failed *Error) 
 	page.WriteError(w, page.Error{Words: words, Status: e.Status, Reference: e.Reference, RetryURL: e.RetryURL, HomeURL: p.paths.Home, SignOut: e.signOut})
 }
 
-// refuse answers whoever looks at a page as fail does, and a script with the code in
+// refuse responds as fail does to whoever looks at a page, and to a script with the code in
 // JSON.
 func (p *responder) refuse(w http.ResponseWriter, r *http.Request, e *Error) {
 	if browser.ShowsPage(r) {

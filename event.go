@@ -31,7 +31,7 @@ const (
 	// for the token of a [Resource] counts if it fails for reasons other than the resource.
 	EventRefreshFailed EventKind = "refresh_failed"
 	// EventDenied reports a signed-in user who does not satisfy a [Policy], or an API whose
-	// challenge no login answers.
+	// challenge no login satisfies.
 	EventDenied EventKind = "denied"
 	// EventStepUp reports a user who is sent to sign in again, or to grant scopes, for
 	// [Middleware.Require] or [Middleware.Challenge].
@@ -86,7 +86,7 @@ type reporter struct {
 	log     *slog.Logger
 }
 
-// report passes e on. An [*Error] is logged where it is answered.
+// report passes e on. An [*Error] is logged with its response.
 func (p *reporter) report(ctx context.Context, e Event) {
 	e.Code = codeOf(e)
 	if p.onEvent != nil {
@@ -114,7 +114,7 @@ func (p *reporter) report(ctx context.Context, e Event) {
 	p.log.LogAttrs(ctx, level, "oauthlogin: "+string(e.Kind), attrs...)
 }
 
-// Refreshed and RefreshFailed report what [tokens.Refreshes] tells.
+// Refreshed and RefreshFailed make reporter a [tokens.Reporter].
 
 func (p *reporter) Refreshed(ctx context.Context, rec *record.Record, took time.Duration) {
 	p.report(ctx, Event{Kind: EventRefresh, Provider: rec.User.Provider, Subject: rec.User.Subject, Duration: took})
@@ -124,7 +124,7 @@ func (p *reporter) RefreshFailed(ctx context.Context, rec *record.Record, err er
 	p.report(ctx, Event{Kind: EventRefreshFailed, Provider: rec.User.Provider, Subject: rec.User.Subject, Err: err, Ended: ended, Duration: took})
 }
 
-// DeviceBound, DeviceMissing and DeviceRefused report what [binding.Bindings] tells.
+// DeviceBound, DeviceMissing and DeviceRefused make reporter a [binding.Reporter].
 
 func (p *reporter) DeviceBound(ctx context.Context, rec *record.Record) {
 	p.report(ctx, Event{Kind: EventDeviceBound, Provider: rec.User.Provider, Subject: rec.User.Subject})

@@ -78,9 +78,9 @@ func (m *Middleware) startAnew(w http.ResponseWriter, r *http.Request, p *provid
 	m.redirectToProvider(w, r, p, opts, flow.Restarted)
 }
 
-// staleCallback answers a callback that signs no user in. Without a session it redirects
+// staleCallback responds to a callback that signs no user in. Without a session it redirects
 // only for a silent flow whose cookie came back: a browser without cookies would go
-// round for ever.
+// round forever.
 func (m *Middleware) staleCallback(w http.ResponseWriter, r *http.Request, state string, f *flow.Flow, code string) {
 	p, returnPath := m.providers.byCallback(r.URL.Path), m.flows.ReturnPathOf(r.Context(), state)
 	if f != nil {

@@ -20,7 +20,7 @@ const (
 	// maxPosted bounds the form of an authorization response, in bytes.
 	maxPosted = 64 << 10
 	// postedHere marks a form that a page of the package has posted. Without the mark, a
-	// browser that keeps no cookies would go round for ever.
+	// browser that keeps no cookies would go round forever.
 	postedHere = "oauthlogin_posted"
 )
 
@@ -31,7 +31,7 @@ var postedFields = []string{"state", "code", "iss", "error"}
 const userField = "user"
 
 // response reads an authorization response from the query or, with Provider.FormPost, from
-// the body. done reports that the request is answered: the browser of a form that another
+// the body. done reports that the response is written: the browser of a form that another
 // site posts sends no cookies with SameSite=Lax, so a page posts it again from here.
 func (m *Middleware) response(w http.ResponseWriter, r *http.Request) (response protocol.Response, done bool, err error) {
 	if r.Method == http.MethodGet {

@@ -202,7 +202,7 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 // not extend its session.
 func opensPage(r *http.Request) bool { return browser.IsNavigation(r) && browser.PrefersHTML(r) }
 
-// serveOwn answers requests to the package's own paths, and all requests if New did
+// serveOwn responds to requests to the package's own paths, and all requests if New did
 // not make m.
 func (m *Middleware) serveOwn(w http.ResponseWriter, r *http.Request) bool {
 	if !m.ready(w) {

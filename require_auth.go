@@ -96,7 +96,7 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 }
 
 // admit reports whether RequireAuth goes on with a request. If it does not, it has
-// answered it.
+// responded.
 func (m *Middleware) admit(w http.ResponseWriter, r *http.Request) bool {
 	err := m.origins.Check(r)
 	if err == nil || m.origins.Trusts(r) {
@@ -160,7 +160,7 @@ func (m *Middleware) carryOn(r *http.Request, s *Session) (*http.Request, *Sessi
 // isNoFile reports whether a response may set a cookie: handlers may mark files public.
 func isNoFile(r *http.Request) bool { return !browser.IsFile(r) }
 
-// unauthenticated answers a request without a session.
+// unauthenticated responds to a request without a session.
 func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 	if !browser.IsNavigation(r) && !browser.IsRefetch(r) {
 		m.responses.challenge(w, r, "unauthenticated", m.paths.LoginURL("", m.returns.callerPath(r)))
@@ -244,7 +244,7 @@ func (b *returnPaths) logDropped(r *http.Request, given string) {
 	b.log.DebugContext(r.Context(), "oauthlogin: return path dropped", "path", browser.Printable(weburl.Shown(path)), "bytes", len(given))
 }
 
-// challenge answers a request that cannot follow a redirect to the login page, with 401
+// challenge responds to a request that cannot follow a redirect to the login page, with 401
 // and the way there: a redirected fetch fails without saying why, a redirected
 // WebSocket or event stream dies silently, and a redirected form is lost.
 func (p *responder) challenge(w http.ResponseWriter, r *http.Request, code, loginURL string) {
@@ -265,7 +265,7 @@ func (p *responder) challenge(w http.ResponseWriter, r *http.Request, code, logi
 	page.JSON(w, http.StatusUnauthorized, map[string]string{"error": code, "login_url": loginURL})
 }
 
-// unavailable answers a request if it is unknown whether its user is signed
+// unavailable responds to a request if it is unknown whether its user is signed
 // in. It sets no cookie and expires none.
 func (p *responder) unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Retry-After", page.RetryAfter)

@@ -104,7 +104,7 @@ func refusedScope(rec *record.Record, missing []string) (scope string, ok bool) 
 	return missing[i], true
 }
 
-// refuseScopes answers a request whose scopes a login has requested in vain. A page gets no
+// refuseScopes responds to a request whose scopes a login has requested in vain. A page gets no
 // second login by itself, and a script the way to one that the user may want.
 func (m *Middleware) refuseScopes(w http.ResponseWriter, r *http.Request, rec *record.Record, opts LoginOptions, cause error) {
 	if browser.ShowsPage(r) {
@@ -121,7 +121,7 @@ func (m *Middleware) refuseScopes(w http.ResponseWriter, r *http.Request, rec *r
 	page.JSON(w, e.Status, map[string]string{"error": e.Code, "login_url": e.RetryURL})
 }
 
-// scopesDenied answers a login that requested additional scopes and was denied, and reports
+// scopesDenied responds to a login that requested additional scopes and was denied, and reports
 // whether it has: the session stays, and remembers that it was asked. Without a session
 // there is nothing to add to.
 func (m *Middleware) scopesDenied(w http.ResponseWriter, r *http.Request, p *provider, f *flow.Flow) bool {

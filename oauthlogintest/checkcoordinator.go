@@ -14,12 +14,12 @@ import (
 )
 
 // CheckCoordinator runs the tests that every [oauthlogin.Coordinator] has to pass, as
-// subtests of t. Each call of open returns a client of its own for the same engine, which
+// subtests of t. Each call of open returns a client of its own for the same server, which
 // may hold other keys: the tests use random names. They wait for conditions and not for
-// times, so a slow engine or machine does not make them fail. With -short, fewer swaps
+// times, so a slow server or machine does not make them fail. With -short, fewer swaps
 // compete.
 //
-// [CheckCoordinatorOutage] tests what happens when the engine is away.
+// [CheckCoordinatorOutage] tests what happens while that server is unreachable.
 func CheckCoordinator(t *testing.T, open func() oauthlogin.Coordinator) {
 	for _, test := range []struct {
 		name  string

@@ -10,10 +10,10 @@ import (
 	"github.com/oauthlogin/oauthlogin"
 )
 
-// CheckCoordinatorOutage tests an [oauthlogin.Coordinator] whose engine goes away and comes
-// back. stop makes the engine unreachable in one way, such as killing it, suspending it or
-// cutting connections; start ends that. The engine may lose its data. open is as for
-// [CheckCoordinator].
+// CheckCoordinatorOutage tests an [oauthlogin.Coordinator] whose server becomes unreachable and
+// responds again later. stop makes the server unreachable in one way, such as killing it,
+// suspending it or cutting connections; start ends that. The server may lose its data. open is
+// as for [CheckCoordinator].
 func CheckCoordinatorOutage(t *testing.T, open func() oauthlogin.Coordinator, stop, start func()) {
 	c := &coordinatorCheck{t: t, open: open, c: open(), prefix: rand.Text()}
 	other := c.open()
@@ -39,8 +39,8 @@ func CheckCoordinatorOutage(t *testing.T, open func() oauthlogin.Coordinator, st
 	})
 	watching, cancel := context.WithTimeout(t.Context(), checkPatience)
 	defer cancel()
-	if err := c.c.Watch(watching, func() { t.Error("Watch is ready without the engine") }, func(string) {}); err == nil || watching.Err() != nil {
-		t.Errorf("Watch returns %v without the engine", err)
+	if err := c.c.Watch(watching, func() { t.Error("Watch is ready without the server") }, func(string) {}); err == nil || watching.Err() != nil {
+		t.Errorf("Watch returns %v without the server", err)
 	}
 
 	start()
@@ -76,8 +76,8 @@ func CheckCoordinatorOutage(t *testing.T, open func() oauthlogin.Coordinator, st
 	}
 }
 
-// wantLost fails the test unless Watch has returned within 4 seconds after the engine went
-// away: [oauthlogin.Coordinator] allows 3.
+// wantLost fails the test unless Watch has returned within 4 seconds after the server became
+// unreachable: [oauthlogin.Coordinator] allows 3.
 func (w *checkedWatch) wantLost(since time.Time) {
 	w.t.Helper()
 	select {
@@ -88,7 +88,7 @@ func (w *checkedWatch) wantLost(since time.Time) {
 		}
 		w.t.Logf("Watch returned after %v: %v", time.Since(since).Round(time.Millisecond), err)
 	case <-time.After(time.Until(since.Add(4 * time.Second))):
-		w.t.Error("Watch still runs 4 seconds after the engine went away")
+		w.t.Error("Watch still runs 4 seconds after the server became unreachable")
 	}
 }
 
@@ -97,10 +97,10 @@ func (c *coordinatorCheck) wantFailure(f func(context.Context) error) {
 	c.t.Helper()
 	start := time.Now()
 	if err := f(c.t.Context()); err == nil {
-		c.t.Error("a call succeeds without the engine")
+		c.t.Error("a call succeeds without the server")
 	}
 	if took := time.Since(start); took > 2*time.Second {
-		c.t.Errorf("a call without the engine takes %v", took)
+		c.t.Errorf("a call without the server takes %v", took)
 	}
 }
 
@@ -115,7 +115,7 @@ func (c *coordinatorCheck) eventually(f func(context.Context) error) {
 		}
 		errs = append(errs, err)
 	}
-	c.t.Fatalf("still failing %v after the engine came back: %v", checkPatience, slices.Compact(errs))
+	c.t.Fatalf("still failing %v after the server came back: %v", checkPatience, slices.Compact(errs))
 }
 
 // ignoreCanceled returns nil if ctx is over, else err.

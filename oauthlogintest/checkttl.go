@@ -12,7 +12,7 @@ func (c *coordinatorCheck) expiry() {
 	start := time.Now()
 	c.swap(true, key, "", "1", checkTTL, false)
 	c.gone(key)
-	// The clocks of engine and test may differ a little in speed.
+	// The clocks of server and test may differ a little in speed.
 	if held := time.Since(start); held < checkTTL*9/10 {
 		c.t.Fatalf("a key with a ttl of %v is gone after %v", checkTTL, held)
 	}

@@ -15,7 +15,7 @@ import (
 // A checkedWatch is a call of Watch that has become ready.
 type checkedWatch struct {
 	t        *testing.T
-	prefix   string // other keys belong to other users of the engine
+	prefix   string // other keys belong to other users of the server
 	heard    chan string
 	returned chan error
 	stop     context.CancelFunc

@@ -61,7 +61,7 @@ func (c *Coordinator) SetDown(down bool) {
 	}
 }
 
-// Clear deletes everything, as an engine does that restarts empty. No watcher hears of it.
+// Clear deletes everything, as a server does that restarts empty. No watcher hears of it.
 func (c *Coordinator) Clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,20 +11,20 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// The tests of a package that implements Coordinator. newCoordinator returns a new client of the
-// engine; engine.stop and engine.start kill and start it.
+// The tests of a package that implements Coordinator. newCoordinator returns a new client of its
+// server; server.stop and server.start kill and start that.
 func ExampleCheckCoordinator() {
 	newCoordinator := func() oauthlogin.Coordinator { return oauthlogintest.NewCoordinator() }
-	var engine struct{ stop, start func() }
+	var server struct{ stop, start func() }
 
 	_ = func(t *testing.T) { // TestCoordinator
 		oauthlogintest.CheckCoordinator(t, newCoordinator)
-		oauthlogintest.CheckCoordinatorOutage(t, newCoordinator, engine.stop, engine.start)
+		oauthlogintest.CheckCoordinatorOutage(t, newCoordinator, server.stop, server.start)
 	}
 	// Output:
 }
 
-// What users of an application meet while its Coordinator is away.
+// What users of an application meet while its Coordinator is unreachable.
 func ExampleCoordinator_SetDown() {
 	t := new(apptest.Example) // the *testing.T of a test
 	defer t.End()
@@ -49,7 +49,7 @@ func ExampleCoordinator_SetDown() {
 	resp := alice.Fetch("/dashboard")
 	fmt.Println(resp.Status, len(resp.Header["Set-Cookie"])) // she is not signed out
 
-	coordinator.Clear() // as an engine that comes back empty: with NewStore, its sessions are lost
+	coordinator.Clear() // as a server that comes back empty: with NewStore, its sessions are lost
 	coordinator.SetDown(false)
 	// Output:
 	// 200

@@ -75,7 +75,7 @@ func parse(raw string) *url.URL {
 	return u
 }
 
-// Browser returns a new browser, in which nobody is signed in.
+// Browser returns a new browser, in which no user is signed in.
 func (s *Site) Browser() *Browser { return &Browser{site: s} }
 
 // SignIn returns a new browser, in which a user has signed in through /login of the

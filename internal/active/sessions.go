@@ -109,8 +109,8 @@ func (s *Sessions) Load(r *http.Request) (rec *record.Record, reseal bool, err e
 	return rec, reseal, nil
 }
 
-// Carried returns the session of a request by its own word: it may have come to its end, or
-// it is unknown whether it goes on. It returns nil if there is none, or if this instance
+// Carried returns the session that a request has, even one that has come to its end, or of
+// which it is unknown whether it goes on. It returns nil if there is none, or if this instance
 // has ended it. A request that does not show to be from the session's device proves nothing,
 // and gets no ID token.
 func (s *Sessions) Carried(r *http.Request) (rec *record.Record, proven bool) {

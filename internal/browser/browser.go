@@ -73,7 +73,7 @@ var files = []string{
 }
 
 // IsFile reports whether a request loads a part of a page: an image, a style sheet, a
-// script, a font. Without Sec-Fetch-Dest it cannot be told, and counts as none.
+// script, a font. Without Sec-Fetch-Dest that is unknown, and it counts as none.
 func IsFile(r *http.Request) bool { return slices.Contains(files, r.Header.Get("Sec-Fetch-Dest")) }
 
 // maxPurpose bounds how much of a purpose is read, in bytes.
@@ -92,7 +92,7 @@ func IsPrefetch(r *http.Request) bool {
 }
 
 // IsDocument reports whether a navigation loads the top-level page, and not a frame.
-// Without Sec-Fetch-Dest it cannot be told, and counts as one.
+// Without Sec-Fetch-Dest that is unknown, and it counts as one.
 func IsDocument(r *http.Request) bool {
 	dest := r.Header.Get("Sec-Fetch-Dest")
 	return dest == "" || dest == "document"

@@ -82,7 +82,7 @@ func (s *Scheme) isChunk(name string) bool {
 }
 
 // SentTwice reports whether a request has a cookie of the session twice, with two
-// values. Whose session it is cannot be told then (RFC 6265bis section 8.6.1).
+// values. Whose session it is, is unknown then (RFC 6265bis section 8.6.1).
 func (s *Scheme) SentTwice(r *http.Request) bool {
 	for _, name := range s.chunks {
 		cookies := r.CookiesNamed(name)

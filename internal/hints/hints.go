@@ -72,7 +72,7 @@ func (h *Hints) isPublic(host string) bool {
 func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
 
 // schemeOf returns the scheme that a request was sent with, and whether it can be the
-// public one. Without TLS or X-Forwarded-Proto it cannot be told: a proxy may have
+// public one. Without TLS or X-Forwarded-Proto that is unknown: a proxy may have
 // ended TLS.
 func (h *Hints) schemeOf(r *http.Request) (scheme string, fits bool) {
 	public, _, _ := strings.Cut(h.paths.Origin, ":")

@@ -128,8 +128,8 @@ func (s *Sessions[R]) missMark(owner memory.Owner, key string, now time.Time) {
 }
 
 // Begin learns the marks of a session that begins now, before the application decides on
-// the login: MarkOf returns them. While the Coordinator is away, MarkOf returns those that
-// this instance knows.
+// the login: MarkOf returns them. While the Coordinator is unreachable, MarkOf returns those
+// that this instance knows.
 func (s *Sessions[R]) Begin(ctx context.Context, rec R, now time.Time) {
 	if s.engine == nil {
 		return

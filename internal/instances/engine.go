@@ -25,7 +25,7 @@ type Coordinator interface {
 const (
 	// callTimeout bounds one call.
 	callTimeout = time.Second
-	// pause is how long no call is tried after one that failed: a Coordinator that is away
+	// pause is how long no call is tried after one that failed: an unreachable Coordinator
 	// must not cost each request a timeout.
 	pause = 100 * time.Millisecond
 )
@@ -44,10 +44,10 @@ type Engine struct {
 	retryAt  time.Time
 	heard    time.Time // when it last responded
 	watching bool      // and so hears it now
-	lost     bool      // it was away, and has not responded since
+	lost     bool      // it was unreachable, and has not responded since
 	backAt   time.Time // when it first responded after that
-	loudAt   time.Time // when the log may say again that it is away
-	told     bool      // the log has said that it is away
+	loudAt   time.Time // when the log may say again that it is unreachable
+	told     bool      // the log has said that it is unreachable
 }
 
 // NewEngine returns an Engine that has not called c yet.
@@ -132,7 +132,7 @@ func (e *Engine) mayTry(now time.Time) bool {
 	return true
 }
 
-// loudEvery is how often the log says that the Coordinator is away.
+// loudEvery is how often the log says that the Coordinator is unreachable.
 const loudEvery = time.Minute
 
 // gaveUp is called in place of tried for a call whose caller had little time left.
@@ -212,8 +212,8 @@ func (e *Engine) watches(yes bool, now time.Time) {
 	e.watching = yes
 }
 
-// settleFor is how long other instances may take, after the Coordinator was away, to write
-// what it has not taken meanwhile.
+// settleFor is how long other instances may take, after the Coordinator was unreachable, to
+// write what it has not taken meanwhile.
 const settleFor = lastRetry + time.Second
 
 // settling returns what is left of that.

@@ -90,7 +90,7 @@ func isEndOfAll(value []byte) bool { return bytes.Equal(value, endValue) }
 const shownFor = 10 * time.Minute
 
 // Shown returns the latest record of a session whose cookie has shown rec, whether that is
-// newer than rec, and whether the session has ended. An error means that it cannot be told.
+// newer than rec, and whether the session has ended. An error means that it is unknown.
 // A session that is known costs no call.
 func (s *Sessions[R]) Shown(ctx context.Context, rec R, now time.Time) (latest R, newer, ended bool, err error) {
 	if err := s.ensure(ctx, rec, now); err != nil {
@@ -138,7 +138,7 @@ func (s *Sessions[R]) ensure(ctx context.Context, rec R, now time.Time) error {
 }
 
 // unheardFor is how long a session whose access token has no expiry is served while the
-// Coordinator is away.
+// Coordinator is unreachable.
 const unheardFor = time.Minute
 
 // mayServe reports whether the provider still vouches for a session while the Coordinator

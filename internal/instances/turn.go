@@ -102,8 +102,9 @@ func (s *Sessions[R]) turn(ctx context.Context, rec R) (*Turn[R], R, error) {
 	return t, rec, nil
 }
 
-// settle lets other instances write their results if the Coordinator was away: the lock of a
-// refresh may have ended meanwhile, and its result wait in the memory of the one that has it.
+// settle lets other instances write their results if the Coordinator was unreachable: the lock
+// of a refresh may have ended meanwhile, and its result wait in the memory of the one that has
+// it.
 func (t *Turn[R]) settle(ctx context.Context) (latest R, err error) {
 	wait := t.s.engine.settling(time.Now())
 	if wait <= 0 {

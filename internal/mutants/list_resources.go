@@ -129,7 +129,7 @@ var resourceMutants = []mutant{
 	},
 	{
 		name: "an API sends the user round to sign in", file: "apichallenge.go",
-		old: "now.Sub(authTime) > p.MaxAge && !answer", new: "now.Sub(authTime) > p.MaxAge && !(answer && false)",
+		old: "now.Sub(authTime) > p.MaxAge && !recent", new: "now.Sub(authTime) > p.MaxAge && !(recent && false)",
 		tests: "TestAPIWantsASignInNow",
 	},
 	{

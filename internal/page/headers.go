@@ -41,7 +41,7 @@ func NoReferrer(w http.ResponseWriter) { w.Header().Set("Referrer-Policy", "no-r
 // origin when it posts a form: with no-referrer they send "Origin: null".
 func SameOriginReferrer(w http.ResponseWriter) { w.Header().Set("Referrer-Policy", "same-origin") }
 
-// Redirect answers 303 and writes Location as it is: http.Redirect would clean it
+// Redirect responds with 303 and writes Location as it is: http.Redirect would clean it
 // after it was checked.
 func Redirect(w http.ResponseWriter, location string) {
 	w.Header().Set("Location", location)

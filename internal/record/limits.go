@@ -21,7 +21,7 @@ func (l *Limits) Over(rec *Record, now time.Time) bool {
 	return age >= l.Lifetime || age < -MaxClockSkew || l.endsWithToken(rec) && !rec.Tokens.Valid(now)
 }
 
-// IsPast reports whether a session is past its limits of time, by its own word.
+// IsPast reports whether a session is past its limits of time, as far as the record itself says.
 func (l *Limits) IsPast(rec *Record, now time.Time) bool {
 	return now.Sub(rec.Written) >= l.Idle || now.Sub(rec.Created) >= l.Lifetime
 }
@@ -46,7 +46,7 @@ func (l *Limits) End(rec *Record) time.Time {
 }
 
 // maxOutage is how long a session goes on after its access token has expired while the
-// provider cannot be asked: it cannot vouch for its user for ever.
+// provider is unreachable: a provider does not vouch for its user forever.
 const maxOutage = 24 * time.Hour
 
 // ErrNotVouchedFor says that VouchedFor does not hold.
