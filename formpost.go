@@ -13,6 +13,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/internal/apple"
 	"github.com/oauthlogin/oauthlogin/internal/page"
 	"github.com/oauthlogin/oauthlogin/internal/protocol"
+	"github.com/oauthlogin/oauthlogin/internal/record"
 	"github.com/oauthlogin/oauthlogin/internal/weburl"
 )
 
@@ -133,4 +134,17 @@ func (m *Middleware) cameFromForm(r *http.Request) bool {
 		return false
 	}
 	return slices.ContainsFunc(m.providers, func(p *provider) bool { return p.FormPost && p.callbackPath == u.Path })
+}
+
+// addName gives a user without a name that of the form, which nothing signs. Apple sends it
+// to the first login alone: a session of the same user here passes it on.
+func (m *Middleware) addName(r *http.Request, rec *record.Record, field string) {
+	if rec.User.Name != "" {
+		return
+	}
+	name := apple.Name(field)
+	if old, _ := m.sessions.OfSameUser(r, rec); name == "" && old != nil {
+		name = old.Extra.FormName
+	}
+	rec.User.Name, rec.Extra.FormName = name, name
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 
-	"github.com/oauthlogin/oauthlogin/internal/apple"
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/record"
 )
@@ -71,17 +69,4 @@ func (u *User) recorded() record.User {
 		Provider: u.Provider, Issuer: u.Issuer, Subject: u.Subject, Name: u.Name, Email: u.Email,
 		EmailVerified: u.EmailVerified, RawClaims: u.RawClaims,
 	}
-}
-
-// addName gives a user without a name that of the form, which nothing signs. Apple sends it
-// to the first login alone: a session of the same user here passes it on.
-func (m *Middleware) addName(r *http.Request, rec *record.Record, field string) {
-	if rec.User.Name != "" {
-		return
-	}
-	name := apple.Name(field)
-	if old, _ := m.sessions.OfSameUser(r, rec); name == "" && old != nil {
-		name = old.Extra.FormName
-	}
-	rec.User.Name, rec.Extra.FormName = name, name
 }

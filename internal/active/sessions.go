@@ -1,4 +1,4 @@
-// Package active opens, begins, renews and ends the sessions of browsers.
+// Package active opens, begins, renews and ends the sessions of browsers, which a vault keeps.
 package active
 
 import (
@@ -180,17 +180,6 @@ func (s *Sessions) OfBrowser(r *http.Request, rec *record.Record, now time.Time)
 	return o.record, s.IsPast(o.record, now) || s.Grants.Ended(o.record), nil
 }
 
-// EndSealed and Later make Sessions a [vault.Ender].
-
-func (s *Sessions) EndSealed(ctx context.Context, sealed string) {
-	v := cookies.Whole(sealed)
-	if o, ok := s.open(&v); ok {
-		s.Grants.End(ctx, o.record, time.Now())
-	}
-}
-
-func (s *Sessions) Later(key string, do func(context.Context) error) { s.Grants.Later(key, do) }
-
 // Start seals a new session, in place of whatever the request has.
 func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, rec *record.Record) error {
 	sealed, maxAge, err := s.seal(rec)
@@ -261,6 +250,17 @@ func (s *Sessions) endedMeanwhile(ctx context.Context, rec *record.Record) bool 
 func (s *Sessions) EndAll(ctx context.Context, owner memory.Owner) error {
 	return s.Grants.EndAll(ctx, owner, time.Now())
 }
+
+// EndSealed and Later make Sessions a [vault.Ender].
+
+func (s *Sessions) EndSealed(ctx context.Context, sealed string) {
+	v := cookies.Whole(sealed)
+	if o, ok := s.open(&v); ok {
+		s.Grants.End(ctx, o.record, time.Now())
+	}
+}
+
+func (s *Sessions) Later(key string, do func(context.Context) error) { s.Grants.Later(key, do) }
 
 // persistTimeout bounds what a store may take to keep refreshed tokens.
 const persistTimeout = 10 * time.Second

@@ -1,5 +1,5 @@
-// Package flow is a pending login: what is known of it, sealed in a cookie of its own or, for
-// what a login is to ask for, in a URL; and logins in a row.
+// Package flow keeps pending logins, each sealed in a cookie of its own. It seals in URLs what a
+// login is to ask for, remembers the states that came back, and counts logins in a row.
 package flow
 
 import (

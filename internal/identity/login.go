@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,34 +98,4 @@ func (s *Source) newUser(c claims.Object, raw json.RawMessage) record.User {
 		user.EmailVerified = true
 	}
 	return user
-}
-
-// later returns the user of a session with later claims.
-func (s *Source) later(rec *record.Record, c claims.Object) (record.User, error) {
-	user, err := rec.User.With(c)
-	if err != nil {
-		return record.User{}, err
-	}
-	user.EmailVerified = s.newUser(c, nil).EmailVerified
-	user.Name = cmp.Or(user.Name, rec.Extra.FormName)
-	return user, nil
-}
-
-// LaterUser returns the user of a session with the claims of user info, which never go
-// before what is signed.
-func (s *Source) LaterUser(ctx context.Context, rec *record.Record) (record.User, error) {
-	known, err := claims.Parse(rec.User.RawClaims)
-	if err != nil {
-		return record.User{}, fmt.Errorf("read claims: %w", err)
-	}
-	info, err := s.Client.UserInfo(ctx, rec.Tokens.Access, rec.User.Subject, rec.Key())
-	if err != nil {
-		return record.User{}, err
-	}
-	merged, _ := claims.Merge(known, info)
-	later := *rec
-	if later.User, err = s.later(rec, merged); err != nil {
-		return record.User{}, err
-	}
-	return later.WithAppClaims()
 }

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,6 +90,36 @@ func (s *Source) refreshedUser(ctx context.Context, old *record.Record, t *proto
 		}
 	}
 	return s.later(old, updated) // what is too large for a login ends the session: old claims must not stay
+}
+
+// later returns the user of a session with later claims.
+func (s *Source) later(rec *record.Record, c claims.Object) (record.User, error) {
+	user, err := rec.User.With(c)
+	if err != nil {
+		return record.User{}, err
+	}
+	user.EmailVerified = s.newUser(c, nil).EmailVerified
+	user.Name = cmp.Or(user.Name, rec.Extra.FormName)
+	return user, nil
+}
+
+// LaterUser returns the user of a session with the claims of user info, which never go
+// before what is signed.
+func (s *Source) LaterUser(ctx context.Context, rec *record.Record) (record.User, error) {
+	known, err := claims.Parse(rec.User.RawClaims)
+	if err != nil {
+		return record.User{}, fmt.Errorf("read claims: %w", err)
+	}
+	info, err := s.Client.UserInfo(ctx, rec.Tokens.Access, rec.User.Subject, rec.Key())
+	if err != nil {
+		return record.User{}, err
+	}
+	merged, _ := claims.Merge(known, info)
+	later := *rec
+	if later.User, err = s.later(rec, merged); err != nil {
+		return record.User{}, err
+	}
+	return later.WithAppClaims()
 }
 
 // An Error is a refresh that brought the tokens of another user, an ID token that

@@ -1,5 +1,5 @@
-// Package identity is who signed in, as the tokens of a provider say: at a login, at a
-// refresh, and when user info is asked for later.
+// Package identity reads from the tokens of a provider who signed in: at a login, at a refresh,
+// and when user info is read later.
 package identity
 
 import (

@@ -53,12 +53,12 @@ var providersMutants = []mutant{
 		tests: "TestEmailVerifiedAsAString",
 	},
 	{
-		name: "the name of Apple's form goes before that of the ID token", file: "user.go",
+		name: "the name of Apple's form goes before that of the ID token", file: "formpost.go",
 		old: "	if rec.User.Name != \"\" {\n		return\n	}\n	name := apple", new: "	name := apple",
 		tests: "TestAppleNames",
 	},
 	{
-		name: "a refresh loses the name of Apple's form", file: "internal/identity/login.go",
+		name: "a refresh loses the name of Apple's form", file: "internal/identity/refresh.go",
 		old: "cmp.Or(user.Name, rec.Extra.FormName)", new: `cmp.Or(user.Name, "")`,
 		tests: "TestApple",
 	},

@@ -1,4 +1,5 @@
-// Package record is a session: who signed in, the tokens, and the form in which it is sealed.
+// Package record defines a session as it is sealed: who signed in, the tokens, its limits of
+// time, its scopes, and what policies know of its claims.
 package record
 
 import (

@@ -1,5 +1,5 @@
-// Package vault is where the sealed session of a browser is kept: in its cookies, in a
-// gorilla store, or in a Coordinator.
+// Package vault keeps the sealed session of a browser: in its cookies, in a gorilla store, or in
+// a Coordinator.
 package vault
 
 import (

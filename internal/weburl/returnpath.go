@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// MaxReturnPath is the length, in bytes, above which a return path is dropped.
+// maxReturnPath is the length, in bytes, above which a return path is dropped.
 // Whether a shorter one fits a cookie depends on how far it can be compressed.
-const MaxReturnPath = 4000
+const maxReturnPath = 4000
 
 // ReturnPath returns p if every browser resolves it to a page on the
 // application's own origin, and "/" if there is any doubt. The result goes into
@@ -28,7 +28,7 @@ func ReturnPath(p string) string {
 
 // local returns p as it goes into a Location header, and whether that is safe.
 func local(p string) (path string, ok bool) {
-	if len(p) > MaxReturnPath || !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") {
+	if len(p) > maxReturnPath || !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") {
 		return "", false
 	}
 	if i := strings.IndexAny(p, "?#"); i >= 0 {
@@ -41,7 +41,7 @@ func local(p string) (path string, ok bool) {
 		}
 	}
 	u, err := url.ParseRequestURI(p)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(p) > MaxReturnPath || isOffOriginDecoded(u.Path) {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(p) > maxReturnPath || isOffOriginDecoded(u.Path) {
 		return "", false
 	}
 	return p, true

@@ -16,7 +16,7 @@ var ordinaryPaths = []string{
 	"/app?next=https://other.example/a//b", "/app?next=//other.example", "/app?next=/login", "/p/%2F%2Fevil.com", "/%2F/evil.com",
 	"/%E2%82%AC", "/caf%C3%A9?q=%F0%9F%98%80", "/url%20with%20spaces/", "/100%25", "/app?half=%zz", "/%09/evil.com",
 	"/a/%5C/b", "/files/C:%5Cdata", "/files/C:%5C%5Cdata", "/files/a%5cb/c?x=%5C",
-	"/a/..//b", "/x//../y", "/app?q=" + strings.Repeat("a", MaxReturnPath-7),
+	"/a/..//b", "/x//../y", "/app?q=" + strings.Repeat("a", maxReturnPath-7),
 }
 
 // hostilePaths lead off the origin in one browser or another, or might.
@@ -85,7 +85,7 @@ var hostilePaths = []struct{ name, path string }{
 	{"a letter beyond ASCII", "/é"},
 	{"a malformed escape", "/%zz"},
 	{"an escape cut short", "/a%2"},
-	{"one byte too long a path", "/" + strings.Repeat("a", MaxReturnPath)},
+	{"one byte too long a path", "/" + strings.Repeat("a", maxReturnPath)},
 }
 
 func TestReturnPath(t *testing.T) {
@@ -103,7 +103,7 @@ func TestReturnPath(t *testing.T) {
 	for path, want := range map[string]string{
 		`/a?x=\b`: "/a?x=%5Cb", `/a#\`: "/a#%5C", `/?\\evil.example`: "/?%5C%5Cevil.example",
 		`/a?q=\\host\share#a\b`: "/a?q=%5C%5Chost%5Cshare#a%5Cb", `/#\route`: "/#%5Croute",
-		"/" + strings.Repeat("a", MaxReturnPath-3) + `?\`: "/", // too long as written
+		"/" + strings.Repeat("a", maxReturnPath-3) + `?\`: "/", // too long as written
 	} {
 		if got := ReturnPath(path); got != want {
 			t.Errorf("%q became %q", path, got)
@@ -188,7 +188,7 @@ func FuzzReturnPath(f *testing.F) {
 		if again := ownPaths.ReturnPath(got); again != got {
 			t.Errorf("%q became %q, and then %q", p, got, again)
 		}
-		if len(got) > MaxReturnPath || strings.ContainsFunc(got, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
+		if len(got) > maxReturnPath || strings.ContainsFunc(got, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
 			t.Errorf("%q has characters that browsers change", got)
 		}
 		// On its way, servers and proxies decode and clean it.

@@ -1,5 +1,5 @@
 // Package weburl decides what URLs, origins and return paths are safe to use. It
-// is pure: it reads strings and requests, and returns strings.
+// is pure: it reads strings and requests, and writes nothing.
 package weburl
 
 import (
