@@ -8,12 +8,12 @@ var agreementMutants = []mutant{
 		tests: "TestCoordinatorPanicInRefresh",
 	},
 	{
-		name: "an end takes the place of tokens that wait", file: "internal/instances/turn.go",
+		name: "an end takes the place of tokens that wait", file: "internal/instances/outcome.go",
 		old: "addOr(\"keep \"+key,", new: "addOr(key,",
 		packages: "./internal/instances", tests: "TestTurnEndedWhileAway",
 	},
 	{
-		name: "what is given up keeps its lock", file: "internal/instances/turn.go",
+		name: "what is given up keeps its lock", file: "internal/instances/outcome.go",
 		old: "	}, t.stopRenewing)\n", new: "	}, func() {})\n",
 		packages: "./internal/instances", tests: "TestTurnDropped",
 	},

@@ -28,32 +28,32 @@ var instanceMutants = []mutant{
 		packages: ". ./internal/instances", tests: "TestCoordinatorHeldUp|TestTurnAfterDeath",
 	},
 	{
-		name: "a refusal is believed at once", file: "internal/instances/turn.go",
+		name: "a refusal is believed at once", file: "internal/instances/outcome.go",
 		old: "	defer t.end(ctx)\n	if t.stop != nil {", new: "	defer t.end(ctx)\n	if false {",
 		packages: "./internal/instances", tests: "TestTurnLostLock|TestTurnRefused",
 	},
 	{
-		name: "a refusal ends the session here alone", file: "internal/instances/turn.go",
+		name: "a refusal ends the session here alone", file: "internal/instances/outcome.go",
 		old: "		t.s.endKey(ctx, t.old.SessionID(), endAloneValue, time.Until(t.old.Begun().Add(t.s.lifetime)))\n", new: "		_ = ctx\n",
 		packages: ". ./internal/instances", tests: "TestCoordinatorEnds|TestTurnRefused",
 	},
 	{
-		name: "a refusal ends the lineage", file: "internal/instances/turn.go",
+		name: "a refusal ends the lineage", file: "internal/instances/outcome.go",
 		old: "endKey(ctx, t.old.SessionID(), endAloneValue, time", new: "endKey(ctx, t.old.SessionID(), endValue, time",
 		packages: "./internal/instances", tests: "TestRefusalSparesLineage",
 	},
 	{
-		name: "a session that ends during its refresh goes on", file: "internal/instances/turn.go",
+		name: "a session that ends during its refresh goes on", file: "internal/instances/outcome.go",
 		old: "if t.stop != nil && !t.s.known.has(fresh.SessionID(), time.Now()) {", new: "if false {",
 		tests: "TestCoordinatorEndDuringRefresh",
 	},
 	{
-		name: "each instance tries again when the provider fails", file: "internal/instances/turn.go",
+		name: "each instance tries again when the provider fails", file: "internal/instances/outcome.go",
 		old: "	t.s.engine.swap(ctx, t.key, t.owner, value, pause, false)\n", new: "	_, _ = value, pause\n	t.release(ctx)\n",
 		packages: ". ./internal/instances", tests: "TestCoordinatorSharedBackOff|TestTurnPauses",
 	},
 	{
-		name: "a refreshed token that was not taken is lost", file: "internal/instances/turn.go",
+		name: "a refreshed token that was not taken is lost", file: "internal/instances/outcome.go",
 		old: "		_, ended, err := t.write(ctx, key, value, fresh)\n		if err != nil {\n			return err\n		}\n", new: "		ended := false\n",
 		tests: "TestCoordinatorAwayAfterTheRefresh",
 	},

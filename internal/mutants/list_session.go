@@ -39,7 +39,7 @@ var sessionMutants = []mutant{
 		packages: "./internal/tokens", tests: "TestHeldKeepsTheLatest",
 	},
 	{
-		name: "refreshed tokens are not kept for late requests", file: "internal/instances/turn.go",
+		name: "refreshed tokens are not kept for late requests", file: "internal/instances/outcome.go",
 		old: "	if !t.s.Grants.Refreshed(fresh, time.Now()) {", new: "	if false {",
 		tests: "TestLostResponses|TestLateRequests",
 	},
