@@ -25,18 +25,19 @@ import (
 // Sessions opens, begins, renews and ends the sessions of browsers.
 type Sessions struct {
 	record.Limits
+	Grants *instances.Sessions[*record.Record] // newest tokens, and ends of sessions
+
 	source   func(record.ProviderTag) *identity.Source
 	vault    vault.Vault
 	cookies  *cookies.Scheme
 	sealer   *seal.Sealer
 	shared   *seal.Sealer // of what other instances read
 	opened   memory.Cache[opened]
-	Grants   *instances.Sessions[*record.Record]
 	bindings *binding.Bindings // nil: Options.BindDevices is off
 	log      *slog.Logger
 }
 
-// Config is what sessions are made of.
+// A Config is what sessions are made of.
 type Config struct {
 	Limits      record.Limits
 	Cookies     *cookies.Scheme
@@ -197,8 +198,8 @@ func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, rec *record.Rec
 func (s *Sessions) Delete(r *http.Request) { s.vault.Forget(r) }
 
 // Forget deletes what the server keeps of a request's session. One that only its binding
-// keeps from being the request's stays, unless it is of the user of by: a copy of the
-// cookies ends no session.
+// keeps from being the request's stays, unless by is of the same user: a copy of the cookies
+// ends no session.
 func (s *Sessions) Forget(r *http.Request, by *record.Record) {
 	if s.bindings != nil {
 		if rec := s.Unproven(r); rec != nil && (by == nil || !rec.IsOf(by)) {

@@ -175,8 +175,8 @@ func (b *Bindings) good(r *http.Request, sealed *record.Record, shown *Shown, no
 	return nil
 }
 
-// Complete returns a record as it is sealed: with its binding, also if the request or the
-// refresh that it is of began before that.
+// Complete returns a record as it is sealed: with its binding, even if the request or refresh
+// that made the record began before the binding.
 func (b *Bindings) Complete(rec *record.Record) *record.Record {
 	if b == nil {
 		return rec

@@ -101,7 +101,7 @@ func (s *Sessions[R]) Shown(ctx context.Context, rec R, now time.Time) (latest R
 }
 
 // Check returns the latest record of a session, and whether it has ended. It is Shown for
-// whoever has the session for long, and no cookie.
+// a caller that keeps the session for long, and has no cookie.
 func (s *Sessions[R]) Check(ctx context.Context, rec R, now time.Time) (latest R, ended bool, err error) {
 	if err := s.ensure(ctx, rec, now); err != nil {
 		return rec, false, err
