@@ -23,7 +23,6 @@ func (i *Instrumentation) Coordinator(c oauthlogin.Coordinator) oauthlogin.Coord
 	if c == nil {
 		return nil
 	}
-	i.watches.Add(context.Background(), 0) // so that the metric is there before the first watch
 	return &coordinator{c, i}
 }
 
@@ -70,6 +69,9 @@ func (i *Instrumentation) begin(ctx context.Context, operation string) (_ contex
 
 // Watch implements [oauthlogin.Coordinator].
 func (c *coordinator) Watch(ctx context.Context, ready func(), changed func(key string)) error {
+	// An instance without users watches nothing yet, and has no series. From here on there is
+	// one, which is 0 even if the watch never becomes ready.
+	c.i.watches.Add(ctx, 0)
 	var isReady atomic.Bool
 	defer func() {
 		if isReady.Load() {

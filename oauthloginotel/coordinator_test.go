@@ -27,6 +27,27 @@ func TestNoCoordinator(t *testing.T) {
 	}
 }
 
+// A watch that never becomes ready is 0, and not absent.
+func TestCoordinatorWatchFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		inner := oauthlogintest.NewCoordinator()
+		inner.SetDown(true)
+		r := record(t)
+		c := r.Coordinator(inner)
+		for range 2 {
+			if err := c.Watch(t.Context(), func() { t.Error("the watch is ready") }, func(string) {}); err == nil {
+				t.Error("Watch returns no error")
+			}
+			r.want("", "oauthlogin.coordinator.watches{} 0")
+		}
+		inner.SetDown(false)
+		go c.Watch(t.Context(), func() {}, func(string) {})
+		synctest.Wait()
+		r.want("", "oauthlogin.coordinator.watches{} 1")
+	})
+}
+
 // Operations are timed by kind and outcome, and a watch counts as long as it is ready.
 func TestCoordinator(t *testing.T) {
 	t.Parallel()
@@ -34,7 +55,7 @@ func TestCoordinator(t *testing.T) {
 		inner := oauthlogintest.NewCoordinator()
 		r := record(t)
 		c := r.Coordinator(inner)
-		r.want("", "oauthlogin.coordinator.watches{} 0")
+		r.want("") // an instance without users is not one that is not told of changes
 
 		watched := make(chan error)
 		go func() { watched <- c.Watch(t.Context(), func() {}, func(string) {}) }()
