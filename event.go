@@ -15,9 +15,10 @@ type EventKind string
 
 const (
 	// EventLogin reports a finished login attempt. Err is nil on success. It also reports a
-	// login that could not start because the provider was down, but neither a callback that
-	// belongs to no login nor a [Middleware.SilentLogin] that signed no user in, unless
-	// [Options.OnSignIn] refused it.
+	// login that could not start because the provider was down, but no request that belongs to
+	// no login, such as those with the codes flow_not_found, cookies_lost and unknown_provider:
+	// strangers can cause them. Nor does it report a [Middleware.SilentLogin] that signed no user
+	// in, unless [Options.OnSignIn] refused it.
 	EventLogin EventKind = "login"
 	// EventLogout reports a session that its user or a handler has ended, and all sessions of
 	// a user, or of a session at the provider, that [Middleware.SignOutUser] or

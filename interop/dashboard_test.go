@@ -17,11 +17,10 @@ import (
 	"time"
 )
 
-// Every query of the dashboard finds a value above 0 in a Prometheus that scrapes an application, and
+// Every query of the dashboard and of the alerts finds a value above 0 in a Prometheus that scrapes an application, and
 // every metric of the application is in a query.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
-	queries := append(dashboardQueries(t), documentedAlerts(t)...)
 	app := runMeasuredApp(t)
 	period := 20 * time.Second
 	if picturesDir != "" {
@@ -30,6 +29,7 @@ func TestDashboard(t *testing.T) {
 	app.visit(t, period)
 	prometheus := startPrometheus(t, app.url)
 	began := time.Now()
+	queries := append(dashboardQueries(t), prometheus.alertQueries(t)...)
 
 	deadline := time.Now().Add(2*patience + 2*period)
 	for len(queries) > 0 {
@@ -97,32 +97,20 @@ func dashboardQueries(t *testing.T) (queries []string) {
 	return queries
 }
 
-// documentedAlerts returns the queries of docs/operations.md, without their thresholds, for the
-// time that the test takes.
-func documentedAlerts(t *testing.T) (queries []string) {
-	t.Helper()
-	for _, b := range blocks(t, "promql") {
-		query := threshold.ReplaceAllString(b.code, "")
-		queries = append(queries, strings.NewReplacer("[10m]", "[10s]", "[5m]", "[10s]").Replace(query))
-	}
-	if len(queries) != 5 {
-		t.Errorf("%d alerts are documented", len(queries))
-	}
-	return queries
-}
-
-var threshold = regexp.MustCompile(` [<>] [0-9.]+\n$`)
-
 // A prometheusServer is a Prometheus at a URL.
 type prometheusServer string
 
-// startPrometheus starts a Prometheus that scrapes target.
+// startPrometheus starts a Prometheus that scrapes target and has the alerts.
 func startPrometheus(t *testing.T, target string) prometheusServer {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
-	text := fmt.Sprintf("scrape_configs:\n  - job_name: app\n    scrape_interval: 500ms\n    scrape_timeout: 500ms\n    static_configs:\n      - targets: [%q]\n",
-		strings.TrimPrefix(target, "http://"))
+	rules, err := filepath.Abs(alertsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("rule_files: [%q]\nscrape_configs:\n  - job_name: app\n    scrape_interval: 500ms\n    scrape_timeout: 500ms\n    static_configs:\n      - targets: [%q]\n",
+		rules, strings.TrimPrefix(target, "http://"))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -37,10 +37,12 @@
 //
 // oauthlogin.coordinator.watches is the number of Coordinators, 1 or 0 for most applications,
 // that tell this instance of changes. At 0 for longer than a few seconds, sessions that end at other
-// instances are noticed late. A swap with oauthlogin.coordinator.swapped=false has found that
+// instances are noticed late. It is missing until an instance sees its first session or login, and
+// begins to listen. A swap with oauthlogin.coordinator.swapped=false has found that
 // another instance was first, which is not a fault.
 //
-// The file dashboard.json beside this package shows all of them in Grafana, from Prometheus.
+// The file dashboard.json beside this package shows all of them in Grafana, from Prometheus, and
+// alerts.yml has alerts for the latter.
 //
 // # Traces
 //

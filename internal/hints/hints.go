@@ -37,7 +37,7 @@ func (h *Hints) LoginBegins(r *http.Request) {
 		return
 	}
 	h.elsewhere.Do(func() {
-		h.log.WarnContext(r.Context(), "oauthlogin: a login began under another host or scheme than RedirectURL's, so its cookie is missing at the callback; "+
+		h.log.WarnContext(r.Context(), "oauthlogin: a login began under another host or scheme than RedirectURL's, so its cookie may be missing at the callback; "+
 			"open the application at RedirectURL's origin, or have the proxy pass Host on or set X-Forwarded-Host and X-Forwarded-Proto",
 			"began_at", browser.Printable(scheme+"://"+host), "redirect_url", h.paths.Origin)
 	})
