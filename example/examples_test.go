@@ -59,3 +59,20 @@ func TestExamples(t *testing.T) {
 		}
 	}
 }
+
+// Files to embed have to be in the directory of the package, so scripts.js is a copy there. The
+// test is not, so that the directory can be copied.
+func TestScriptsAreThoseOfTheDocuments(t *testing.T) {
+	t.Parallel()
+	copied, err := os.ReadFile("spa/scripts.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	original, err := os.ReadFile("../docs/scripts.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(copied, original) {
+		t.Error("spa/scripts.js differs from docs/scripts.js: copy it")
+	}
+}

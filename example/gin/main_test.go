@@ -11,13 +11,19 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/oauthlogin/oauthlogin/example/internal/demo"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
+// users are those of the tests. Their groups decide who may see /admin.
+var users = []oauthlogintest.User{
+	{Subject: "alice", Name: "Alice Archer", Claims: map[string]any{"groups": []string{"admin", "staff"}}},
+	{Subject: "bob", Name: "Bob Baker", Claims: map[string]any{"groups": []string{"admin"}}},
+	{Subject: "carol", Name: "Carol Carpenter", Claims: map[string]any{"groups": []string{"staff"}}},
+}
+
 func runApp(t *testing.T, around func(http.Handler) http.Handler) *oauthlogintest.Site {
 	t.Helper()
-	return oauthlogintest.Run(t, oauthlogintest.Config{Users: demo.Users()}, func(base string, p *oauthlogintest.Provider) http.Handler {
+	return oauthlogintest.Run(t, oauthlogintest.Config{Users: users}, func(base string, p *oauthlogintest.Provider) http.Handler {
 		app, err := newApp("a key of 32 bytes or more for tests", p.Registration(base), p.HTTPClient())
 		if err != nil {
 			t.Fatal(err)

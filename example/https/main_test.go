@@ -14,13 +14,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/oauthlogin/oauthlogin/example/internal/demo"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
 func TestPages(t *testing.T) {
 	t.Parallel()
-	site := oauthlogintest.Run(t, oauthlogintest.Config{Users: demo.Users()}, func(base string, p *oauthlogintest.Provider) http.Handler {
+	site := oauthlogintest.Run(t, oauthlogintest.Config{}, func(base string, p *oauthlogintest.Provider) http.Handler {
 		app, err := newApp("a key of 32 bytes or more for tests", p.Registration(base), p.HTTPClient())
 		if err != nil {
 			t.Fatal(err)
@@ -48,7 +47,7 @@ func serve(t *testing.T) (base string, cert tls.Certificate) {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	base = "https://localhost:" + port
-	provider := oauthlogintest.Start(oauthlogintest.Config{Users: demo.Users()})
+	provider := oauthlogintest.Start(oauthlogintest.Config{})
 	t.Cleanup(provider.Close)
 	provider.AutoApprove("alice")
 	app, err := newApp("a key of 32 bytes or more for tests", provider.Registration(base), nil)

@@ -28,7 +28,7 @@ func main() {
 	// In your application: oauthlogin.Google(…), oauthlogin.GitHub(…), or any other issuer.
 	staff, _ := demo.Provider(base, oauthlogintest.Config{})
 	partner := oauthlogintest.Start(oauthlogintest.Config{
-		Users:   []oauthlogintest.User{demo.User("alice", "Alice Adler", "admin"), demo.User("dave", "Dave Draper")},
+		Users:   []oauthlogintest.User{{Subject: "alice", Name: "Alice Adler", Claims: map[string]any{"groups": []string{"admin"}}}, {Subject: "dave", Name: "Dave Draper"}},
 		Clients: []oauthlogintest.Client{{ID: "app", Secret: rand.Text(), RedirectURIs: []string{base + "/auth/partner"}, PostLogoutRedirectURIs: []string{base + "/"}}},
 	}).Registration(base)
 	// With a random secret, all users sign in again after a restart.

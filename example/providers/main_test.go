@@ -6,21 +6,27 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/oauthlogin/oauthlogin/example/internal/demo"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
 const partnerIssuer = "https://app.test/issuer-of-partner"
 
+// users are those of the tests. Their groups decide what they may see.
+var users = []oauthlogintest.User{
+	{Subject: "alice", Name: "Alice Archer", Claims: map[string]any{"groups": []string{"admin", "staff"}}},
+	{Subject: "bob", Name: "Bob Baker", Claims: map[string]any{"groups": []string{"admin"}}},
+	{Subject: "carol", Name: "Carol Carpenter", Claims: map[string]any{"groups": []string{"staff"}}},
+}
+
 // runApp serves the application, and the partner's provider below a path of its origin.
 // There, without a question, whoever is in partner.AutoApprove signs in.
 func runApp(t *testing.T) (site *oauthlogintest.Site, partner *oauthlogintest.Provider) {
 	t.Helper()
-	site = oauthlogintest.Run(t, oauthlogintest.Config{Users: demo.Users()}, func(base string, p *oauthlogintest.Provider) http.Handler {
+	site = oauthlogintest.Run(t, oauthlogintest.Config{Users: users}, func(base string, p *oauthlogintest.Provider) http.Handler {
 		var err error
 		partner, err = oauthlogintest.New(oauthlogintest.Config{
 			Issuer:  partnerIssuer,
-			Users:   []oauthlogintest.User{demo.User("alice", "Alice Adler", "admin"), demo.User("dave", "Dave Draper")},
+			Users:   []oauthlogintest.User{{Subject: "alice", Name: "Alice Adler", Claims: map[string]any{"groups": []string{"admin"}}}, {Subject: "dave", Name: "Dave Draper"}},
 			Clients: []oauthlogintest.Client{{ID: "app", Secret: "secret", RedirectURIs: []string{base + "/auth/partner"}, PostLogoutRedirectURIs: []string{base + "/"}}},
 		})
 		if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -90,20 +89,4 @@ func TestSessionRunsOut(t *testing.T) {
 		}
 		wantBody(t, send(alice, "POST", "/notes", "note=kept", htmx...), 200, "<q>kept</q>")
 	})
-}
-
-// Files to embed have to be in the directory of the package, so scripts.js is a copy.
-func TestScriptsAreThoseOfTheDocuments(t *testing.T) {
-	t.Parallel()
-	copied, err := files.ReadFile("scripts.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	original, err := os.ReadFile("../../docs/scripts.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(copied) != string(original) {
-		t.Error("scripts.js differs from docs/scripts.js: copy it")
-	}
 }

@@ -29,7 +29,7 @@ import (
 
 func main() {
 	const base = "http://localhost:3000"
-	// In your application: any issuer that has tokens for one API.
+	// In your application: an issuer that knows the resource base + "/api/" and has JWTs for it (RFC 9068).
 	provider, _ := demo.Provider(base, oauthlogintest.Config{JWTAccessTokens: true, Resources: []string{base + "/api/"}})
 	secret := cmp.Or(os.Getenv("SESSION_SECRET"), rand.Text()+rand.Text())
 	app, err := newApp(base, secret, provider, &http.Client{Timeout: 10 * time.Second})
