@@ -19,15 +19,16 @@ const (
 )
 
 // Registration returns the Provider as an application at base configures it. base
-// is an origin, such as "https://app.test".
+// is an origin, such as "https://app.test", and for an application below a prefix
+// the prefix as well: "https://app.test/app".
 //
 // Without [Config.Clients], it registers base first: the client is "app" with the
 // secret "secret", the redirect URI is base + "/auth/callback", the post-logout
-// redirect URI is base + "/", and logout tokens go to base + "/logout/backchannel". Otherwise it returns the first of [Config.Clients]
-// with a redirect URI at base. The scopes are openid, profile and email.
-// With [Config.RequireFormPost], FormPost is set.
+// redirect URI is base + "/", and logout tokens go to base + "/logout/backchannel".
+// Otherwise it returns the first of [Config.Clients] with a redirect URI at base. The
+// scopes are openid, profile and email. With [Config.RequireFormPost], FormPost is set.
 //
-// Registration panics if base is not registered and cannot be: only one origin
+// Registration panics if base is not registered and cannot be: only one base
 // gets a registration of its own.
 func (p *Provider) Registration(base string) oauthlogin.Provider {
 	base = strings.TrimSuffix(base, "/")
@@ -79,9 +80,9 @@ func (p *Provider) client(id string) *Client {
 	return p.clients[i]
 }
 
-// firstAt returns the first URI at an origin, or "".
-func firstAt(origin string, uris []string) string {
-	i := slices.IndexFunc(uris, func(uri string) bool { return strings.HasPrefix(uri, origin+"/") })
+// firstAt returns the first URI at base, or "".
+func firstAt(base string, uris []string) string {
+	i := slices.IndexFunc(uris, func(uri string) bool { return strings.HasPrefix(uri, base+"/") })
 	if i < 0 {
 		return ""
 	}

@@ -53,15 +53,13 @@ func Run(t testing.TB, cfg Config, newApp func(base string, p *Provider) http.Ha
 	})
 	p.SetKeyAlg("ES256")
 	p.RememberUsers(false)
-	if len(cfg.Clients) == 0 {
-		p.Registration(siteURL)
-	}
 	// The application may ask the provider before it is served itself.
 	p.network.serve(issuer, p)
 	app := newApp(siteURL, p)
 	if app == nil {
 		t.Fatal("oauthlogintest: Run: the application is a nil http.Handler")
 	}
+	p.clientAt(siteURL) // for a newApp that has not called Registration, maybe with a prefix
 	p.network.serve(base, app)
 	return &Site{URL: siteURL, Provider: p, t: t, base: base}
 }
