@@ -18,7 +18,7 @@ func ExampleOptions_onSignIn() {
 	roleOf := func(ctx context.Context, issuer, subject string) (role string, known bool) { return "member", false }
 	site, end := exampleSite(oauthlogintest.Config{}, func(opts oauthlogin.Options) http.Handler {
 		opts.OnSignIn = func(ctx context.Context, in *oauthlogin.SignIn) error {
-			if !in.User.EmailVerified || !strings.HasSuffix(in.User.Email, "@example.com") {
+			if !in.User.EmailVerified || !strings.HasSuffix(strings.ToLower(in.User.Email), "@example.com") {
 				return errors.New("not one of us") // for the log
 			}
 			role, known := roleOf(ctx, in.User.Issuer, in.User.Subject)

@@ -22,7 +22,7 @@ func TestDocumentedShell(t *testing.T) {
 	t.Parallel()
 	elsewhere := []string{ // commands that change a reader's machine, or need the network
 		"go mod init hello", "go mod init club", "go mod tidy", "cp -r example/chi ../club", "cd ../club", "go get ", "go test", "go run .", "export SESSION_SECRET=", "git clone https://github.com/oauthlogin/oauthlogin",
-		"cd oauthlogin", "bash .ci/run", "npm ci --prefix interop/", "go version -m app", "go tool cover -func=cov.out", "chromium --user-data-dir=",
+		"cd oauthlogin", "bash .ci/run", "npm ci --prefix interop/", "go version -m bin/example", "go tool cover -func=cov.out", "chromium --user-data-dir=",
 	}
 	ran := 0
 	for _, b := range blocks(t, "sh") {

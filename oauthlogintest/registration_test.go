@@ -6,6 +6,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
+	"golang.org/x/oauth2"
 )
 
 // An application below a prefix is registered there, with all that the provider sends or leads to.
@@ -49,4 +50,24 @@ func TestRegistrationBelowAPrefix(t *testing.T) {
 		}
 	}()
 	site.Provider.Registration(site.URL + "/other")
+}
+
+// An application that writes its registration out, as production does, is registered at its origin.
+func TestRegistrationWrittenOut(t *testing.T) {
+	t.Parallel()
+	site := oauthlogintest.Run(t, oauthlogintest.Config{}, func(base string, p *oauthlogintest.Provider) http.Handler {
+		auth, err := oauthlogin.New(oauthlogin.Options{
+			Keys: [][]byte{testKey}, HTTPClient: p.HTTPClient(), Providers: []oauthlogin.Provider{{
+				Issuer: p.Issuer(),
+				OAuth2: &oauth2.Config{ClientID: "app", ClientSecret: "secret", RedirectURL: base + "/auth/callback"},
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return auth.Handler(auth.RequireAuth(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	})
+	if resp := site.SignIn("alice").Fetch("/"); resp.Status != http.StatusOK {
+		t.Errorf("status %d", resp.Status)
+	}
 }
