@@ -24,5 +24,6 @@ var mutants = slices.Concat(
 	providersMutants,
 	releaseMutants,
 	resourceMutants,
+	secondDayMutants,
 	sessionMutants,
 )
