@@ -187,7 +187,7 @@ func (p *responder) fail(w http.ResponseWriter, r *http.Request, failed *Error) 
 		p.handler(w, r, e)
 		return
 	}
-	page.WriteError(w, page.Error{Words: words, Status: e.Status, Reference: e.Reference, RetryURL: e.RetryURL, HomeURL: p.paths.Home, SignOut: e.signOut, Refused: e.refused})
+	page.WriteError(w, page.Error{Words: words, Status: e.Status, Reference: e.Reference, RetryURL: e.RetryURL, HomeURL: p.paths.Home, SignOut: e.signOut})
 }
 
 // refuse responds as fail does to whoever looks at a page, and to a script with the code in

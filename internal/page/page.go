@@ -73,7 +73,7 @@ var (
 {{with .RetryURL}}<a class="button" href="{{.}}">{{$.RetryLabel}}</a>
 {{else}}<a class="button" href="{{.HomeURL}}">{{.HomeLabel}}</a>
 {{end}}{{with .SignOut}}<form method="post" action="{{.Action}}"><button class="button second">{{$.SignOutLabel}}</button></form>
-{{end}}{{if and .RetryURL (or .Refused .SignOut)}}<a class="button second" href="{{.HomeURL}}">{{.HomeLabel}}</a>
+<a class="button second" href="{{$.HomeURL}}">{{$.HomeLabel}}</a>
 {{end}}</div>
 </main>
 <footer>{{.ReferenceLabel}} {{.Reference}}</footer>`)
@@ -95,7 +95,6 @@ type Error struct {
 	RetryURL  string   // "": the page leads to HomeURL
 	HomeURL   string   // a local path
 	SignOut   *SignOut // nil: no form
-	Refused   bool     // the user may have no other account: RetryURL is not the only way
 }
 
 // A SignOut is a form that ends the session.

@@ -147,20 +147,6 @@ func TestErrorPage(t *testing.T) {
 			500, 1,
 		},
 		{
-			"of a refused login",
-			Error{Words: EnglishTexts().Describe("sign_in_refused", "internal", true), Status: 403, RetryURL: "/login", HomeURL: "/app/", Refused: true},
-			[]string{`href="/login">Sign in with another account<`, `href="/app/">Home<`},
-			[]string{"<form"},
-			403, 2,
-		},
-		{
-			"of a refused login that leads home alone",
-			Error{Words: EnglishTexts().Describe("sign_in_refused", "internal", false), Status: 403, HomeURL: "/app/", Refused: true},
-			[]string{`href="/app/">Home<`},
-			[]string{"<form"},
-			403, 1,
-		},
-		{
 			"hostile",
 			Error{Words: EnglishTexts().Describe("<script>", "internal", false), Status: 502, Reference: `"><script>alert(1)</script>`, RetryURL: `javascript:alert("1")`},
 			[]string{"Something went wrong", "&#34;&gt;&lt;script&gt;"},
