@@ -72,10 +72,10 @@ type Options struct {
 	// [Event]. The log has it with the provider and the subject: leave e-mail addresses out of it. An
 	// [*Error] keeps its Code, a Status from 400 to 599, its RetryURL, and its Title, Text and
 	// RetryLabel, which the page shows. Without a RetryURL the page leads to a sign-in with another
-	// account, or with a Status from 500 on to another attempt; it also has a link to HomePath. After
-	// a panic, or when ctx has ended, the response is 500: together with the calls to the provider,
-	// OnSignIn may take 30 seconds. The refresh token of a login without a session is revoked (RFC
-	// 7009), unless the same user has a session in this browser.
+	// account, or with a Status from 500 on to another attempt. After a panic, or when ctx has ended,
+	// the response is 500: together with the calls to the provider, OnSignIn may take 30 seconds. The
+	// refresh token of a login without a session is revoked (RFC 7009), unless the same user has a
+	// session in this browser.
 	OnSignIn func(ctx context.Context, in *SignIn) error
 
 	// BindDevices binds sessions to keys in the hardware of the user's device, in browsers that

@@ -15,15 +15,15 @@ var demoLine = regexp.MustCompile(`(?m)^\t(\w+), _ := demo\.Provider\(.*\)\n`)
 // and the provider of README.md in place of the demo's.
 func TestCopiedExamples(t *testing.T) {
 	t.Parallel()
-	var provider string
+	var provider strings.Builder
 	for _, b := range blocks(t, "go") {
 		if b.document == "../example/README.md" {
-			provider += b.code
+			provider.WriteString(b.code)
 		}
 	}
-	name, literal, _ := strings.Cut(provider, " := ")
+	name, literal, _ := strings.Cut(provider.String(), " := ")
 	if name != "provider" {
-		t.Fatalf("example/README.md has %s", provider)
+		t.Fatalf("example/README.md has %s", provider.String())
 	}
 	root, err := filepath.Abs("..")
 	if err != nil {
