@@ -298,3 +298,28 @@ func newStoreFleet(t *testing.T, n int) *fleet {
 		opts.Store = oauthlogin.NewStore(opts.Coordinator)
 	}})
 }
+
+// A session that the instance knows goes no further than its access token while calls to the
+// Coordinator fail, although it is told of changes.
+func TestCoordinatorFailsAtRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 1, apptest.Config{})
+		f.Provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 300 })
+		b := f.SignIn(t, "alice")
+		b.WantUser("/api/me", "alice")
+		synctest.Wait()
+		f.shared.setDelay(time.Hour)
+		time.Sleep(4*time.Minute + 30*time.Second)
+		b.WantUser("/api/me", "alice") // as it cannot be refreshed now
+		time.Sleep(time.Minute)
+		if page := b.Get("/dashboard"); page.StatusCode != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" || len(page.Header["Set-Cookie"]) > 0 {
+			t.Errorf("a page: %d %v", page.StatusCode, page.Header)
+		}
+		f.WantRefreshes(t, 0)
+		f.shared.setDelay(0)
+		time.Sleep(time.Minute)
+		b.WantUser("/api/me", "alice")
+		f.WantRefreshes(t, 1)
+	})
+}

@@ -18,10 +18,11 @@ type Server struct {
 	Cookie  string // Cookie header of the requests; "" for none
 }
 
-// Servers returns a plain handler and, for each size of session, five servers: one
+// Servers returns a plain handler and, for each size of session, six servers: one
 // that ignores the cookie, one that does only what every response with a session
-// requires, oauthlogin, oauthlogin with everything on, and a peer. The first three receive
-// the same cookie; the others receive their own. A peer is left out if it does not support
+// requires, oauthlogin around a handler that does not ask for the session and one that does,
+// oauthlogin with everything on, and a peer. The first four receive the same cookie; the
+// others receive their own. A peer is left out if it does not support
 // the size.
 func Servers() ([]*Server, error) {
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "Hello.\n") })
@@ -43,7 +44,12 @@ func Servers() ([]*Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		ours, err := p.serve(application)(asking(hello))
+		gate := p.serve(application)
+		silent, err := gate(hello)
+		if err != nil {
+			return nil, err
+		}
+		ours, err := gate(asking(hello))
 		if err != nil {
 			return nil, err
 		}
@@ -57,6 +63,7 @@ func Servers() ([]*Server, error) {
 			servers,
 			&Server{Name: "plain handler, the cookie ignored", Size: size, Handler: plain, Cookie: cookie},
 			&Server{Name: "two headers and a context with a value, the cookie ignored", Size: size, Handler: least, Cookie: cookie},
+			&Server{Name: "oauthlogin Handler, http.ServeMux and RequireAuth, the handler does not ask", Size: size, Ours: true, Handler: silent, Cookie: cookie},
 			&Server{Name: "oauthlogin Handler, http.ServeMux and RequireAuth", Size: size, Ours: true, Handler: ours, Cookie: cookie},
 			&Server{Name: "oauthlogin with everything on", Size: size, Ours: true, Handler: all, Cookie: full.request.Header.Get("Cookie")},
 		)

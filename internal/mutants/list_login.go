@@ -65,7 +65,7 @@ var loginMutants = []mutant{
 	},
 	{
 		name: "logins are kept until they come back", file: "login.go",
-		old: "	m.leave(w, r, location)\n", new: "	m.flows.signedIn.Add(location, string(make([]byte, 1<<14)))\n	m.leave(w, r, location)\n",
+		old: "	m.leave(w, r, location)\n", new: "	kept := make([]byte, 1<<14)\n	go func() { <-make(chan int); _ = kept[0] }()\n	m.leave(w, r, location)\n",
 		packages: "./internal/adversarial", tests: "TestLoginKeepsNothing",
 	},
 	{
@@ -80,7 +80,7 @@ var loginMutants = []mutant{
 	},
 	{
 		name: "a return path may be the login path", file: "internal/weburl/paths.go",
-		old: "ok = err == nil && !p.isOwn(u.Path)", new: "ok = err == nil",
+		old: "ok = err == nil && !p.isOwn(u.Path)", new: "_ = u\n		ok = err == nil",
 		packages: "./internal/weburl .", tests: "TestOwnPathsAreNoReturnPaths|TestReturnPathGuardsConfiguredPaths",
 	},
 	{

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 func TestCompare(t *testing.T) {
 	const turn = 20 * time.Millisecond
 	servers, err := compareServers(1, turn)
-	if err != nil || strings.Count(servers, "oauthlogin") != 4 {
+	if err != nil || strings.Count(servers, "oauthlogin") != 6 {
 		t.Errorf("servers: %v\n%s", err, servers)
 	}
 	logins, err := compareLogins(1, turn)
