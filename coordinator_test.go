@@ -173,6 +173,24 @@ func (c *countingCoordinator) holds(prefix string) (n int) {
 	return n
 }
 
+// drop deletes the keys with a prefix, and tells no instance.
+func (c *countingCoordinator) drop(t *testing.T, prefix string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key := range c.keys {
+		if !strings.HasPrefix(key, prefix) {
+			continue
+		}
+		values, err := c.Coordinator.Load(t.Context(), key)
+		if err == nil && values[0] != nil {
+			_, err = c.Coordinator.Swap(t.Context(), key, values[0], nil, 0, false)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // move puts the value of one key into another, as somebody with access to the engine can.
 func (c *countingCoordinator) move(from, to string) {
 	values, _ := c.Coordinator.Load(context.Background(), from, to)
@@ -398,5 +416,25 @@ func TestCoordinatorBackChannelLogout(t *testing.T) {
 		b = f.known(t, "alice")
 		deliver(1, sub, http.StatusBadRequest)
 		want(b, "alice")
+	})
+}
+
+// A logout ends, at all instances, the sessions that logins have replaced in the browser.
+func TestCoordinatorEndsReplacedSessions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, apptest.Config{})
+		b := f.SignIn(t, "alice")
+		b.Login("/dashboard")
+		second := b.Clone() // neither the first session nor the last
+		b.Login("/dashboard")
+		f.at(1)
+		second.WantUser("/api/me", "alice") // only the instance of the login knows what it replaced
+		synctest.Wait()
+		f.at(0)
+		b.LogOut("/")
+		synctest.Wait()
+		f.at(1)
+		second.WantUser("/api/me", "")
 	})
 }

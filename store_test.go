@@ -136,6 +136,26 @@ func TestNewStoreLogoutDuringSave(t *testing.T) {
 	})
 }
 
+// A session that goes without a word while its tokens are refreshed does not come back.
+func TestNewStoreGoneDuringSave(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newStoreFleet(t, 1)
+		b := f.known(t, "alice")
+		time.Sleep(refreshDue)
+		f.SlowTokens(3 * time.Second)
+		var wg sync.WaitGroup
+		wg.Go(func() { f.ask(0, b.Cookies()) })
+		time.Sleep(time.Second)
+		f.shared.drop(t, "stored:")
+		wg.Wait()
+		f.WantRefreshes(t, 1)
+		if left := f.shared.holds("stored:"); left != 0 {
+			t.Errorf("%d sessions are stored", left)
+		}
+	})
+}
+
 // A session that a request saves while a login or a logout deletes it is deleted.
 func TestNewStoreSaveDuringDelete(t *testing.T) {
 	t.Parallel()

@@ -70,7 +70,7 @@ var instanceMutants = []mutant{
 	{
 		name: "what was not taken is not tried again", file: "internal/instances/end.go",
 		old: "	if end(ctx) != nil {\n", new: "	if end(ctx) != nil && false {\n",
-		tests: "TestCoordinatorAwayAtLoginAndLogout",
+		packages: ". ./internal/instances", tests: "TestCoordinatorEndsWhatCannotBeTold|TestTurnEndedWhileAway",
 	},
 	{
 		name: "a session begins without its user's mark", file: "internal/instances/end.go",
@@ -85,7 +85,7 @@ var instanceMutants = []mutant{
 	{
 		name: "an end is not looked for", file: "internal/instances/sessions.go",
 		old: "	case isEndOfAll(lineageEnd):\n", new: "	case false && isEndOfAll(lineageEnd):\n",
-		tests: "TestCoordinatorEnds",
+		tests: "TestCoordinatorEndsReplacedSessions",
 	},
 	{
 		name: "what has changed stays known", file: "internal/instances/known.go",
@@ -160,7 +160,7 @@ var instanceMutants = []mutant{
 	{
 		name: "a save creates a stored session again", file: "internal/vault/engine.go",
 		old: "		if old == nil {\n			return instances.ErrEnded\n		}\n", new: "",
-		tests: "TestNewStoreLogoutDuringSave",
+		tests: "TestNewStoreGoneDuringSave",
 	},
 	{
 		name: "cannot say becomes signed out", file: "require_auth.go",
