@@ -29,11 +29,6 @@ var sessionMutants = []mutant{
 		tests: "TestStoreSessionsBeginAndEnd",
 	},
 	{
-		name: "every request refreshes for itself", file: "internal/tokens/refresh.go",
-		old: "rec, err := f.flights.Do(ctx, old.Successor(), func(ctx context.Context) (*record.Record, error) {\n		return", new: "rec, err := f.flights.Do(ctx, old.Successor()+protocol.RandomToken(), func(ctx context.Context) (*record.Record, error) {\n		return",
-		tests: "TestOneRefresh",
-	},
-	{
 		name: "a slower refresh takes a request back to older tokens", file: "internal/tokens/held.go",
 		old: "rec.Generation() <= old.Generation() || ", new: "",
 		packages: "./internal/tokens", tests: "TestHeldKeepsTheLatest",
