@@ -13,7 +13,7 @@ import (
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
-// A bound session without its bound cookie is no session for a login either: OnSignIn has no
+// Without its bound cookie, a bound session does not count for a login either: OnSignIn has no
 // Previous, and a callback that is over does not lead on.
 func TestLoginsWithCopiedCookies(t *testing.T) {
 	apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {

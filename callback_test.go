@@ -804,7 +804,7 @@ func TestFailedProviderLeadsToTheChoice(t *testing.T) {
 	}
 }
 
-// A browser that leaves while the provider is asked is no failure of the provider.
+// When a browser leaves while the provider is asked, the provider has not failed.
 func TestBrowserLeavesDuringLogin(t *testing.T) {
 	t.Parallel()
 	var events []oauthlogin.Event
