@@ -87,7 +87,7 @@ func (m *Middleware) RequireAuth(next http.Handler) http.Handler {
 		case errors.Is(err, instances.ErrAway) && !s.current().Tokens.Valid(time.Now()):
 			m.responses.unavailable(w, r, err)
 			return
-		case err != nil && !rec.VouchedFor(time.Now()):
+		case err != nil && !rec.VouchedFor():
 			m.responses.unavailable(w, r, fmt.Errorf("%w: %w", record.ErrNotVouchedFor, err))
 			return
 		}

@@ -76,7 +76,7 @@ func (m *Middleware) Session(r *http.Request) (*Session, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("oauthlogin: load session: %w", err)
-	case s != nil && !s.current().VouchedFor(time.Now()):
+	case s != nil && !s.current().VouchedFor():
 		return nil, fmt.Errorf("oauthlogin: %w", record.ErrNotVouchedFor)
 	}
 	return s.handOut(), nil
@@ -150,7 +150,7 @@ func (s *Session) current() *record.Record { return s.held.Current() }
 // doubt hides the session from [FromContext] if the provider has not vouched for it for
 // too long. RequireAuth does not need it: it refreshes such a session, or responds 503.
 func (s *Session) doubt() {
-	if s != nil && !s.current().VouchedFor(time.Now()) {
+	if s != nil && !s.current().VouchedFor() {
 		s.doubtful.Store(true)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/oauthlogin/oauthlogin/internal/claims"
 	"github.com/oauthlogin/oauthlogin/internal/flight"
@@ -144,7 +143,7 @@ func (m *Middleware) onSignIn(ctx context.Context, r *http.Request, p *provider,
 	user := userOf(&rec.User)
 	user.RawClaims = bytes.Clone(user.RawClaims)
 	in := &SignIn{User: &user, ReturnTo: f.ReturnPath, Client: p.ClientWith(rec.Tokens.Access, rec.Key())}
-	if previous, _, _ := m.sessions.Load(r); previous != nil && previous.VouchedFor(time.Now()) {
+	if previous, _, _ := m.sessions.Load(r); previous != nil && previous.VouchedFor() {
 		in.Previous = &Session{}
 		in.Previous.init(m, r, previous)
 		in.Previous.handOut()

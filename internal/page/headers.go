@@ -24,7 +24,7 @@ func NoStore(w http.ResponseWriter) {
 func Private(w http.ResponseWriter) {
 	h := w.Header()
 	values := [...]string{"private", "Cookie"} // one allocation for both
-	if !strings.Contains(h.Get("Cache-Control"), "no-store") {
+	if set := h["Cache-Control"]; len(set) == 0 || !strings.Contains(set[0], "no-store") {
 		h["Cache-Control"] = values[0:1:1]
 	}
 	if vary := h["Vary"]; len(vary) > 0 {
