@@ -15,8 +15,8 @@ import (
 )
 
 func main() {
-	rounds := flag.Int("rounds", 9, "number of turns per server and application")
-	turn := flag.Duration("turn", time.Second, "duration of a turn")
+	rounds := flag.Int("rounds", 80, "number of turns per server and application")
+	turn := flag.Duration("turn", 150*time.Millisecond, "duration of a turn")
 	docs := flag.String("docs", "", "directory of performance.md, to update the tables; empty: only print")
 	serve := flag.Bool("serve", false, "run as the process that is measured")
 	flag.Parse()

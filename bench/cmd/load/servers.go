@@ -130,10 +130,10 @@ func compareServers(rounds int, turn time.Duration) (table string, err error) {
 	for i, s := range subjects {
 		size := string(s.Size)
 		switch {
+		case strings.Contains(s.Name, "two headers"):
+			headers = i
 		case strings.HasPrefix(s.Name, "plain"):
 			plain, headers = i, i
-		case strings.HasPrefix(s.Name, "two headers"):
-			headers = i
 		}
 		if size == "" {
 			size = "none"
