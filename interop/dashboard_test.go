@@ -51,7 +51,7 @@ func TestDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	if picturesDir != "" {
-		drawDashboard(t, prometheus, began)
+		drawDashboard(t, prometheus, began, "dashboard")
 	}
 	names := prometheus.metrics(t)
 	if len(names) < 7 {
@@ -61,6 +61,63 @@ func TestDashboard(t *testing.T) {
 		if !strings.Contains(string(text), name) {
 			t.Errorf("the dashboard does not show %s", name)
 		}
+	}
+}
+
+// The dashboard shows the metrics of the example that an application is copied from.
+func TestDashboardOfExample(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "metrics")
+	build := exec.Command("go", "build", "-o", binary, "./metrics")
+	build.Dir = "../example"
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	site, metrics := "http://127.0.0.1:"+freePort(t), "http://127.0.0.1:"+freePort(t)
+	run := exec.Command(binary)
+	run.Env = []string{"ADDR=" + strings.TrimPrefix(site, "http://"), "METRICS_ADDR=" + strings.TrimPrefix(metrics, "http://")}
+	p := startProcess(t, run, "open "+site)
+	t.Cleanup(func() {
+		_ = run.Process.Kill() // it ends no other way
+		<-p.exited
+	})
+	prometheus := startPrometheus(t, metrics)
+	began := time.Now()
+
+	queries := dashboardQueries(t)
+	found := map[string]bool{}
+	// Logins by outcome and time, refreshes, refusals, ended sessions, calls to the provider and
+	// the Coordinator. Failures and bound sessions are none of the example.
+	const shown = 15
+	stay := func() bool {
+		if picturesDir != "" {
+			return time.Since(began) < dashboardTime
+		}
+		return len(found) < shown
+	}
+	for n := 0; stay(); n++ {
+		if picturesDir == "" && time.Since(began) > 2*patience {
+			t.Fatalf("%d queries of %d find something, want %d: %v", len(found), len(queries), shown, found)
+		}
+		v := newVisitor(t)
+		user := []string{"alice", "bob", "carol"}[n%3]
+		v.open(site+"/").submit(map[string]string{"login": user, "action": "approve"}).want(http.StatusOK, site+"/")
+		v.open(site + "/admin")
+		if n%3 == 0 { // longer than an access token lasts
+			eventually(t, patience, "a refresh", func() bool {
+				v.open(site + "/")
+				return prometheus.finds(t, `increase(oauthlogin_refresh_duration_seconds_count[15s])`)
+			})
+		}
+		v.open(site + "/").submit(nil)
+		for _, query := range queries {
+			if !found[query] && prometheus.finds(t, query) {
+				found[query] = true
+			}
+		}
+	}
+	if picturesDir != "" {
+		drawDashboard(t, prometheus, began, "dashboard-of-example")
 	}
 }
 

@@ -118,7 +118,7 @@ func fewerColors(full image.Image) *image.Paletted {
 }
 
 // drawDashboard draws dashboard.json with Grafana's React components, once p has enough to show.
-func drawDashboard(t *testing.T, p prometheusServer, began time.Time) {
+func drawDashboard(t *testing.T, p prometheusServer, began time.Time, name string) {
 	t.Helper()
 	build := exec.Command("npm", "run", "build")
 	build.Dir = "grafana"
@@ -149,5 +149,5 @@ func drawDashboard(t *testing.T, p prometheusServer, began time.Time) {
 	eventually(t, patience, "the panels", func() bool {
 		return evaluate[int](tab, `document.querySelectorAll("canvas").length`) == 12
 	})
-	tab.picture("dashboard")
+	tab.picture(name)
 }
