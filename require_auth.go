@@ -185,7 +185,7 @@ func (m *Middleware) unauthenticated(w http.ResponseWriter, r *http.Request) {
 // errPrefixStripped is the error of a redirect to the login path that would lead to
 // itself.
 var errPrefixStripped = errors.New("a proxy strips a prefix off the path of Options.LoginPath or RedirectURL, so that the login page redirects to itself; " +
-	"have it pass the path on as it is, or put the prefix back in front of Middleware.Handler (README.md, Behind a proxy)")
+	"have it pass the path on as it is, or put the prefix back in front of Middleware.Handler (docs/reverse-proxies.md, Below a prefix)")
 
 // returnPaths are where logins lead back to, and a log of those that are dropped.
 type returnPaths struct {

@@ -333,7 +333,7 @@ func TestTwoMiddlewares(t *testing.T) {
 	})
 }
 
-// withPrefix puts back the prefix that a proxy strips, as README.md shows.
+// withPrefix puts back the prefix that a proxy strips, as docs/reverse-proxies.md shows.
 func withPrefix(prefix string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())

@@ -112,7 +112,7 @@ func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bo
 	return true
 }
 
-// silentLogins is when a browser is not sent to the provider.
+// silentLogins say when a browser is not sent to the provider.
 type silentLogins struct {
 	cookies *cookies.Scheme
 	inUse   atomic.Bool // SilentLogin is
@@ -131,8 +131,8 @@ func (s *silentLogins) paused(r *http.Request) bool {
 	return cookie.Value == silentOff || err == nil && time.Now().Unix() < until
 }
 
-// pauseSilentLogin keeps SilentLogin from signing a browser in again after its logout:
-// also one that has not been on such a page yet. Without SilentLogin there is no cookie.
+// pause keeps SilentLogin from signing a browser in again after its logout, also one that
+// has not been on such a page yet. Without SilentLogin there is no cookie.
 func (s *silentLogins) pause(w http.ResponseWriter, r *http.Request) {
 	known := false
 	if cookie, err := r.Cookie(s.cookies.Silent); err == nil {
@@ -144,7 +144,7 @@ func (s *silentLogins) pause(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// resumeSilentLogin ends the pause when the user signs in on purpose.
+// resume ends the pause when the user signs in on purpose.
 func (s *silentLogins) resume(w http.ResponseWriter, r *http.Request) {
 	if cookie, err := r.Cookie(s.cookies.Silent); err == nil && cookie.Value == silentOff {
 		s.set(w, "0")

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// giveUpAfter bounds how many locks wait to be given back.
+// giveUpAfter is how long a lock waits to be given back. Its lease is over by then.
 const giveUpAfter = time.Minute
 
 // Leave lets the next call of this instance have its turn, and gives the lock back if
