@@ -62,8 +62,8 @@ type Error struct {
 	// RetryURL is a local URL that starts the login again with its return path, or leads on
 	// where there is nothing to repeat. It is "" if neither helps. With the code forbidden,
 	// and after a refusal by [Options.OnSignIn] that names no other URL, the provider lets the
-	// user choose another account (prompt=select_account). After a failure of one of several providers, the user chooses
-	// among them.
+	// user choose another account (prompt=select_account). After a failure of one of several
+	// providers, the user chooses among them.
 	RetryURL string
 	// Reference names the log line, in its key reference, so that a user can report it. The
 	// package's page shows it. It is "" in an [Event].

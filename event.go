@@ -59,8 +59,8 @@ type Event struct {
 	Kind EventKind
 	// Provider and Subject identify the user, as [User.Provider] and [User.Subject] do. Subject
 	// is empty if a login failed, unless Options.OnSignIn refused it, and if a provider ends a
-	// session without naming the user.
-	// Provider is empty for a [Middleware.SignOutUser] whose issuer no provider has.
+	// session without naming the user. Provider is empty for a [Middleware.SignOutUser] whose
+	// issuer no provider has.
 	Provider, Subject string
 	// Err says why something failed; it is nil on success. It is an [*Error] for EventLogin and
 	// EventDenied, and has no RetryURL for the latter.

@@ -14,7 +14,8 @@ import (
 )
 
 // LoginOptions say how one login of [Middleware.StartLogin] differs from others. The zero value
-// is a login at the only provider, or with a choice among several, that leads to "/".
+// is a login at the only provider, or with a choice among several, that leads to
+// [Options.HomePath].
 type LoginOptions struct {
 	_ [0]func() // keyed literals only
 
@@ -47,11 +48,11 @@ const maxLoginQuery = 32 << 10
 // to /inbox. [Middleware.Handler] serves it; mount it at [Options.LoginPath] if a router mounts
 // the paths one by one.
 //
-// The query parameter return_to is a local path; the browser goes to [Options.HomePath] if
-// it is missing or leads elsewhere. The parameter provider is a [Provider.Name]. Without it, with several
-// providers, the response is a page on which the user chooses one, and so it is for a link on
-// another site. The only other parameter is step_up, which the package seals into the URLs that
-// it hands out.
+// The query parameter return_to is a local path; the browser goes to [Options.HomePath] if it
+// is missing or leads elsewhere. The parameter provider is a [Provider.Name]. With several
+// providers, the response to a request without it, and to a link on another site, is a page on
+// which the user chooses one. The only other parameter is step_up, which the package seals into
+// the URLs that it hands out.
 //
 // Only GET starts a login; HEAD and prefetching do not. The server keeps no state: what the
 // callback needs is sealed in a cookie of its own for each login, of which a browser keeps at

@@ -35,8 +35,8 @@ const (
 //
 // It expires all of the package's cookies, including ones that cannot be decrypted, and
 // redirects to the provider's logout, or else to the local path that return_to names, in the
-// query or the form, or to [Options.HomePath]. [Middleware.Handler] serves it; otherwise mount it at
-// [Options.LogoutPath].
+// query or the form, or to [Options.HomePath]. [Middleware.Handler] serves it; otherwise mount
+// it at [Options.LogoutPath].
 //
 // With everywhere=1 in the form, all sessions of the user end that have begun so far: see
 // [Middleware.SignOutUser].

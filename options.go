@@ -69,13 +69,13 @@ type Options struct {
 	// Requests call OnSignIn concurrently, once for each login and not for refreshes.
 	//
 	// The page does not show the error; [errors.Is] finds it in that of ErrorHandler and of the
-	// [Event]. The log has it with the provider and the subject: leave e-mail addresses out of it. An
-	// [*Error] keeps its Code, a Status from 400 to 599, its RetryURL, and its Title, Text and
-	// RetryLabel, which the page shows. Without a RetryURL the page leads to a sign-in with another
-	// account, or with a Status from 500 on to another attempt. After a panic, or when ctx has ended,
-	// the response is 500: together with the calls to the provider, OnSignIn may take 30 seconds. The
-	// refresh token of a login without a session is revoked (RFC 7009), unless the same user has a
-	// session in this browser.
+	// [Event]. The log has it with the provider and the subject: leave e-mail addresses out of
+	// it. An [*Error] keeps its Code, a Status from 400 to 599, its RetryURL, and its Title,
+	// Text and RetryLabel, which the page shows. Without a RetryURL the page leads to a sign-in
+	// with another account, or with a Status from 500 on to another attempt. After a panic, or
+	// when ctx has ended, the response is 500: together with the calls to the provider, OnSignIn
+	// may take 30 seconds. The refresh token of a login without a session is revoked (RFC 7009),
+	// unless the same user has a session in this browser.
 	OnSignIn func(ctx context.Context, in *SignIn) error
 
 	// BindDevices binds sessions to keys in the hardware of the user's device, in browsers that
@@ -85,10 +85,10 @@ type Options struct {
 	// docs/device-bound-sessions.md. All instances of an application have to agree.
 	BindDevices bool
 
-	// IdleTimeout ends a session that is not used for that long: 24 hours by default. The
-	// server enforces it by a time inside the session, which is renewed after a tenth of
-	// IdleTimeout; a session may therefore end up to a tenth early, and never late. It is
-	// at most MaxLifetime.
+	// IdleTimeout ends a session that is not used for that long: 24 hours by default, or
+	// MaxLifetime if that is less. It cannot be longer than MaxLifetime. The server enforces it
+	// by a time inside the session, which is renewed after a tenth of IdleTimeout; a session
+	// may therefore end up to a tenth early, and never late.
 	IdleTimeout time.Duration
 
 	// MaxLifetime ends a session that long after its login, used or not: 7 days by default. The
@@ -182,10 +182,10 @@ type Options struct {
 	Logger *slog.Logger
 
 	// HTTPClient calls providers. Only its Transport and its Timeout, for each request, are
-	// used: no redirect is followed, no cookie is kept, and no response over 1 MiB is read. By
-	// default, and for a Timeout of zero, it is 10 seconds; a refresh of tokens may take a
-	// minute whatever the Timeout is. [Middleware.Client], which calls APIs and not providers,
-	// uses the Transport alone.
+	// used: no redirect is followed, no cookie is kept, and no response over 1 MiB is read.
+	// Without HTTPClient, or with a Timeout of zero, the timeout is 10 seconds; a refresh of
+	// tokens may take a minute whatever the Timeout is. [Middleware.Client], which calls APIs
+	// and not providers, uses the Transport alone.
 	HTTPClient *http.Client
 }
 

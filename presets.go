@@ -92,8 +92,8 @@ func Microsoft(tenant string, client *oauth2.Config) Provider {
 // requires it for the latter two. RedirectURL has to be https, on a host other than localhost.
 //
 // The client secret is a JWT that key signs. It is made anew for each request and is good for
-// an hour; ClientSecret of client is not used. [New] refuses an empty ID,
-// and a key that is not on the curve P-256.
+// an hour; ClientSecret of client is not used. [New] refuses an empty ID, and a key that is not
+// on the curve P-256.
 //
 // Apple gives the name of a user to the first login here alone, ever, in a form field that
 // passes through the browser and that nothing signs. It becomes [User.Name], in one line of at

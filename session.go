@@ -40,8 +40,8 @@ type Session struct {
 }
 
 // FromContext returns the session of the request that ctx belongs to, and whether there is one.
-// There is always one behind [Middleware.RequireAuth], and one behind [Middleware.Handler] if
-// the user is signed in. The handler needs no check of ok behind RequireAuth.
+// Behind [Middleware.RequireAuth] there always is, so that the handler need not check ok, and
+// behind [Middleware.Handler] if the user is signed in.
 //
 // There is none after [Middleware.SignOut], and none while it is unknown whether the user
 // is signed in: see [Middleware.Session]. Behind several Middlewares, it is the session of the
@@ -58,9 +58,9 @@ func FromContext(ctx context.Context) (*Session, bool) {
 // It is the decision of [Middleware.RequireAuth] alone: it refreshes no token, writes nothing,
 // and works with and without [Middleware.Handler] around the caller.
 //
-// An error means that it is unknown whether the user is signed in, because [Options.Store]
-// or [Options.Coordinator] fails, or because the provider has been unreachable for too long: respond
-// with 503.
+// An error means that it is unknown whether the user is signed in, because [Options.Store] or
+// [Options.Coordinator] fails, or because the provider has been unreachable for too long:
+// respond with 503.
 func (m *Middleware) Session(r *http.Request) (*Session, error) {
 	if !m.made() {
 		return nil, errNotMade

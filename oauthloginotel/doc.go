@@ -53,7 +53,7 @@
 //
 // # What is not recorded
 //
-// No subject, no session, no text of an error, no header, no body and no key of the Coordinator. URLs are
-// recorded without their queries, and not in metrics. The same should hold for what
+// No subject, no session, no text of an error, no header, no body and no key of the Coordinator.
+// URLs are recorded without their queries, and not in metrics. The same should hold for what
 // traces the application's own requests: the query of a callback has a code.
 package oauthloginotel

@@ -29,7 +29,7 @@ type authorizationRequest struct {
 }
 
 // authorizationTarget identifies the client and the redirect URI. fault says why
-// the request must not be answered with a redirect.
+// the response must not be a redirect.
 func (p *Provider) authorizationTarget(params url.Values) (req *authorizationRequest, fault string) {
 	if len(params["client_id"]) > 1 || len(params["redirect_uri"]) > 1 {
 		return nil, "client_id or redirect_uri is repeated."

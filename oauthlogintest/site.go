@@ -27,9 +27,9 @@ const (
 
 // Run serves the application that newApp returns, and a [Provider], until the test
 // ends. It uses no sockets, shares nothing with other tests, and works in a
-// [testing/synctest] bubble if it is called in there. base is the origin of the application; the application
-// is configured with [Provider.Registration] and [Provider.HTTPClient]. newApp may
-// use t.
+// [testing/synctest] bubble if it is called in there. base is the origin of the
+// application, which newApp configures with [Provider.Registration] and
+// [Provider.HTTPClient]. newApp may use t.
 //
 // Without cfg.Clients, the application is registered as [Provider.Registration]
 // says. Without cfg.Issuer, the issuer is https://provider.test. The Provider signs
