@@ -1,5 +1,5 @@
 // Command replicas runs several instances of an application behind a load balancer that
-// knows nothing of sessions. It needs a Redis. From the root of the repository:
+// knows nothing of sessions. They agree through Redis. From the root of the repository:
 //
 //	REDIS_URL=redis://localhost:6379 go run ./example/replicas
 //
