@@ -76,8 +76,8 @@
 // stays valid until a limit ends it, except on the instance that saw the logout.
 //
 // With [Options.BindDevices], browsers that support Device Bound Session Credentials prove
-// every ten minutes that they still have a key of the user's device, and a copy of their
-// cookies works no longer than that. See docs/device-bound-sessions.md.
+// every ten minutes that they still have a key of the user's device. A copy of their cookies
+// works for 13 minutes at most. See docs/device-bound-sessions.md.
 //
 // Front-channel logout is not supported: it needs session cookies in frames of other sites,
 // which browsers do not send, and does not show who asks.
