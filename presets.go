@@ -32,21 +32,12 @@ import (
 // The claim hd is the user's Workspace domain: ask for it in a [Policy], since the parameter of
 // that name only chooses among accounts.
 func Google(client *oauth2.Config) Provider {
-	p := Provider{
+	return Provider{
 		Name: "google", Label: "Google",
 		Issuer:     "https://accounts.google.com",
 		AuthParams: url.Values{"access_type": {"offline"}},
+		OAuth2:     registered(client, "openid", "profile", "email"),
 	}
-	if client == nil {
-		return p
-	}
-	config := *client
-	if config.Scopes == nil {
-		config.Scopes = []string{"openid", "profile", "email"}
-	}
-	config.Scopes = slices.Clone(config.Scopes)
-	p.OAuth2 = &config
-	return p
 }
 
 // Microsoft returns the provider "microsoft", Microsoft Entra ID, for an application that is
@@ -74,15 +65,7 @@ func Microsoft(tenant string, client *oauth2.Config) Provider {
 		p.Issuer, p.tenant = entra.Issuer("common"), "" // for one fault, not two
 		p.faults = []error{fmt.Errorf("Microsoft: tenant %q is not a word of 1 to 253 letters, digits, dots and hyphens", weburl.Shown(tenant))}
 	}
-	if client == nil {
-		return p
-	}
-	config := *client
-	if config.Scopes == nil {
-		config.Scopes = []string{"openid", "profile", "email", "offline_access"}
-	}
-	config.Scopes = slices.Clone(config.Scopes)
-	p.OAuth2 = &config
+	p.OAuth2 = registered(client, "openid", "profile", "email", "offline_access")
 	return p
 }
 
@@ -111,16 +94,9 @@ func Apple(teamID, keyID string, key *ecdsa.PrivateKey, client *oauth2.Config) P
 	for _, fault := range p.apple.Faults() {
 		p.faults = append(p.faults, fmt.Errorf("Apple: %w", fault))
 	}
-	if client == nil {
-		return p
+	if p.OAuth2 = registered(client, "openid", "name", "email"); p.OAuth2 != nil {
+		p.OAuth2.ClientSecret = ""
 	}
-	config := *client
-	config.ClientSecret = ""
-	if config.Scopes == nil {
-		config.Scopes = []string{"openid", "name", "email"}
-	}
-	config.Scopes = slices.Clone(config.Scopes)
-	p.OAuth2 = &config
 	return p
 }
 
@@ -134,20 +110,20 @@ func Apple(teamID, keyID string, key *ecdsa.PrivateKey, client *oauth2.Config) P
 // Without an Endpoint the provider is github.com. The API of a GitHub Enterprise server is at
 // /api/v3 of the Endpoint's host, and that of GHE.com at api. and the host.
 func GitHub(client *oauth2.Config) Provider {
-	if client == nil {
-		return Provider{Name: "github", Label: "GitHub", Identify: identifyGitHub("")}
+	p := Provider{Name: "github", Label: "GitHub", OAuth2: registered(client, "user:email")}
+	if p.OAuth2 == nil {
+		p.Identify = identifyGitHub("")
+		return p
 	}
-	config := *client
-	if config.Endpoint.AuthURL == "" && config.Endpoint.TokenURL == "" {
-		config.Endpoint.AuthURL, config.Endpoint.TokenURL = endpoints.GitHub.AuthURL, endpoints.GitHub.TokenURL
+	endpoint := &p.OAuth2.Endpoint
+	if endpoint.AuthURL == "" && endpoint.TokenURL == "" {
+		endpoint.AuthURL, endpoint.TokenURL = endpoints.GitHub.AuthURL, endpoints.GitHub.TokenURL
 	}
-	if config.Endpoint.AuthStyle == oauth2.AuthStyleAutoDetect {
-		config.Endpoint.AuthStyle = oauth2.AuthStyleInParams // as GitHub documents it
+	if endpoint.AuthStyle == oauth2.AuthStyleAutoDetect {
+		endpoint.AuthStyle = oauth2.AuthStyleInParams // as GitHub documents it
 	}
-	if config.Scopes == nil {
-		config.Scopes = []string{"user:email"}
-	}
-	return Provider{Name: "github", Label: "GitHub", OAuth2: &config, Identify: identifyGitHub(github.API(config.Endpoint.AuthURL))}
+	p.Identify = identifyGitHub(github.API(endpoint.AuthURL))
+	return p
 }
 
 func identifyGitHub(api string) func(context.Context, *http.Client) (User, error) {
@@ -161,4 +137,18 @@ func identifyGitHub(api string) func(context.Context, *http.Client) (User, error
 			EmailVerified: profile.Email != "", RawClaims: profile.Raw,
 		}, nil
 	}
+}
+
+// registered returns a copy of client, with scopes if it has none; nil for nil, which [New]
+// refuses.
+func registered(client *oauth2.Config, scopes ...string) *oauth2.Config {
+	if client == nil {
+		return nil
+	}
+	config := *client
+	if config.Scopes == nil {
+		config.Scopes = scopes
+	}
+	config.Scopes = slices.Clone(config.Scopes)
+	return &config
 }
