@@ -1,7 +1,6 @@
 package dpop
 
 import (
-	"io"
 	"net/http"
 
 	"github.com/oauthlogin/oauthlogin/internal/roundtrip"
@@ -31,8 +30,7 @@ func Send(r *http.Request, accessToken string, key *Key, nonces *Nonces, send fu
 	if !ok {
 		return resp, nil // the next request has the nonce
 	}
-	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
-	resp.Body.Close()
+	roundtrip.Drain(resp)
 	// With this nonce: other calls may have learned another one meanwhile.
 	if resp, err = sendProved(again, accessToken, key, nonce, send); err == nil {
 		nonces.Learn(again, resp.Header)

@@ -72,6 +72,13 @@ func Replay(r *http.Request) (again *http.Request, ok bool) {
 	return again, true
 }
 
+// Drain closes a response that is not passed on, and reads a little of its body before, so that
+// the connection can be used again.
+func Drain(resp *http.Response) {
+	io.CopyN(io.Discard, resp.Body, 4<<10)
+	resp.Body.Close()
+}
+
 // SameOriginAsAsked reports whether a request goes to the origin that was asked. It
 // walks back over the redirects that led to the request: to where a redirect once left
 // the first origin, no token may follow.

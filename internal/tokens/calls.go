@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -53,8 +52,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		if err := t.Asks(resp); err != nil {
-			io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
-			resp.Body.Close()
+			roundtrip.Drain(resp)
 			return nil, err
 		}
 		return resp, nil
@@ -93,8 +91,7 @@ func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Respo
 		}
 		return resp, nil
 	}
-	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
-	resp.Body.Close()
+	roundtrip.Drain(resp)
 	return t.send(ctx, again, token)
 }
 
