@@ -96,20 +96,30 @@ func (f *Refreshes) Refresh(ctx context.Context, s *Held, old *record.Record, re
 	if !s.mayWait(time.Now()) {
 		return f.adoptLate(s, old)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errLate)
-	defer cancel()
-	rec, err := f.flights.Do(ctx, old.Successor(), func(ctx context.Context) (*record.Record, error) {
+	rec, err := waitFor(ctx, &f.flights, old.Successor(), func(ctx context.Context) (*record.Record, error) {
 		return f.refreshOnce(ctx, s.Request, old, rejected)
 	})
 	switch {
-	case context.Cause(ctx) == errLate && errors.Is(err, context.DeadlineExceeded):
+	case err == errLate:
 		s.waitsNoMore(time.Now().Add(waitAgain))
-		return errLate
+		return err
 	case err != nil:
 		return err
 	}
 	s.adopt(rec)
 	return nil
+}
+
+// waitFor returns what a call brings that requests share, or errLate after maxWait. The call
+// goes on then.
+func waitFor[V any](ctx context.Context, calls *flight.Group[V], name string, call func(context.Context) (V, error)) (V, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errLate)
+	defer cancel()
+	v, err := calls.Do(ctx, name, call)
+	if context.Cause(ctx) == errLate && errors.Is(err, context.DeadlineExceeded) {
+		err = errLate
+	}
+	return v, err
 }
 
 // adoptLate gives s the tokens of a refresh that was late, if they have come.

@@ -63,18 +63,15 @@ func (x *Resources) token(ctx context.Context, s *Held, rec *record.Record, to *
 	case !s.mayWait(now):
 		return nil, errLate
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errLate)
-	defer cancel()
 	name := to.key
 	if rejected != nil {
 		name += rejected.access
 	}
-	fresh, err := x.flights.Do(ctx, name, func(ctx context.Context) (*resourceToken, error) {
+	fresh, err := waitFor(ctx, &x.flights, name, func(ctx context.Context) (*resourceToken, error) {
 		return x.fetch(ctx, s.Request, rec, to, rejected)
 	})
-	if context.Cause(ctx) == errLate && errors.Is(err, context.DeadlineExceeded) {
+	if err == errLate {
 		s.waitsNoMore(time.Now().Add(waitAgain))
-		err = errLate
 	}
 	switch {
 	case errors.Is(err, instances.ErrEnded):

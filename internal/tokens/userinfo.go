@@ -14,9 +14,7 @@ import (
 // of two calls that make the next generation one would be lost, and a rotated refresh token
 // with it.
 func (f *Refreshes) ReadUserInfo(ctx context.Context, s *Held, old *record.Record) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errLate)
-	defer cancel()
-	rec, err := f.flights.Do(ctx, "user info "+old.Successor(), func(ctx context.Context) (*record.Record, error) {
+	rec, err := waitFor(ctx, &f.flights, "user info "+old.Successor(), func(ctx context.Context) (*record.Record, error) {
 		rec := old
 		for range maxTurns {
 			turn, latest, err := f.sessions.Grants.Turn(ctx, rec)
@@ -32,10 +30,7 @@ func (f *Refreshes) ReadUserInfo(ctx context.Context, s *Held, old *record.Recor
 		}
 		return nil, errContended
 	})
-	switch {
-	case context.Cause(ctx) == errLate && errors.Is(err, context.DeadlineExceeded):
-		return errLate
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	s.adopt(rec)
