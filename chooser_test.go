@@ -3,13 +3,107 @@ package oauthlogin_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
+
+// With several providers the login page is a choice: links in a list with a
+// heading, and no script.
+func TestChooser(t *testing.T) {
+	t.Parallel()
+	a, two := apptest.NewTwoProviders(t, nil)
+	for _, query := range []string{"?return_to=%2Fdashboard%3Fq%3D1%26r%3D2", "?provider=&return_to=%2Fdashboard%3Fq%3D1%26r%3D2"} {
+		resp := a.Browser(t).Get("/login" + query)
+		if resp.StatusCode != http.StatusOK || len(resp.Cookies()) > 0 {
+			t.Errorf("%d %v", resp.StatusCode, resp.Header)
+		}
+		for _, fault := range apptest.PageFaults(resp) {
+			t.Errorf("%s\n%s", fault, resp.Text)
+		}
+		for _, part := range []string{"<ul", ">one</a>", ">two</a>"} {
+			if !strings.Contains(resp.Text, part) {
+				t.Errorf("page has no %s: %s", part, resp.Text)
+			}
+		}
+		links := resp.Links()
+		if len(links) != 2 {
+			t.Fatalf("links %q", links)
+		}
+		for i, user := range []string{"alice", "bob"} {
+			resp := a.Browser(t).Follow(links[i])
+			if resp.Request.URL.RequestURI() != "/dashboard?q=1&r=2" || !strings.Contains(resp.Text, user) {
+				t.Errorf("%s leads to %s: %s", links[i], resp.Request.URL, resp.Text)
+			}
+		}
+	}
+	if n := a.Provider.Count(oauthlogintest.Discovery) + two.Count(oauthlogintest.Discovery); n != 2 {
+		t.Errorf("%d discoveries; a choice alone needs none", n)
+	}
+}
+
+// Names and return paths that try to break out of the page work as names and
+// return paths.
+func TestChooserEscapesNames(t *testing.T) {
+	t.Parallel()
+	for _, names := range [][2]string{
+		{`<script>alert("hostile")</script>`, `" onclick='x' & / ? # é %2F {{.}}`},
+		{`a&b "c" <i>d</i>`, "javascript:alert(1)"},
+	} {
+		a, _ := apptest.NewTwoProviders(t, func(o *oauthlogin.Options) {
+			o.Providers[0].Name, o.Providers[1].Name = names[0], names[1]
+		})
+		const value = `"><script>alert(1)</script>`
+		resp := a.Browser(t).Get("/login?return_to=" + url.QueryEscape("/dashboard?q="+value+"&y='"))
+		links := resp.Links()
+		if len(links) != 2 {
+			t.Fatalf("links %q", links)
+		}
+		for i, link := range links {
+			if !strings.HasPrefix(link, "/login?") || apptest.QueryOf(link).Get("provider") != names[i] {
+				t.Errorf("%s: link %q", names[i], link)
+			}
+			resp := a.Browser(t).Follow(link)
+			if user := apptest.UserOf(t, resp); user.Provider != names[i] || resp.Request.URL.Query().Get("q") != value {
+				t.Errorf("%s leads to %s: %s", link, resp.Request.URL, resp.Text)
+			}
+		}
+		if strings.Contains(resp.Text, "<i>") || strings.Contains(resp.Text, `" onclick`) {
+			t.Errorf("page %s", resp.Text)
+		}
+		resp.Text = strings.NewReplacer(">javascript:alert(1)<", "", ">&#34; onclick=", "").Replace(resp.Text) // names, as text
+		for _, fault := range apptest.PageFaults(resp) {
+			t.Errorf("%s\n%s", fault, resp.Text)
+		}
+	}
+}
+
+// The chooser shows Label, and Name where there is none. Name remains what URLs,
+// sessions and events say.
+func TestProviderLabel(t *testing.T) {
+	t.Parallel()
+	a, _ := apptest.NewTwoProviders(t, func(o *oauthlogin.Options) { o.Providers[0].Label = `Sign in <b>& "on"</b> at Ünï` })
+	b := a.Browser(t)
+	resp := b.Get("/login?return_to=%2Fdashboard")
+	for _, text := range []string{">Sign in &lt;b&gt;&amp; &#34;on&#34;&lt;/b&gt; at Ünï</a>", ">two</a>"} {
+		if !strings.Contains(resp.Text, text) {
+			t.Errorf("no %s on %s", text, resp.Text)
+		}
+	}
+	links := resp.Links()
+	if len(links) != 2 || apptest.QueryOf(links[0]).Get("provider") != "one" {
+		t.Fatalf("links %q", links)
+	}
+	if user := apptest.UserOf(t, b.Follow(links[0])); user.Provider != "one" || user.Subject != "alice" {
+		t.Errorf("signed in as %q of %q", user.Subject, user.Provider)
+	}
+	a.Events.Want(t, "login one/alice")
+}
 
 func TestOwnChooser(t *testing.T) {
 	t.Parallel()

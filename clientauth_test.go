@@ -25,6 +25,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
@@ -50,6 +52,58 @@ func clientKey(t testing.TB, alg string) crypto.Signer {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// RFC 6749 section 2.3: one method of client authentication in a request, and section
+// 2.3.1: credentials are form-urlencoded before HTTP Basic. internal/protocol has the
+// table of methods. The OpenID Foundation's oidcc-client-test-client-secret-basic.
+func TestClientAuthentication(t *testing.T) {
+	t.Parallel()
+	const odd = "a:b+c d%/é&="
+	for _, tt := range []struct {
+		name       string
+		id, secret string
+		style      oauth2.AuthStyle
+		methods    any // in the metadata; nil: none
+		inParams   bool
+	}{
+		{"nothing said of methods", "app", "s3cret-of-the-app", 0, nil, false},
+		{"post alone", "app", "s3cret-of-the-app", 0, []string{"private_key_jwt", "client_secret_post"}, true},
+		{"neither method", "app", "s3cret-of-the-app", 0, []string{"private_key_jwt"}, false},
+		{"odd characters with Basic", "a:b c%é", odd, oauth2.AuthStyleInHeader, nil, false},
+		{"odd characters in the body", "a:b c%é", odd, oauth2.AuthStyleInParams, nil, true},
+		{"no secret", "public", "", 0, nil, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := apptest.New(t, apptest.Config{Change: func(opts *oauthlogin.Options) {
+				client := opts.Providers[0].OAuth2
+				client.ClientID, client.ClientSecret, client.Endpoint.AuthStyle = tt.id, tt.secret, tt.style
+			}})
+			provider, err := oauthlogintest.New(oauthlogintest.Config{
+				Issuer:  a.Provider.Issuer(),
+				Clients: []oauthlogintest.Client{{ID: tt.id, Secret: tt.secret, RedirectURIs: []string{a.URL + "/auth/callback"}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(provider.Close)
+			provider.AutoApprove("alice")
+			provider.EditDiscovery(func(doc map[string]any) { doc["token_endpoint_auth_methods_supported"] = tt.methods })
+			a.Net["provider.test"] = provider
+			a.Provider = provider
+
+			a.Browser(t).Login("/dashboard")
+			requests := provider.Requests(oauthlogintest.Token)
+			if len(requests) != 1 || requests[0].Method != http.MethodPost || len(requests[0].Query) > 0 {
+				t.Fatalf("token requests: %d", len(requests))
+			}
+			r := requests[0]
+			basic := r.Header.Get("Authorization") != ""
+			if basic == tt.inParams || r.Form.Has("client_id") != tt.inParams || r.Form.Has("client_secret") != (tt.inParams && tt.secret != "") {
+				t.Errorf("Authorization %q, form %v", r.Header.Get("Authorization"), r.Form)
+			}
+		})
+	}
 }
 
 // RFC 7523 section 2.2: code, refresh and revocation, each with an assertion of its own.

@@ -491,28 +491,6 @@ func TestUnmadeMiddlewareIsClosed(t *testing.T) {
 	}
 }
 
-// The chooser shows Label, and Name where there is none. Name remains what URLs,
-// sessions and events say.
-func TestProviderLabel(t *testing.T) {
-	t.Parallel()
-	a, _ := apptest.NewTwoProviders(t, func(o *oauthlogin.Options) { o.Providers[0].Label = `Sign in <b>& "on"</b> at Ünï` })
-	b := a.Browser(t)
-	resp := b.Get("/login?return_to=%2Fdashboard")
-	for _, text := range []string{">Sign in &lt;b&gt;&amp; &#34;on&#34;&lt;/b&gt; at Ünï</a>", ">two</a>"} {
-		if !strings.Contains(resp.Text, text) {
-			t.Errorf("no %s on %s", text, resp.Text)
-		}
-	}
-	links := resp.Links()
-	if len(links) != 2 || apptest.QueryOf(links[0]).Get("provider") != "one" {
-		t.Fatalf("links %q", links)
-	}
-	if user := apptest.UserOf(t, b.Follow(links[0])); user.Provider != "one" || user.Subject != "alice" {
-		t.Errorf("signed in as %q of %q", user.Subject, user.Provider)
-	}
-	a.Events.Want(t, "login one/alice")
-}
-
 // noSecrets fails the test if text has the client secret or a key in it.
 func noSecrets(t *testing.T, text string, keys [][]byte) {
 	t.Helper()

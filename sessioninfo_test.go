@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -226,103 +225,6 @@ func TestSessionInfoWhenTheStoreFails(t *testing.T) {
 			t.Errorf("when the store is back: %d %s", resp.StatusCode, resp.Text)
 		}
 	}
-}
-
-// Session is the decision of RequireAuth alone: it has no response to write to,
-// and writes nothing in a store.
-func TestSession(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		store := &stubbornStore{Store: apptest.FileStore(t)}
-		a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) { o.Store = store }})
-		same := false
-		decide := func(w http.ResponseWriter, r *http.Request) {
-			s, err := a.Auth.Session(r)
-			known, ok := oauthlogin.FromContext(r.Context())
-			same = ok && s == known
-			if s == nil {
-				fmt.Fprint(w, "signed out, ", err)
-				return
-			}
-			fmt.Fprint(w, s.User.Subject, s.User.Email, err)
-		}
-		ask := func(h http.Handler, cookies map[string]string) string {
-			r := httptest.NewRequest(http.MethodGet, "https://app.test/x", nil)
-			for name, value := range cookies {
-				r.AddCookie(&http.Cookie{Name: name, Value: value})
-			}
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, r)
-			return w.Body.String()
-		}
-		bare := http.HandlerFunc(decide)
-		b := a.Browser(t)
-		for name, h := range map[string]http.Handler{"bare": bare, "behind Handler": a.Auth.Handler(bare)} {
-			if got := ask(h, nil); got != "signed out, <nil>" {
-				t.Errorf("%s, without a cookie: %s", name, got)
-			}
-			if got := ask(h, map[string]string{apptest.SessionCookie: "nonsense"}); got != "signed out, <nil>" {
-				t.Errorf("%s, with a cookie of nonsense: %s", name, got)
-			}
-		}
-		b.Login("/dashboard")
-		time.Sleep(23 * time.Hour) // a refresh and a reseal are due
-		saved, cookies := store.saved, b.Cookies()
-		const alice = "alicealice@example.com<nil>"
-		if got := ask(bare, cookies); got != alice || store.saved != saved {
-			t.Errorf("bare: %s, after %d writes", got, store.saved-saved)
-		}
-		a.WantRefreshes(t, 0)
-		// Behind Handler it is the session in the context, read once.
-		if got := ask(a.Auth.Handler(bare), cookies); got != alice || !same {
-			t.Errorf("behind Handler: %s, the same as FromContext: %t", got, same)
-		}
-		a.WantRefreshes(t, 0)
-		store.err = errors.New("down")
-		for name, h := range map[string]http.Handler{"bare": bare, "behind Handler": a.Auth.Handler(bare)} {
-			if got := ask(h, cookies); !strings.HasPrefix(got, "signed out, oauthlogin: load session: ") || !strings.Contains(got, "down") {
-				t.Errorf("%s, while the store is down: %s", name, got)
-			}
-		}
-		store.err = nil
-		b.Post("/logout", nil)
-		if got := ask(bare, cookies); got != "signed out, <nil>" {
-			t.Errorf("after a logout: %s", got)
-		}
-	})
-}
-
-// SignedInAt stays for the whole session; Expires moves with its use, up to the
-// lifetime.
-func TestSessionTimes(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := apptest.New(t, apptest.Config{Change: func(o *oauthlogin.Options) {
-			o.IdleTimeout, o.MaxLifetime = 10*time.Hour, 24*time.Hour
-		}})
-		var session *oauthlogin.Session
-		a.Guard("/times", func(_ http.ResponseWriter, r *http.Request) { session, _ = oauthlogin.FromContext(r.Context()) })
-		b := a.Browser(t)
-		login := time.Now()
-		b.Login("/times")
-		used := login // when the cookie was written
-		for range 3 {
-			want := used.Add(10 * time.Hour)
-			if end := login.Add(24 * time.Hour); end.Before(want) {
-				want = end
-			}
-			if in, end := session.SignedInAt(), session.Expires(); !in.Equal(login) || !end.Equal(want) {
-				t.Errorf("after %v: signed in at %v, expires at %v; want %v and %v", time.Since(login), in, end, login, want)
-			}
-			time.Sleep(8 * time.Hour)
-			used = time.Now()
-			b.Get("/times") // writes the cookie
-			b.Get("/times") // is shown it
-		}
-		if session.Expires().After(login.Add(24 * time.Hour)) {
-			t.Errorf("expires at %v", session.Expires())
-		}
-	})
 }
 
 // Browsers that do not send Sec-Fetch-Mode poll with Accept: */*, as a page never does.
