@@ -547,5 +547,9 @@ func TestRefusedProofsAreReportedOnceAMinute(t *testing.T) {
 			a.Events.Want(t, "device_refused test/alice error")
 			time.Sleep(3 * time.Minute)
 		}
+		// Its line has no code, which is one of an Error or of a refresh.
+		if log := a.Log.String(); !strings.Contains(log, `msg="oauthlogin: device_refused" event=device_refused provider=test subject=alice error=`) {
+			t.Error(log)
+		}
 	})
 }

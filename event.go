@@ -110,7 +110,10 @@ func (p *reporter) report(ctx context.Context, e Event) {
 		if protocol.Misconfigured(e.Err) { // it fails for every user
 			level = slog.LevelError
 		}
-		attrs = append(attrs, slog.String("code", e.Code), slog.Any("error", e.Err))
+		if e.Code != "" {
+			attrs = append(attrs, slog.String("code", e.Code))
+		}
+		attrs = append(attrs, slog.Any("error", e.Err))
 	}
 	p.log.LogAttrs(ctx, level, "oauthlogin: "+string(e.Kind), attrs...)
 }
