@@ -187,4 +187,19 @@ var deviceMutants = []mutant{
 		old: "case policy.Bound && !s.Bound() && verdict != forbidden:", new: "case false:",
 		tests: "TestPolicyBound",
 	},
+	{
+		name: "a refused login revokes the grant of a bound session", file: "internal/active/sessions.go",
+		old: "	if err == nil && rec == nil {\n		rec = s.Unproven(r)\n	}\n", new: "",
+		tests: "TestRefusedLoginBesideBoundSession",
+	},
+	{
+		name: "a browser that cannot renew while the Coordinator is away is signed out", file: "internal/active/sessions.go",
+		old: "s.Grants.WasAway(now) && device.RenewalFailed(r.Header)", new: "device.RenewalFailed(r.Header) && now.IsZero()",
+		tests: "TestBoundRequestsWithoutTheCoordinator",
+	},
+	{
+		name: "a copy of the cookies says that it cannot renew", file: "internal/active/sessions.go",
+		old: "if s.Grants.WasAway(now) && device", new: "if device",
+		tests: "TestBoundRequestsWithoutTheCoordinator",
+	},
 }

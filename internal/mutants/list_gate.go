@@ -117,4 +117,19 @@ var gateMutants = []mutant{
 		old: "		if weburl.Origin(r.URL) != origin {\n			return false\n		}\n", new: "		if weburl.Origin(r.URL) != origin {\n			return true\n		}\n",
 		packages: "./internal/roundtrip .", tests: "TestSameOriginAsAsked|TestClientSendsTokenToTheHostAsked",
 	},
+	{
+		name: "a policy loosens the provider's max_age", file: "policy.go",
+		old: "maxAge = min(maxAge, own)", new: "_ = own",
+		tests: "TestStepUpRequestsTheStricterAge",
+	},
+	{
+		name: "a step-up is of any provider", file: "internal/flow/stepup.go",
+		old: "EncodeToString(provider[:])", new: "EncodeToString(provider[:0])",
+		tests: "TestStepUpURLIsOfOneProviderAndADay",
+	},
+	{
+		name: "a step-up is good for a year", file: "internal/flow/stepup.go",
+		old: "time.Since(at) > stepUpAge {", new: "time.Since(at) > 365*stepUpAge {",
+		tests: "TestStepUpURLIsOfOneProviderAndADay",
+	},
 }

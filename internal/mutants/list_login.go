@@ -93,4 +93,54 @@ var loginMutants = []mutant{
 		old: "return cookie.Value == silentOff || err == nil", new: "return err == nil",
 		tests: "TestSilentLoginStaysOffAfterLogout",
 	},
+	{
+		name: "SilentLogin goes on with a grant that has ended", file: "silent.go",
+		old: "			case ended:\n", new: "			case ended && w == nil:\n",
+		tests: "TestSilentLoginRefreshes",
+	},
+	{
+		name: "a panic of OnSignIn in a silent login is not an error", file: "failedlogin.go",
+		old: "|| failed.Status == http.StatusInternalServerError", new: "|| failed.Status == 0",
+		tests: "TestOnSignInFailsSilently",
+	},
+	{
+		name: "a login that starts anew forgets its parameters", file: "internal/flow/flow.go",
+		old: "if kind != Silent && len(want.Params.Encode()) <= maxParams {", new: "if false {",
+		tests: "TestLateLoginKeepsItsParameters|TestLateLoginWithAnotherAccount",
+	},
+	{
+		name: "a flow keeps parameters of any length", file: "internal/flow/flow.go",
+		old: "len(want.Params.Encode()) <= maxParams {", new: "len(want.Params.Encode()) <= 100*maxParams {",
+		tests: "TestLateLoginKeepsItsParameters",
+	},
+	{
+		name: "a login that is refused leaves its refresh token", file: "callback.go",
+		old: "m.revokeUnused(r, p, granted)", new: "m.revokeUnused(r, p, nil)",
+		tests: "TestRefusedLoginIsRevoked",
+	},
+	{
+		name: "a login that is refused revokes the grant of a session", file: "failedlogin.go",
+		old: "m.sessions.OfSameUser(r, rec); err != nil || old != nil {", new: "m.sessions.OfSameUser(r, rec); err != nil {\n		_ = old",
+		tests: "TestRefusedLoginIsRevoked",
+	},
+	{
+		name: "an Error of OnSignIn traps the user", file: "signin.go",
+		old: "		case own.RetryURL != \"\":\n", new: "		case true:\n",
+		tests: "TestOnSignInRefuses",
+	},
+	{
+		name: "an Error of OnSignIn cannot name its link", file: "signin.go",
+		old: "own.Title, own.Text, own.RetryLabel", new: "own.Title, own.Text, \"\"",
+		tests: "TestOnSignInChoosesWords",
+	},
+	{
+		name: "the log does not say who was refused", file: "signin.go",
+		old: "refused: true, subject: subject}", new: "refused: true}",
+		tests: "TestOnSignInRefuses",
+	},
+	{
+		name: "a port is taken for another host", file: "internal/hints/hints.go",
+		old: "(&url.URL{Host: host}).Hostname()", new: "(&url.URL{Host: host}).Host",
+		packages: "./internal/hints", tests: "TestLoginUnderAnotherOriginIsNamed",
+	},
 }

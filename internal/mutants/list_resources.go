@@ -137,4 +137,9 @@ var resourceMutants = []mutant{
 		old: "		Provider: rec.User.Provider, AuthParams: params,\n", new: "		AuthParams: params,\n",
 		tests: "TestAPIChallengeOfOneProvider",
 	},
+	{
+		name: "tokens of resources are kept longer than their session", file: "internal/tokens/resources.go",
+		old: "end.Before(until)", new: "end.IsZero()",
+		tests: "TestCoordinatorKeepsNoResourceTokenOfOverSessions",
+	},
 }

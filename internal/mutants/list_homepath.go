@@ -1,8 +1,7 @@
 package main
 
-// newcomerMutants break what an application below a prefix, and one that refuses users,
-// depend on.
-var newcomerMutants = []mutant{
+// homePathMutants break what an application below a prefix depends on.
+var homePathMutants = []mutant{
 	{
 		name: "a return path that is dropped leaves the prefix", file: "internal/weburl/paths.go",
 		old: "	if !ok {\n		return p.Home\n", new: "	if !ok {\n		return \"/\"\n",
@@ -37,25 +36,5 @@ var newcomerMutants = []mutant{
 		name: "HomePath may be a path of the package", file: "options.go",
 		old: "case paths.ReturnPath(o.HomePath) == \"\":", new: "case false:",
 		tests: "TestNewRefuses",
-	},
-	{
-		name: "an Error of OnSignIn traps the user", file: "signin.go",
-		old: "		case own.RetryURL != \"\":\n", new: "		case true:\n",
-		tests: "TestOnSignInRefuses",
-	},
-	{
-		name: "an Error of OnSignIn cannot name its link", file: "signin.go",
-		old: "own.Title, own.Text, own.RetryLabel", new: "own.Title, own.Text, \"\"",
-		tests: "TestOnSignInChoosesWords",
-	},
-	{
-		name: "the log does not say who was refused", file: "signin.go",
-		old: "refused: true, subject: subject}", new: "refused: true}",
-		tests: "TestOnSignInRefuses",
-	},
-	{
-		name: "a port is taken for another host", file: "internal/hints/hints.go",
-		old: "(&url.URL{Host: host}).Hostname()", new: "(&url.URL{Host: host}).Host",
-		packages: "./internal/hints", tests: "TestLoginUnderAnotherOriginIsNamed",
 	},
 }

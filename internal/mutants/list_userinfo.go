@@ -1,7 +1,7 @@
 package main
 
-// combinedMutants break what holds when several capabilities meet.
-var combinedMutants = []mutant{
+// userInfoMutants break the reading of user info for a policy.
+var userInfoMutants = []mutant{
 	{
 		name: "user info is read for a policy beside a rotation", file: "internal/tokens/userinfo.go",
 		old: "latest, ended := turn.Keep(ctx, fresh, func(context.Context) {})", new: "turn.Leave()\n	defer turn.GiveUp(ctx)\n	latest, ended := fresh, !f.sessions.Grants.Refreshed(fresh, fresh.Written)",
@@ -26,25 +26,5 @@ var combinedMutants = []mutant{
 		name: "a user is denied what user info has not said yet", file: "policy.go",
 		old: "		return r, s, err\n", new: "		return r, s, nil\n",
 		tests: "TestPolicyWaitsForUserInfo|TestCoordinatorAwayForPolicyThatReadsUserInfo",
-	},
-	{
-		name: "a refused login revokes the grant of a bound session", file: "internal/active/sessions.go",
-		old: "	if err == nil && rec == nil {\n		rec = s.Unproven(r)\n	}\n", new: "",
-		tests: "TestRefusedLoginBesideBoundSession",
-	},
-	{
-		name: "tokens of resources are kept longer than their session", file: "internal/tokens/resources.go",
-		old: "end.Before(until)", new: "end.IsZero()",
-		tests: "TestCoordinatorKeepsNoResourceTokenOfOverSessions",
-	},
-	{
-		name: "a browser that cannot renew while the Coordinator is away is signed out", file: "internal/active/sessions.go",
-		old: "s.Grants.WasAway(now) && device.RenewalFailed(r.Header)", new: "device.RenewalFailed(r.Header) && now.IsZero()",
-		tests: "TestBoundRequestsWithoutTheCoordinator",
-	},
-	{
-		name: "a copy of the cookies says that it cannot renew", file: "internal/active/sessions.go",
-		old: "if s.Grants.WasAway(now) && device", new: "if device",
-		tests: "TestBoundRequestsWithoutTheCoordinator",
 	},
 }

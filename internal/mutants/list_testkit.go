@@ -1,7 +1,7 @@
 package main
 
-// secondDayMutants break what a test of an application below a prefix depends on.
-var secondDayMutants = []mutant{
+// testKitMutants break what tests of applications depend on.
+var testKitMutants = []mutant{
 	{
 		name: "a test registers the application at its origin first", file: "oauthlogintest/site.go",
 		old: "	app := newApp(siteURL, p)\n", new: "	p.clientAt(siteURL)\n	app := newApp(siteURL, p)\n",
