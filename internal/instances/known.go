@@ -11,9 +11,9 @@ const (
 	// knownFor is how long an instance relies on what it was told about a session.
 	knownFor = 10 * time.Minute
 	// maxNamed bounds what is known of sessions, of which each has two keys or three. It takes
-	// about 20 MiB.
+	// about 60 MiB.
 	maxNamed = 1 << 18
-	// maxStale bounds the keys that are known to have changed. They take about 12 MiB.
+	// maxStale bounds the keys that are known to have changed. They take about 13 MiB.
 	maxStale = 1 << 17
 )
 

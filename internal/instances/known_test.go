@@ -2,6 +2,7 @@ package instances
 
 import (
 	"encoding/binary"
+	"runtime"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -153,5 +154,38 @@ func TestLooksAtOnce(t *testing.T) {
 	k.changed("user:a")
 	if k.looked(id, second, learn) || k.looked(id, first, learn) || k.has(id, now) {
 		t.Error("a change is missed")
+	}
+}
+
+// What is full takes the memory that docs/operations.md states.
+func TestFullTakes(t *testing.T) {
+	heap := func() int64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.GC() // sync.Pool lets go after two
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	var k known
+	k.hears(true)
+	now := time.Now()
+	before := heap()
+	for n := range maxNamed / 2 {
+		id := numbered(n)
+		keys := []string{sessionKey(id), Key(kindUser, string(id[:]))}
+		k.looked(id, k.begin(id, keys, now), func(bool) {})
+	}
+	sessions := heap() - before
+	k.hears(true)
+	before = heap()
+	for n := range maxStale {
+		k.changed(sessionKey(numbered(n)))
+	}
+	keys := heap() - before
+	runtime.KeepAlive(&k)
+	for name, tt := range map[string]struct{ is, want int64 }{"sessions": {sessions, 60 << 20}, "keys that have changed": {keys, 13 << 20}} {
+		if tt.is > tt.want || tt.is < tt.want/2 {
+			t.Errorf("%s: %.1f MiB, want %d", name, float64(tt.is)/(1<<20), tt.want>>20)
+		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxBindings bounds the sessions that are remembered to be bound. They take about 20 MiB.
+// maxBindings bounds the sessions that are remembered to be bound. They take about 28 MiB.
 // The oldest go first.
 const maxBindings = 1 << 17
 

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// maxEnded bounds the sessions that are remembered to have ended. They take about 13
+	// maxEnded bounds the sessions that are remembered to have ended. They take about 14
 	// MiB. The oldest go first.
 	maxEnded = 1 << 17
 	// allGenerations of a session are those of its lineage, too.

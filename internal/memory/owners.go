@@ -41,7 +41,7 @@ func OwnerOf(kind OwnerKind, issuer, name string) Owner {
 type Mark [8]byte
 
 // maxMarks bounds the owners whose sessions are remembered to have ended. Users take
-// about 8 MiB, and sessions at the provider, of which a busy provider ends many, about 16
+// about 10 MiB, and sessions at the provider, of which a busy provider ends many, about 20
 // MiB. The oldest go first.
 var maxMarks = [ownerKinds]int{OfUser: 1 << 16, OfSID: 1 << 17}
 
