@@ -63,7 +63,7 @@ var (
 )
 
 // New makes an Instrumentation, with the global providers of the package otel unless opts name
-// others. The error joins those of the MeterProvider, which does not create an instrument.
+// others. The error joins those of all instruments that the MeterProvider does not create.
 func New(opts ...Option) (*Instrumentation, error) {
 	c := config{meters: otel.GetMeterProvider(), tracers: otel.GetTracerProvider()}
 	for _, opt := range opts {

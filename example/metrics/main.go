@@ -68,7 +68,7 @@ func newApp(secret string, provider oauthlogin.Provider, client *http.Client) (a
 	if err != nil {
 		return nil, nil, err
 	}
-	var transport http.RoundTripper // nil: http.DefaultTransport
+	var transport http.RoundTripper // nil: a clone of http.DefaultTransport
 	if client != nil {
 		transport = client.Transport
 	}
