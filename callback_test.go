@@ -305,7 +305,7 @@ func TestCodeIsSentOnce(t *testing.T) {
 
 // The callback accepts only GET, and never CORS: a link scanner's HEAD must not
 // redeem the code, and no response mode that was requested uses POST.
-func TestCallbackAnswersGetAlone(t *testing.T) {
+func TestCallbackTakesGetAlone(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{
 		http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, "PROPFIND",

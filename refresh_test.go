@@ -576,7 +576,7 @@ func TestRotation(t *testing.T) {
 }
 
 // RFC 6749 section 6: a response may have no new refresh token.
-func TestAnswerWithoutRefreshToken(t *testing.T) {
+func TestResponseWithoutRefreshToken(t *testing.T) {
 	t.Parallel()
 	for _, member := range []string{``, `,"refresh_token":null`, `,"refresh_token":{}`} {
 		t.Run(member, func(t *testing.T) {

@@ -23,7 +23,7 @@ import (
 // OpenIDC/mod_auth_openidc#220, oauth2-proxy#1393, mesop#1389: only navigations are
 // redirected. Whoever reads the response decides its form: a window shows a page, and a
 // script reads JSON.
-func TestRequireAuthAnswers(t *testing.T) {
+func TestRequireAuthResponds(t *testing.T) {
 	t.Parallel()
 	a := apptest.New(t, apptest.Config{})
 	const redirect, aPage, inJSON = "a redirect", "a page", "JSON"

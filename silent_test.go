@@ -378,7 +378,7 @@ func TestSilentTellsOfMixUps(t *testing.T) {
 }
 
 // A late response shows the page, which is all that the user asked for.
-func TestSilentAnswersLate(t *testing.T) {
+func TestSilentResponseIsLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newSilentApp(t, nil)
@@ -392,7 +392,7 @@ func TestSilentAnswersLate(t *testing.T) {
 }
 
 // RFC 6749 section 10.12: a silent login is bound to its browser as any other is.
-func TestSilentAnswerInAnotherBrowser(t *testing.T) {
+func TestSilentResponseInAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	a := newSilentApp(t, nil)
 	attacker, victim := knownAtProvider(t, a), a.Browser(t)

@@ -111,7 +111,7 @@ func judgeTokens(a apptest.Reply) (v tokenVerdict) {
 // RFC 6749 sections 5.1, 5.2 and 6: what the token endpoint says makes a
 // session, or keeps or ends one, as documented; and no header gets anything in
 // it that is no token.
-func FuzzTokenAnswer(f *testing.F) {
+func FuzzTokenEndpoint(f *testing.F) {
 	form, text := "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
 	one := func(member string) string { return strings.TrimSuffix(apptest.GoodTokens, "}") + "," + member + "}" }
 	for _, a := range []apptest.Reply{

@@ -48,7 +48,7 @@ func changed(a *apptest.App, rawURL string, nameValue ...string) string {
 
 // RFC 6749 section 10.12, CVE-2025-68158 GHSA-fg6f-75jq-6523 Authlib,
 // CVE-2025-12419 Mattermost, fastapi-sso: any browser could complete a login.
-func TestAnswerOfAnotherBrowser(t *testing.T) {
+func TestResponseOfAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string

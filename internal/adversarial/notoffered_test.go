@@ -27,7 +27,7 @@ import (
 // fapi2-security-profile-final-client-test-ensure-jarm-without-aud-fails,
 // fapi2-security-profile-final-client-test-ensure-jarm-without-exp-fails,
 // fapi2-security-profile-final-client-test-ensure-jarm-without-iss-fails.
-func TestAnswersOfOtherKinds(t *testing.T) {
+func TestResponsesOfOtherKinds(t *testing.T) {
 	t.Parallel()
 	withoutCode := func(params ...string) func(*apptest.App, url.Values) {
 		return func(_ *apptest.App, q url.Values) {
@@ -107,7 +107,7 @@ func TestAnswersOfOtherKinds(t *testing.T) {
 // The hybrid flow is not offered: of such a response the code counts, and no token. c_hash belongs to that flow and is not read here (OpenID Connect Core
 // section 3.3.2.11). The OpenID Foundation's oidcc-client-test-missing-chash,
 // oidcc-client-test-invalid-chash and oidcc-client-test-nonce-unless-code-flow.
-func TestHybridAnswer(t *testing.T) {
+func TestHybridResponse(t *testing.T) {
 	t.Parallel()
 	a := apptest.New(t, apptest.Config{})
 	a.Provider.EditIDToken(apptest.Claim("c_hash", "AAAAAAAAAAAAAAAAAAAAAA"))

@@ -170,7 +170,7 @@ func TestExpiresIn(t *testing.T) {
 // RFC 6749 sections 5.1 and 7.1; internal/protocol has the whole table. The OpenID
 // Foundation's
 // fapi2-security-profile-final-client-test-token-type-case-insensitivity.
-func TestTokenAnswer(t *testing.T) {
+func TestTokenResponse(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, member string

@@ -5,7 +5,7 @@ var gateMutants = []mutant{
 	{
 		name: "the gate is open", file: "require_auth.go",
 		old: "		case s == nil:\n			m.unauthenticated(w, r)\n			return\n", new: "		case s == nil:\n			next.ServeHTTP(w, r)\n			return\n",
-		tests: "TestRequireAuthAnswers|TestLogin",
+		tests: "TestRequireAuthResponds|TestLogin",
 	},
 	{
 		name: "a zero Middleware lets requests through", file: "require_auth.go",
@@ -15,7 +15,7 @@ var gateMutants = []mutant{
 	{
 		name: "scripts are redirected", file: "internal/browser/browser.go",
 		old: `return mode == "navigate"`, new: "return true",
-		packages: "./internal/browser .", tests: "TestIsNavigation|TestRequireAuthAnswers",
+		packages: "./internal/browser .", tests: "TestIsNavigation|TestRequireAuthResponds",
 	},
 	{
 		name: "other sites may log users out", file: "logout.go",

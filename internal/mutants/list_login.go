@@ -51,7 +51,7 @@ var loginMutants = []mutant{
 	{
 		name: "HEAD redeems the code", file: "callback.go",
 		old: "	case r.Method == http.MethodGet, r.Method == http.MethodPost && takesForm:\n", new: "	case r.Method == http.MethodGet, r.Method == http.MethodHead:\n",
-		tests: "TestCallbackAnswersGetAlone",
+		tests: "TestCallbackTakesGetAlone",
 	},
 	{
 		name: "a script redeems the code", file: "callback.go",

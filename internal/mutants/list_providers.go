@@ -30,7 +30,7 @@ var providersMutants = []mutant{
 	{
 		name: "every provider may post", file: "formpost.go",
 		old: "if i < 0 || !ps[i].FormPost {", new: "if i < 0 {",
-		tests: "TestCallbackAnswersGetAlone|TestFormPostIsAnOption",
+		tests: "TestCallbackTakesGetAlone|TestFormPostIsAnOption",
 	},
 	{
 		name: "every field goes on", file: "formpost.go",
