@@ -97,6 +97,7 @@ func (p *replaced[R]) add(rec R, now time.Time, lifetime time.Duration) {
 	p.bytes += rec.Bytes()
 	for len(p.order) > 0 && (p.bytes > maxReplacedBytes || now.Sub(p.order[0].at) > lifetime) {
 		oldest := p.order[0].record
+		p.order[0] = replacedAt[R]{} // which the array would hold on to
 		p.order = p.order[1:]
 		p.bytes -= oldest.Bytes()
 		records := p.by[oldest.Lineage()]
@@ -105,6 +106,7 @@ func (p *replaced[R]) add(rec R, now time.Time, lifetime time.Duration) {
 		case len(records) == 1:
 			delete(p.by, oldest.Lineage())
 		default:
+			clear(records[:1])
 			p.by[oldest.Lineage()] = records[1:]
 		}
 	}

@@ -3,6 +3,7 @@ package memory
 import (
 	"encoding/binary"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -15,6 +16,7 @@ func TestFullTakes(t *testing.T) {
 		bound = Bindings{Lifetime: time.Hour}
 		all   [ownerKinds]marks
 		came  = Recent{MaxAge: time.Hour, Max: 1 << 17} // as logout tokens
+		left  replaced[*testRecord]
 	)
 	end := func(kind OwnerKind) func(ID) {
 		return func(id ID) {
@@ -30,6 +32,9 @@ func TestFullTakes(t *testing.T) {
 	}{
 		{"sessions that have ended", 14, maxEnded, func(id ID) { over.add(id, allGenerations, now, time.Hour) }},
 		{"sessions that are bound", 28, maxBindings, func(id ID) { bound.Add(id, Binding{At: now}, now) }},
+		{"sessions that were replaced", 8, maxReplacedBytes / 500, func(id ID) {
+			left.add(&testRecord{id: id, token: strings.Repeat("a", 3000)}, now, time.Hour)
+		}},
 		{"users", 10, maxMarks[OfUser], end(OfUser)},
 		{"sessions at the provider", 20, maxMarks[OfSID], end(OfSID)},
 		{"logout tokens", 7, came.Max, func(id ID) { came.Add(string(id[:]), "1") }},
@@ -49,6 +54,7 @@ func TestFullTakes(t *testing.T) {
 	runtime.KeepAlive(&bound)
 	runtime.KeepAlive(&all)
 	runtime.KeepAlive(&came)
+	runtime.KeepAlive(&left)
 }
 
 // heapBytes returns the size of what is reachable.
