@@ -51,7 +51,7 @@ func TestDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	if picturesDir != "" {
-		drawDashboard(t, prometheus, began, "dashboard")
+		drawDashboard(t, prometheus, began, "dashboard", 12)
 	}
 	names := prometheus.metrics(t)
 	if len(names) < 7 {
@@ -96,6 +96,7 @@ func TestDashboardOfExample(t *testing.T) {
 		return len(found) < shown
 	}
 	for n := 0; stay(); n++ {
+		time.Sleep(200 * time.Millisecond) // the next guest
 		if picturesDir == "" && time.Since(began) > 2*patience {
 			t.Fatalf("%d queries of %d find something, want %d: %v", len(found), len(queries), shown, found)
 		}
@@ -117,7 +118,7 @@ func TestDashboardOfExample(t *testing.T) {
 		}
 	}
 	if picturesDir != "" {
-		drawDashboard(t, prometheus, began, "dashboard-of-example")
+		drawDashboard(t, prometheus, began, "dashboard-of-example", 11)
 	}
 }
 

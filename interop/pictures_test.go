@@ -24,7 +24,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// picturesDir is where TestDemoPicture and TestDashboard save the pictures of the README, or empty.
+// picturesDir is where TestDemoPicture and TestDashboard save the pictures of the README, and TestDashboardOfExample another; or empty.
 var picturesDir = os.Getenv("PICTURES_DIR")
 
 // dashboardTime is the time that the picture of the dashboard shows.
@@ -117,8 +117,9 @@ func fewerColors(full image.Image) *image.Paletted {
 	return small
 }
 
-// drawDashboard draws dashboard.json with Grafana's React components, once p has enough to show.
-func drawDashboard(t *testing.T, p prometheusServer, began time.Time, name string) {
+// drawDashboard draws dashboard.json with Grafana's React components, once p has enough to show. charts is how many panels have
+// something to show.
+func drawDashboard(t *testing.T, p prometheusServer, began time.Time, name string, charts int) {
 	t.Helper()
 	build := exec.Command("npm", "run", "build")
 	build.Dir = "grafana"
@@ -147,7 +148,7 @@ func drawDashboard(t *testing.T, p prometheusServer, began time.Time, name strin
 	tab.open(page + "/?" + query.Encode())
 	tab.light(t, width, evaluate[int64](tab, `drawn`), 1.25)
 	eventually(t, patience, "the panels", func() bool {
-		return evaluate[int](tab, `document.querySelectorAll("canvas").length`) == 12
+		return evaluate[int](tab, `document.querySelectorAll("canvas").length`) == charts
 	})
 	tab.picture(name)
 }

@@ -60,7 +60,7 @@ var providerMutants = []mutant{
 	},
 	{
 		name: "azp is not checked", file: "internal/protocol/issued.go",
-		old: `case hasAZP && o.String("azp") != c.OAuth2.ClientID:`, new: "case false:",
+		old: `case hasAZP && o.String("azp") != c.OAuth2.ClientID:`, new: "case hasAZP && false:",
 		packages: "./internal/protocol", tests: "TestClaims",
 	},
 	{

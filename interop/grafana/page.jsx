@@ -47,8 +47,9 @@ function Panel({ panel, frames, top }) {
 	const column = (width - gap) / 24
 	const place = { position: "absolute", left: x * column + gap, top: top * unit + gap }
 	if (panel.type === "row") return <div style={{ ...place, fontWeight: 500, lineHeight: unit - gap + "px" }}>{panel.title}</div>
-	return <div style={place}><PanelChrome title={panel.title} width={w * column - gap} height={h * unit - gap}>{(width, height) => panel.type === "stat"
-		? <Stat {...{ panel, frames, width, height }} />
+	return <div style={place}><PanelChrome title={panel.title} width={w * column - gap} height={h * unit - gap}>{(width, height) => frames.length === 0
+		? <div style={{ width, height, display: "grid", placeItems: "center" }}>No data</div>
+		: panel.type === "stat" ? <Stat {...{ panel, frames, width, height }} />
 		: <TimeSeries {...{ frames, width, height, timeRange }} timeZone="utc" legend={{ calcs: [], ...panel.options.legend }} options={panel.options} />
 	}</PanelChrome></div>
 }
