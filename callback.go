@@ -240,6 +240,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	case old != nil: // a slow response that carries its cookie must not bring it back
 		m.sessions.Grants.End(r.Context(), old, time.Now())
 	}
+	m.sessions.Forget(r, rec) // last: whoever saves it after this sees that it is over
 	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.User.Provider, Subject: rec.User.Subject, Duration: since(f.Started)})
 	return nil
 }

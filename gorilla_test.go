@@ -12,9 +12,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -447,6 +449,42 @@ func TestStoreSessionEndsWhileSealedAnew(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A session that a login of the same user replaces while a slow store saves it does not come
+// back: its id is worthless, and the browser keeps the one of the login.
+func TestStoreSessionReplacedWhileSealedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &apptest.ScriptedStore{}
+		a := apptest.New(t, apptest.Config{Provider: longTokens, Change: func(opts *oauthlogin.Options) { opts.Store = store }})
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		old := b.Cookies()
+		time.Sleep(12 * time.Hour) // so that the next request saves the session
+		var slow atomic.Bool
+		store.OnSave = func(*sessions.Session) error {
+			if slow.CompareAndSwap(false, true) {
+				time.Sleep(2 * time.Second)
+			}
+			return nil
+		}
+		answer := make(chan *httptest.ResponseRecorder, 1)
+		go func() { answer <- a.Ask(t.Context(), old, "/api/me") }()
+		time.Sleep(time.Second)
+		b.Get(b.CallbackURL("/login"))
+		if w := <-answer; apptest.SetsSession(w) {
+			t.Errorf("the slow response sets %v", w.Header()["Set-Cookie"])
+		}
+		if n := store.Len(); n != 1 {
+			t.Errorf("%d sessions are in the store", n)
+		}
+		if w := a.Ask(t.Context(), old, "/api/me"); w.Code == http.StatusOK {
+			t.Error("the id from before the login is good")
+		}
+		if !b.SignedIn() {
+			t.Error("the browser has lost its session")
+		}
+	})
 }
 
 // A stranger who signs out while the store fails does not fill the log with errors.

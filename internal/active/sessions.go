@@ -181,17 +181,14 @@ func (s *Sessions) OfBrowser(r *http.Request, rec *record.Record, now time.Time)
 	return o.record, s.IsPast(o.record, now) || s.Grants.Ended(o.record), nil
 }
 
-// Start seals a new session, in place of whatever the request has.
+// Start seals a new session. The caller then ends the one that the request has, or notes that
+// it is replaced, and forgets it.
 func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, rec *record.Record) error {
 	sealed, maxAge, err := s.seal(rec)
 	if err != nil {
 		return err
 	}
-	if err := s.vault.Start(w, r, sealed, maxAge); err != nil {
-		return err
-	}
-	s.Forget(r, rec)
-	return nil
+	return s.vault.Start(w, r, sealed, maxAge)
 }
 
 // Delete deletes what the server keeps of a request's session.
@@ -235,8 +232,12 @@ func (s *Sessions) Save(w http.ResponseWriter, r *http.Request, rec *record.Reco
 	return err
 }
 
-// endedMeanwhile reports whether a session has ended that was saved just now.
+// endedMeanwhile reports whether a session has ended that was saved just now, or another
+// sign-in has replaced it: that has deleted it from a store, and saving it creates it again.
 func (s *Sessions) endedMeanwhile(ctx context.Context, rec *record.Record) bool {
+	if s.Grants.Replaced(rec) {
+		return true
+	}
 	if _, creates := s.vault.(*vault.Store); creates { // also what another instance has deleted
 		if _, ended, err := s.Grants.Check(ctx, rec, time.Now()); err == nil {
 			return ended

@@ -68,6 +68,11 @@ var agreementMutants = []mutant{
 		tests: "TestCoordinatorLogoutDuringGorillaSave",
 	},
 	{
+		name: "a replaced session comes back to a store", file: "internal/active/sessions.go",
+		old: "	if s.Grants.Replaced(rec) {\n		return true\n	}\n", new: "",
+		packages: ".", tests: "TestStoreSessionReplacedWhileSealedAnew",
+	},
+	{
 		name: "a pause keeps a refused session", file: "internal/tokens/refresh.go",
 		old: "errors.Is(err, instances.ErrPaused) && refused != nil:", new: "errors.Is(err, instances.ErrPaused) && refused != nil && false:",
 		tests: "TestCoordinatorRefusalEndsWithToken",
