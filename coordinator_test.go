@@ -419,6 +419,51 @@ func TestCoordinatorBackChannelLogout(t *testing.T) {
 	})
 }
 
+// A login whose code was sent to the provider before a logout token came to another instance
+// is over.
+func TestCoordinatorBackChannelLogoutDuringLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, bySID := range []bool{false, true} {
+			f := newFleet(t, 2, apptest.Config{})
+			f.Provider.EditIDToken(apptest.Claim("sid", "s-1"))
+			sub, sid := "alice", ""
+			if bySID {
+				sub, sid = "", "s-1"
+			}
+			send := func() {
+				form := url.Values{"logout_token": {f.Provider.LogoutToken(clientID, sub, sid)}}
+				r := httptest.NewRequest(http.MethodPost, "https://app.test/logout/backchannel", strings.NewReader(form.Encode()))
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				wantBackChannel(t, "the token", f.record(http.HandlerFunc(f.instances[1].BackChannelLogout), r), http.StatusOK)
+			}
+			f.known(t, "alice") // so that both instances hear of changes
+			send()              // an earlier one changes nothing
+			f.Provider.Intercept(oauthlogintest.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+				next(w, r)
+				time.Sleep(5 * time.Second)
+			})
+			b := f.Browser(t)
+			callback := b.CallbackURL("/login")
+			go func() {
+				time.Sleep(2 * time.Second)
+				send()
+			}()
+			b.Get(callback)
+			synctest.Wait()
+			for i := range f.instances {
+				f.at(i)
+				b.WantUser("/api/me", "")
+			}
+			b.Login("/dashboard")
+			for i := range f.instances {
+				f.at(i)
+				b.WantUser("/api/me", "alice")
+			}
+		}
+	})
+}
+
 // A logout ends, at all instances, the sessions that logins have replaced in the browser.
 func TestCoordinatorEndsReplacedSessions(t *testing.T) {
 	t.Parallel()

@@ -96,7 +96,7 @@ func (s *Sessions[R]) EndAll(ctx context.Context, owner memory.Owner, now time.T
 }
 
 // learnMarks takes over the marks of rec's owners that all instances agree on. One that the
-// Coordinator has not taken yet stays.
+// Coordinator has not taken yet stays. It needs the lock of known.
 func (s *Sessions[R]) learnMarks(rec R, values [][]byte, complete bool, now time.Time) {
 	i := 0
 	for owner := range memory.OwnersOf(rec) {
@@ -105,7 +105,7 @@ func (s *Sessions[R]) learnMarks(rec R, values [][]byte, complete bool, now time
 		case s.jobs.has(key):
 		case len(values[i]) == len(mark):
 			copy(mark[:], values[i])
-			s.Grants.SetMark(owner, mark, now)
+			s.Grants.SetMark(owner, mark, s.known.heard(key), now)
 		case values[i] == nil && complete:
 			s.missMark(owner, key, now)
 		}

@@ -29,8 +29,9 @@ type known struct {
 	named    int                      // IDs in by
 	waits    map[string]chan struct{} // closed when a key changes
 	// stale are keys that have changed, as this instance has heard, and that it has not
-	// read since. They live in two generations.
-	stale, staleBefore map[string]struct{}
+	// read since, each with what hear returned then. They live in two generations.
+	stale, staleBefore map[string]uint64
+	hear               func() uint64 // gives a change its place among all ends; nil: it has none
 }
 
 type knowledge struct {
@@ -102,6 +103,10 @@ func (k *known) isStale(keys []string) bool {
 	return false
 }
 
+// heard returns the place among all ends of the last change of a stale key, 0 if it is not
+// stale. It needs the lock.
+func (k *known) heard(key string) uint64 { return max(k.stale[key], k.staleBefore[key]) }
+
 func (k *known) changed(key string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -114,9 +119,12 @@ func (k *known) changed(key string) {
 		k.staleBefore, k.stale = k.stale, nil
 	}
 	if k.stale == nil {
-		k.stale = map[string]struct{}{}
+		k.stale = map[string]uint64{}
 	}
-	k.stale[key] = struct{}{}
+	k.stale[key] = 0
+	if k.hear != nil {
+		k.stale[key] = k.hear()
+	}
 	if c := k.waits[key]; c != nil {
 		close(c)
 		delete(k.waits, key)

@@ -55,6 +55,7 @@ func New[R Record](c Coordinator, codec Codec[R], idle, lifetime time.Duration, 
 	if c != nil {
 		s.engine = NewEngine(c, log)
 		s.Grants.Agree()
+		s.known.hear = s.Grants.Hear
 		s.known.hears(false)
 		s.ctx, s.cancel = context.WithCancel(context.Background())
 		s.workers = &workers{log: log}

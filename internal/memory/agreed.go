@@ -48,12 +48,21 @@ func (g *Grants[R]) Superseded(rec R) bool {
 	return g.ended.superseded(rec)
 }
 
-// SetMark takes over the mark of an owner that another instance has made.
-func (g *Grants[R]) SetMark(owner Owner, mark Mark, now time.Time) {
+// Hear gives what another instance has just told its place among all ends: see SetMark.
+func (g *Grants[R]) Hear() (heard uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ended.seq++
+	return g.ended.seq
+}
+
+// SetMark takes over the mark of an owner that another instance has made. heard is its place
+// among all ends, 0 if this instance was not told when it was made.
+func (g *Grants[R]) SetMark(owner Owner, mark Mark, heard uint64, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.ended.marks[owner.kind].of[owner.id].mark != mark {
-		g.endAll(owner, marked{mark: mark, at: now.Unix(), foreign: true}, now)
+		g.endAll(owner, marked{mark: mark, at: now.Unix(), foreign: true, heard: heard}, now)
 	}
 }
 

@@ -64,6 +64,7 @@ type marked struct {
 	seq  uint64 // among all ends
 	// foreign says that another instance has made it: seq says only when this one learned of it.
 	foreign bool
+	heard   uint64 // among all ends, when this instance was told of a foreign one; 0: it was not
 }
 
 type endOfAll struct {
@@ -128,8 +129,13 @@ func (g *Grants[R]) Moment() Moment {
 func (g *Grants[R]) MarkOf(owner Owner, at Moment) Mark {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if latest := g.ended.marks[owner.kind].of[owner.id]; latest.foreign || latest.seq <= uint64(at) {
-		return latest.mark
+	latest := g.ended.marks[owner.kind].of[owner.id]
+	made := latest.seq
+	if latest.foreign {
+		made = latest.heard
 	}
-	return Mark{}
+	if made > uint64(at) {
+		return Mark{}
+	}
+	return latest.mark
 }

@@ -145,8 +145,13 @@ var backChannelMutants = []mutant{
 	},
 	{
 		name: "a login under way outlives the logout at the provider", file: "internal/memory/owners.go",
-		old: "latest.seq <= uint64(at) {", new: "latest.seq <= uint64(at) || true {",
+		old: "if made > uint64(at) {", new: "if made > uint64(at) && false {",
 		packages: "./internal/memory .", tests: "TestMarkOfALoginUnderWay|TestBackChannelLogoutDuringLogin",
+	},
+	{
+		name: "a login under way outlives a logout that another instance was told of", file: "internal/memory/owners.go",
+		old: "made = latest.heard", new: "made = 0",
+		packages: ".", tests: "TestCoordinatorBackChannelLogoutDuringLogin",
 	},
 	{
 		name: "the moment of a login comes after its tokens", file: "callback.go",
