@@ -338,6 +338,55 @@ func TestClientSavesInStore(t *testing.T) {
 	})
 }
 
+// An instance that seals a session anew keeps the tokens that another one has put into the
+// store since it read the session there.
+func TestStoreKeepsTokensOfAnotherInstance(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &apptest.ScriptedStore{}
+		change := func(opts *oauthlogin.Options) { opts.Store = store }
+		a := apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 5 * time.Hour}, Change: change})
+		other := a.Replica(t, change)
+		a.Net["api.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+		a.Routes = func(mux *http.ServeMux) {
+			mux.HandleFunc("/call", func(_ http.ResponseWriter, r *http.Request) {
+				resp, err := a.Auth.Client(r.Context()).Get("https://api.test/") // refreshes, as the API rejects the token
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				resp.Body.Close()
+			})
+		}
+		b := a.Browser(t)
+		b.Login("/dashboard")
+		cookies := b.Cookies()
+		time.Sleep(3 * time.Hour) // due to be sealed anew
+		reads := 0
+		store.OnNew = func(r *http.Request, s *sessions.Session) (*sessions.Session, error) {
+			if r.URL.Path != "/other" {
+				return s, nil
+			}
+			if reads++; reads == 1 { // the next one precedes the save
+				a.Ask(t.Context(), cookies, "/call")
+			}
+			return s, nil
+		}
+		r := httptest.NewRequest(http.MethodGet, "https://app.test/other", nil)
+		for name, value := range cookies {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		other.RequireAuth(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+		a.WantRefreshes(t, 1)
+		store.OnNew = nil
+		a.Restart(t) // an instance that knows only what is in the store
+		time.Sleep(6 * time.Hour)
+		if w := a.Ask(t.Context(), cookies, "/access"); reads < 2 || w.Code != http.StatusOK {
+			t.Errorf("signed out after %d reads: %d; the store has the spent refresh token", reads, w.Code)
+		}
+	})
+}
+
 // Tokens that cannot be written are not lost, and not fetched again.
 func TestRefreshedSessionNotWritten(t *testing.T) {
 	t.Parallel()

@@ -211,9 +211,11 @@ func (s *Sessions) Forget(r *http.Request, by *record.Record) {
 // must not take away the newer session's cookie.
 func (s *Sessions) Save(w http.ResponseWriter, r *http.Request, rec *record.Record) error {
 	err := s.vault.Replace(w, r, func(kept string) (string, int, error) {
-		if s.bindings != nil && kept != "" { // another instance may have bound it meanwhile
+		if kept != "" { // another instance may have bound it meanwhile, or refreshed its tokens
 			v := cookies.Whole(kept)
-			s.lookup(&v)
+			if o, ok := s.lookup(&v); ok && o.record.ID == rec.ID && o.record.Generation() > rec.Generation() {
+				rec = o.record
+			}
 		}
 		// Signed out meanwhile: a store would create the session again, under its old id.
 		latest, ended := s.Grants.Latest(rec)
