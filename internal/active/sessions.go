@@ -227,7 +227,7 @@ func (s *Sessions) Save(w http.ResponseWriter, r *http.Request, rec *record.Reco
 	if err == nil && s.endedMeanwhile(r.Context(), rec) { // while it was being written
 		s.vault.Forget(r)
 		if w != nil {
-			s.cookies.Unset(w, s.cookies.Session)
+			s.cookies.UnsetSession(w)
 		}
 		return instances.ErrEnded
 	}

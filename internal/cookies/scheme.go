@@ -210,6 +210,9 @@ func (s *Scheme) Unset(w http.ResponseWriter, name string) {
 	unset(w, func(set string) bool { return set == name })
 }
 
+// UnsetSession takes back every cookie of the session that this response was to set.
+func (s *Scheme) UnsetSession(w http.ResponseWriter) { unset(w, s.isChunk) }
+
 // UnsetAll takes back every cookie of the package that this response was to set.
 func (s *Scheme) UnsetAll(w http.ResponseWriter) { unset(w, s.isOurs) }
 

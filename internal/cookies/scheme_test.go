@@ -103,6 +103,24 @@ func TestSetAndUnset(t *testing.T) {
 	s.Unset(httptest.NewRecorder(), "app") // nothing is set
 }
 
+// A large session that is taken back leaves no part of it in the response.
+func TestUnsetSession(t *testing.T) {
+	s := NewScheme("app", false)
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	if err := s.Write(w, r, strings.Repeat("x", 6000), 60); err != nil {
+		t.Fatal(err)
+	}
+	s.Set(w, s.Rounds, "1", 60)
+	if n := len(w.Result().Cookies()); n < 3 {
+		t.Fatalf("%d cookies, want two of the session and another", n)
+	}
+	s.UnsetSession(w)
+	if left := w.Header()["Set-Cookie"]; len(left) != 1 || !strings.HasPrefix(left[0], s.Rounds+"=") {
+		t.Errorf("left in the response: %q", left)
+	}
+}
+
 // Clear expires what the browser sent, once each, and no more than a browser keeps.
 func TestClear(t *testing.T) {
 	s := NewScheme("app", false)
