@@ -91,7 +91,7 @@ func TestDashboardOfExample(t *testing.T) {
 	const shown = 15
 	stay := func() bool {
 		if picturesDir != "" {
-			return time.Since(began) < dashboardTime
+			return time.Since(began) < dashboardTime+time.Minute/2
 		}
 		return len(found) < shown
 	}
