@@ -51,7 +51,8 @@ func main() {
 	// Metrics name providers and count users: they are not for the public.
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
-	go func() { log.Fatal(http.ListenAndServe(metricsAddr, mux)) }()
+	server := &http.Server{Addr: metricsAddr, Handler: mux, ReadTimeout: 10 * time.Second}
+	go func() { log.Fatal(server.ListenAndServe()) }()
 	log.Print("open ", base, ", metrics at http://", metricsAddr, "/metrics")
 	log.Fatal(http.ListenAndServe(addr, app))
 }
