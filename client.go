@@ -33,8 +33,9 @@ var (
 //
 // A token that is about to expire is refreshed first. After a 401 response the token is
 // refreshed once and the request sent once more, if its body can be replayed (see
-// [http.Request.GetBody]). A token that a refresh has just brought, and that no API has
-// accepted yet, is not refreshed again for ten seconds. Refreshed tokens are saved in
+// [http.Request.GetBody]). After a 403 response it is sent once more only if its token has been
+// replaced meanwhile, or is due to be. A token that a refresh has just brought, and that no API
+// has accepted yet, is not refreshed again for ten seconds. Refreshed tokens are saved in
 // [Options.Store] at once; without a store they reach the cookie with the next request that
 // this instance serves, or any with [Options.Coordinator].
 //

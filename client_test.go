@@ -452,6 +452,77 @@ func TestClientOfAnOlderRequest(t *testing.T) {
 	}
 }
 
+// Some providers revoke the access token that a refresh replaces, and respond to it with 403,
+// not 401. A call that was under way is sent again with the new token.
+func TestClientWhoseTokenIsReplacedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name      string
+		refreshed time.Duration // when another request comes, after the login
+		forbidden time.Duration // when the API responds
+		path      string        // of the other request
+		challenge string
+		want      string
+		calls     int
+		refreshes int
+	}{
+		{"before it is due", 30 * time.Minute, 31 * time.Minute, "/refuse", "", "200 yes", 2, 1},
+		{"when it is due", 59*time.Minute + time.Second, 59*time.Minute + 30*time.Second, "/access", "", "200 yes", 2, 1},
+		{"by a refresh that is under way", 59*time.Minute + time.Second, 59*time.Minute + 2*time.Second, "/access", "", "200 yes", 2, 1},
+		{"by one that lacks a scope", 59*time.Minute + time.Second, 59*time.Minute + 30*time.Second, "/access", `Bearer error="insufficient_scope", scope="read"`, "insufficient_scope", 1, 1},
+		{"never", 30 * time.Minute, 31 * time.Minute, "/access", "", "403 no", 1, 0},
+	} {
+		apptest.InBubble(t, tt.name, func(t *testing.T) {
+			var first string
+			var calls []string // bodies
+			a, _ := newAppWithAPI(t, apptest.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/refuse" {
+					w.WriteHeader(http.StatusUnauthorized)
+					return
+				}
+				body, _ := io.ReadAll(r.Body)
+				calls = append(calls, string(body))
+				if r.Header.Get("Authorization") != "Bearer "+first {
+					io.WriteString(w, "yes")
+					return
+				}
+				time.Sleep(tt.forbidden)
+				if tt.challenge != "" {
+					w.Header().Set("WWW-Authenticate", tt.challenge)
+				}
+				w.WriteHeader(http.StatusForbidden)
+				io.WriteString(w, "no")
+			}))
+			a.SlowTokens(2 * time.Second)
+			var got string
+			a.Guard("/call", func(_ http.ResponseWriter, r *http.Request) {
+				got = answered(a.Auth.Client(r.Context()).Post("https://api.test/", "text/plain", strings.NewReader("body")))
+			})
+			a.Guard("/refuse", func(_ http.ResponseWriter, r *http.Request) {
+				answered(a.Auth.Client(r.Context()).Get("https://api.test/refuse"))
+			})
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			first = b.Get("/access").Text
+			cookies := b.Cookies()
+			var other sync.WaitGroup
+			other.Go(func() {
+				time.Sleep(tt.refreshed)
+				a.Ask(t.Context(), cookies, tt.path)
+			})
+			b.Get("/call")
+			other.Wait()
+			if !strings.Contains(got, tt.want) {
+				t.Errorf("response is %q, want %q", got, tt.want)
+			}
+			if len(calls) != tt.calls || slices.ContainsFunc(calls, func(body string) bool { return body != "body" }) {
+				t.Errorf("the API got the bodies %q, want %d", calls, tt.calls)
+			}
+			a.WantRefreshes(t, tt.refreshes)
+		})
+	}
+}
+
 // An API that never accepts a token costs one refresh, and then none for ten seconds.
 // Once it has accepted one, the next refusal costs a refresh at once.
 func TestClientNeverRetriesTwice(t *testing.T) {

@@ -104,7 +104,7 @@ var profileMutants = []mutant{
 	},
 	{
 		name: "a nonce that is wanted causes a refresh", file: "internal/tokens/calls.go",
-		old: "len(token.rec.Extra.DPoPKey) == 0 || code", new: "true || code",
+		old: "	case len(token.rec.Extra.DPoPKey) != 0 && aboutProof(resp):\n		return false\n", new: "",
 		tests: "TestProofsThatAnAPIRefuses",
 	},
 	{

@@ -3,6 +3,21 @@ package main
 // sessionMutants break when sessions begin, go on and end.
 var sessionMutants = []mutant{
 	{
+		name: "a request that a refresh overtakes is forbidden", file: "internal/tokens/refresh.go",
+		old: "	return latest.HasNewerToken(rec) || f.Due(&rec.Tokens, time.Now())\n", new: "	return latest.HasNewerToken(rec)\n",
+		tests: "TestClientWhoseTokenIsReplacedMeanwhile",
+	},
+	{
+		name: "a request that an early refresh overtakes is forbidden", file: "internal/tokens/refresh.go",
+		old: "	return latest.HasNewerToken(rec) || f.Due", new: "	return latest == nil || f.Due",
+		tests: "TestClientWhoseTokenIsReplacedMeanwhile",
+	},
+	{
+		name: "any 403 is a reason to refresh", file: "internal/tokens/refresh.go",
+		old: "	return latest.HasNewerToken(rec) || f.Due(&rec.Tokens, time.Now())\n", new: "	return latest != nil\n",
+		tests: "TestClientWhoseTokenIsReplacedMeanwhile",
+	},
+	{
 		name: "user info brings back a claim that a refresh took away", file: "policy.go",
 		old: "rec.Extra.UserInfo || rec.Extra.Settled ||", new: "rec.Extra.UserInfo ||",
 		packages: ". ./internal/adversarial", tests: "TestPolicyReadsNoUserInfoAfterLosingClaims|TestRemovedGroupIsGoneAfterRefresh",

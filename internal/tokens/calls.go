@@ -78,14 +78,14 @@ func (t *transport) roundTrip(ctx context.Context, r *http.Request) (*http.Respo
 		return roundtrip.Failing{Err: err}.RoundTrip(r)
 	}
 	resp, err := t.send(ctx, r, token)
-	if err != nil || !rejects(token, resp) || !t.mayReplace(token) {
+	if err != nil || !t.mayReplace(token, resp) {
 		return resp, err
 	}
 	again, ok := roundtrip.Replay(r)
 	if !ok {
-		return resp, nil // the 401 says what there is to say
+		return resp, nil // it says what there is to say
 	}
-	if token, err = t.inPlaceOf(ctx, token); err != nil {
+	if token, err = t.inPlaceOf(ctx, token, resp); err != nil {
 		if again.Body != nil {
 			again.Body.Close()
 		}
@@ -137,12 +137,12 @@ func (t *transport) token(ctx context.Context, r *http.Request, rec *record.Reco
 	return apiToken{access: rec.Tokens.Access, rec: rec}, nil
 }
 
-// inPlaceOf returns another token than one that an API has rejected.
-func (t *transport) inPlaceOf(ctx context.Context, rejected apiToken) (apiToken, error) {
+// inPlaceOf returns another token than one that an API has responded to.
+func (t *transport) inPlaceOf(ctx context.Context, sent apiToken, resp *http.Response) (apiToken, error) {
 	if t.to != nil {
-		return t.resourceToken(ctx, t.session.Current(), rejected.of)
+		return t.resourceToken(ctx, t.session.Current(), sent.of)
 	}
-	if err := t.Refreshes.Refresh(ctx, t.session, rejected.rec, true); err != nil {
+	if err := t.Refreshes.Refresh(ctx, t.session, sent.rec, resp.StatusCode == http.StatusUnauthorized); err != nil {
 		return apiToken{}, err
 	}
 	rec := t.session.Current()
@@ -157,25 +157,30 @@ func (t *transport) resourceToken(ctx context.Context, rec *record.Record, rejec
 	return apiToken{access: token.access, rec: rec, of: token}, nil
 }
 
-// mayReplace reports whether a token that an API rejects is replaced.
-func (t *transport) mayReplace(token apiToken) bool {
-	if token.of != nil {
-		return token.of.mayReplace()
-	}
-	return t.Refreshes.mayReplace(token.rec)
-}
-
-// rejects reports whether a response is about the access token. A 401 response that is about
-// the proof alone, or about how the user signed in, is not: another token would not help.
-func rejects(token apiToken, resp *http.Response) bool {
-	if resp.StatusCode != http.StatusUnauthorized {
+// mayReplace reports whether a request is sent again with another token. It is not if the
+// response is about the proof alone, or about what the user may do: that would not help.
+func (t *transport) mayReplace(token apiToken, resp *http.Response) bool {
+	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
 		return false
 	}
 	if _, ok := protocol.NeedsOf(resp); ok {
 		return false
 	}
+	switch {
+	case resp.StatusCode == http.StatusForbidden:
+		// Some providers revoke the token that a refresh replaces, and respond to it with 403.
+		return token.of == nil && t.Refreshes.overtook(token.rec)
+	case len(token.rec.Extra.DPoPKey) != 0 && aboutProof(resp):
+		return false
+	case token.of != nil:
+		return token.of.mayReplace()
+	}
+	return t.Refreshes.mayReplace(token.rec)
+}
+
+func aboutProof(resp *http.Response) bool {
 	code := dpop.ChallengeError(resp)
-	return len(token.rec.Extra.DPoPKey) == 0 || code != dpop.UseNonce && code != dpop.InvalidProof
+	return code == dpop.UseNonce || code == dpop.InvalidProof
 }
 
 // send sends a copy of r with an access token, and once more if the API asks for a nonce in

@@ -75,6 +75,12 @@ func (f *Refreshes) mayReplace(rec *record.Record) bool {
 		(time.Since(rec.Tokens.Issued) >= rejectedPause || !f.sessions.Grants.Unproven(rec))
 }
 
+// overtook reports whether a refresh has replaced the tokens of rec, or is due to.
+func (f *Refreshes) overtook(rec *record.Record) bool {
+	latest, _ := f.sessions.Grants.Latest(rec)
+	return latest.HasNewerToken(rec) || f.Due(&rec.Tokens, time.Now())
+}
+
 // maxWait is how long a request waits for a refresh, in the middleware and in its clients
 // together. It is shorter than the timeouts of proxies; the refresh itself goes on.
 const maxWait = 8 * time.Second
