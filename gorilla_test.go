@@ -208,6 +208,7 @@ func TestStoreCannotSay(t *testing.T) {
 	}{
 		{"down", errors.New("dial tcp: connection refused"), http.StatusServiceUnavailable, nil},
 		{"slow", context.DeadlineExceeded, http.StatusServiceUnavailable, nil},
+		{"slow, in words of its own", errors.New("the query took too long"), http.StatusServiceUnavailable, nil},
 		{"not permitted", &fs.PathError{Op: "open", Path: "session", Err: fs.ErrPermission}, http.StatusServiceUnavailable, nil},
 		{"not set up", securecookie.MultiError{errors.New("securecookie: hash key is not set")}, http.StatusServiceUnavailable, nil},
 		{"cut off", io.ErrUnexpectedEOF, http.StatusServiceUnavailable, nil},

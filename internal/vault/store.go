@@ -142,7 +142,7 @@ func onlyThisCookie(err error) bool {
 	}
 	// Errors without a type to tell them by.
 	text := err.Error()
-	return slices.ContainsFunc([]string{"too long", "too big", "gob: ", "redis: nil", "redigo: nil returned", "sql: no rows in result set"},
+	return slices.ContainsFunc([]string{"gob: ", "redis: nil", "redigo: nil returned", "sql: no rows in result set"},
 		func(part string) bool { return strings.Contains(text, part) })
 }
 
