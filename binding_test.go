@@ -1,6 +1,7 @@
 package oauthlogin_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"strings"
@@ -373,6 +374,25 @@ func TestOffers(t *testing.T) {
 		time.Sleep(time.Minute)
 		if got := offered(b.Get("/dashboard")); got != "" {
 			t.Errorf("a bound session is offered %q", got)
+		}
+	})
+}
+
+// A session whose names at the provider do not fit an identifier is not offered a binding, and
+// the log says why.
+func TestOfferWithLongNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newBoundApp(t, nil)
+		var sid string // 1,560 characters of five bits each: more than 900 bytes, however compressed
+		for range 60 {
+			sid += rand.Text()
+		}
+		a.Provider.EditIDToken(apptest.Claim("sid", sid))
+		b := a.Browser(t).WithDevice()
+		b.Login("/dashboard")
+		wantBound(t, b, "not bound")
+		if log := a.Log.String(); !strings.Contains(log, `level=WARN msg="oauthlogin: no device binding offered" error="the session's names are too long`) {
+			t.Error(log)
 		}
 	})
 }

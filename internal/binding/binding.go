@@ -228,7 +228,7 @@ func (b *Bindings) Offer(w http.ResponseWriter, r *http.Request, rec *record.Rec
 	}
 	challenge, err := b.sealer.RegistrationChallenge(device.Session{ID: rec.ID, Reference: rec.Reference()}, now)
 	if err != nil {
-		b.log.DebugContext(r.Context(), "oauthlogin: no device binding offered", "error", err)
+		b.log.WarnContext(r.Context(), "oauthlogin: no device binding offered", "error", err)
 		return
 	}
 	w.Header().Set(device.RegistrationField, device.Offer(b.path, challenge))
