@@ -481,6 +481,45 @@ func TestResourceTokenOutlivesFailures(t *testing.T) {
 	}
 }
 
+// A request waits for a late token once, and not again for each call of its client. One that
+// still lives is used meanwhile, and a stream gets the new one when it has come.
+func TestLateResourceTokenIsWaitedForOnce(t *testing.T) {
+	t.Parallel()
+	for _, kept := range []bool{false, true} {
+		apptest.InBubble(t, fmt.Sprintf("with one that lives: %t", kept), func(t *testing.T) {
+			a, api := withAPIs(t, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 10 * time.Hour}})
+			call := callFor(a, ordersAPI, oauthlogin.Resource{URL: ordersAPI})
+			a.Guard("/stream", func(w http.ResponseWriter, r *http.Request) {
+				for _, pause := range []time.Duration{0, time.Second, 20 * time.Second} {
+					time.Sleep(pause)
+					resp := httptest.NewRecorder()
+					call(resp, r)
+					fmt.Fprintln(w, resp.Code)
+				}
+			})
+			b := a.Browser(t)
+			b.Login("/dashboard")
+			want := "502\n502\n200\n"
+			if kept {
+				want = "200\n200\n200\n"
+				a.Provider.EditTokenResponse(func(resp map[string]any) { resp["expires_in"] = 600 })
+				b.Get("/orders")
+				time.Sleep(9*time.Minute + 5*time.Second)
+			}
+			api.calls()
+			a.SlowTokens(25 * time.Second)
+			start := time.Now()
+			if got := b.Get("/stream").Text; got != want || time.Since(start) != 29*time.Second {
+				t.Errorf("%q after %v", got, time.Since(start))
+			}
+			tokens := api.calls()
+			if kept && (len(tokens) != 3 || tokens[0] != tokens[1] || tokens[1] == tokens[2]) {
+				t.Errorf("the API got %d tokens, or others than the one that lives, twice, and the new one", len(tokens))
+			}
+		})
+	}
+}
+
 // Without a refresh token the error says what to do.
 func TestClientForNeedsARefreshToken(t *testing.T) {
 	t.Parallel()

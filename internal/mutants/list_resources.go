@@ -103,6 +103,16 @@ var resourceMutants = []mutant{
 		packages: "./internal/memory", tests: "TestLasting",
 	},
 	{
+		name: "each call of a request waits for a late token", file: "internal/tokens/resources.go",
+		old: "	if err == errLate {\n		s.waitsNoMore(time.Now().Add(waitAgain))\n	}\n", new: "",
+		tests: "TestLateResourceTokenIsWaitedForOnce",
+	},
+	{
+		name: "a token that lives is not used while the next is late", file: "internal/tokens/resources.go",
+		old: "	case !s.mayWait(now) && usable:\n		return kept, nil\n", new: "",
+		tests: "TestLateResourceTokenIsWaitedForOnce",
+	},
+	{
 		name: "an API that wants another sign-in causes a refresh", file: "internal/tokens/calls.go",
 		old: "	if _, ok := protocol.NeedsOf(resp); ok {\n		return false\n	}\n", new: "	if _, ok := protocol.NeedsOf(resp); ok {\n		return true\n	}\n",
 		tests: "TestAPIWantsAnotherSignIn|TestAPIChallengesWithoutAWay",
