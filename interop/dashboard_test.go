@@ -31,7 +31,7 @@ func TestDashboard(t *testing.T) {
 	began := time.Now()
 	queries := append(dashboardQueries(t), prometheus.alertQueries(t)...)
 
-	deadline := time.Now().Add(2*patience + 2*period)
+	deadline := time.Now().Add(4*patience + 2*period)
 	for len(queries) > 0 {
 		left := queries[:0]
 		for _, query := range queries {
@@ -97,7 +97,7 @@ func TestDashboardOfExample(t *testing.T) {
 	}
 	for n := 0; stay(); n++ {
 		time.Sleep(200 * time.Millisecond) // the next guest
-		if picturesDir == "" && time.Since(began) > 2*patience {
+		if picturesDir == "" && time.Since(began) > 4*patience {
 			t.Fatalf("%d queries of %d find something, want %d: %v", len(found), len(queries), shown, found)
 		}
 		v := newVisitor(t)
@@ -167,7 +167,7 @@ func startPrometheus(t *testing.T, target string) prometheusServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("rule_files: [%q]\nscrape_configs:\n  - job_name: app\n    scrape_interval: 500ms\n    scrape_timeout: 500ms\n    static_configs:\n      - targets: [%q]\n",
+	text := fmt.Sprintf("rule_files: [%q]\nscrape_configs:\n  - job_name: app\n    scrape_interval: 2s\n    scrape_timeout: 2s\n    static_configs:\n      - targets: [%q]\n",
 		rules, strings.TrimPrefix(target, "http://"))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -38,8 +38,14 @@ func (a *measuredApp) visit(t *testing.T, period time.Duration) {
 	f.guests.Go(func() {
 		for n := 0; f.wait(f.pause()); n++ {
 			f.guests.Go(func() { f.come(n) })
+		}
+	})
+	const outage = 5 * time.Second // so that Prometheus sees it
+	end := .70 + max(.04, outage.Seconds()/period.Seconds())
+	f.guests.Go(func() {
+		for f.wait(50 * time.Millisecond) {
 			phase := f.phase()
-			a.coordinator.SetDown(phase > .80 && phase < .84)
+			a.coordinator.SetDown(phase > .70 && phase < end)
 		}
 	})
 	t.Cleanup(func() {
@@ -56,7 +62,7 @@ func (f *traffic) phase() float64 {
 
 // pause is the time until the next guest comes: more of them in the middle of a period.
 func (f *traffic) pause() time.Duration {
-	rate := 5 - 3*math.Cos(2*math.Pi*f.phase()) // a second
+	rate := 2.5 - 1.5*math.Cos(2*math.Pi*f.phase()) // a second
 	return min(time.Duration(rand.ExpFloat64()/rate*float64(time.Second)), 2*time.Second)
 }
 
@@ -99,7 +105,7 @@ func (f *traffic) come(n int) {
 	if !v.signIn(name, n%17 == 3) {
 		return
 	}
-	for range 3 + rand.IntN(8) {
+	for range 2 + rand.IntN(6) {
 		v.get("/dashboard")
 		if !f.wait(time.Duration((.3 + rand.ExpFloat64()) * float64(time.Second))) {
 			return
