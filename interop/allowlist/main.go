@@ -65,7 +65,7 @@ func allow(_ context.Context, in *oauthlogin.SignIn) error {
 
 func home(w http.ResponseWriter, r *http.Request) {
 	if session, ok := oauthlogin.FromContext(r.Context()); ok {
-		fmt.Fprintf(w, "Hello, %s", html.EscapeString(session.User.Name))
+		fmt.Fprintf(w, "<p>Hello, %s</p>", html.EscapeString(session.User.Name))
 		return
 	}
 	fmt.Fprint(w, `<a href="/dashboard">Sign in</a>`)
@@ -73,7 +73,7 @@ func home(w http.ResponseWriter, r *http.Request) {
 
 func dashboard(w http.ResponseWriter, r *http.Request) {
 	session, _ := oauthlogin.FromContext(r.Context())
-	fmt.Fprintf(w, `Hello, %s<form method="post" action="/logout"><button>Sign out</button></form>`, html.EscapeString(session.User.Name))
+	fmt.Fprintf(w, `<p>Hello, %s</p> <form method="post" action="/logout"><button>Sign out</button></form>`, html.EscapeString(session.User.Name))
 }
 
 func admin(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Administration") }

@@ -17,9 +17,9 @@ func showHome(w http.ResponseWriter, name string) {
 		fmt.Fprint(w, `<a href="/dashboard">Sign in</a>`)
 		return
 	}
-	fmt.Fprintf(w, "Home of %s", html.EscapeString(name))
+	fmt.Fprintf(w, "<p>Home of %s</p>", html.EscapeString(name))
 }
 
 func showDashboard(w http.ResponseWriter, name string) {
-	fmt.Fprintf(w, `Hello, %s <form method="post" action="/logout"><button>Sign out</button></form>`, html.EscapeString(name))
+	fmt.Fprintf(w, `<p>Hello, %s</p> <form method="post" action="/logout"><button>Sign out</button></form>`, html.EscapeString(name))
 }

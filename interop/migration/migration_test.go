@@ -111,7 +111,7 @@ func TestApplications(t *testing.T) {
 			if url, body := s.get("/dashboard"); url != s.base+"/dashboard" || !strings.Contains(body, "Hello, Alice Archer") {
 				t.Errorf("dashboard: %s %s", url, body)
 			}
-			if _, body := s.get("/"); body != "Home of Alice Archer" {
+			if _, body := s.get("/"); body != "<p>Home of Alice Archer</p>" {
 				t.Errorf("home: %s", body)
 			}
 			resp, err := s.client.PostForm(s.base+"/logout", nil)
