@@ -116,6 +116,7 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 		m.loginFailed(w, r, p, f, failed)
 		return
 	}
+	m.hints.LoginServed() // here, or by another instance
 	page.Redirect(w, p.landing(returnPath))
 }
 

@@ -122,3 +122,22 @@ func TestLoginPathThatNothingServes(t *testing.T) {
 		t.Errorf("served: %s", log)
 	}
 }
+
+// With several instances, the login path may be reached at another one: a login that ends at
+// this one has passed it.
+func TestLoginPathAtAnotherInstance(t *testing.T) {
+	t.Parallel()
+	a := apptest.New(t, apptest.Config{})
+	b := a.Browser(t)
+	callback := b.CallbackURL("/dashboard")
+	a.Auth = a.Replica(t, nil)
+	if resp := b.Get(callback); resp.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%d: %s", resp.StatusCode, resp.Text)
+	}
+	for range 3 {
+		a.Serve(http.MethodGet, "/dashboard")
+	}
+	if log := a.Log.String(); strings.Contains(log, notServed) {
+		t.Error(log)
+	}
+}
