@@ -1,6 +1,7 @@
 package oauthlogintest_test
 
 import (
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -234,6 +235,30 @@ func TestSameSite(t *testing.T) {
 	if want := []string{"lax", "none", "unset"}; !slices.Equal(seen, want) {
 		t.Errorf("from the provider's page: %q; want %q", seen, want)
 	}
+}
+
+// unreachable is the transport of an application that was not given the provider's client.
+type unreachable struct{}
+
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no such host")
+}
+
+func TestWithoutTheProvidersClient(t *testing.T) {
+	t.Parallel()
+	wantFatal(t, func(t testing.TB) {
+		oauthlogintest.Run(t, oauthlogintest.Config{}, func(base string, p *oauthlogintest.Provider) http.Handler {
+			auth, err := oauthlogin.New(oauthlogin.Options{
+				Keys:       [][]byte{[]byte("a key of 32 bytes or more for tests")},
+				Providers:  []oauthlogin.Provider{p.Registration(base)},
+				HTTPClient: &http.Client{Transport: unreachable{}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return auth.Handler(http.NotFoundHandler())
+		}).SignIn("alice")
+	}, "at https://app.test/login, with status 502", "The provider got no request. Set Options.HTTPClient to Provider.HTTPClient().")
 }
 
 func TestBrowserFails(t *testing.T) {

@@ -2,6 +2,7 @@ package oauthlogintest
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -38,9 +39,11 @@ func (b *Browser) SignIn(user string) *Response {
 		return page
 	}
 	if !p.isSignInPage(page) {
-		t.Fatalf("oauthlogintest: signing in %q did not get to the sign-in page of %s\nThe browser %s\n"+
-			"If the application's login is not at /login, Navigate to a page that needs one, and call Browser.SignIn there.",
-			user, p.Issuer(), page.where())
+		hint := "If the application's login is not at /login, Navigate to a page that needs one, and call Browser.SignIn there."
+		if page.Status == http.StatusBadGateway && p.Count(Discovery) == 0 {
+			hint = "The provider got no request. Set Options.HTTPClient to Provider.HTTPClient()."
+		}
+		t.Fatalf("oauthlogintest: signing in %q did not get to the sign-in page of %s\nThe browser %s\n%s", user, p.Issuer(), page.where(), hint)
 	}
 	at := parse(page.URL)
 	form := at.Query()
