@@ -27,8 +27,8 @@ var (
 // [*ChallengeError] when the API asks for more than the token shows. Several goroutines may use
 // the client.
 //
-// It sends the access token to the host that is asked, and removes it when a redirect leads to
-// another origin. It does not check which host is asked: call only hosts that may have the
+// It sends the access token to the host that you call, and removes it when a redirect leads to
+// another origin. It does not check which host that is: call only hosts that may have the
 // token. The client has no timeout; requests end with their own contexts and with ctx.
 //
 // A token that is about to expire is refreshed first. After a 401 response the token is

@@ -81,7 +81,7 @@ type Policy struct {
 //	r.With(auth.Require(oauthlogin.Policy{Claims: map[string][]string{"groups": {"admin"}}}))
 //
 // A session of another provider, or without the claims, gets 403: a page through
-// [Options.ErrorHandler] with the code "forbidden" for whoever looks at one, and
+// [Options.ErrorHandler] with the code "forbidden" where a user sees it, and
 // {"error":"forbidden"} otherwise. The page has a link that lets the user sign in with another
 // account, of a provider that the policy names, and a form that signs out at
 // [Options.LogoutPath].
@@ -93,7 +93,7 @@ type Policy struct {
 // ACR need an OpenID Connect provider: nothing else says when and how a user authenticated, and
 // sessions of other providers are refused.
 //
-// If a session lacks Scopes alone, a page navigation goes to the session's provider to request
+// If a session lacks only Scopes, a page navigation goes to the session's provider to request
 // them in addition to those that logins of the session have added. Every other request gets 401
 // as above, with the code "insufficient_scope" (RFC 6750 section 3.1). A session is asked for a
 // scope once: if the provider did not grant it, or the user denied it, the session stays, and a

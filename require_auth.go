@@ -43,9 +43,9 @@ import (
 // cookies: the application has to check its Origin.
 //
 // If it is unknown whether the user is signed in, because [Options.Store] or
-// [Options.Coordinator] fails, the response is 503 with Retry-After: a page for whoever looks
-// at one, and {"error":"unavailable"} otherwise. The session stays, and works again when the
-// store does.
+// [Options.Coordinator] fails, the response is 503 with Retry-After: a page where a user sees
+// it, and {"error":"unavailable"} otherwise. The session stays, and works again when the store
+// does.
 //
 // An access token that is about to expire is refreshed before next runs: see
 // [Options.RefreshBefore]. A request waits for that eight seconds at most. If the provider says
