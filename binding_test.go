@@ -383,11 +383,11 @@ func TestOffers(t *testing.T) {
 func TestOfferWithLongNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newBoundApp(t, nil)
-		var sid string // 1,560 characters of five bits each: more than 900 bytes, however compressed
+		var sid strings.Builder // 1,560 characters of five bits each: more than 900 bytes, however compressed
 		for range 60 {
-			sid += rand.Text()
+			sid.WriteString(rand.Text())
 		}
-		a.Provider.EditIDToken(apptest.Claim("sid", sid))
+		a.Provider.EditIDToken(apptest.Claim("sid", sid.String()))
 		b := a.Browser(t).WithDevice()
 		b.Login("/dashboard")
 		wantBound(t, b, "not bound")
