@@ -110,8 +110,8 @@ func TestCoordinatorAwayWithoutExpiry(t *testing.T) {
 	})
 }
 
-// A slow Coordinator costs one request in a while a second, and sessions that are known
-// nothing.
+// A slow Coordinator costs the first request a second, one in a while a moment, and sessions
+// that are known nothing.
 func TestCoordinatorSlow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -133,6 +133,14 @@ func TestCoordinatorSlow(t *testing.T) {
 		}
 		if took := time.Since(start); took < time.Second || took > 1100*time.Millisecond {
 			t.Errorf("ten requests wait %v", took)
+		}
+		for range 20 {
+			time.Sleep(200 * time.Millisecond)
+			start = time.Now()
+			unknown.WantUser("/api/me", "bob")
+			if took := time.Since(start); took > 50*time.Millisecond {
+				t.Errorf("a later request waits %v", took)
+			}
 		}
 	})
 }

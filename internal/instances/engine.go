@@ -28,6 +28,9 @@ const (
 	// pause is how long no call is tried after one that failed: an unreachable Coordinator
 	// must not cost each request a timeout.
 	pause = 100 * time.Millisecond
+	// probeWait is how long the call after a pause waits to learn whether the Coordinator
+	// responds again. The probe itself goes on.
+	probeWait = 50 * time.Millisecond
 )
 
 // ErrAway means that the Coordinator has not responded, and what it holds is not known.
@@ -37,10 +40,13 @@ var ErrAway = errors.New("the Coordinator does not respond")
 type Engine struct {
 	coordinator Coordinator
 	log         *slog.Logger
+	// background begins what no request waits for, and reports whether it has; nil: requests
+	// wait.
+	background func(func(context.Context)) bool
 
 	mu       sync.Mutex
 	failing  bool // the last call that ended has failed
-	trying   bool // one call tries whether it still does
+	probing  bool // one call looks whether it still does
 	retryAt  time.Time
 	heard    time.Time // when it last responded
 	watching bool      // and so hears it now
@@ -94,7 +100,7 @@ func (e *Engine) swap(ctx context.Context, key string, old, to []byte, ttl time.
 // call ends when its own time is over, and not with the request that needs it: what is
 // written must not depend on a client that hangs up.
 func (e *Engine) call(ctx context.Context, do func(context.Context) error) error {
-	if !e.mayTry(time.Now()) {
+	if !e.isThere(ctx) {
 		return ErrAway
 	}
 	deadline := time.Now().Add(callTimeout)
@@ -104,13 +110,9 @@ func (e *Engine) call(ctx context.Context, do func(context.Context) error) error
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	began := time.Now()
-	err := func() (err error) {
-		defer flight.Recover(&err)
-		return do(ctx)
-	}()
-	if now := time.Now(); err != nil && ctx.Err() != nil && now.Sub(began) < callTimeout/2 { // which says nothing
-		e.gaveUp()
-	} else {
+	err := contained(ctx, do)
+	// A caller with little time left learns nothing of the Coordinator.
+	if now := time.Now(); err == nil || ctx.Err() == nil || now.Sub(began) >= callTimeout/2 {
 		e.tried(ctx, err, now)
 	}
 	if err != nil {
@@ -119,28 +121,59 @@ func (e *Engine) call(ctx context.Context, do func(context.Context) error) error
 	return nil
 }
 
-func (e *Engine) mayTry(now time.Time) bool {
+func contained(ctx context.Context, do func(context.Context) error) (err error) {
+	defer flight.Recover(&err)
+	return do(ctx)
+}
+
+// isThere reports whether a call may go out. After one that failed, and a pause, it looks
+// whether the Coordinator responds again, for one caller at a time.
+func (e *Engine) isThere(ctx context.Context) bool {
+	e.mu.Lock()
+	failing := e.failing
+	probe := failing && !e.probing && !time.Now().Before(e.retryAt)
+	if probe {
+		e.probing = true
+	}
+	e.mu.Unlock()
+	if !probe {
+		return !failing
+	}
+	probed := make(chan struct{})
+	inBackground := e.background != nil && e.background(func(ctx context.Context) {
+		defer close(probed)
+		e.probe(ctx)
+	})
+	if !inBackground {
+		e.probe(context.WithoutCancel(ctx))
+		close(probed)
+	}
+	select {
+	case <-probed:
+	case <-time.After(probeWait):
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.failing {
-		return true
+	return !e.failing
+}
+
+func (e *Engine) probe(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := contained(ctx, func(ctx context.Context) error {
+		_, err := e.coordinator.Load(ctx, aliveKey)
+		return err
+	})
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		e.tried(ctx, err, time.Now())
 	}
-	if e.trying || now.Before(e.retryAt) {
-		return false
-	}
-	e.trying = true
-	return true
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.probing = false
 }
 
 // loudEvery is how often the log says that the Coordinator is unreachable.
 const loudEvery = time.Minute
-
-// gaveUp is called in place of tried for a call whose caller had little time left.
-func (e *Engine) gaveUp() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.trying = false
-}
 
 func (e *Engine) tried(ctx context.Context, err error, now time.Time) {
 	e.mu.Lock()
@@ -152,7 +185,7 @@ func (e *Engine) tried(ctx context.Context, err error, now time.Time) {
 	case e.watching && !e.failing: // until now
 		e.heard = now
 	}
-	e.failing, e.trying = err != nil, false
+	e.failing = err != nil
 	if err != nil {
 		e.lost, e.retryAt = true, now.Add(pause)
 	}

@@ -11,12 +11,21 @@ import (
 	"time"
 )
 
-// An engine that hangs costs one caller a second, and the others nothing.
+func runsInBackground(t *testing.T) func(func(context.Context)) bool {
+	return func(do func(context.Context)) bool {
+		go do(t.Context())
+		return true
+	}
+}
+
+// An engine that hangs costs the first caller a second, one caller a moment after each pause,
+// and the others nothing.
 func TestEngineThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTestEngine()
 		var log strings.Builder
 		e := NewEngine(c, slog.New(slog.NewTextHandler(&log, nil)))
+		e.background = runsInBackground(t)
 		c.fail(func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			return ctx.Err()
@@ -47,22 +56,93 @@ func TestEngineThatHangs(t *testing.T) {
 			total += took.(time.Duration)
 			return true
 		})
-		if total != callTimeout {
+		if total != probeWait {
 			t.Errorf("20 callers wait %v together", total)
 		}
-		time.Sleep(pause)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
-		defer cancel()
-		if took, _ := ask(ctx); took != time.Second/2 {
-			t.Errorf("a caller with less time waits %v", took)
+		for range 9 {
+			time.Sleep(pause)
+			if took, err := ask(t.Context()); took != 0 || !errors.Is(err, ErrAway) {
+				t.Errorf("during the probe: %v after %v", err, took)
+			}
 		}
 		c.fail(nil)
-		time.Sleep(pause)
+		time.Sleep(2 * pause) // which the probe that hangs ends in
 		if _, err := ask(t.Context()); err != nil {
 			t.Errorf("when it is back: %v", err)
 		}
 		if n := strings.Count(log.String(), "does not respond"); n != 1 || !strings.Contains(log.String(), "responds again") {
 			t.Errorf("the log says: %s", log.String())
+		}
+	})
+}
+
+// One that takes longer than a caller waits for the probe is back for the next.
+func TestEngineThatIsSlowlyBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestEngine()
+		e := NewEngine(c, slog.New(slog.DiscardHandler))
+		e.background = runsInBackground(t)
+		c.fail(func(context.Context, string) error { return errDown })
+		for range 2 {
+			if _, err := e.load(t.Context(), "a"); !errors.Is(err, ErrAway) {
+				t.Error(err)
+			}
+		}
+		c.fail(func(context.Context, string) error {
+			time.Sleep(2 * probeWait)
+			return nil
+		})
+		time.Sleep(pause)
+		for i, want := range []bool{false, true} {
+			if _, err := e.load(t.Context(), "a"); (err == nil) != want {
+				t.Errorf("call %d: %v", i, err)
+			}
+			time.Sleep(probeWait)
+			synctest.Wait()
+		}
+	})
+}
+
+// Close does not wait for a probe, which then says nothing of the engine.
+func TestEngineProbeEndsWithClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestEngine()
+		s := c.instance(t)
+		c.fail(func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		s.engine.load(t.Context(), "a")
+		time.Sleep(pause)
+		s.engine.load(t.Context(), "a")
+		start, retryAt := time.Now(), s.engine.retryAt
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		s.Close(ctx)
+		if took := time.Since(start); took > 0 || s.engine.retryAt != retryAt {
+			t.Errorf("Close took %v; the next call is tried at %v, was at %v", took, s.engine.retryAt, retryAt)
+		}
+	})
+}
+
+// A caller with less time than a call may take learns nothing of the engine.
+func TestEngineOfCallerWithLittleTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestEngine()
+		e := NewEngine(c, slog.New(slog.DiscardHandler))
+		c.fail(func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), callTimeout/4)
+		defer cancel()
+		start := time.Now()
+		if _, err := e.load(ctx, "a"); !errors.Is(err, ErrAway) || time.Since(start) != callTimeout/4 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		c.fail(nil)
+		if _, err := e.load(t.Context(), "a"); err != nil {
+			t.Errorf("the next call: %v", err)
 		}
 	})
 }

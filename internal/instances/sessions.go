@@ -59,6 +59,7 @@ func New[R Record](c Coordinator, codec Codec[R], idle, lifetime time.Duration, 
 		s.known.hears(false)
 		s.ctx, s.cancel = context.WithCancel(context.Background())
 		s.workers = &workers{log: log}
+		s.engine.background = func(do func(context.Context)) bool { return s.workers.run(func() { do(s.ctx) }) }
 		s.jobs = jobs{ctx: s.ctx, workers: s.workers, log: log}
 	}
 	return s

@@ -16,14 +16,15 @@ type workers struct {
 	running sync.WaitGroup
 }
 
-// run begins do, unless close was called.
-func (w *workers) run(do func()) {
+// run begins do, unless close was called. It reports whether it has.
+func (w *workers) run(do func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return
+		return false
 	}
 	w.running.Go(func() { w.contain(do) })
+	return true
 }
 
 func (w *workers) contain(do func()) {

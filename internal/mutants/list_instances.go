@@ -3,6 +3,16 @@ package main
 // instanceMutants break what instances agree on.
 var instanceMutants = []mutant{
 	{
+		name: "requests wait for a Coordinator that hangs", file: "internal/instances/engine.go",
+		old: "	case <-time.After(probeWait):\n", new: "	case <-time.After(callTimeout):\n",
+		packages: ". ./internal/instances", tests: "TestEngineThatHangs|TestCoordinatorSlow",
+	},
+	{
+		name: "a probe that Close ends counts", file: "internal/instances/engine.go",
+		old: "	if !errors.Is(ctx.Err(), context.Canceled) {\n", new: "	if true {\n",
+		packages: "./internal/instances", tests: "TestEngineProbeEndsWithClose",
+	},
+	{
 		name: "instances refresh without a lock", file: "internal/instances/turn.go",
 		old: "		case held:\n", new: "		case held || len(lock) > 0 && lock[0] == ownerTag:\n",
 		packages: ". ./internal/instances", tests: "TestCoordinatorOneRefresh|TestTurnIsRenewed",
@@ -129,7 +139,7 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "each request waits for an engine that hangs", file: "internal/instances/engine.go",
-		old: "	if e.trying || now.Before(e.retryAt) {\n", new: "	if false {\n",
+		old: "	probe := failing && !e.probing && !time.Now().Before(e.retryAt)\n", new: "	probe := failing\n",
 		packages: ". ./internal/instances", tests: "TestCoordinatorSlow|TestEngineThatHangs",
 	},
 	{
