@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/oauthlogin/oauthlogin/internal/challenge"
 )
 
 // minEcho is the length, in bytes, from which on a text that was sent is looked for.
@@ -50,17 +52,14 @@ func (c *Client) logDescription(ctx context.Context, endpoint, contentType strin
 }
 
 // logChallenge is logDescription for a resource, which describes an error in its
-// challenge (RFC 6750 section 3).
+// challenge (RFC 6750 section 3). Of several, the first that does counts.
 func (c *Client) logChallenge(ctx context.Context, endpoint string, header http.Header, sent ...string) {
-	challenge := header.Get("WWW-Authenticate")
-	c.describe(ctx, endpoint, challengeParam(challenge, "error"), challengeParam(challenge, "error_description"), sent...)
-}
-
-// challengeParam returns a quoted parameter of a challenge.
-func challengeParam(challenge, name string) string {
-	_, value, _ := strings.Cut(challenge, name+`="`)
-	value, _, _ = strings.Cut(value, `"`)
-	return value
+	for _, asked := range challenge.Parse(header) {
+		if description := asked.Param("error_description"); description != "" {
+			c.describe(ctx, endpoint, asked.Param("error"), description, sent...)
+			return
+		}
+	}
 }
 
 func (c *Client) describe(ctx context.Context, endpoint, code, description string, sent ...string) {

@@ -97,11 +97,14 @@ func TestUserInfo(t *testing.T) {
 func TestUserInfoChallengeIsLogged(t *testing.T) {
 	t.Parallel()
 	for challenge, want := range map[string]string{
-		`Bearer realm="x", error="invalid_token", error_description="The access token expired"`: "The access token expired",
-		`Bearer error_description="needs <openid>", error="insufficient_scope"`:                 "needs openid",
-		`Bearer error="invalid_token"`:                             "",
-		`Bearer error_description="token the-access-token is bad"`: "",
-		`Bearer error_description="half`:                           "half",
+		`Bearer realm="x", error="invalid_token", error_description="The access token expired"`:             "The access token expired",
+		`Bearer error_description="needs <openid>", error="insufficient_scope"`:                             "needs openid",
+		`Bearer error_description="the \"aud\" is wrong"`:                                                   "the aud is wrong",
+		`Basic realm="x, error_description=\"y\"", Bearer error=invalid_token, error_description="expired"`: "provider_code=invalid_token description=expired",
+		`Bearer error="invalid_token"`:                                                                      "",
+		`Bearer error_description="token the-access-token is bad"`:                                          "",
+		`Bearer error_description="token the-access-\token is bad"`:                                         "",
+		`Bearer error_description="half`:                                                                    "half",
 	} {
 		p := newFakeProvider()
 		p.says["/userinfo"] = func(w http.ResponseWriter, _ *http.Request) {
