@@ -110,8 +110,8 @@ var providerMutants = []mutant{
 	},
 	{
 		name: "metadata holds on to the first request", file: "internal/protocol/metadata.go",
-		old:      "	md, ignored, err := parseMetadataOf(c.Issuer, publishes, body)\n",
-		new:      "	c.published.fetch = func(context.Context) (*metadata, time.Duration, error) { return c.fetchMetadata(ctx) }\n	md, ignored, err := parseMetadataOf(c.Issuer, publishes, body)\n",
+		old:      "	md, ignored, err := parseMetadata(c.Issuer, publishes, body)\n",
+		new:      "	c.published.fetch = func(context.Context) (*metadata, time.Duration, error) { return c.fetchMetadata(ctx) }\n	md, ignored, err := parseMetadata(c.Issuer, publishes, body)\n",
 		packages: "./internal/adversarial", tests: "TestDiscoveryKeepsNoRequest",
 	},
 }

@@ -82,12 +82,6 @@ func NewClient(r Registration, t *Transport, log *slog.Logger) *Client {
 	return c
 }
 
-// Ready returns nil if the provider's metadata is known or can be read now.
-func (c *Client) Ready(ctx context.Context) error {
-	_, err := c.metadata(ctx)
-	return err
-}
-
 // knownMetadata returns the metadata without reading it, nil if it is not known.
 func (c *Client) knownMetadata() *metadata {
 	if c.static != nil {

@@ -166,7 +166,7 @@ func TestCredentialAfterCancellation(t *testing.T) {
 	p := newFakeProvider()
 	c := p.client()
 	c.OAuth2.ClientSecret = ""
-	if err := c.Ready(t.Context()); err != nil {
+	if err := c.ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

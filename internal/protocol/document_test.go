@@ -216,13 +216,13 @@ func TestHangUpDuringRead(t *testing.T) {
 		first, hangUp := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if err := c.Ready(first); !errors.Is(err, context.Canceled) || !Unavailable(err) {
+			if err := c.ready(first); !errors.Is(err, context.Canceled) || !Unavailable(err) {
 				t.Errorf("the one that hung up got %v", err)
 			}
 		})
 		time.Sleep(time.Second)
 		wg.Go(func() {
-			if err := c.Ready(t.Context()); err != nil {
+			if err := c.ready(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})

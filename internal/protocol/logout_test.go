@@ -95,7 +95,7 @@ func TestPlainOAuth(t *testing.T) {
 	p := newFakeProvider()
 	p.says["/token"] = func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"access_token":"a","id_token":"i"}`)) }
 	c := NewClient(Registration{OAuth2: &oauth2.Config{ClientID: "app", Endpoint: oauth2.Endpoint{AuthURL: "https://forge.test/authorize", TokenURL: "https://forge.test/token"}}}, NewBounded(p, nil), p.client().log)
-	if err := c.Ready(t.Context()); err != nil {
+	if err := c.ready(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if got, err := c.Exchange(t.Context(), "c", "v", nil); err != nil || got.ID != "" || got.Access != "a" {

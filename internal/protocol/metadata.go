@@ -50,7 +50,7 @@ func (c *Client) fetchMetadata(ctx context.Context) (*metadata, time.Duration, e
 	if c.Tenants != nil {
 		publishes = c.Tenants.Publishes
 	}
-	md, ignored, err := parseMetadataOf(c.Issuer, publishes, body)
+	md, ignored, err := parseMetadata(c.Issuer, publishes, body)
 	if len(ignored) > 0 {
 		c.log.WarnContext(ctx, "oauthlogin: metadata members of a wrong type are ignored", "members", ignored)
 	}
@@ -67,15 +67,10 @@ func (c *Client) fetchMetadata(ctx context.Context) (*metadata, time.Duration, e
 	return md, age, nil
 }
 
-// parseMetadata is parseMetadataOf for exactly one issuer.
-func parseMetadata(issuer string, body []byte) (md *metadata, ignored []string, err error) {
-	return parseMetadataOf(issuer, func(found string) bool { return found == issuer }, body)
-}
-
-// parseMetadataOf reads a metadata document. A required member that is missing or
-// wrong, and an endpoint that is not a secure URL, is an error. An optional member
-// of a wrong type is ignored and returned by name.
-func parseMetadataOf(issuer string, publishes func(found string) bool, body []byte) (md *metadata, ignored []string, err error) {
+// parseMetadata reads the metadata document of an issuer; publishes says which issuers it may
+// name. A required member that is missing or wrong, and an endpoint that is not a secure URL,
+// is an error. An optional member of a wrong type is ignored and returned by name.
+func parseMetadata(issuer string, publishes func(found string) bool, body []byte) (md *metadata, ignored []string, err error) {
 	doc, err := claims.Parse(body)
 	if err != nil {
 		return nil, nil, err

@@ -66,23 +66,23 @@ func TestMetadataRefused(t *testing.T) {
 		{"algorithms in other case", "id_token_signing_alg_values_supported", []string{"rs256"}, "no asymmetric algorithm"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			md, _, err := parseMetadata(testIssuer, metadataWith(object{tt.member: tt.value}))
+			md, _, err := parseMetadataOf(testIssuer, metadataWith(object{tt.member: tt.value}))
 			if err == nil || md != nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hostile") {
 				t.Errorf("%v; want %s", err, tt.want)
 			}
 		})
 	}
 	for _, body := range []string{"", "null", "[]", "<html>hostile", `{"issuer":"` + testIssuer + `","hostile`, `{"ISSUER":"` + testIssuer + `"}`} {
-		if _, _, err := parseMetadata(testIssuer, []byte(body)); err == nil || strings.Contains(err.Error(), "hostile") {
+		if _, _, err := parseMetadataOf(testIssuer, []byte(body)); err == nil || strings.Contains(err.Error(), "hostile") {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
 	for _, algs := range []any{"ES256", []any{"ES256", 7}} {
-		if _, _, err := parseMetadata(testIssuer, metadataWith(object{"id_token_signing_alg_values_supported": algs})); err == nil || !strings.Contains(err.Error(), "id_token_signing_alg_values_supported") {
+		if _, _, err := parseMetadataOf(testIssuer, metadataWith(object{"id_token_signing_alg_values_supported": algs})); err == nil || !strings.Contains(err.Error(), "id_token_signing_alg_values_supported") {
 			t.Errorf("algorithms %v: %v", algs, err)
 		}
 	}
-	_, _, err := parseMetadata(testIssuer, metadataWith(object{"issuer": "https://" + strings.Repeat("a", 1000)}))
+	_, _, err := parseMetadataOf(testIssuer, metadataWith(object{"issuer": "https://" + strings.Repeat("a", 1000)}))
 	if len(err.Error()) > 250 {
 		t.Errorf("a long issuer: %v", err)
 	}
@@ -119,7 +119,7 @@ func TestMetadataMembers(t *testing.T) {
 		{"algorithms good and bad", "id_token_signing_alg_values_supported", []string{"none", "HS256", "ES256", "hostile", "EdDSA"}, false, func(md *metadata) bool { return slices.Equal(md.SigningAlgs, []string{"ES256", "EdDSA"}) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			md, ignored, err := parseMetadata(testIssuer, metadataWith(object{tt.member: tt.value}))
+			md, ignored, err := parseMetadataOf(testIssuer, metadataWith(object{tt.member: tt.value}))
 			if err != nil || !tt.got(md) || (len(ignored) > 0) != tt.ignored || tt.ignored && ignored[0] != tt.member {
 				t.Errorf("%+v, ignored %q: %v", md, ignored, err)
 			}
@@ -132,11 +132,11 @@ func TestMetadataOnLoopback(t *testing.T) {
 	t.Parallel()
 	const issuer = "http://127.0.0.1:9000"
 	members := object{"issuer": issuer, "token_endpoint": "http://localhost/token", "jwks_uri": issuer + "/jwks"}
-	if _, _, err := parseMetadata(issuer, metadataWith(members)); err != nil {
+	if _, _, err := parseMetadataOf(issuer, metadataWith(members)); err != nil {
 		t.Error(err)
 	}
 	members["token_endpoint"] = "http://provider.test/token"
-	if _, _, err := parseMetadata(issuer, metadataWith(members)); err == nil {
+	if _, _, err := parseMetadataOf(issuer, metadataWith(members)); err == nil {
 		t.Error("plain http away from loopback is accepted")
 	}
 }
@@ -148,7 +148,7 @@ func TestIgnoredMembersAreLogged(t *testing.T) {
 	p.doc["userinfo_endpoint"] = []string{"hostile"}
 	c := p.client()
 	for range 3 {
-		if err := c.Ready(t.Context()); err != nil {
+		if err := c.ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -196,7 +196,7 @@ func TestMetadataUnavailable(t *testing.T) {
 				p.says[metadataPath] = tt.say
 				c := p.client()
 				for range 3 {
-					err := c.Ready(t.Context())
+					err := c.ready(t.Context())
 					if !Unavailable(err) || KeysUnavailable(err) || !strings.Contains(err.Error(), tt.want) || strings.Contains(strings.Split(err.Error(), "\n")[0], "hostile") {
 						t.Errorf("error is %v; want %s", err, tt.want)
 					}
@@ -206,18 +206,18 @@ func TestMetadataUnavailable(t *testing.T) {
 				}
 				for range 10 { // a failure starts another cool-down
 					after(discoveryCooldown / 2)
-					c.Ready(t.Context())
+					c.ready(t.Context())
 				}
 				if n := p.count(metadataPath); n != 6 {
 					t.Errorf("asked %d times in 25 seconds", n)
 				}
 				p.up(metadataPath)
 				after(discoveryCooldown - 1)
-				if c.Ready(t.Context()) == nil {
+				if c.ready(t.Context()) == nil {
 					t.Error("asked during the cool-down")
 				}
 				after(1)
-				if err := c.Ready(t.Context()); err != nil {
+				if err := c.ready(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -243,7 +243,7 @@ func FuzzMetadata(f *testing.F) {
 	}
 	f.Add([]byte("null"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		md, ignored, err := parseMetadata(testIssuer, body)
+		md, ignored, err := parseMetadataOf(testIssuer, body)
 		if err != nil {
 			if md != nil || strings.ContainsAny(err.Error(), "\r\n") || len(err.Error()) > 600 {
 				t.Fatalf("%v with %v", md, err)

@@ -228,7 +228,7 @@ func TestPushIsBounded(t *testing.T) {
 			time.Sleep(requestTimeout - time.Second)
 			return "assertion", nil
 		}
-		if err := c.Ready(t.Context()); err != nil {
+		if err := c.ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()

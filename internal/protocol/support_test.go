@@ -41,6 +41,17 @@ type fakeProvider struct {
 	log    bytes.Buffer
 }
 
+// ready returns nil if the metadata is known or can be read now.
+func (c *Client) ready(ctx context.Context) error {
+	_, err := c.metadata(ctx)
+	return err
+}
+
+// parseMetadataOf is parseMetadata for exactly one issuer.
+func parseMetadataOf(issuer string, body []byte) (md *metadata, ignored []string, err error) {
+	return parseMetadata(issuer, func(found string) bool { return found == issuer }, body)
+}
+
 func newFakeProvider() *fakeProvider {
 	return &fakeProvider{
 		doc: object{
