@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"errors"
 	"testing"
 	"time"
 )
@@ -63,59 +62,6 @@ func TestReplacedIsBounded(t *testing.T) {
 	g.Replace(numbered(-1, 0, ""), now.Add(24*time.Hour+1))
 	if len(g.replaced.by) != 1 || len(g.replaced.order) != 1 || g.replaced.bytes != numbered(0, 0, "").Bytes() {
 		t.Errorf("%d bytes, %d records after their lifetime", g.replaced.bytes, len(g.replaced.by))
-	}
-}
-
-// A refresh token that is refused ends its generation and those before it, and not one
-// that a newer cookie has.
-func TestSpend(t *testing.T) {
-	now := time.Now()
-	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
-	if !g.Spend(numbered(1, 2, ""), now) {
-		t.Error("not spent")
-	}
-	for generation, want := range []bool{true, true, true, false, false} {
-		if got := g.Ended(numbered(1, generation, "")); got != want {
-			t.Errorf("generation %d: ended %t", generation, got)
-		}
-	}
-	if g.Spend(numbered(1, 1, ""), now); !g.Ended(numbered(1, 2, "")) {
-		t.Error("an earlier refusal brings a generation back")
-	}
-	if g.End(numbered(1, 3, ""), now); !g.Ended(numbered(1, 9, "")) {
-		t.Error("a generation outlives the session")
-	}
-	g.Refreshed(numbered(2, 3, "third"), now)
-	if g.Spend(numbered(2, 2, ""), now) || g.Ended(numbered(2, 2, "")) {
-		t.Error("a generation that is not the latest is spent")
-	}
-}
-
-// An API that has never accepted a refreshed token may reject every one.
-func TestUnproven(t *testing.T) {
-	now := time.Now()
-	g := NewGrants[*testRecord](time.Hour, 24*time.Hour)
-	login, fresh := numbered(1, 0, "login"), numbered(1, 1, "fresh")
-	if g.Unproven(login) || g.Unproven(fresh) {
-		t.Error("tokens of which nothing is known")
-	}
-	g.Failed(login, errors.New("down"), now, 0)
-	if g.Unproven(login) {
-		t.Error("the login's token")
-	}
-	g.Refreshed(fresh, now)
-	if !g.Unproven(fresh) || g.Unproven(login) {
-		t.Error("a token that a refresh has brought")
-	}
-	g.Accepted(login)
-	if !g.Unproven(fresh) {
-		t.Error("another token was accepted")
-	}
-	if g.Accepted(fresh); g.Unproven(fresh) {
-		t.Error("the token was accepted")
-	}
-	if g.Refreshed(numbered(1, 2, "newer"), now); !g.Unproven(numbered(1, 2, "newer")) {
-		t.Error("the next token")
 	}
 }
 

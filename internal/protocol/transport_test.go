@@ -2,10 +2,8 @@ package protocol
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -150,40 +148,6 @@ func TestNewTransport(t *testing.T) {
 	for _, client := range []*http.Client{nil, {}} {
 		if own, ok := NewTransport(client).(*http.Transport); !ok || own == http.DefaultTransport || own.TLSHandshakeTimeout == 0 || own.Proxy == nil {
 			t.Errorf("transport is %v", own)
-		}
-	}
-}
-
-// An error says what failed and never what the provider sent. Its cause can be
-// looked for, and not be unwrapped.
-func TestCallErrors(t *testing.T) {
-	t.Parallel()
-	for cause, want := range map[error]string{
-		errors.New("connection refused"):                       "call failed: connection refused",
-		errors.New(`malformed HTTP response "hostile"`):        "call failed: malformed HTTP response ...",
-		errors.New("certificate is valid for 'hostile'"):       "call failed: certificate is valid for ...",
-		errors.New(strings.Repeat("a", 1000)):                  "call failed: " + strings.Repeat("a", 200),
-		fmt.Errorf("read: %w", io.ErrUnexpectedEOF):            "call failed: read: unexpected EOF",
-		x509.UnknownAuthorityError{Cert: nil}:                  "call failed: x509: certificate signed by unknown authority",
-		fmt.Errorf("a: %w", errors.New("`hostile` and so on")): "call failed: a ...",
-	} {
-		err := CallFailed(&url.Error{Op: "Get", URL: "https://x/?code=hostile", Err: cause})
-		if err.Error() != want || !errors.Is(err, cause) || errors.Unwrap(err) != nil || !Unavailable(fmt.Errorf("call: %w", err)) {
-			t.Errorf("%q", err)
-		}
-	}
-	if err := errors.New("x"); CallFailed(err) != err || Unavailable(err) {
-		t.Error("another error")
-	}
-	if err := (&url.Error{Op: "Get", URL: "x", Err: io.EOF}); !Unavailable(err) {
-		t.Error("an error of another HTTP client")
-	}
-	if err := fmt.Errorf("%w, %w", StatusError(500), &TokenError{400, "invalid_grant", true}); Unavailable(err) {
-		t.Error("an error response is not an outage")
-	}
-	for code, want := range map[string]string{"invalid_grant": "invalid_grant", "": "", "Hostile": "unknown", "a b": "unknown", "a\n": "unknown", strings.Repeat("a", 65): "unknown"} {
-		if got := ErrorCode(code); got != want {
-			t.Errorf("%q is shown as %q", code, got)
 		}
 	}
 }
