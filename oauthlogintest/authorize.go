@@ -83,7 +83,7 @@ func (p *Provider) respond(w http.ResponseWriter, r *http.Request, req *authoriz
 	if req.state != "" {
 		params.Set("state", req.state)
 	}
-	if edit := p.hook().mapResponse; edit != nil {
+	if edit := p.hook().editResponse; edit != nil {
 		edit(params)
 	}
 	if req.formPost() {

@@ -72,7 +72,7 @@ func (p *Provider) LogoutToken(clientID, subject, sid string) string {
 	}
 	key := p.keys.current()
 	header := key.header("logout+jwt")
-	if f := p.hook().mapLogoutToken; f != nil {
+	if f := p.hook().editLogoutToken; f != nil {
 		f(header, claims)
 	}
 	secret := ""

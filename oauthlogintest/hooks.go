@@ -7,16 +7,16 @@ import (
 
 // hooks are the hooks that a test has set; unset ones are nil or empty.
 type hooks struct {
-	intercept        map[Endpoint]func(http.ResponseWriter, *http.Request, http.HandlerFunc)
-	mapDiscovery     func(map[string]any)
-	mapResponse      func(url.Values)
-	mapTokenResponse func(map[string]any)
-	mapIDToken       func(header, claims map[string]any)
-	signWith         func(header, claims map[string]any) string
-	mapUserInfo      func(map[string]any)
-	mapLogoutToken   func(header, claims map[string]any)
-	autoApprove      string
-	forgetUsers      bool
+	intercept         map[Endpoint]func(http.ResponseWriter, *http.Request, http.HandlerFunc)
+	editDiscovery     func(map[string]any)
+	editResponse      func(url.Values)
+	editTokenResponse func(map[string]any)
+	editIDToken       func(header, claims map[string]any)
+	signWith          func(header, claims map[string]any) string
+	editUserInfo      func(map[string]any)
+	editLogoutToken   func(header, claims map[string]any)
+	autoApprove       string
+	forgetUsers       bool
 }
 
 // Intercept calls f instead of endpoint e; next is the endpoint itself. f can
@@ -35,7 +35,7 @@ func (p *Provider) Intercept(e Endpoint, f func(w http.ResponseWriter, r *http.R
 // EditDiscovery calls f to change the provider metadata before each discovery
 // response. A nil f removes the hook.
 func (p *Provider) EditDiscovery(f func(doc map[string]any)) {
-	p.setHook(func(h *hooks) { h.mapDiscovery = f })
+	p.setHook(func(h *hooks) { h.editDiscovery = f })
 }
 
 // EditAuthorizationResponse calls f to change the parameters of each authorization
@@ -43,13 +43,13 @@ func (p *Provider) EditDiscovery(f func(doc map[string]any)) {
 // field user of Sign in with Apple, and whatever should not be there. A nil f removes the
 // hook.
 func (p *Provider) EditAuthorizationResponse(f func(params url.Values)) {
-	p.setHook(func(h *hooks) { h.mapResponse = f })
+	p.setHook(func(h *hooks) { h.editResponse = f })
 }
 
 // EditTokenResponse calls f to change each successful token response, to a code
 // or a refresh token, before it is sent. A nil f removes the hook.
 func (p *Provider) EditTokenResponse(f func(resp map[string]any)) {
-	p.setHook(func(h *hooks) { h.mapTokenResponse = f })
+	p.setHook(func(h *hooks) { h.editTokenResponse = f })
 }
 
 // EditIDToken calls f to change the JOSE header and the claims of each ID token
@@ -57,13 +57,13 @@ func (p *Provider) EditTokenResponse(f func(resp map[string]any)) {
 // client's secret is the key. Any other alg or kid only changes the header: the
 // signature is still made with [Provider.SigningKey]. A nil f removes the hook.
 func (p *Provider) EditIDToken(f func(header, claims map[string]any)) {
-	p.setHook(func(h *hooks) { h.mapIDToken = f })
+	p.setHook(func(h *hooks) { h.editIDToken = f })
 }
 
 // EditLogoutToken calls f to change the JOSE header and the claims of each logout token
 // before it is signed, as [Provider.EditIDToken] does. A nil f removes the hook.
 func (p *Provider) EditLogoutToken(f func(header, claims map[string]any)) {
-	p.setHook(func(h *hooks) { h.mapLogoutToken = f })
+	p.setHook(func(h *hooks) { h.editLogoutToken = f })
 }
 
 // SignWith calls f to sign and serialize each ID token. f receives the header
@@ -76,7 +76,7 @@ func (p *Provider) SignWith(f func(header, claims map[string]any) string) {
 // EditUserInfo calls f to change each successful response of the userinfo
 // endpoint before it is sent. A nil f removes the hook.
 func (p *Provider) EditUserInfo(f func(claims map[string]any)) {
-	p.setHook(func(h *hooks) { h.mapUserInfo = f })
+	p.setHook(func(h *hooks) { h.editUserInfo = f })
 }
 
 // AutoApprove approves valid authorization requests immediately, as if the user

@@ -31,8 +31,8 @@ func (p *Provider) idToken(g *grant, scopes []string, nonce, accessToken string,
 	header := key.header("JWT")
 
 	hooks := p.hook()
-	if hooks.mapIDToken != nil {
-		hooks.mapIDToken(header, claims)
+	if hooks.editIDToken != nil {
+		hooks.editIDToken(header, claims)
 	}
 	if hooks.signWith != nil {
 		return hooks.signWith(header, claims)

@@ -67,7 +67,7 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		doc["token_endpoint_auth_signing_alg_values_supported"] = assertionAlgs
 		doc["revocation_endpoint_auth_signing_alg_values_supported"] = assertionAlgs
 	}
-	edit(p.hook().mapDiscovery, doc)
+	edit(p.hook().editDiscovery, doc)
 	writeJSON(w, http.StatusOK, doc)
 }
 

@@ -46,7 +46,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	resp := p.issueTokens(g, scopes, nonce, audience)
-	edit(p.hook().mapTokenResponse, resp)
+	edit(p.hook().editTokenResponse, resp)
 	writeJSON(w, http.StatusOK, resp)
 }
 

@@ -54,7 +54,7 @@ func (p *Provider) serveBoundUserInfo(w http.ResponseWriter, r *http.Request, sc
 
 func (p *Provider) writeUserInfo(w http.ResponseWriter, token accessToken) {
 	claims := userClaims(p.user(token.session.subject), token.scopes)
-	edit(p.hook().mapUserInfo, claims)
+	edit(p.hook().editUserInfo, claims)
 	writeJSON(w, http.StatusOK, claims)
 }
 
