@@ -1,12 +1,16 @@
 package oauthlogintest_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
+
+	"golang.org/x/oauth2"
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/oauthlogintest"
-	"golang.org/x/oauth2"
 )
 
 // An application below a prefix is registered there, with all that the provider sends or leads to.
@@ -69,5 +73,71 @@ func TestRegistrationWrittenOut(t *testing.T) {
 	})
 	if resp := site.SignIn("alice").Fetch("/"); resp.Status != http.StatusOK {
 		t.Errorf("status %d", resp.Status)
+	}
+}
+
+func TestRegistration(t *testing.T) {
+	t.Parallel()
+	p, err := oauthlogintest.New(oauthlogintest.Config{Issuer: "https://login.example", Clients: []oauthlogintest.Client{
+		{ID: "other", RedirectURIs: []string{"https://other.example/cb"}},
+		{ID: "shop", Secret: "s", RedirectURIs: []string{"com.example:/cb", "https://shop.example/in"}, PostLogoutRedirectURIs: []string{"https://shop.example/out"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := p.Registration("https://shop.example")
+	if got.Issuer != "https://login.example" || got.OAuth2.ClientID != "shop" || got.OAuth2.ClientSecret != "s" ||
+		got.OAuth2.RedirectURL != "https://shop.example/in" || got.PostLogoutRedirectURL != "https://shop.example/out" {
+		t.Errorf("registration %+v", got.OAuth2)
+	}
+	defer func() {
+		if s := fmt.Sprint(recover()); !strings.Contains(s, `"https://shop.exam"`) {
+			t.Errorf("panic %q", s)
+		}
+	}()
+	p.Registration("https://shop.exam")
+}
+
+func TestDefaultRegistration(t *testing.T) {
+	t.Parallel()
+	p, err := oauthlogintest.New(oauthlogintest.Config{Issuer: "https://login.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := p.Registration("https://app.test/")
+	if got.OAuth2.ClientID != "app" || got.OAuth2.ClientSecret != "secret" || got.OAuth2.RedirectURL != "https://app.test/auth/callback" ||
+		got.PostLogoutRedirectURL != "https://app.test/" || strings.Join(got.OAuth2.Scopes, " ") != "openid profile email" {
+		t.Errorf("registration %+v", got.OAuth2)
+	}
+	if again := p.Registration("https://app.test"); again.OAuth2.RedirectURL != got.OAuth2.RedirectURL {
+		t.Errorf("registration %+v", again.OAuth2)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a second origin is registered")
+		}
+	}()
+	p.Registration("https://two.test")
+}
+
+// Registration and HTTPClient work with a provider on a socket, too.
+func TestStartedProviderRegisters(t *testing.T) {
+	t.Parallel()
+	p := oauthlogintest.Start(oauthlogintest.Config{})
+	t.Cleanup(p.Close)
+	p.AutoApprove("alice")
+	app := httptest.NewUnstartedServer(nil)
+	base := "http://" + app.Listener.Addr().String()
+	auth, err := oauthlogin.New(oauthlogin.Options{Keys: [][]byte{testKey}, HTTPClient: p.HTTPClient(), Providers: []oauthlogin.Provider{p.Registration(base)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Config.Handler = auth.RequireAuth(http.HandlerFunc(showUser))
+	app.Start()
+	t.Cleanup(app.Close)
+	b := newBrowser(t)
+	b.CheckRedirect = nil
+	if resp := b.get(base + "/dashboard"); !strings.Contains(resp.body, `"Subject":"alice"`) {
+		t.Errorf("%d %s", resp.StatusCode, resp.body)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -121,51 +120,6 @@ func TestStepUp(t *testing.T) {
 	})
 }
 
-func TestSetUser(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		site, _ := run(t, oauthlogintest.Config{Users: []oauthlogintest.User{
-			{Subject: "alice", Name: "Alice", Email: "alice@example.com", Claims: map[string]any{"groups": []string{"admin"}}},
-		}})
-		alice := site.SignIn("alice")
-		wantPage(t, alice.Navigate("/admin"), appURL+"/admin", 200, "alice")
-		wantPage(t, alice.Navigate("/api/profile"), appURL+"/api/profile", 200, "admin")
-
-		groups := map[string]any{"groups": []string{"staff"}}
-		site.Provider.SetUser(oauthlogintest.User{Subject: "alice", Name: "Alice Two", Email: "alice@example.com", Claims: groups})
-		groups["groups"] = []string{"admin"} // no longer the provider's
-		wantPage(t, alice.Navigate("/api/profile"), appURL+"/api/profile", 200, "Alice Two")
-		wantPage(t, alice.Navigate("/admin"), appURL+"/admin", 200, "alice") // the session knows what the login said
-		wantPage(t, site.SignIn("alice").Navigate("/admin"), appURL+"/admin", 403, "")
-		time.Sleep(time.Hour) // until a refresh
-		wantPage(t, alice.Navigate("/dashboard"), appURL+"/dashboard", 200, "Alice Two")
-		wantPage(t, alice.Navigate("/admin"), appURL+"/admin", 403, "")
-
-		site.Provider.SetUser(oauthlogintest.User{Subject: "zoe", Name: "Zoe Zimmer", Claims: map[string]any{"groups": "admin"}})
-		zoe := site.Browser()
-		wantPage(t, zoe.Navigate("/admin"), signInPage, 200, "Zoe Zimmer")
-		wantPage(t, zoe.SignIn("zoe"), appURL+"/admin", 200, "zoe")
-	})
-}
-
-func TestSetUserPanics(t *testing.T) {
-	t.Parallel()
-	p, err := oauthlogintest.New(oauthlogintest.Config{Issuer: "https://provider.test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, subject := range []string{"", "josé", strings.Repeat("x", 256)} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("no panic for the subject %q", subject)
-				}
-			}()
-			p.SetUser(oauthlogintest.User{Subject: subject})
-		}()
-	}
-}
-
 // The provider of a site misbehaves as any other.
 func TestFaults(t *testing.T) {
 	t.Parallel()
@@ -234,72 +188,6 @@ func TestSitesInParallel(t *testing.T) {
 				t.Errorf("%d token requests", n)
 			}
 		})
-	}
-}
-
-func TestRegistration(t *testing.T) {
-	t.Parallel()
-	p, err := oauthlogintest.New(oauthlogintest.Config{Issuer: "https://login.example", Clients: []oauthlogintest.Client{
-		{ID: "other", RedirectURIs: []string{"https://other.example/cb"}},
-		{ID: "shop", Secret: "s", RedirectURIs: []string{"com.example:/cb", "https://shop.example/in"}, PostLogoutRedirectURIs: []string{"https://shop.example/out"}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := p.Registration("https://shop.example")
-	if got.Issuer != "https://login.example" || got.OAuth2.ClientID != "shop" || got.OAuth2.ClientSecret != "s" ||
-		got.OAuth2.RedirectURL != "https://shop.example/in" || got.PostLogoutRedirectURL != "https://shop.example/out" {
-		t.Errorf("registration %+v", got.OAuth2)
-	}
-	defer func() {
-		if s := fmt.Sprint(recover()); !strings.Contains(s, `"https://shop.exam"`) {
-			t.Errorf("panic %q", s)
-		}
-	}()
-	p.Registration("https://shop.exam")
-}
-
-func TestDefaultRegistration(t *testing.T) {
-	t.Parallel()
-	p, err := oauthlogintest.New(oauthlogintest.Config{Issuer: "https://login.example"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := p.Registration("https://app.test/")
-	if got.OAuth2.ClientID != "app" || got.OAuth2.ClientSecret != "secret" || got.OAuth2.RedirectURL != "https://app.test/auth/callback" ||
-		got.PostLogoutRedirectURL != "https://app.test/" || strings.Join(got.OAuth2.Scopes, " ") != "openid profile email" {
-		t.Errorf("registration %+v", got.OAuth2)
-	}
-	if again := p.Registration("https://app.test"); again.OAuth2.RedirectURL != got.OAuth2.RedirectURL {
-		t.Errorf("registration %+v", again.OAuth2)
-	}
-	defer func() {
-		if recover() == nil {
-			t.Error("a second origin is registered")
-		}
-	}()
-	p.Registration("https://two.test")
-}
-
-// Registration and HTTPClient work with a provider on a socket, too.
-func TestStartedProviderRegisters(t *testing.T) {
-	t.Parallel()
-	p := oauthlogintest.Start(oauthlogintest.Config{})
-	t.Cleanup(p.Close)
-	p.AutoApprove("alice")
-	app := httptest.NewUnstartedServer(nil)
-	base := "http://" + app.Listener.Addr().String()
-	auth, err := oauthlogin.New(oauthlogin.Options{Keys: [][]byte{testKey}, HTTPClient: p.HTTPClient(), Providers: []oauthlogin.Provider{p.Registration(base)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	app.Config.Handler = auth.RequireAuth(http.HandlerFunc(showUser))
-	app.Start()
-	t.Cleanup(app.Close)
-	b := newBrowser(t)
-	b.CheckRedirect = nil
-	if resp := b.get(base + "/dashboard"); !strings.Contains(resp.body, `"Subject":"alice"`) {
-		t.Errorf("%d %s", resp.StatusCode, resp.body)
 	}
 }
 
