@@ -35,13 +35,12 @@ func (s *Sessions[R]) End(ctx context.Context, rec R, now time.Time) (latest []R
 func (s *Sessions[R]) endKey(ctx context.Context, id memory.ID, value []byte, ttl time.Duration) {
 	key := sessionKey(id)
 	end := func(ctx context.Context) error {
-		_, err := s.replace(ctx, key, ttl, func(old []byte) []byte {
+		return s.replace(ctx, key, ttl, func(old []byte) []byte {
 			if isEndOfAll(old) || bytes.Equal(old, value) {
 				return nil
 			}
 			return value
 		})
-		return err
 	}
 	if end(ctx) != nil {
 		s.jobs.add(key, end)
@@ -49,23 +48,23 @@ func (s *Sessions[R]) endKey(ctx context.Context, id memory.ID, value []byte, tt
 }
 
 // replace puts what to returns in place of what a key has, and tells all instances. It
-// leaves a key alone for which to returns nil. It returns what the key had before.
-func (s *Sessions[R]) replace(ctx context.Context, key string, ttl time.Duration, to func(old []byte) []byte) (old []byte, err error) {
+// leaves a key alone for which to returns nil.
+func (s *Sessions[R]) replace(ctx context.Context, key string, ttl time.Duration, to func(old []byte) []byte) error {
 	const attempts = 4
 	for range attempts {
 		values, err := s.engine.load(ctx, key)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		value := to(values[0])
 		if value == nil {
-			return values[0], nil
+			return nil
 		}
 		if swapped, err := s.engine.swap(ctx, key, values[0], value, ttl, true); swapped || err != nil {
-			return values[0], err
+			return err
 		}
 	}
-	return nil, errContended
+	return errContended
 }
 
 // EndAll ends all sessions of an owner that have begun so far. An error means that other
@@ -78,13 +77,12 @@ func (s *Sessions[R]) EndAll(ctx context.Context, owner memory.Owner, now time.T
 	s.start()
 	key := ownerKey(owner)
 	write := func(ctx context.Context) error {
-		_, err := s.replace(ctx, key, s.lifetime, func(old []byte) []byte {
+		return s.replace(ctx, key, s.lifetime, func(old []byte) []byte {
 			if bytes.Equal(old, mark[:]) {
 				return nil
 			}
 			return mark[:]
 		})
-		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
