@@ -145,13 +145,14 @@ func (v *Engine) Replace(w http.ResponseWriter, r *http.Request, content func(st
 		if err != nil {
 			return err
 		}
-		if swapped && w != nil {
+		if !swapped { // another request has saved it meanwhile
+			continue
+		}
+		if w != nil {
 			cookie, _ := r.Cookie(v.cookies.Session)
 			v.setCookie(w, cookie.Value, maxAge)
 		}
-		if swapped {
-			return nil
-		}
+		return nil
 	}
 	return errChangesTooOften
 }
