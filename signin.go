@@ -70,7 +70,7 @@ func (u *User) SetClaim(name string, value any) error {
 	known := claims.Object{}
 	if len(u.RawClaims) > 0 {
 		if known, err = claims.Parse(u.RawClaims); err != nil {
-			return fmt.Errorf("oauthlogin: RawClaims: %w", err)
+			return errors.New("oauthlogin: RawClaims is not a JSON object")
 		}
 	}
 	known = claims.Overlay(known, set)

@@ -353,8 +353,8 @@ func TestSetClaim(t *testing.T) {
 		t.Error("a copy has changed")
 	}
 	bad := oauthlogin.User{RawClaims: json.RawMessage(`[]`)}
-	if bad.SetClaim("a", 1) == nil || string(bad.RawClaims) != "[]" {
-		t.Errorf("claims that are no object became %s", bad.RawClaims)
+	if err := bad.SetClaim("a", 1); err == nil || !strings.Contains(err.Error(), "RawClaims is not a JSON object") || string(bad.RawClaims) != "[]" {
+		t.Errorf("claims that are no object became %s, %v", bad.RawClaims, err)
 	}
 }
 

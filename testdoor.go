@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -39,13 +40,13 @@ func (m *Middleware) withUser(r *http.Request, user User) (*http.Request, error)
 	case p == nil:
 		return nil, fmt.Errorf("oauthlogin: User.Provider is %q, which is no provider of Options.Providers", user.Provider)
 	case user.Subject == "":
-		return nil, fmt.Errorf("oauthlogin: User.Subject is empty")
+		return nil, errors.New("oauthlogin: User.Subject is empty")
 	}
 	user.Issuer = cmp.Or(user.Issuer, p.UserIssuer())
 	if len(user.RawClaims) == 0 {
 		user.RawClaims = standardClaims(&user)
 	} else if _, err := claims.Parse(user.RawClaims); err != nil {
-		return nil, fmt.Errorf("oauthlogin: User.RawClaims: %w", err)
+		return nil, errors.New("oauthlogin: User.RawClaims is not a JSON object")
 	}
 	now := time.Now()
 	t := &protocol.Tokens{Issued: now, Scope: strings.Join(p.OAuth2.Scopes, " ")}

@@ -225,8 +225,8 @@ func TestWithUserFails(t *testing.T) {
 	}{
 		{"no subject", auth, oauthlogin.User{Name: "Alice"}, "User.Subject is empty"},
 		{"an unknown provider", auth, oauthlogin.User{Subject: "alice", Provider: "elsewhere"}, `"elsewhere"`},
-		{"claims that are no object", auth, oauthlogin.User{Subject: "alice", RawClaims: json.RawMessage(`["x"]`)}, "User.RawClaims"},
-		{"claims that are no JSON", auth, oauthlogin.User{Subject: "alice", RawClaims: json.RawMessage(`{`)}, "User.RawClaims"},
+		{"claims that are no object", auth, oauthlogin.User{Subject: "alice", RawClaims: json.RawMessage(`["x"]`)}, "User.RawClaims is not a JSON object"},
+		{"claims that are no JSON", auth, oauthlogin.User{Subject: "alice", RawClaims: json.RawMessage(`{`)}, "User.RawClaims is not a JSON object"},
 		{"no Middleware", nil, oauthlogin.User{Subject: "alice"}, "not made by New"},
 		{"a Middleware of no use", &oauthlogin.Middleware{}, oauthlogin.User{Subject: "alice"}, "not made by New"},
 	} {
