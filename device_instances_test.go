@@ -24,10 +24,11 @@ func newBoundFleet(t *testing.T, change func(*oauthlogin.Options)) *fleet {
 	}})
 }
 
-// boundAt returns a browser whose session instance i has bound, and its registered session.
-func (f *fleet) boundAt(t *testing.T, i int) (*apptest.Browser, *devicetest.Session) {
+// boundAtFirst returns a browser whose session the first instance has bound, and its
+// registered session.
+func (f *fleet) boundAtFirst(t *testing.T) (*apptest.Browser, *devicetest.Session) {
 	t.Helper()
-	f.at(i)
+	f.at(0)
 	b := f.Browser(t).WithDevice()
 	b.Login("/dashboard")
 	if !b.SignedIn() || len(b.Device.Sessions) != 1 {
@@ -62,7 +63,7 @@ func TestSessionsThatEndedElsewhereAreNotRenewed(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					f := newBoundFleet(t, change)
 					defer f.close()
-					b, session := f.boundAt(t, 0)
+					b, session := f.boundAtFirst(t)
 					f.at(1)
 					time.Sleep(9 * time.Minute)
 					if !b.SignedIn() {
@@ -85,7 +86,7 @@ func TestRenewalsWithoutTheCoordinator(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newBoundFleet(t, nil)
 		defer f.close()
-		b, _ := f.boundAt(t, 0)
+		b, _ := f.boundAtFirst(t)
 		f.shared.SetDown(true)
 		time.Sleep(11 * time.Minute)
 		f.at(1)
@@ -112,7 +113,7 @@ func TestBoundRequestsWithoutTheCoordinator(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newBoundFleet(t, nil)
 		defer f.close()
-		b, _ := f.boundAt(t, 0)
+		b, _ := f.boundAtFirst(t)
 		copied := b.Clone()
 		copied.SetCookie(apptest.BoundCookie, "")
 		b.Device.Bare = true // behind a link on another site
@@ -263,7 +264,7 @@ func TestEarlierLoginIsNotRenewedElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newBoundFleet(t, nil)
 		defer f.close()
-		b, session := f.boundAt(t, 0)
+		b, session := f.boundAtFirst(t)
 		f.at(1)
 		if !b.SignedIn() {
 			t.Fatal("signed out")
@@ -283,7 +284,7 @@ func TestBoundSessionsOutliveAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newBoundFleet(t, nil)
 		defer f.close()
-		b, _ := f.boundAt(t, 0)
+		b, _ := f.boundAtFirst(t)
 		f.shared.SetDown(true)
 		for range 5 {
 			time.Sleep(11 * time.Minute)

@@ -18,9 +18,9 @@ import (
 )
 
 // pushing is an application whose provider requires pushed authorization requests.
-func pushing(t *testing.T, change func(*oauthlogin.Options)) *apptest.App {
+func pushing(t *testing.T) *apptest.App {
 	t.Helper()
-	return apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{RequirePAR: true}, Change: change})
+	return apptest.New(t, apptest.Config{Provider: oauthlogintest.Config{RequirePAR: true}})
 }
 
 // carries checks that a redirect to the provider has a reference and nothing else, and
@@ -42,7 +42,7 @@ func carries(t *testing.T, resp *apptest.Response) string {
 func TestPushedLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := pushing(t, nil)
+		a := pushing(t)
 		a.GuardBy(oauthlogin.Policy{MaxAge: time.Minute, ACR: []string{"phr"}})
 		b := a.Browser(t)
 		seen := map[string]bool{}
@@ -80,7 +80,7 @@ func TestPushedLogin(t *testing.T) {
 // What looks ahead pushes nothing, through StartLogin neither.
 func TestLookingAheadPushesNothing(t *testing.T) {
 	t.Parallel()
-	a := pushing(t, nil)
+	a := pushing(t)
 	a.Routes = func(mux *http.ServeMux) {
 		mux.HandleFunc("/start", func(w http.ResponseWriter, r *http.Request) {
 			a.Auth.StartLogin(w, r, oauthlogin.LoginOptions{ReturnTo: "/dashboard", Scopes: []string{"offline_access"}})
@@ -131,7 +131,7 @@ func TestPushFails(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := pushing(t, nil)
+				a := pushing(t)
 				a.Routes = func(mux *http.ServeMux) {
 					mux.HandleFunc("/start", func(w http.ResponseWriter, r *http.Request) {
 						a.Auth.StartLogin(w, r, oauthlogin.LoginOptions{ReturnTo: "/dashboard"})
@@ -167,7 +167,7 @@ func TestPushRequiredWithoutAnEndpoint(t *testing.T) {
 	t.Parallel()
 	for name, endpoint := range map[string]any{"none": nil, "a number": 1, "plain http": "http://provider.test/par"} {
 		t.Run(name, func(t *testing.T) {
-			a := pushing(t, nil)
+			a := pushing(t)
 			a.Provider.EditDiscovery(func(doc map[string]any) { doc["pushed_authorization_request_endpoint"] = endpoint })
 			b := a.Browser(t)
 			a.Refused(t, b, b.Get("/login"), http.StatusBadGateway, "provider_unavailable")

@@ -71,7 +71,7 @@ func TestMarkIsOver(t *testing.T) {
 		time.Sleep(23 * time.Hour)
 		wantEnded(t, "before", late, map[*testRecord]bool{before: true})
 		time.Sleep(2 * time.Hour)
-		after := e.login(t, e.instance(t), 2)
+		after := e.login(t, e.instance(t))
 		if after.mark != (memory.Mark{}) {
 			t.Fatal("the mark lives longer than any session from before it")
 		}
@@ -99,16 +99,16 @@ func TestMarkIsEvicted(t *testing.T) {
 		wantEnded(t, "where the mark was made", maker, map[*testRecord]bool{before: true})
 		time.Sleep(time.Second)
 		wantEnded(t, "elsewhere", e.instance(t), map[*testRecord]bool{before: true})
-		after := e.login(t, other, 2)
+		after := e.login(t, other)
 		wantEnded(t, "where the mark was made", maker, map[*testRecord]bool{after: false})
 	})
 }
 
-// login returns a session that begins at s.
-func (e *testEngine) login(t *testing.T, s *Sessions[*testRecord], id byte) *testRecord {
+// login returns another session of alice, which begins at s.
+func (e *testEngine) login(t *testing.T, s *Sessions[*testRecord]) *testRecord {
 	t.Helper()
 	rec := alice(0)
-	rec.id = memory.ID{id}
+	rec.id = memory.ID{2}
 	moment := s.Moment()
 	s.Begin(t.Context(), rec, time.Now())
 	rec.mark = s.MarkOf(rec.user, moment)

@@ -64,7 +64,7 @@ func TestSlowLookKeepsNewerMark(t *testing.T) {
 		wantEnded(t, "at first", s, map[*testRecord]bool{first: false})
 		synctest.Wait()
 		other.EndAll(t.Context(), first.user, time.Now())
-		marked := e.login(t, other, 2)
+		marked := e.login(t, other)
 		synctest.Wait()
 		var slow atomic.Bool
 		e.slow = func() {
