@@ -69,8 +69,8 @@ func challengeOf(resp *http.Response) error {
 //
 // The response is 403, without a way to a login, if the login would bring nothing new: if the
 // scopes were granted, or a login has requested them in vain, if the user has just
-// authenticated as the API wants it, or if the challenge does not say what it wants. So it is
-// for an insufficient_user_authentication at a provider without OpenID Connect.
+// authenticated as the API wants it, if the challenge does not say what it wants, or if it is
+// insufficient_user_authentication and the session's provider is not OpenID Connect.
 func (m *Middleware) Challenge(w http.ResponseWriter, r *http.Request, err error) bool {
 	var asked *ChallengeError
 	if !errors.As(err, &asked) || asked == nil {
@@ -127,9 +127,9 @@ func (m *Middleware) challengeSignIn(w http.ResponseWriter, r *http.Request, rec
 // user authentication would satisfy.
 const recentLogin = 30 * time.Second
 
-// metBy reports whether a session is what a challenge asks for already. The API may count
-// the user's age by a second that has passed since, so a login of a moment ago counts by how
-// old the authentication was then.
+// metBy reports whether a session already is what a challenge asks for. An authentication ages
+// on its way to the API, so that of a login a moment ago counts with its age at that login:
+// otherwise one login would follow another.
 func (p *Policy) metBy(rec *record.Record, now time.Time) bool {
 	known, err := claims.Parse(rec.User.RawClaims)
 	if err != nil {

@@ -35,9 +35,9 @@ func PrivateKeyJWT(clientID, keyID string, key crypto.Signer) func(ctx context.C
 // The provider has to trust the platform's issuer; the audience in the token is the platform's
 // to set.
 //
-// The file is read for each request, and need not exist before. A file that is empty, has a
-// second line, over 64 KiB, or anything but a JWT in compact form, is an error of the function,
-// which contains nothing of the file.
+// The file is read for each request, and need not exist before. The function returns an error,
+// which contains nothing of the file, if the file cannot be read, has over 64 KiB, or has
+// anything but one line with a JWT in compact form.
 func AssertionFile(path string) func(ctx context.Context, audience string) (string, error) {
 	return func(context.Context, string) (string, error) {
 		assertion, err := protocol.AssertionFile(path)

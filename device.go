@@ -18,8 +18,9 @@ import (
 // It accepts POST only, and needs no cookie, because browsers send none behind a provider or a
 // link on another site: challenges and identifiers name the session. It refuses callers on
 // other origins and sets no CORS headers. A proof of a challenge that is too old gets 403 with
-// the next challenge, any other wrong one 400. A session that is over gets {"continue":false}.
-// If that is unknown, the response is 503. Renewals do not extend the session.
+// the next challenge, and any other wrong proof 400. For a session that is over, the response is
+// {"continue":false}, and if it is unknown whether it is over, 503. Renewals do not extend the
+// session.
 func (m *Middleware) Device(w http.ResponseWriter, r *http.Request) {
 	if !m.ready(w) {
 		return

@@ -45,7 +45,8 @@ const (
 	EventDeviceRefused EventKind = "device_refused"
 	// EventDeviceMissing reports a request with the cookies of a bound session and without
 	// its bound cookie, at most once a minute for each session: a copy of the cookies, or a
-	// browser that could not renew the bound cookie. Err says so if the browser does.
+	// browser that could not renew the bound cookie. Err has the browser's reason if it gives
+	// one.
 	EventDeviceMissing EventKind = "device_missing"
 )
 

@@ -20,7 +20,7 @@ type LoginOptions struct {
 	_ [0]func() // keyed literals only
 
 	// Provider is the [Provider.Name] of the provider. "" is the only one, or lets the user
-	// choose among several: Scopes and AuthParams then get lost, so name the provider with
+	// choose among several: Scopes and AuthParams are lost then, so name the provider with
 	// them. A name that no provider has is the error "unknown_provider".
 	Provider string
 	// ReturnTo is the local path to go to after the login. "", and every path that could

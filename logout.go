@@ -38,11 +38,11 @@ const (
 // query or the form, or to [Options.HomePath]. [Middleware.Handler] serves it; otherwise mount
 // it at [Options.LogoutPath].
 //
-// With everywhere=1 in the form, all sessions of the user end that have begun so far: see
+// With everywhere=1 in the form, it ends all sessions of the user that have begun so far: see
 // [Middleware.SignOutUser].
 //
-// Logout accepts POST only, and not from other origins, those of [Options.TrustedOrigins]
-// included: see [http.CrossOriginProtection]. The origin that counts as the application's own
+// Logout accepts POST only, and refuses pages of other origins, those of
+// [Options.TrustedOrigins] included: see [http.CrossOriginProtection]. The origin that counts as the application's own
 // is that of RedirectURL, whatever Host says. A page with a Content-Security-Policy has to
 // allow the provider in form-action, which browsers apply to redirects as well.
 //
@@ -87,8 +87,9 @@ func (m *Middleware) SignOut(w http.ResponseWriter, r *http.Request) {
 // not taken it: this instance has ended the sessions, and the others will when the Coordinator
 // responds again. An empty issuer or subject is an error, too.
 //
-// Without a Coordinator it works on this instance and until it restarts, and this instance lets
-// in logins of other instances from five minutes later on, as clocks may differ.
+// Without a Coordinator it works on this instance alone, until it restarts. This instance then
+// also refuses sessions that begin at other instances in the next five minutes, because clocks
+// may differ.
 func (m *Middleware) SignOutUser(ctx context.Context, issuer, subject string) error {
 	switch {
 	case !m.made():

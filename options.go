@@ -41,8 +41,8 @@ type Options struct {
 	// Providers are the places where users sign in: at least one. With several, /login without
 	// a provider parameter lets the user choose. Their redirect URLs share scheme and host and
 	// differ in their paths, which keeps one provider from responding for another (RFC 9700
-	// section 4.4). Plain OAuth 2.0 providers have an origin of their own each, which tells
-	// their users apart: see [User.Issuer].
+	// section 4.4). Each plain OAuth 2.0 provider needs an origin of its own, which tells its
+	// users from those of others: see [User.Issuer].
 	Providers []Provider
 
 	// Keys are the secrets from which the keys that seal cookies and sessions are derived, each
@@ -82,7 +82,7 @@ type Options struct {
 	// support Device Bound Session Credentials: a copied cookie is worth minutes. Other
 	// browsers are not affected. The key is registered, and its cookie renewed every ten
 	// minutes, at LoginPath + "/device". See [Session.Bound], [Policy.Bound] and
-	// docs/device-bound-sessions.md. All instances of an application have to agree.
+	// docs/device-bound-sessions.md. All instances of an application need the same value.
 	BindDevices bool
 
 	// IdleTimeout ends a session that is not used for that long: 24 hours by default, or
@@ -108,8 +108,8 @@ type Options struct {
 	// session's tokens for all, and a session that has ended at one has ended at all of them.
 	// It sees hashes and sealed values alone. Call [Middleware.Close] at the end.
 	//
-	// By default each instance is for itself: a provider that rotates refresh tokens may take
-	// the refreshes of two instances for theft, and end the session.
+	// Without one, instances do not know of each other: a provider that rotates refresh tokens
+	// may take the refreshes of two instances for theft, and end the session.
 	Coordinator Coordinator
 
 	// HomePath is the local path of the application's start page, "/" by default: for an

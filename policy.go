@@ -36,8 +36,8 @@ type Policy struct {
 	// that whole name. Claims that are numbers or booleans are compared as they are written in
 	// JSON. The claim "email" counts only if the provider has verified it: see
 	// [User.EmailVerified]. If the session has no such claim and its login did not read user
-	// info, that is read once a session: some providers have groups there alone. If the provider
-	// or [Options.Coordinator] keeps a request waiting for that for too long, the response is
+	// info, it is read then, once for each session: some providers have groups there alone. If
+	// that takes over eight seconds, or [Options.Coordinator] does not respond, the response is
 	// 503.
 	Claims map[string][]string
 

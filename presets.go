@@ -47,8 +47,9 @@ func Google(client *oauth2.Config) Provider {
 // "profile", "email" and, for a refresh token, "offline_access".
 //
 // With "common" and "organizations", users of any tenant in the world sign in, and their
-// administrators decide what names and e-mail addresses the tokens have. Let those in that you
-// mean, by a [Policy] on the claim tid or in [Options.OnSignIn], as the example does.
+// administrators decide what names and e-mail addresses the tokens have. Let in only the
+// tenants that you mean, by a [Policy] on the claim tid or in [Options.OnSignIn], as the example
+// does.
 //
 // [User.Issuer] is that of the user's tenant, also with "common": the template in Microsoft's
 // metadata with the ID token's tid, compared exactly. A key that is published for one tenant
@@ -78,12 +79,12 @@ func Microsoft(tenant string, client *oauth2.Config) Provider {
 // an hour; ClientSecret of client is not used. [New] refuses an empty ID, and a key that is not
 // on the curve P-256.
 //
-// Apple gives the name of a user to the first login here alone, ever, in a form field that
+// Apple gives the name of a user once, to the user's first login here, in a form field that
 // passes through the browser and that nothing signs. It becomes [User.Name], in one line of at
 // most 1,024 bytes, if the ID token has no name: OnSignIn gets it, for the application to keep,
-// and the session keeps it as long as it lasts. Trust it as any name that users type. Email is
-// in the ID token, and may be an address at privaterelay.appleid.com, which only takes mail
-// from senders that are registered with Apple.
+// and the session keeps it as long as it lasts. Trust it no more than a name that users type.
+// Email is in the ID token, and may be an address at privaterelay.appleid.com, which only takes
+// mail from senders that are registered with Apple.
 //
 // Apple has neither user info nor a logout page, and its access tokens are of no use.
 func Apple(teamID, keyID string, key *ecdsa.PrivateKey, client *oauth2.Config) Provider {
@@ -107,8 +108,8 @@ func Apple(teamID, keyID string, key *ecdsa.PrivateKey, client *oauth2.Config) P
 // The user's Subject is the numeric id, which unlike the login name never changes hands. Email
 // is the primary address if GitHub has verified it. Tokens of OAuth apps do not expire.
 //
-// Without an Endpoint the provider is github.com. The API of a GitHub Enterprise server is at
-// /api/v3 of the Endpoint's host, and that of GHE.com at api. and the host.
+// Without an Endpoint the provider is github.com. With that of a GitHub Enterprise server, the
+// API is at /api/v3 on the same host, and with that of octocorp.ghe.com at api.octocorp.ghe.com.
 func GitHub(client *oauth2.Config) Provider {
 	p := Provider{Name: "github", Label: "GitHub", OAuth2: registered(client, "user:email")}
 	if p.OAuth2 == nil {
