@@ -195,7 +195,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow.Flow, re
 
 // startSession writes the new session.
 func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow.Flow, rec *record.Record) *Error {
-	old, _, err := m.sessions.Load(r) // before start, which deletes it from a store
+	old, _, err := m.sessions.Load(r) // from which the new one takes over lineage and scopes
 	switch {
 	case err != nil: // another user's session ends also if it is unknown whether it goes on
 		var proven bool

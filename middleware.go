@@ -202,8 +202,8 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 // not extend its session.
 func opensPage(r *http.Request) bool { return browser.IsNavigation(r) && browser.PrefersHTML(r) }
 
-// serveOwn responds to requests to the package's own paths, and all requests if New did
-// not make m.
+// serveOwn responds to requests to the package's own paths, and to every request if New did
+// not make m. It reports whether it has responded.
 func (m *Middleware) serveOwn(w http.ResponseWriter, r *http.Request) bool {
 	if !m.ready(w) {
 		return true
@@ -245,10 +245,10 @@ const maxShortLived = 8 << 10
 
 var errNotMade = errors.New("oauthlogin: the Middleware was not made by New")
 
-// withSession returns the session of a request and the request that carries it on; nil
-// and an unchanged request if there is no session. An error means that it is
-// unknown whether there is one. withSession sets headers and, when the session has to be
-// sealed again and mayRenew says so, cookies, before any handler runs.
+// withSession returns the session of a request, nil if there is none, and the request that
+// carries on what was found out. An error means that it is unknown whether there is a session.
+// withSession sets headers and, when the session has to be sealed again and mayRenew says so,
+// cookies, before any handler runs.
 func (m *Middleware) withSession(w http.ResponseWriter, r *http.Request, mayRenew func(*http.Request) bool) (*Session, *http.Request, error) {
 	s, known, err := m.known(r)
 	if known {

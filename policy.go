@@ -196,13 +196,14 @@ type verdict int
 
 const (
 	forbidden verdict = iota
-	denied            // scopes that were asked for
+	denied            // scopes are missing that a login has requested
 	stale             // and maybe narrow
-	narrow            // scopes are missing alone
+	narrow            // only scopes are missing
 	allowed
 )
 
-// judge says, of a session that is forbidden, what it lacks.
+// judge returns the verdict on a session and, if that is forbidden or denied, what the session
+// lacks.
 func (p *Policy) judge(rec *record.Record, now time.Time) (v verdict, lacks string) {
 	if len(p.Providers) > 0 && !slices.Contains(p.Providers, rec.User.Provider) {
 		return forbidden, "provider"

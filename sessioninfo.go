@@ -60,12 +60,12 @@ func (m *Middleware) SessionInfo(w http.ResponseWriter, r *http.Request) {
 
 // pageOf is the return path of the page that asks for JSON, and never the path of the JSON.
 func (b *returnPaths) pageOf(r *http.Request) string {
-	page := b.paths.Page(r)
+	asking := b.paths.Page(r)
 	own, _, _ := strings.Cut(b.paths.Request(r), "?")
-	if path, _, _ := strings.Cut(page, "?"); page == "" || path == own {
+	if path, _, _ := strings.Cut(asking, "?"); asking == "" || path == own {
 		return b.paths.Home
 	}
-	return page
+	return asking
 }
 
 type signedOut struct {

@@ -80,7 +80,8 @@ func (m *Middleware) SilentLogin(next http.Handler) http.Handler {
 	})
 }
 
-// startSilentLogin reports whether it has responded.
+// startSilentLogin sends a page navigation to the provider if that can sign the user in without
+// asking. It reports whether it has responded.
 func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bool {
 	p := m.providers[0]
 	if len(m.providers) > 1 || p.Issuer == "" || r.Method != http.MethodGet || !browser.IsNavigation(r) {

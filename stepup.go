@@ -58,8 +58,8 @@ func (m *Middleware) loginURLWith(opts LoginOptions, returnTo string) string {
 	return loginURL
 }
 
-// forbid refuses a session. Another account may help, of the provider named: "" leads to the
-// choice of one.
+// forbid refuses a session, with a way to another account at a provider; without one, to the
+// choice among providers.
 func (m *Middleware) forbid(w http.ResponseWriter, r *http.Request, rec *record.Record, provider, returnTo string, cause error) {
 	p := m.providers.byTag(rec.Provider)
 	leadsTo := slices.DeleteFunc(p.Client.LogoutOrigins(), func(origin string) bool { return origin == m.paths.Origin })

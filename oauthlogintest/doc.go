@@ -44,9 +44,8 @@
 //
 // It implements the authorization code grant of OAuth 2.0 (RFC 6749) with PKCE (RFC
 // 7636), issuer identification (RFC 9207), tokens for one API each (RFC 8707, in the
-// refresh grant), token revocation (RFC 7009), OpenID
-// Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0 and
-// Back-Channel Logout 1.0 ([Provider.LogOut]).
+// refresh grant), token revocation (RFC 7009), OpenID Connect Core 1.0, Discovery 1.0,
+// RP-Initiated Logout 1.0 and Back-Channel Logout 1.0 ([Provider.LogOut]).
 //
 // Anyone who can reach a Provider can sign in as any user. Never use one to
 // protect real data.

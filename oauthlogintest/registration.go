@@ -51,7 +51,7 @@ func (p *Provider) Registration(base string) oauthlogin.Provider {
 }
 
 // clientAt returns the first client with a redirect URI at base, and registers one
-// if there are no clients. It returns nil if there are others only.
+// if there are no clients. It returns nil if all clients are elsewhere.
 func (p *Provider) clientAt(base string) *Client {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -31,6 +31,8 @@ const (
 	// probeWait is how long the call after a pause waits to learn whether the Coordinator
 	// responds again. The probe itself goes on.
 	probeWait = 50 * time.Millisecond
+	// loudEvery is how often the log says, at most, that the Coordinator is unreachable.
+	loudEvery = time.Minute
 )
 
 // ErrAway means that the Coordinator has not responded, and what it holds is not known.
@@ -171,9 +173,6 @@ func (e *Engine) probe(ctx context.Context) {
 	defer e.mu.Unlock()
 	e.probing = false
 }
-
-// loudEvery is how often the log says that the Coordinator is unreachable.
-const loudEvery = time.Minute
 
 func (e *Engine) tried(ctx context.Context, err error, now time.Time) {
 	e.mu.Lock()

@@ -9,7 +9,7 @@ var scriptMutants = []mutant{
 	},
 	{
 		name: "the login after SessionInfo leads to its JSON", file: "sessioninfo.go",
-		old: "page == \"\" || path == own", new: "page == \"\" || path == own && page == \"\"",
+		old: "asking == \"\" || path == own", new: "asking == \"\" || path == own && asking == \"\"",
 		tests: "TestSessionInfoSignedOut",
 	},
 	{

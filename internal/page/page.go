@@ -27,7 +27,7 @@ const chooserStyle = `ul { list-style: none; margin: 1.25rem 0 0; padding: 0; di
 .choice:dir(rtl)::after { transform: rotate(-135deg); }
 `
 
-// actionStyle is what pages with buttons have in addition.
+// actionStyle is what the pages of errors and of sign-ins under way have in addition.
 const actionStyle = `.actions { display: grid; gap: .625rem; margin-top: 1.5rem; }
 form { margin: 0; }
 `

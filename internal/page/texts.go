@@ -82,7 +82,7 @@ type Texts struct {
 	byKey map[string]string
 }
 
-// EnglishTexts are the texts without others.
+// EnglishTexts returns the texts in English.
 func EnglishTexts() *Texts { return &Texts{"en", english} }
 
 // NewTexts returns a copy of the texts of a language. A variant of English has the texts that

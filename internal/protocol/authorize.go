@@ -29,13 +29,14 @@ type AuthorizationRequest struct {
 	Want     Authentication // what the ID token must show; Nonce is "" without OpenID Connect
 }
 
-// AuthorizationRequest returns a new authorization request (RFC 6749 section 4.1.1,
-// OpenID Connect Core section 3.1.2.1). If the metadata has an endpoint for that, it
-// pushes the request there, and the URL only names what was pushed: see [PushError].
-// params take the place of parameters of the
-// same name in Registration.AuthParams. Parameters that this package sets itself are
-// refused, and so is a scope beside those of Registration.OAuth2 that is not a scope-token.
-// If there is no usable metadata, [Unavailable] is true for the error.
+// AuthorizationRequest returns a new authorization request (RFC 6749 section 4.1.1, OpenID
+// Connect Core section 3.1.2.1). If the metadata has an endpoint for that, it pushes the
+// request there, and the URL only names what was pushed: see [PushError].
+//
+// params take the place of parameters of the same name in Registration.AuthParams, and scopes
+// are requested beside those of Registration.OAuth2. Parameters that this package sets itself
+// are refused, and so is what is not a scope-token. If there is no usable metadata,
+// [Unavailable] is true for the error.
 func (c *Client) AuthorizationRequest(ctx context.Context, params url.Values, scopes ...string) (*AuthorizationRequest, error) {
 	if err := CheckParams(params); err != nil {
 		return nil, fmt.Errorf("AuthParams %w", err)

@@ -18,8 +18,8 @@ var ErrSubject = errors.New("user info is of another subject")
 
 // UserInfo reads the user info of the subject of a verified ID token (OpenID Connect
 // Core section 5.3). It returns nil if the provider has no user info endpoint. Every
-// error but [ErrSubject] says nothing about the user.
-// key is the one that the access token is bound to, nil if it is a bearer token.
+// error but [ErrSubject] says nothing about the user. key is the one that the access token is
+// bound to, nil if it is a bearer token.
 func (c *Client) UserInfo(ctx context.Context, accessToken, subject string, key *dpop.Key) (claims.Object, error) {
 	md, err := c.metadata(ctx)
 	if err != nil || md.UserInfoURL == "" {

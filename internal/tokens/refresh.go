@@ -34,8 +34,7 @@ type Reporter interface {
 	RefreshFailed(ctx context.Context, rec *record.Record, err error, ended bool, took time.Duration)
 }
 
-// NewRefreshes returns the refreshes of an instance, which refresh tokens that long before they
-// expire.
+// NewRefreshes returns the refreshes of an instance. before is Options.RefreshBefore.
 func NewRefreshes(sessions *active.Sessions, source func(record.ProviderTag) *identity.Source, before time.Duration, events Reporter, log *slog.Logger) *Refreshes {
 	return &Refreshes{source: source, sessions: sessions, events: events, log: log, before: before}
 }
