@@ -88,7 +88,7 @@ func (s *Sessions) Load(r *http.Request) (rec *record.Record, reseal bool, err e
 	}
 	now := time.Now()
 	idle := now.Sub(o.record.Written)
-	if idle >= s.Idle || idle < -record.MaxClockSkew {
+	if idle >= s.Idle || idle < -memory.MaxClockSkew {
 		return nil, false, nil
 	}
 	// Another request, or another instance, may have refreshed the tokens.

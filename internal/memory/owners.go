@@ -45,8 +45,8 @@ type Mark [8]byte
 // MiB. The oldest go first.
 var maxMarks = [ownerKinds]int{OfUser: 1 << 16, OfSID: 1 << 17}
 
-// maxClockSkew is how far clocks of instances may differ, in seconds.
-const maxClockSkew = 5 * 60
+// MaxClockSkew is how far clocks of instances may differ.
+const MaxClockSkew = 5 * time.Minute
 
 // marks are the latest ends of all sessions of owners of one kind. A session of another
 // mark than its owner's is over: order decides, and no clock. Other instances have marks
@@ -94,7 +94,7 @@ func (m *marks) put(owner Owner, end marked, now time.Time, lifetime time.Durati
 // latest end of its owner's sessions.
 func (m *marks) hasEnded(owner Owner, mark Mark, begun time.Time) bool {
 	latest, ok := m.of[owner.id]
-	return ok && latest.mark != mark && (m.agreed || begun.Unix() <= latest.at+maxClockSkew)
+	return ok && latest.mark != mark && (m.agreed || begun.Unix() <= latest.at+int64(MaxClockSkew/time.Second))
 }
 
 // EndAll ends all sessions of an owner that have begun so far. It returns the mark of those

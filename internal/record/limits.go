@@ -3,6 +3,8 @@ package record
 import (
 	"errors"
 	"time"
+
+	"github.com/oauthlogin/oauthlogin/internal/memory"
 )
 
 // Limits are how long sessions live.
@@ -11,14 +13,11 @@ type Limits struct {
 	OutliveTokens  bool
 }
 
-// MaxClockSkew is how far clocks of instances may differ. A session from further in
-// the future would outlive its limits.
-const MaxClockSkew = 5 * time.Minute
-
-// Over reports whether a session has come to its end, used or not.
+// Over reports whether a session has come to its end, used or not. One from further in the
+// future than clocks may differ would outlive its limits: it is over.
 func (l *Limits) Over(rec *Record, now time.Time) bool {
 	age := now.Sub(rec.Created)
-	return age >= l.Lifetime || age < -MaxClockSkew || l.endsWithToken(rec) && !rec.Tokens.Valid(now)
+	return age >= l.Lifetime || age < -memory.MaxClockSkew || l.endsWithToken(rec) && !rec.Tokens.Valid(now)
 }
 
 // IsPast reports whether a session is past its limits of time, as far as the record itself says.
