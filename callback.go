@@ -195,18 +195,7 @@ func (m *Middleware) complete(ctx context.Context, p *provider, f *flow.Flow, re
 
 // startSession writes the new session.
 func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *provider, f *flow.Flow, rec *record.Record) *Error {
-	old, _, err := m.sessions.Load(r) // from which the new one takes over lineage and scopes
-	switch {
-	case err != nil: // another user's session ends also if it is unknown whether it goes on
-		var proven bool
-		if old, proven = m.sessions.Carried(r); old != nil && (!proven || old.IsOf(rec)) {
-			old = nil
-		}
-	case old == nil:
-		if old = m.sessions.Unproven(r); old != nil && !old.IsOf(rec) { // whom a copy of the cookies must not sign out
-			old = nil
-		}
-	}
+	old := m.sessionBefore(r, rec) // from which the new one takes over lineage and scopes
 	sameUser := old != nil && old.IsOf(rec)
 	if sameUser {
 		rec.Extra.Lineage = old.Lineage()
@@ -243,6 +232,27 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	}
 	m.sessions.Forget(r, rec) // last: whoever saves it after this sees that it is over
 	m.events.report(r.Context(), Event{Kind: EventLogin, Provider: rec.User.Provider, Subject: rec.User.Subject, Duration: since(f.Started)})
+	return nil
+}
+
+// sessionBefore returns the session of a request that the new one replaces or ends; nil if there
+// is none.
+func (m *Middleware) sessionBefore(r *http.Request, rec *record.Record) *record.Record {
+	old, _, err := m.sessions.Load(r)
+	if err != nil { // another user's session ends also if it is unknown whether it goes on
+		carried, proven := m.sessions.Carried(r)
+		if carried == nil || !proven || carried.IsOf(rec) {
+			return nil
+		}
+		return carried
+	}
+	if old != nil {
+		return old
+	}
+	// A copy of the cookies must not sign another user out.
+	if unproven := m.sessions.Unproven(r); unproven != nil && unproven.IsOf(rec) {
+		return unproven
+	}
 	return nil
 }
 

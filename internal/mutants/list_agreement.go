@@ -54,7 +54,7 @@ var agreementMutants = []mutant{
 	},
 	{
 		name: "a login leaves a session alone that cannot be told", file: "callback.go",
-		old: "old, proven = m.sessions.Carried(r); old != nil && (!proven || old.IsOf(rec))", new: "old, proven = nil, false; proven",
+		old: "carried == nil || !proven || carried.IsOf(rec)", new: "true || carried.IsOf(rec) && proven",
 		tests: "TestCoordinatorEndsWhatCannotBeTold",
 	},
 	{
