@@ -112,13 +112,13 @@
 //
 // # Outages
 //
-// [New] performs no I/O. While a provider is down, sessions go on, logins get 502, and both
-// recover by themselves; metadata and keys that are known serve through an outage. If the
-// provider has not refreshed a session for 24 hours after its access token expired, protected
-// routes respond 503 until it does. While [Options.Store] fails, protected routes respond 503
-// with Retry-After, public routes run without a session, and no session is lost. While
-// [Options.Coordinator] is unreachable, a session in cookies goes on as long as its access token
-// lives, or for a minute if that has no expiry; then protected routes respond 503.
+// [New] performs no I/O. While a provider is down, sessions go on, and logins get 502 until it
+// is back; metadata and keys that are known stay in use. If the provider has not refreshed a
+// session for 24 hours after its access token expired, protected routes respond 503 until it
+// does. While [Options.Store] fails, protected routes respond 503 with Retry-After, public
+// routes run without a session, and no session is lost. While [Options.Coordinator] is
+// unreachable, a session in cookies goes on as long as its access token lives, or for a minute
+// if that has no expiry; then protected routes respond 503.
 //
 // # Replicas
 //

@@ -68,14 +68,14 @@ type Options struct {
 	// with the code "sign_in_refused" and status 403, and a session that was there stays.
 	// Requests call OnSignIn concurrently, once for each login and not for refreshes.
 	//
-	// The page does not show the error; [errors.Is] finds it in that of ErrorHandler and of the
-	// [Event]. The log has it with the provider and the subject: leave e-mail addresses out of
-	// it. An [*Error] keeps its Code, a Status from 400 to 599, its RetryURL, and its Title,
+	// The page does not show the error. ErrorHandler and the [Event] get it wrapped, for
+	// [errors.Is]. The log has it with the provider and the subject: leave e-mail addresses out
+	// of it. An [*Error] keeps its Code, a Status from 400 to 599, its RetryURL, and its Title,
 	// Text and RetryLabel, which the page shows. Without a RetryURL the page leads to a sign-in
-	// with another account, or with a Status from 500 on to another attempt. After a panic, or
-	// when ctx has ended, the response is 500: together with the calls to the provider, OnSignIn
-	// may take 30 seconds. The refresh token of a login without a session is revoked (RFC 7009),
-	// unless the same user has a session in this browser.
+	// with another account, or with a Status of 500 and above to another attempt. After a panic,
+	// or when ctx has ended, the response is 500: together with the calls to the provider,
+	// OnSignIn may take 30 seconds. The refresh token of a login without a session is revoked
+	// (RFC 7009), unless the same user has a session in this browser.
 	OnSignIn func(ctx context.Context, in *SignIn) error
 
 	// BindDevices binds sessions to keys in the hardware of the user's device, in browsers that

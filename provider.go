@@ -74,9 +74,9 @@ type Provider struct {
 	// did as requested (OpenID Connect Core section 3.1.3.7).
 	AuthParams url.Values
 
-	// DPoP binds the access tokens of new logins to a key (RFC 9449): whoever gets hold of one
-	// cannot use it. Each session has a key of its own, sealed in it and kept nowhere else, and
-	// works on all instances. The provider has to issue tokens of the type DPoP; others are
+	// DPoP binds the access tokens of new logins to a key (RFC 9449), without which a token that
+	// leaks is of no use. Each session has a key of its own, sealed in it and kept nowhere else,
+	// and works on all instances. The provider has to issue tokens of the type DPoP; others are
 	// refused. [Middleware.Client], Identify and [SignIn.Client] send proofs.
 	//
 	// The option decides for new logins only. A session that began without it goes on with
@@ -95,8 +95,9 @@ type Provider struct {
 	// Cookies stay SameSite=Lax: the provider's form, which comes without them, gets a page
 	// that posts its fields again from the application's own origin, by a script or by a
 	// button. Chromium applies the policy of that page, form-action 'self', to the redirects
-	// that follow. The package's own are made for that. A page that a login returns to must not
-	// redirect to another origin at once: respond with a page that leads there.
+	// that follow. The package's own redirects take that into account. A page that a login
+	// returns to must not redirect to another origin at once: respond with a page that leads
+	// there.
 	FormPost bool
 
 	// AlwaysUserInfo reads user info at every login and every refresh, and not only if the

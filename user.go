@@ -20,8 +20,8 @@ type User struct {
 	Issuer string
 	// Subject is the provider's identifier for the user. It is never empty.
 	Subject string
-	// Name and Email are as the provider says, "" if it does not. The name that Apple gives
-	// is not signed: see [Apple].
+	// Name and Email are what the provider says, "" if it says nothing. The name that Apple
+	// gives is not signed: see [Apple].
 	Name, Email string
 	// EmailVerified is true only if the provider says so, with the JSON value true. That of
 	// [Apple] may be the string "true".
