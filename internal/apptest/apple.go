@@ -25,7 +25,7 @@ const (
 )
 
 // NewApple is New with a provider as Apple documents it: no user info, no logout, no iss in
-// responses, and a JWT as the client secret, which it verifies. EditUser is the field user of
+// responses, and a JWT as the client secret, which it verifies. setUser sets the field user of
 // its form, "" for none.
 func NewApple(t *testing.T, change func(*oauthlogin.Options)) (a *App, setUser func(field string)) {
 	t.Helper()

@@ -34,7 +34,7 @@ const (
 	maxCookieLife     = 400 * 24 * time.Hour
 	// Chromium's: over 180 cookies of a registrable domain, all but 150 go.
 	maxDomainCookies, keptDomainCookies = 180, 150
-	// accessThreshold is how long Chromium takes a cookie for as recently
+	// AccessThreshold is how long Chromium takes a cookie for as recently
 	// used as it was.
 	AccessThreshold = time.Minute
 	// unsafeLaxAge is how long Chromium sends a cookie that says nothing of
@@ -243,7 +243,7 @@ func (c *keptCookie) crossesSites(method string, why cause, now time.Time) bool 
 }
 
 // SetCookies and Cookies make a cookieJar the jar of an http.Client, for
-// requests that do not go through browser.do: as if their address was typed.
+// requests that do not go through Browser.Do: as if their address was typed.
 func (s *cookieJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 	for _, c := range cookies {
 		s.set(u, c.Raw, cause{}, false)

@@ -23,7 +23,7 @@ type Fixture struct {
 	IDToken            map[string]any           `json:"id_token"`
 	UserInfo           map[string]any           `json:"userinfo"`
 	Token              map[string]any           `json:"token"`
-	Profile            json.RawMessage          `json:"profile"` // of plain OAuth 2.0, at ProfileURL
+	Profile            json.RawMessage          `json:"profile"` // of plain OAuth 2.0, at profileURL of NewDocumented
 	NoNewRefreshToken  bool                     `json:"no_new_refresh_token"`
 	NoIDTokenAtRefresh bool                     `json:"no_id_token_at_refresh"`
 	Endpoint           func(name string) string `json:"-"` // of the metadata

@@ -17,7 +17,7 @@ func shape(w *httptest.ResponseRecorder) string {
 	fmt.Fprintln(&b, w.Code)
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
-			if name == "Set-Cookie" { // whose attributes cookieFaults looks at
+			if name == "Set-Cookie" { // whose attributes CookieFaults looks at
 				value, _, _ = strings.Cut(value, ";")
 				cookie, content, _ := strings.Cut(value, "=")
 				if strings.HasPrefix(cookie, FlowPrefix) {
