@@ -40,7 +40,7 @@ type logoutTokens struct {
 // The provider sends a logout token in a POST request. It is verified in full (section 2.6): it
 // has to be issued and signed by one of [Options.Providers] for this client, in the last ten
 // minutes, and it is accepted once. A token with a sid ends the sessions whose ID tokens had
-// that sid at the login. One with a sub alone ends all sessions of that user. A login that
+// that sid at the login. One with only a sub ends all sessions of that user. A login that
 // begins after that stands; one whose code was sent to the provider before does not.
 //
 // The response is 200 once the sessions have ended, or if there were none; 400 with a JSON

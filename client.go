@@ -58,8 +58,8 @@ func (m *Middleware) Client(ctx context.Context) *http.Client {
 type Resource struct {
 	_ [0]func() // keyed literals only
 
-	// URL is the API's http or https URL, without a fragment. The token goes to its origin
-	// alone. Unless Audience is set, URL is sent as resource (RFC 8707 section 2).
+	// URL is the API's http or https URL, without a fragment. The token goes only to its origin.
+	// Unless Audience is set, URL is sent as resource (RFC 8707 section 2).
 	URL string
 	// Audience is the API's name at providers that want the parameter audience, such as Auth0.
 	// It is sent in place of resource.
@@ -71,7 +71,7 @@ type Resource struct {
 }
 
 // ClientFor returns a client that calls one API as the signed-in user, with an access token
-// that the provider issues for that API alone. It is [Middleware.Client] in everything else: a
+// that the provider issues only for that API. It is [Middleware.Client] in everything else: a
 // token that is about to expire is renewed, and one that the API rejects with 401 is replaced
 // once. Requests fail with [ErrNoSession], [ErrNoToken] or a [*ChallengeError], and with the
 // provider's refusal.

@@ -43,7 +43,7 @@ type Coordinator interface {
 // once everywhere, and a session may have 64 KiB of tokens and claims. While the Coordinator is
 // unreachable, such sessions are unknown: protected routes respond 503, and no session ends.
 //
-// The store is for [Options.Store] alone: its own methods return errors.
+// The store is only for [Options.Store]: its own methods return errors.
 func NewStore(c Coordinator) sessions.Store { return &coordinatorStore{c} }
 
 type coordinatorStore struct{ coordinator Coordinator }

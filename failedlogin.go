@@ -121,7 +121,7 @@ func (m *Middleware) alarmAbout(r *http.Request, response protocol.Response) {
 	m.events.logDescription(r.Context(), "", response)
 }
 
-// logDescription logs how an authorization response describes an error, at Debug alone:
+// logDescription logs how an authorization response describes an error, only at Debug:
 // it may be a stranger's text.
 func (p *reporter) logDescription(ctx context.Context, provider string, response protocol.Response) {
 	p.log.DebugContext(ctx, "oauthlogin: the provider describes an error", "endpoint", "authorization", "provider", provider,

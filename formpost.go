@@ -137,7 +137,7 @@ func (m *Middleware) cameFromForm(r *http.Request) bool {
 }
 
 // addName gives a user without a name that of the form, which nothing signs. Apple sends it
-// to the first login alone: a session of the same user here passes it on.
+// only to the first login: a session of the same user here passes it on.
 func (m *Middleware) addName(r *http.Request, rec *record.Record, field string) {
 	if rec.User.Name != "" {
 		return

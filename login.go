@@ -26,7 +26,7 @@ type LoginOptions struct {
 	// ReturnTo is the local path to go to after the login. "", and every path that could
 	// lead elsewhere, is [Options.HomePath].
 	ReturnTo string
-	// Scopes are requested in addition to the Scopes of [Provider.OAuth2], for this login alone
+	// Scopes are requested in addition to the Scopes of [Provider.OAuth2], for this login only
 	// (incremental authorization). If the provider does not say which scopes it granted, they
 	// count as granted (RFC 6749 section 5.1). If the user is signed in and denies them, the
 	// response is a 403 page with the code "forbidden", and the session stays. What is not a

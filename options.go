@@ -106,7 +106,7 @@ type Options struct {
 
 	// Coordinator is what the instances of an application agree through: one refreshes a
 	// session's tokens for all, and a session that has ended at one has ended at all of them.
-	// It sees hashes and sealed values alone. Call [Middleware.Close] at the end.
+	// It sees only hashes and sealed values. Call [Middleware.Close] at the end.
 	//
 	// Without one, instances do not know of each other: a provider that rotates refresh tokens
 	// may take the refreshes of two instances for theft, and end the session.
@@ -185,7 +185,7 @@ type Options struct {
 	// used: no redirect is followed, no cookie is kept, and no response over 1 MiB is read.
 	// Without HTTPClient, or with a Timeout of zero, the timeout is 10 seconds; a refresh of
 	// tokens may take a minute whatever the Timeout is. [Middleware.Client], which calls APIs
-	// and not providers, uses the Transport alone.
+	// and not providers, uses only the Transport.
 	HTTPClient *http.Client
 }
 

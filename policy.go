@@ -36,7 +36,7 @@ type Policy struct {
 	// that whole name. Claims that are numbers or booleans are compared as they are written in
 	// JSON. The claim "email" counts only if the provider has verified it: see
 	// [User.EmailVerified]. If the session has no such claim and its login did not read user
-	// info, it is read then, once for each session: some providers have groups there alone. If
+	// info, it is read then, once for each session: some providers have groups only there. If
 	// that takes over eight seconds, or [Options.Coordinator] does not respond, the response is
 	// 503.
 	Claims map[string][]string

@@ -53,7 +53,7 @@ func Google(client *oauth2.Config) Provider {
 //
 // [User.Issuer] is that of the user's tenant, also with "common": the template in Microsoft's
 // metadata with the ID token's tid, compared exactly. A key that is published for one tenant
-// signs for that one alone. Key accounts on Issuer and Subject: email, preferred_username and
+// signs only for that one. Key accounts on Issuer and Subject: email, preferred_username and
 // upn are not verified and change hands, and one person is another user in each tenant. ID
 // tokens of version 1.0 are refused.
 //

@@ -55,7 +55,7 @@ func FromContext(ctx context.Context) (*Session, bool) {
 }
 
 // Session returns the session of a request, or nil and no error if the user is not signed in.
-// It is the decision of [Middleware.RequireAuth] alone: it refreshes no token, writes nothing,
+// It is only the decision of [Middleware.RequireAuth]: it refreshes no token, writes nothing,
 // and works with and without [Middleware.Handler] around the caller.
 //
 // An error means that it is unknown whether the user is signed in, because [Options.Store] or

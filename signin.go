@@ -50,7 +50,7 @@ func (in *SignIn) Format(f fmt.State, _ rune) {
 func (in *SignIn) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(in)) }
 
 // SetClaim sets a claim in RawClaims to a value as [json.Marshal] writes it, in place of all
-// claims whose names differ in case alone. Within [Options.OnSignIn] the claim goes into the
+// claims whose names differ only in case. Within [Options.OnSignIn] the claim goes into the
 // session, where a [Policy] and [User.Claims] find it. Elsewhere u is a copy, and the claim has
 // no effect on later requests.
 //
