@@ -20,7 +20,7 @@ import (
 // post themselves, which end a login in OAuth 2.0 Form Post Response Mode.
 //
 // Its methods fail the test if a request gets no complete response within a minute,
-// or if redirects go round. They are safe for concurrent use.
+// or after 20 redirects in a row. They are safe for concurrent use.
 type Browser struct {
 	site   *Site
 	jar    cookieJar
@@ -30,8 +30,8 @@ type Browser struct {
 	page *Response // of the latest navigation; nil: none yet
 }
 
-// A Response is what a [Browser] has got, read to its end, after redirects where the method
-// follows them.
+// A Response is the response to a request of a [Browser], read to its end. Where the method
+// follows redirects, it is the last one.
 type Response struct {
 	Status int         // the code, such as 200
 	Header http.Header // as it arrived

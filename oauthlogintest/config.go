@@ -75,7 +75,7 @@ type Client struct {
 	ID string
 
 	// Secret authenticates the client, by client_secret_basic or
-	// client_secret_post. A client without a Secret and a PublicKey is public and uses
+	// client_secret_post. A client with neither Secret nor PublicKey is public and uses
 	// the method none.
 	Secret string
 
