@@ -23,4 +23,9 @@ var outputMutants = []mutant{
 		old: `return "call failed: " + beforeQuote(e.err)`, new: `return "call failed: " + e.err.Error()`,
 		packages: "./internal/protocol", tests: "TestCallErrors",
 	},
+	{
+		name: "a challenge may repeat the access token in the log", file: "internal/protocol/description.go",
+		old: `asked.Param("error"), description, sent...)`, new: `asked.Param("error"), description)`,
+		packages: "./internal/protocol", tests: "TestUserInfoChallengeIsLogged",
+	},
 }
