@@ -131,6 +131,15 @@ func TestNewRefuses(t *testing.T) {
 		{"an issuer without a scheme", issuer("op.example"), issuerField},
 		{"an issuer with a password", issuer("https://me:" + apptest.TestSecret + "@op.example"), issuerField},
 
+		{
+			"an issuer that is the URL of its metadata", issuer("https://op.example/tenant/.well-known/openid-configuration"),
+			issuerField + `"https://op.example/tenant/.well-known/openid-configuration" is the URL of the metadata; the issuer is "https://op.example/tenant", `,
+		},
+		{
+			"a logout with a hint of its own", func(o *oauthlogin.Options) { first(o).LogoutParams = url.Values{"ID_token_hint": {"x"}} },
+			`Options.Providers[0].LogoutParams sets "ID_token_hint", `,
+		},
+
 		{"an issuer and Identify", func(o *oauthlogin.Options) { first(o).Identify = apptest.PlainProvider("", "").Identify }, "Options.Providers[0].Identify "},
 		{"an issuer and an endpoint", func(o *oauthlogin.Options) { first(o).OAuth2.Endpoint.TokenURL = "https://op.example/token" }, "Options.Providers[0].OAuth2.Endpoint "},
 		{"neither issuer nor Identify", plain(func(p *oauthlogin.Provider) { p.Identify = nil }), "Options.Providers[0].Identify "},
