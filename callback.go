@@ -91,6 +91,9 @@ func (m *Middleware) Callback(w http.ResponseWriter, r *http.Request) {
 	case !m.flows.Finish(r.Context(), f):
 		m.staleCallback(w, r, f.State, f, "flow_used")
 		return
+	case f.Silent && m.hasSession(r):
+		page.Redirect(w, p.landing(m.paths.ReturnPath(f.ReturnPath)))
+		return
 	}
 
 	ctx, cancel := context.WithTimeoutCause(r.Context(), callbackTimeout, identity.ErrTimeout)

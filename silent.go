@@ -113,6 +113,13 @@ func (m *Middleware) startSilentLogin(w http.ResponseWriter, r *http.Request) bo
 	return true
 }
 
+// hasSession reports whether a silent login must not begin a session, as the user has one by
+// now, perhaps of another account and on purpose, or may have one.
+func (m *Middleware) hasSession(r *http.Request) bool {
+	rec, _, err := m.sessions.Load(r)
+	return rec != nil || err != nil
+}
+
 // silentLogins say when a browser is not sent to the provider.
 type silentLogins struct {
 	cookies *cookies.Scheme

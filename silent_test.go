@@ -507,3 +507,22 @@ func TestSilentLoginRefreshes(t *testing.T) {
 		})
 	}
 }
+
+// A silent login that comes back after the user has signed in on purpose leaves that session.
+func TestSilentLeavesTheSessionOfALogin(t *testing.T) {
+	t.Parallel()
+	a := newSilentApp(t, nil)
+	b := knownAtProvider(t, a)
+	resp := b.Get("/public/", asNavigation...)
+	for !strings.Contains(resp.Location(), "/auth/callback") {
+		resp = b.Get(resp.Location(), asNavigation...)
+	}
+	a.Provider.AutoApprove("bob")
+	b.Login("/dashboard")
+	a.Events.Take()
+	if back := b.Get(resp.Location(), asNavigation...); back.Location() != "/public/" {
+		t.Errorf("%d to %q", back.StatusCode, back.Location())
+	}
+	b.WantUser("/api/me", "bob")
+	a.Events.Want(t)
+}

@@ -94,6 +94,11 @@ var loginMutants = []mutant{
 		tests: "TestSilentLoginStaysOffAfterLogout",
 	},
 	{
+		name: "a silent login replaces the session of another one", file: "silent.go",
+		old: "return rec != nil || err != nil\n", new: "return rec != nil && err != nil\n",
+		tests: "TestSilentLeavesTheSessionOfALogin",
+	},
+	{
 		name: "SilentLogin goes on with a grant that has ended", file: "silent.go",
 		old: "			case ended:\n", new: "			case ended && w == nil:\n",
 		tests: "TestSilentLoginRefreshes",
