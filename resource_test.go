@@ -583,6 +583,44 @@ func TestClientForAfterTheEnd(t *testing.T) {
 	})
 }
 
+// A token that comes after the logout does not go out, also if its response rotates no refresh
+// token and the logout was at another instance.
+func TestLateResourceToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		with := apptest.Config{}
+		with.Provider.JWTAccessTokens = true
+		with.Provider.Resources = []string{ordersAPI}
+		for _, n := range []int{1, 2} {
+			f := newFleet(t, n, with)
+			api := serveAPIs(f.App)
+			b := f.Browser(t)
+			b.Login("/dashboard")
+			f.RespondToRefreshes(func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+				time.Sleep(2 * time.Second)
+				apptest.RespondWith(200, `{"access_token":"late","token_type":"Bearer","expires_in":3600}`)(w, r, next)
+			})
+			late := b.Clone()
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if resp := late.Get("/orders"); resp.StatusCode != http.StatusBadGateway {
+					t.Errorf("%d instances: %d %s", n, resp.StatusCode, resp.Text)
+				}
+			})
+			time.Sleep(time.Second)
+			logout := f.request("https://app.test/logout", b.Cookies())
+			logout.Method = http.MethodPost
+			logout.Header.Set("Sec-Fetch-Site", "same-origin")
+			f.record(f.instances[n-1].Handler(http.NotFoundHandler()), logout)
+			wg.Wait()
+			if len(api.calls()) > 0 {
+				t.Errorf("%d instances: the late token went out", n)
+			}
+			f.close()
+		}
+	})
+}
+
 // OpenID Connect Core section 12.2.
 func TestResourceTokenOfAnotherUser(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,11 @@ var resourceMutants = []mutant{
 		tests: "TestClientFor",
 	},
 	{
+		name: "the token of an API goes out after the logout", file: "internal/tokens/resources.go",
+		old: "	case ended:\n		return nil,", new: "	case ended && err != nil:\n		return nil,",
+		tests: "TestLateResourceToken",
+	},
+	{
 		name: "a refusal of an API's token ends the session", file: "internal/tokens/resources.go",
 		old: "case refusal == protocol.GrantEnded || errors.As(err, &other):", new: "case refusal != protocol.NotRefused || errors.As(err, &other):",
 		tests: "TestResourceRefused",

@@ -81,9 +81,15 @@ func (x *Resources) token(ctx context.Context, s *Held, rec *record.Record, to *
 	case err != nil:
 		return nil, err
 	}
-	if latest, ended := x.refreshes.sessions.Grants.Latest(rec); !ended {
-		s.adopt(latest)
+	// Signed out while the response was on its way: no request may use it.
+	latest, ended, err := x.refreshes.sessions.Grants.Check(ctx, rec, time.Now())
+	switch {
+	case err != nil:
+		return nil, err
+	case ended:
+		return nil, instances.ErrEnded
 	}
+	s.adopt(latest)
 	return fresh, nil
 }
 
