@@ -716,6 +716,39 @@ func TestEndOfTheGrantLeavesPendingLogins(t *testing.T) {
 	})
 }
 
+// The refusal of a refresh whose session was over before says nothing of the session that the
+// browser has by then.
+func TestLateRefusalLeavesTheNextSession(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*apptest.App, *apptest.Browser){
+		"after a logout":                  func(_ *apptest.App, b *apptest.Browser) { b.LogOut("/") },
+		"after a sign-in of someone else": func(a *apptest.App, _ *apptest.Browser) { a.Provider.AutoApprove("bob") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			apptest.InStoreToo(t, func(t *testing.T, with apptest.Config) {
+				a := apptest.New(t, with)
+				b := a.Browser(t)
+				b.Login("/dashboard")
+				time.Sleep(59*time.Minute + 30*time.Second)
+				a.RespondToRefreshes(func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+					time.Sleep(3 * time.Second)
+					apptest.RespondWith(400, `{"error":"invalid_grant"}`)(w, r, next)
+				})
+				var wg sync.WaitGroup
+				wg.Go(func() { b.Get("/api/me", apptest.AsScript...) })
+				time.Sleep(time.Second)
+				end(a, b)
+				b.Login("/dashboard")
+				wg.Wait()
+				if !b.SignedIn() {
+					t.Error("the response to the older request has ended the newer session")
+				}
+			})
+		})
+	}
+}
+
 // A session does not keep the claims of its login because those of a refresh are too large.
 func TestRefreshBoundsClaims(t *testing.T) {
 	t.Parallel()

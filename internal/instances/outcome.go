@@ -89,13 +89,17 @@ func (s *Sessions[R]) TurnInPause(rec R) *Turn[R] {
 }
 
 // Refused ends the session whose refresh token the provider has refused, unless another
-// instance has newer tokens, which it returns.
+// instance has newer tokens, which it returns. With ErrEnded the session was over before: the
+// browser may have another one by now.
 func (t *Turn[R]) Refused(ctx context.Context) (latest R, ended bool, err error) {
 	defer t.end(ctx)
 	if t.stop != nil {
 		if latest, _, err = t.look(ctx); err != nil && !errors.Is(err, ErrEnded) {
 			return latest, false, fmt.Errorf("the provider refuses the refresh token, and %w", err)
 		}
+	}
+	if t.s.Grants.Ended(t.old) {
+		return t.old, false, ErrEnded
 	}
 	if !t.s.Grants.Spend(t.old, time.Now()) {
 		latest, _ = t.s.Grants.Latest(t.old)

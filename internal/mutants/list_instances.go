@@ -43,6 +43,11 @@ var instanceMutants = []mutant{
 		packages: "./internal/instances", tests: "TestTurnLostLock|TestTurnRefused",
 	},
 	{
+		name: "a refusal ends a session that is over", file: "internal/instances/outcome.go",
+		old: "	if t.s.Grants.Ended(t.old) {\n		return", new: "	if false {\n		return",
+		packages: ".", tests: "TestLateRefusalLeavesTheNextSession",
+	},
+	{
 		name: "a refusal ends the session here alone", file: "internal/instances/outcome.go",
 		old: "		t.s.endKey(ctx, t.old.SessionID(), endAloneValue, time.Until(t.old.Begun().Add(t.s.lifetime)))\n", new: "		_ = ctx\n",
 		packages: ". ./internal/instances", tests: "TestCoordinatorEnds|TestTurnRefused",
