@@ -202,6 +202,7 @@ func (m *Middleware) startSession(w http.ResponseWriter, r *http.Request, p *pro
 	sameUser := old != nil && old.IsOf(rec)
 	if sameUser {
 		rec.Extra.Lineage = old.Lineage()
+		m.sessions.Grants.Follows(rec)
 	}
 	if sameUser && f.AddsTo(p.AuthParams) {
 		rec.Ask(old.AskedScopes())

@@ -483,3 +483,24 @@ func TestCoordinatorEndsReplacedSessions(t *testing.T) {
 		second.WantUser("/api/me", "")
 	})
 }
+
+// An instance hears of the end of what a session has replaced, also if it has known the session
+// since its login.
+func TestCoordinatorEndsWhatReplacedASession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, apptest.Config{})
+		b := f.SignIn(t, "alice")
+		first := b.Clone()
+		synctest.Wait()
+		b.Login("/dashboard")
+		b.WantUser("/api/me", "alice")
+		f.at(1)
+		first.LogOut("/")
+		synctest.Wait()
+		for i := range f.instances {
+			f.at(i)
+			b.WantUser("/api/me", "")
+		}
+	})
+}

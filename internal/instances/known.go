@@ -131,6 +131,13 @@ func (k *known) changed(key string) {
 	}
 }
 
+// unknow has the next request of a session look at it anew.
+func (k *known) unknow(id memory.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.of, id)
+}
+
 // change returns a channel that is closed when a key has changed.
 func (k *known) change(key string) <-chan struct{} {
 	k.mu.Lock()

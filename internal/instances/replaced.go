@@ -5,6 +5,14 @@ import (
 	"time"
 )
 
+// Follows is called for a session that Begin was called for, once it has a lineage to end with.
+// The next request looks at that too.
+func (s *Sessions[R]) Follows(rec R) {
+	if s.engine != nil {
+		s.known.unknow(rec.SessionID())
+	}
+}
+
 // TellReplaced is Replace for all instances. They can do without.
 func (s *Sessions[R]) TellReplaced(ctx context.Context, rec R, now time.Time) {
 	s.Replace(rec, now)

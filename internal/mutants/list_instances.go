@@ -48,6 +48,11 @@ var instanceMutants = []mutant{
 		packages: ".", tests: "TestLateRefusalLeavesTheNextSession",
 	},
 	{
+		name: "the end of a lineage is not heard of by what was known before", file: "callback.go",
+		old: "		m.sessions.Grants.Follows(rec)\n", new: "",
+		packages: ".", tests: "TestCoordinatorEndsWhatReplacedASession",
+	},
+	{
 		name: "a refusal ends the session here alone", file: "internal/instances/outcome.go",
 		old: "		t.s.endKey(ctx, t.old.SessionID(), endAloneValue, time.Until(t.old.Begun().Add(t.s.lifetime)))\n", new: "		_ = ctx\n",
 		packages: ". ./internal/instances", tests: "TestCoordinatorEnds|TestTurnRefused",
