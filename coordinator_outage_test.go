@@ -331,3 +331,35 @@ func TestCoordinatorFailsAtRefresh(t *testing.T) {
 		f.WantRefreshes(t, 1)
 	})
 }
+
+// Of sign-outs everywhere at two instances, while the Coordinator is unreachable, no session
+// that began between them survives, whichever instance writes last.
+func TestSignOutsAtTwoInstancesDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []time.Duration{0, 400 * time.Millisecond, 900 * time.Millisecond, 1700 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet(t, 2, apptest.Config{})
+			f.SignIn(t, "bob")
+			synctest.Wait()
+			f.shared.SetDown(true)
+			signOut := func(i int) {
+				if err := f.instances[i].SignOutUser(t.Context(), f.Provider.Issuer(), "alice"); err == nil {
+					t.Error("the Coordinator has taken it")
+				}
+			}
+			signOut(0)
+			f.at(0)
+			b := f.SignIn(t, "alice")
+			b.WantUser("/api/me", "alice")
+			time.Sleep(wait)
+			signOut(1)
+			f.shared.SetDown(false)
+			time.Sleep(10 * time.Second)
+			for i := range f.instances {
+				f.at(i)
+				b.WantUser("/api/me", "")
+				f.SignIn(t, "alice").WantUser("/api/me", "alice")
+			}
+		})
+	}
+}

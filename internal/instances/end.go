@@ -70,16 +70,22 @@ func (s *Sessions[R]) replace(ctx context.Context, key string, ttl time.Duration
 // EndAll ends all sessions of an owner that have begun so far. An error means that other
 // instances do not know of it yet: they will when the Coordinator responds again.
 func (s *Sessions[R]) EndAll(ctx context.Context, owner memory.Owner, now time.Time) error {
-	mark := s.Grants.EndAll(owner, now)
+	before, mark := s.Grants.Mark(owner), s.Grants.EndAll(owner, now)
 	if s.engine == nil {
 		return nil
 	}
 	s.start()
 	key := ownerKey(owner)
+	isLate := false
 	write := func(ctx context.Context) error {
 		return s.replace(ctx, key, s.lifetime, func(old []byte) []byte {
-			if bytes.Equal(old, mark[:]) {
+			switch {
+			case bytes.Equal(old, mark[:]):
 				return nil
+			case isLate && old != nil && !bytes.Equal(old, before[:]):
+				// Another instance has ended them, too. Nothing tells which came later, and
+				// sessions that began between the two would survive one of the marks.
+				mark = s.Grants.EndAll(owner, time.Now())
 			}
 			return mark[:]
 		})
@@ -88,6 +94,7 @@ func (s *Sessions[R]) EndAll(ctx context.Context, owner memory.Owner, now time.T
 	defer cancel()
 	err := write(ctx)
 	if err != nil {
+		isLate = true
 		s.jobs.add(key, write)
 	}
 	return err

@@ -56,6 +56,13 @@ func (g *Grants[R]) Hear() (heard uint64) {
 	return g.ended.seq
 }
 
+// Mark returns the latest mark of an owner that is known, zero if there is none.
+func (g *Grants[R]) Mark(owner Owner) Mark {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ended.marks[owner.kind].of[owner.id].mark
+}
+
 // SetMark takes over the mark of an owner that another instance has made. heard is its place
 // among all ends, 0 if this instance was not told when it was made.
 func (g *Grants[R]) SetMark(owner Owner, mark Mark, heard uint64, now time.Time) {

@@ -53,6 +53,11 @@ var instanceMutants = []mutant{
 		packages: ".", tests: "TestCoordinatorEndsWhatReplacedASession",
 	},
 	{
+		name: "an earlier sign-out everywhere is written over a later one", file: "internal/instances/end.go",
+		old: "		isLate = true\n", new: "",
+		packages: ".", tests: "TestSignOutsAtTwoInstancesDuringAnOutage",
+	},
+	{
 		name: "a refusal ends the session here alone", file: "internal/instances/outcome.go",
 		old: "		t.s.endKey(ctx, t.old.SessionID(), endAloneValue, time.Until(t.old.Begun().Add(t.s.lifetime)))\n", new: "		_ = ctx\n",
 		packages: ". ./internal/instances", tests: "TestCoordinatorEnds|TestTurnRefused",
