@@ -484,6 +484,51 @@ func TestCoordinatorEndsReplacedSessions(t *testing.T) {
 	})
 }
 
+// behindASignOut returns alice's browser, who has signed in at the second instance after a
+// sign-out everywhere of which the first one has heard only. It knows an earlier one.
+func (f *fleet) behindASignOut(t *testing.T) *apptest.Browser {
+	t.Helper()
+	for i := range 2 {
+		if err := f.instances[i].SignOutUser(t.Context(), f.Provider.Issuer(), "alice"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	}
+	f.at(1)
+	return f.SignIn(t, "alice")
+}
+
+// An instance that learns at once of a sign-out everywhere before a session, and of what became
+// of the session, does not take the session for one from before the sign-out.
+func TestCoordinatorLearnsOfASignOutAndTheSession(t *testing.T) {
+	t.Parallel()
+	t.Run("logout", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet(t, 2, apptest.Config{})
+			b := f.behindASignOut(t)
+			old := b.Clone()
+			b.LogOut("/")
+			synctest.Wait()
+			f.at(0)
+			old.WantUser("/api/me", "")
+		})
+	})
+	t.Run("logout without the Coordinator", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet(t, 2, apptest.Config{})
+			b := f.behindASignOut(t)
+			old := b.Clone()
+			f.shared.SetDown(true)
+			f.at(0)
+			b.LogOut("/")
+			f.shared.SetDown(false)
+			time.Sleep(10 * time.Second)
+			f.at(1)
+			old.WantUser("/api/me", "")
+		})
+	})
+}
+
 // An instance hears of the end of what a session has replaced, also if it has known the session
 // since its login.
 func TestCoordinatorEndsWhatReplacedASession(t *testing.T) {

@@ -116,7 +116,14 @@ func (s *Sessions) Load(r *http.Request) (rec *record.Record, reseal bool, err e
 // and gets no ID token.
 func (s *Sessions) Carried(r *http.Request) (rec *record.Record, proven bool) {
 	o, err := s.read(r)
-	if err != nil || o.record == nil || s.Grants.Ended(o.record) {
+	if err != nil || o.record == nil {
+		return nil, false
+	}
+	over := s.Grants.Ended
+	if s.Grants.WasAway(time.Now()) { // what it knows of sign-outs everywhere may be older than the session
+		over = s.Grants.HasEnded
+	}
+	if over(o.record) {
 		return nil, false
 	}
 	if s.bindings.Refuses(r, o.record, o.shown) {

@@ -208,11 +208,12 @@ func (g *Grants[R]) Unproven(rec R) bool {
 
 // End drops the tokens of rec's session and of those that it replaced, and remembers
 // that they are over. It returns their latest records, that of rec's session first; none
-// if the session was over before.
+// if the session was over before. A mark that another instance may have replaced meanwhile
+// does not say that it was.
 func (g *Grants[R]) End(rec R, now time.Time) (latest []R) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if hasEnded(&g.ended, rec) {
+	if g.ended.has(rec) || !g.ended.marks[OfUser].agreed && hasEnded(&g.ended, rec) {
 		return nil
 	}
 	rec = g.drop(rec)

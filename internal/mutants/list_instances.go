@@ -58,6 +58,16 @@ var instanceMutants = []mutant{
 		packages: ".", tests: "TestSignOutsAtTwoInstancesDuringAnOutage",
 	},
 	{
+		name: "a mark that is about to be replaced hides the end of a session", file: "internal/memory/grants.go",
+		old: "!g.ended.marks[OfUser].agreed && hasEnded(&g.ended, rec)", new: "hasEnded(&g.ended, rec)",
+		packages: ".", tests: "TestCoordinatorLearnsOfASignOutAndTheSession",
+	},
+	{
+		name: "an unreachable Coordinator leaves a logout to older marks", file: "internal/active/sessions.go",
+		old: "		over = s.Grants.HasEnded\n", new: "",
+		packages: ".", tests: "TestCoordinatorLearnsOfASignOutAndTheSession",
+	},
+	{
 		name: "a refusal ends the session here alone", file: "internal/instances/outcome.go",
 		old: "		t.s.endKey(ctx, t.old.SessionID(), endAloneValue, time.Until(t.old.Begun().Add(t.s.lifetime)))\n", new: "		_ = ctx\n",
 		packages: ". ./internal/instances", tests: "TestCoordinatorEnds|TestTurnRefused",
