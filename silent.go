@@ -36,7 +36,7 @@ const (
 // SilentLogin signs users in on public pages without asking them anything. A page navigation
 // without a session goes to the provider with prompt=none once, and comes back signed in if the
 // user is signed in there (OpenID Connect Core section 3.1.2.1). Otherwise next runs without a
-// session: see [FromContext].
+// session: see [FromContext]. A session that a login on purpose has begun meanwhile stays.
 //
 // next also runs without a session when the provider cannot be reached, when the browser was
 // sent there in the last ten minutes, and when it is unknown whether the user is signed in.
