@@ -513,6 +513,25 @@ func TestCoordinatorLearnsOfASignOutAndTheSession(t *testing.T) {
 			old.WantUser("/api/me", "")
 		})
 	})
+	t.Run("refresh", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet(t, 2, apptest.Config{})
+			f.Routes = func(mux *http.ServeMux) {
+				mux.HandleFunc("/public", func(w http.ResponseWriter, r *http.Request) {
+					s, _ := oauthlogin.FromContext(r.Context())
+					fmt.Fprint(w, s.Token() != nil)
+				})
+			}
+			b := f.behindASignOut(t)
+			time.Sleep(refreshDue)
+			f.ask(1, b.Cookies()) // whose response is lost
+			time.Sleep(time.Minute)
+			f.at(0)
+			if text := b.Get("/public").Text; text != "true" {
+				t.Errorf("the newer token is there: %s", text)
+			}
+		})
+	})
 	t.Run("logout without the Coordinator", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFleet(t, 2, apptest.Config{})

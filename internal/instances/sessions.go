@@ -190,32 +190,38 @@ func (s *Sessions[R]) look(ctx context.Context, rec R, now time.Time) error {
 
 // learn takes over what the keys of a look have as values. It reports whether they still do.
 func (s *Sessions[R]) learn(ctx context.Context, rec R, e *knowledge, values [][]byte, now time.Time) bool {
-	s.learnSession(ctx, rec, e.keys, values, now)
-	return s.known.looked(rec.SessionID(), e, func(complete bool) { s.learnMarks(rec, values[1:], complete, now) })
+	learnSession := s.sessionIn(ctx, rec, e.keys, values, now)
+	learned := s.known.looked(rec.SessionID(), e, func(complete bool) {
+		s.learnMarks(rec, values[1:], complete, now)
+		learnSession() // which an older mark would say is over
+	})
+	if !learned {
+		learnSession()
+	}
+	return learned
 }
 
-// learnSession takes over an end, which is for good, and newer tokens.
-func (s *Sessions[R]) learnSession(ctx context.Context, rec R, keys []string, values [][]byte, now time.Time) {
+// sessionIn returns what takes over an end, which is for good, or newer tokens.
+func (s *Sessions[R]) sessionIn(ctx context.Context, rec R, keys []string, values [][]byte, now time.Time) (learn func()) {
 	ownEnd, lineageEnd := values[0], values[0]
 	if rec.Lineage() != rec.SessionID() {
 		lineageEnd = values[len(values)-1]
 	}
 	switch {
 	case isEndOfAll(lineageEnd):
-		s.Grants.End(rec, now)
-		return
+		return func() { s.Grants.End(rec, now) }
 	case isEnd(ownEnd):
-		s.Grants.EndAlone(rec, now)
-		return
+		return func() { s.Grants.EndAlone(rec, now) }
 	}
 	latest, seen, ok := s.open(keys[0], values[0])
 	switch {
 	case !ok:
 	case latest.Generation() > rec.Generation():
-		s.Grants.Refreshed(latest, now)
+		return func() { s.Grants.Refreshed(latest, now) }
 	case !seen && latest.Generation() == rec.Generation():
 		s.markSeen(ctx, keys[0], values[0])
 	}
+	return func() {}
 }
 
 // open reads the value of a session's key. What does not open is as good as not there: an

@@ -114,8 +114,13 @@ var instanceMutants = []mutant{
 	},
 	{
 		name: "a sign-out everywhere is not looked for", file: "internal/instances/sessions.go",
-		old: "func(complete bool) { s.learnMarks(rec, values[1:], complete, now) }", new: "func(bool) {}",
+		old: "		s.learnMarks(rec, values[1:], complete, now)\n", new: "		_ = complete\n",
 		tests: "TestCoordinatorEnds",
+	},
+	{
+		name: "an older mark hides the newer tokens of a session", file: "internal/instances/sessions.go",
+		old: "		learnSession() // which an older mark would say is over\n	})\n	if !learned {\n", new: "	})\n	if s.Grants.Ended(rec) || !learned {\n",
+		tests: "TestCoordinatorLearnsOfASignOutAndTheSession",
 	},
 	{
 		name: "an end is not looked for", file: "internal/instances/sessions.go",
