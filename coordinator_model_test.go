@@ -6,7 +6,10 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/oauthlogin/oauthlogin"
 	"github.com/oauthlogin/oauthlogin/internal/apptest"
+	"github.com/oauthlogin/oauthlogin/oauthlogintest"
 )
 
 // With -args -models 500, by hand.
@@ -229,4 +233,157 @@ func (m *model) checkEnded() {
 		}
 	}
 	m.ended = slices.Clip(m.ended)
+}
+
+// In random histories of three instances, all of them agree which sessions have ended: after
+// sign-ins on top of others, logouts with older cookies, sign-outs everywhere, logout tokens and
+// restarts.
+func TestCoordinatorEndsModel(t *testing.T) {
+	t.Parallel()
+	for seed := range *models {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := &endsModel{random: rand.New(rand.NewPCG(uint64(seed), 7)), last: map[int]*signedIn{}}
+				m.fleet = newFleet(t, 3, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour}})
+				m.login(0)
+				for range 100 {
+					m.step()
+				}
+			})
+		})
+	}
+}
+
+// A signedIn is a session, with the cookies of its browser. Sessions of one lineage end together.
+type signedIn struct {
+	user    string
+	lineage int
+	cookies map[string]string
+	ended   bool
+}
+
+type endsModel struct {
+	*fleet
+	random *rand.Rand
+	all    []*signedIn
+	last   map[int]*signedIn // by browser
+	log    []string
+}
+
+func (m *endsModel) note(format string, args ...any) {
+	m.log = append(m.log, time.Now().Format("02 15:04:05 ")+fmt.Sprintf(format, args...))
+}
+
+func (m *endsModel) end(of func(*signedIn) bool) {
+	for _, s := range m.all {
+		s.ended = s.ended || of(s)
+	}
+	synctest.Wait() // for the other instances to hear of it
+}
+
+func (m *endsModel) step() {
+	i, s := m.random.IntN(3), m.all[m.random.IntN(len(m.all))]
+	ofUser := func(other *signedIn) bool { return other.user == s.user }
+	ofLineage := func(other *signedIn) bool { return other.lineage == s.lineage }
+	switch n := m.random.IntN(20); {
+	case n < 5:
+		m.login(m.random.IntN(3))
+	case n < 8 && !s.ended:
+		everywhere := m.random.IntN(4) == 0
+		m.note("%s logs out of lineage %d at %d, everywhere %t", s.user, s.lineage, i, everywhere)
+		m.logOut(i, s.cookies, everywhere)
+		m.end(ofLineage)
+		if everywhere {
+			m.end(ofUser)
+		}
+	case n < 9:
+		m.note("%s is signed out at %d", s.user, i)
+		if err := m.instances[i].SignOutUser(m.T.Context(), m.Provider.Issuer(), s.user); err != nil {
+			m.T.Error(err)
+		}
+		m.end(ofUser)
+	case n < 10:
+		m.note("a logout token for %s comes to %d", s.user, i)
+		m.backChannelLogOut(i, s.user)
+		m.end(ofUser)
+	case n < 11:
+		m.note("restart of %d", i)
+		if err := m.instances[i].Close(); err != nil {
+			m.T.Error(err)
+		}
+		m.instances[i] = m.Replica(m.T, func(opts *oauthlogin.Options) { opts.Coordinator = m.shared })
+	case n < 14:
+		time.Sleep(time.Duration(m.random.IntN(int(4 * time.Minute))))
+	default:
+		m.check()
+	}
+}
+
+// login signs a user in in a browser, which may have a session.
+func (m *endsModel) login(browser int) {
+	time.Sleep(time.Minute) // a browser that loses several sessions in one seems to lose its cookies
+	i, user := m.random.IntN(3), []string{"alice", "alice", "alice", "bob"}[m.random.IntN(4)]
+	m.at(i)
+	m.Provider.AutoApprove(user)
+	b := m.Browser(m.T)
+	s, old := &signedIn{user: user, lineage: len(m.all)}, m.last[browser]
+	if old != nil {
+		for name, value := range old.cookies {
+			b.SetCookie(name, value)
+		}
+	}
+	b.Login("/dashboard")
+	switch {
+	case old == nil || old.ended:
+	case old.user == user:
+		s.lineage = old.lineage
+	default:
+		m.end(func(other *signedIn) bool { return other.lineage == old.lineage })
+	}
+	m.note("%s signs in at %d, lineage %d", user, i, s.lineage)
+	s.cookies = b.Cookies()
+	m.all, m.last[browser] = append(m.all, s), s
+}
+
+func (m *endsModel) logOut(i int, cookies map[string]string, everywhere bool) {
+	form := url.Values{}
+	if everywhere {
+		form.Set("everywhere", "1")
+	}
+	r := httptest.NewRequest(http.MethodPost, "https://app.test/logout", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for name, value := range cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if w := m.record(m.instances[i].Handler(http.NotFoundHandler()), r); w.Code != http.StatusSeeOther {
+		m.T.Errorf("logout: %d", w.Code)
+	}
+}
+
+func (m *endsModel) backChannelLogOut(i int, user string) {
+	form := url.Values{"logout_token": {m.Provider.LogoutToken(clientID, user, "")}}
+	r := httptest.NewRequest(http.MethodPost, "https://app.test/logout/backchannel", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if w := m.record(http.HandlerFunc(m.instances[i].BackChannelLogout), r); w.Code != http.StatusOK {
+		m.T.Errorf("logout token: %d", w.Code)
+	}
+}
+
+// check asks instances for sessions.
+func (m *endsModel) check() {
+	for range 10 {
+		i, s := m.random.IntN(3), m.all[m.random.IntN(len(m.all))]
+		want := http.StatusOK
+		if s.ended {
+			want = http.StatusUnauthorized
+		}
+		if w := m.ask(i, s.cookies); w.Code != want {
+			for _, line := range m.log {
+				m.T.Log(line)
+			}
+			m.T.Fatalf("instance %d: a session of %s, lineage %d: %d, want %d", i, s.user, s.lineage, w.Code, want)
+		}
+	}
 }
