@@ -244,8 +244,8 @@ func TestCoordinatorEndsModel(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				m := &endsModel{random: rand.New(rand.NewPCG(uint64(seed), 7)), last: map[int]*signedIn{}}
-				m.fleet = newFleet(t, 3, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour}})
+				m := &endsModel{random: rand.New(rand.NewPCG(uint64(seed), 7)), stored: seed%2 == 1, last: map[int]*signedIn{}}
+				m.fleet = newFleet(t, 3, apptest.Config{Provider: oauthlogintest.Config{AccessTokenTTL: 100 * time.Hour}, Change: m.change})
 				m.login(0)
 				for range 100 {
 					m.step()
@@ -266,9 +266,16 @@ type signedIn struct {
 type endsModel struct {
 	*fleet
 	random *rand.Rand
+	stored bool // with NewStore
 	all    []*signedIn
 	last   map[int]*signedIn // by browser
 	log    []string
+}
+
+func (m *endsModel) change(opts *oauthlogin.Options) {
+	if m.stored {
+		opts.Store = oauthlogin.NewStore(opts.Coordinator)
+	}
 }
 
 func (m *endsModel) note(format string, args ...any) {
@@ -312,7 +319,10 @@ func (m *endsModel) step() {
 		if err := m.instances[i].Close(); err != nil {
 			m.T.Error(err)
 		}
-		m.instances[i] = m.Replica(m.T, func(opts *oauthlogin.Options) { opts.Coordinator = m.shared })
+		m.instances[i] = m.Replica(m.T, func(opts *oauthlogin.Options) {
+			opts.Coordinator = m.shared
+			m.change(opts)
+		})
 	case n < 14:
 		time.Sleep(time.Duration(m.random.IntN(int(4 * time.Minute))))
 	default:
@@ -337,7 +347,7 @@ func (m *endsModel) login(browser int) {
 	switch {
 	case old == nil || old.ended:
 	case old.user == user:
-		s.lineage = old.lineage
+		s.lineage, old.ended = old.lineage, m.stored // a store has it no more
 	default:
 		m.end(func(other *signedIn) bool { return other.lineage == old.lineage })
 	}
