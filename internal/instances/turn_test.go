@@ -108,14 +108,18 @@ func TestTurnWithoutALook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newTestEngine()
 		s, other := e.instance(t), e.instance(t)
+		s.start()
+		synctest.Wait()
+		locked := false
 		e.fail(func(_ context.Context, call string) error {
 			if call == "load" {
 				return errDown
 			}
+			locked = true
 			return nil
 		})
-		if _, _, err := refresh(t.Context(), s, alice(0), "second", 0); !errors.Is(err, ErrAway) {
-			t.Errorf("%v", err)
+		if _, _, err := refresh(t.Context(), s, alice(0), "second", 0); !errors.Is(err, ErrAway) || !locked {
+			t.Errorf("%v, locked: %t", err, locked)
 		}
 		e.fail(nil)
 		start := time.Now()
