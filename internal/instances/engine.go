@@ -105,11 +105,7 @@ func (e *Engine) call(ctx context.Context, do func(context.Context) error) error
 	if !e.isThere(ctx) {
 		return ErrAway
 	}
-	deadline := time.Now().Add(callTimeout)
-	if sooner, ok := ctx.Deadline(); ok && sooner.Before(deadline) {
-		deadline = sooner
-	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	ctx, cancel := forCall(ctx)
 	defer cancel()
 	began := time.Now()
 	err := contained(ctx, do)
@@ -121,6 +117,16 @@ func (e *Engine) call(ctx context.Context, do func(context.Context) error) error
 		return fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	return nil
+}
+
+// forCall returns a context with what is left of a caller's time, and no more than one call may
+// take. It does not end when the caller hangs up.
+func forCall(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline := time.Now().Add(callTimeout)
+	if sooner, ok := ctx.Deadline(); ok && sooner.Before(deadline) {
+		deadline = sooner
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), deadline)
 }
 
 func contained(ctx context.Context, do func(context.Context) error) (err error) {
@@ -147,7 +153,9 @@ func (e *Engine) isThere(ctx context.Context) bool {
 		e.probe(ctx)
 	})
 	if !inBackground {
-		e.probe(context.WithoutCancel(ctx))
+		ctx, cancel := forCall(ctx)
+		e.probe(ctx)
+		cancel()
 		close(probed)
 	}
 	select {

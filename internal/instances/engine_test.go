@@ -144,6 +144,20 @@ func TestEngineOfCallerWithLittleTime(t *testing.T) {
 		if _, err := e.load(t.Context(), "a"); err != nil {
 			t.Errorf("the next call: %v", err)
 		}
+
+		// Nor does one that looks itself whether the engine is back wait longer.
+		c.fail(func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		e.load(t.Context(), "a")
+		time.Sleep(pause)
+		ctx, cancel = context.WithTimeout(t.Context(), callTimeout/2)
+		defer cancel()
+		start = time.Now()
+		if _, err := e.load(ctx, "a"); !errors.Is(err, ErrAway) || time.Since(start) != callTimeout/2 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
 	})
 }
 
